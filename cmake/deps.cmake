@@ -1,0 +1,46 @@
+# Every outside library, found once. MLX comes from its PyPI wheel, exact version pinned; the rest from the system.
+set(COREPULSE_MLX_VERSION 0.32.4)
+
+# The wheel's folder, found without importing MLX (the CUDA wheel's import needs a driver).
+find_package(Python 3.10 REQUIRED COMPONENTS Interpreter)
+execute_process(
+  COMMAND "${Python_EXECUTABLE}" -c
+    "import importlib.util as u; print(list(u.find_spec('mlx').submodule_search_locations)[0])"
+  OUTPUT_VARIABLE MLX_SITE OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE mlx_missing ERROR_QUIET)
+if(mlx_missing)
+  message(FATAL_ERROR "MLX ${COREPULSE_MLX_VERSION} is not installed for ${Python_EXECUTABLE}: "
+    "run ./run build, or pip install -r requirements.txt and pass -DPython_EXECUTABLE")
+endif()
+set(MLX_LIBRARY "${MLX_SITE}/lib/libmlx${CMAKE_SHARED_LIBRARY_SUFFIX}")
+file(STRINGS "${MLX_SITE}/include/mlx/version.h" mlx_numbers REGEX "#define MLX_VERSION_(MAJOR|MINOR|PATCH)")
+string(REGEX REPLACE ".*MAJOR +([0-9]+).*MINOR +([0-9]+).*PATCH +([0-9]+).*" "\\1.\\2.\\3" mlx_found "${mlx_numbers}")
+if(NOT mlx_found VERSION_EQUAL COREPULSE_MLX_VERSION)
+  message(FATAL_ERROR "MLX ${mlx_found} found in ${MLX_SITE}; ${COREPULSE_MLX_VERSION} is needed (0.x gives no ABI promise)")
+endif()
+# An own imported target: the CUDA wheel's MLXConfig asks for the CUDA toolkit, which users of the library do not need.
+add_library(mlx SHARED IMPORTED)
+set_target_properties(mlx PROPERTIES IMPORTED_LOCATION "${MLX_LIBRARY}"
+  INTERFACE_INCLUDE_DIRECTORIES "${MLX_SITE}/include")
+
+find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+find_package(Threads REQUIRED)
+find_path(NLOHMANN_JSON_INCLUDE nlohmann/json.hpp REQUIRED)
+find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
+
+# Own CPU kernels: oneDNN for GEMM and convolution, Highway for SIMD with run-time dispatch. Without them (macOS,
+# CUDA builds) the same functions are MLX's own ops.
+find_package(dnnl QUIET)
+find_package(hwy QUIET)
+find_package(OpenMP QUIET COMPONENTS CXX)
+if(dnnl_FOUND AND hwy_FOUND AND OpenMP_CXX_FOUND AND NOT APPLE)
+  set(cpu_kernels_default ON)
+else()
+  set(cpu_kernels_default OFF)
+endif()
+option(COREPULSE_CPU_KERNELS "Own CPU kernels over oneDNN and Highway" ${cpu_kernels_default})

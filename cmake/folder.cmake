@@ -1,0 +1,40 @@
+# One folder of src/ is one part of the library: corepulse_folder(io safetensors.cpp ...).
+set(COREPULSE_WARNINGS -Wall -Wextra -Wshadow -Wno-missing-field-initializers)
+if(COREPULSE_WERROR)
+  list(APPEND COREPULSE_WARNINGS -Werror)
+endif()
+set(COREPULSE_SANITIZE_FLAGS "")
+if(COREPULSE_SANITIZE)
+  set(COREPULSE_SANITIZE_FLAGS -fsanitize=${COREPULSE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
+  add_link_options(-fsanitize=${COREPULSE_SANITIZE})
+endif()
+
+add_library(corepulse_flags INTERFACE)
+target_include_directories(corepulse_flags INTERFACE
+  ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+target_include_directories(corepulse_flags SYSTEM INTERFACE
+  ${MLX_SITE}/include ${NLOHMANN_JSON_INCLUDE} ${CLI11_INCLUDE})
+target_compile_options(corepulse_flags INTERFACE ${COREPULSE_WARNINGS} ${COREPULSE_SANITIZE_FLAGS})
+target_compile_features(corepulse_flags INTERFACE cxx_std_20)
+target_link_libraries(corepulse_flags INTERFACE fmt::fmt)
+if(COREPULSE_CPU_KERNELS)
+  target_compile_definitions(corepulse_flags INTERFACE COREPULSE_CPU_KERNELS=1)
+endif()
+
+function(corepulse_folder name)
+  add_library(corepulse_${name} OBJECT ${ARGN})
+  target_link_libraries(corepulse_${name} PRIVATE corepulse_flags)
+  target_sources(corepulse PRIVATE $<TARGET_OBJECTS:corepulse_${name}>)
+endfunction()
+
+# Outside libraries stay private to the shared library: an application sees include/corepulse and nothing else.
+function(corepulse_link_library)
+  target_link_libraries(corepulse PRIVATE mlx fmt::fmt PNG::PNG JPEG::JPEG ZLIB::ZLIB PkgConfig::webp
+    PkgConfig::utf8proc Threads::Threads ${CMAKE_DL_LIBS})
+  if(COREPULSE_CPU_KERNELS)
+    target_link_libraries(corepulse PRIVATE DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX)
+  endif()
+  target_include_directories(corepulse PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  set_target_properties(corepulse PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
+endfunction()

@@ -1,0 +1,65 @@
+#pragma once
+// Samplers, schedules and noise by name. Names of Diffusers, A1111 and ComfyUI are accepted as aliases.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corepulse {
+
+enum class SamplerKind { euler, euler_a, heun, ddim, dpmpp_2m, dpmpp_2m_sde, dpmpp_sde, unipc, lcm };
+
+/** How the n noise levels are spread. `model` = as the model's scheduler_config says. */
+enum class ScheduleKind {
+  model, linspace, leading, trailing, karras, exponential, sgm_uniform, simple, beta, ays
+};
+
+/** What a network predicts. */
+enum class Prediction { epsilon, v, sample };
+
+/** Whose arithmetic to follow where the tools differ (see docs/numerics.md). */
+enum class Compat { diffusers, comfy, a1111 };
+
+/** Whose random numbers: torch's CPU generator, torch's CUDA generator (Philox), MLX's. */
+enum class NoiseKind { cpu, cuda, mlx };
+
+struct SamplingOptions {
+  SamplerKind sampler = SamplerKind::euler;
+  ScheduleKind schedule = ScheduleKind::model;
+  int steps = 20;                    ///< 1..1000.
+  Compat compat = Compat::diffusers;
+  double eta = 1;                    ///< Share of fresh noise in the ancestral and SDE samplers; DDIM uses 0 unless set.
+  bool eta_given = false;
+  bool sdxl = false;                 ///< Which table `ays` uses.
+  // The model's scheduler_config, used by ScheduleKind::model and where spacings need them.
+  ScheduleKind model_spacing = ScheduleKind::leading;
+  int steps_offset = 1;
+  bool karras_in_model = false;
+  bool set_alpha_to_one = false;     ///< DDIM's last step; false for Stable Diffusion.
+};
+
+/** A sampler and, where the name implies one ("DPM++ 2M Karras"), its schedule. */
+struct SamplerName {
+  SamplerKind sampler = SamplerKind::euler;
+  ScheduleKind schedule = ScheduleKind::model;
+};
+
+/** Case, spaces, '_' , '-' and '+' do not matter. @throws Error{invalid_request} naming the nearest valid one. */
+SamplerName parse_sampler(std::string_view name);
+ScheduleKind parse_schedule(std::string_view name);
+NoiseKind parse_noise(std::string_view name);
+Compat parse_compat(std::string_view name);
+Prediction parse_prediction(std::string_view name);
+
+const char* name(SamplerKind sampler) noexcept;
+const char* name(ScheduleKind schedule) noexcept;
+const char* name(NoiseKind noise) noexcept;
+const char* name(Compat compat) noexcept;
+const char* name(Prediction prediction) noexcept;
+
+/** All canonical names, for help texts. */
+std::vector<std::string> sampler_names();
+std::vector<std::string> schedule_names();
+
+}  // namespace corepulse

@@ -1,0 +1,29 @@
+#pragma once
+// Random numbers that equal other tools': the same seed gives the same picture.
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/tensor.h"
+#include "corepulse/sampling.h"
+
+namespace corepulse::sampler {
+
+/**
+ * A stream of standard normal numbers for one image. Each call continues the stream, as torch's generator does.
+ * cpu: MT19937 as torch.randn(generator=cpu, float32); cuda: Philox4x32-10 as torch on one GPU; mlx: threefry.
+ */
+class NoiseStream {
+ public:
+  virtual ~NoiseStream() = default;
+  /** n = product(shape) numbers in the row-major order of `shape` (NCHW for latents, as torch draws them). */
+  virtual std::vector<float> next(const std::vector<int>& shape) = 0;
+};
+
+std::unique_ptr<NoiseStream> make_noise(NoiseKind kind, uint64_t seed);
+
+/** Draws [1, C, h, w] and returns it as MLX wants latents: [1, h, w, C]. */
+mx::array latent_noise(NoiseStream& stream, int channels, int height, int width);
+
+}  // namespace corepulse::sampler

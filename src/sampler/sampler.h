@@ -1,0 +1,64 @@
+#pragma once
+// Samplers: from noise to latent in n steps, in the coordinates x = x0 + sigma * noise (Karras et al. 2022).
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/tensor.h"
+#include "corepulse/sampling.h"
+
+namespace corepulse::sampler {
+
+/** One model call a sampler asks for. */
+struct Evaluation {
+  int step = 0;
+  double t = 0, sigma = 0;
+  bool first = true;  ///< False for the second call of a two-evaluation step.
+};
+
+/** The guided model: x at evaluation.sigma -> its estimate of x0 ("denoised"). Shapes [B, h, w, 4]. */
+using Denoiser = std::function<mx::array(const mx::array& x, const Evaluation& evaluation)>;
+
+/** Fresh standard normal noise of x's shape; called in the order the reference implementation draws. */
+using NoiseFunction = std::function<mx::array()>;
+
+/** The steps of a run: n pairs (t, sigma), then the sigma that the last step ends at (usually 0). */
+struct Schedule {
+  std::vector<double> t;       ///< n
+  std::vector<double> sigma;   ///< n + 1
+  double initial_scale = 1;    ///< The first latent is noise * initial_scale.
+  int steps() const { return static_cast<int>(t.size()); }
+};
+
+/** State of one run; step(i) must be called for i = 0, 1, ... */
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+  /** One step: x at schedule.sigma[i] -> x at schedule.sigma[i + 1]. */
+  virtual mx::array step(int i, const mx::array& x, const Denoiser& denoise, const NoiseFunction& noise) = 0;
+  /** The estimate of x0 that the last step ended with, for previews. */
+  const mx::array& denoised() const { return *denoised_; }
+
+ protected:
+  std::optional<mx::array> denoised_;
+};
+
+/** Where a model was trained: its betas as cumulative products, and what it predicts. */
+struct Training {
+  std::vector<double> alphas_cumprod;  ///< 1000 values, falling.
+  Prediction prediction = Prediction::epsilon;
+};
+
+/** The schedule of a run. @throws Error{invalid_request} for combinations that do not exist. */
+Schedule make_schedule(const Training& training, const SamplingOptions& options);
+
+/** Every model call of a run in order, as step() will ask for them: control resolves windows against this. */
+std::vector<Evaluation> evaluations(const Schedule& schedule, const SamplingOptions& options);
+
+std::unique_ptr<Sampler> make_sampler(const Schedule& schedule, const Training& training,
+                                      const SamplingOptions& options);
+
+}  // namespace corepulse::sampler
