@@ -82,4 +82,12 @@ struct StepPlan {
   std::optional<TimeIds> time_ids;  ///< Absent: the request's.
 };
 
+/** Decides what each model call and each attention call does. Const: the same question has the same answer. */
+class Control {
+ public:
+  virtual ~Control() = default;
+  virtual AttentionPlan plan(const Site& site, const Step& step) const = 0;
+  virtual StepPlan step(const Step& step) const = 0;
+};
+
 }  // namespace corepulse::control

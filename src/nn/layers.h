@@ -1,5 +1,6 @@
 #pragma once
-// The small layers. A layer is a struct that takes its weights by prefix; its fields are called as the checkpoint's keys.
+// The small layers. A layer is a struct that takes its weights by prefix; its fields are called as
+// the checkpoint's keys.
 
 #include "kernels/activation.h"
 #include "kernels/conv2d.h"
@@ -21,7 +22,8 @@ struct Conv2d : kernels::Conv2d {
   Conv2d(const Weights& w, int in, int out, int k, int stride = 1)
       : Conv2d(w, in, out, k, stride, kernels::Padding::same(k / 2)) {}
   Conv2d(const Weights& w, int in, int out, int k, int stride, kernels::Padding padding)
-      : kernels::Conv2d(w.take_conv("weight", out, in, k), w.take("bias", {out}), stride, padding) {}
+      : kernels::Conv2d(w.take_conv("weight", out, in, k), w.take("bias", {out}), stride, padding) {
+  }
 };
 
 struct GroupNorm {
@@ -44,7 +46,9 @@ struct GroupNorm {
 
 struct LayerNorm {
   LayerNorm(const Weights& w, int width, float eps_ = 1e-5f)
-      : weight(w.take_float32("weight", {width})), bias(w.take_float32("bias", {width})), eps(eps_) {}
+      : weight(w.take_float32("weight", {width})),
+        bias(w.take_float32("bias", {width})),
+        eps(eps_) {}
   mx::array operator()(const mx::array& x) const {
     return kernels::layer_norm(x, weight, bias, eps);
   }

@@ -1,5 +1,6 @@
 #pragma once
-// A network's tensors by name; a layer takes its own by prefix. Every tensor is taken exactly once, or it is an error.
+// A network's tensors by name; a layer takes its own by prefix. Every tensor is taken exactly once,
+// or it is an error.
 
 #include <memory>
 #include <optional>
@@ -12,7 +13,8 @@
 
 namespace corepulse::nn {
 
-/** A view of the tensors below one prefix, e.g. weights / "down_blocks.0" / "resnets.1". Cheap to copy. */
+/** A view of the tensors below one prefix, e.g. weights / "down_blocks.0" / "resnets.1". Cheap to
+ * copy. */
 class Weights {
  public:
   /** @param component name for messages, e.g. "unet"; @param dtype what layers compute in. */
@@ -22,26 +24,32 @@ class Weights {
   Weights operator/(int child) const { return *this / std::to_string(child); }
 
   bool has(std::string_view name) const;
-  /** Shape as stored, for layers whose form depends on the file (proj_in: convolution or linear). */
+  /** Shape as stored, for layers whose form depends on the file (proj_in: convolution or linear).
+   */
   const std::vector<int64_t>& stored_shape(std::string_view name) const;
 
-  /** Takes a tensor of exactly this shape, converted to the compute dtype. @throws Error{unsupported_model}. */
+  /** Takes a tensor of exactly this shape, converted to the compute dtype. @throws
+   * Error{unsupported_model}. */
   mx::array take(std::string_view name, const mx::Shape& shape) const;
   /** As take, kept in float32 (norm parameters stay exact on GPU). */
   mx::array take_float32(std::string_view name, const mx::Shape& shape) const;
-  /** [out, in], also from a stored 1x1 convolution [out, in, 1, 1] or a transposed [in, out] view. */
+  /** [out, in], also from a stored 1x1 convolution [out, in, 1, 1] or a transposed [in, out] view.
+   */
   mx::array take_matrix(std::string_view name, int out, int in) const;
-  /** Stored OIHW, returned as MLX wants it: [out, k, k, in]. A stored [out, in] is accepted for k = 1. */
+  /** Stored OIHW, returned as MLX wants it: [out, k, k, in]. A stored [out, in] is accepted for k
+   * = 1. */
   mx::array take_conv(std::string_view name, int out, int in, int k) const;
 
-  /** After a network is built: throws Error{unsupported_model} naming the tensors that nothing took. */
+  /** After a network is built: throws Error{unsupported_model} naming the tensors that nothing
+   * took. */
   void require_all_taken() const;
   mx::Dtype dtype() const;
 
  private:
   struct Bundle;
   Weights(std::shared_ptr<Bundle> bundle, std::string prefix);
-  const io::TensorView& use(std::string_view name, const std::vector<std::vector<int64_t>>& shapes) const;
+  const io::TensorView& use(std::string_view name,
+                            const std::vector<std::vector<int64_t>>& shapes) const;
   std::shared_ptr<Bundle> bundle_;
   std::string prefix_;  // "" or ends with '.'
 };

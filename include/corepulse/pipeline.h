@@ -1,0 +1,59 @@
+#pragma once
+// From prompt to picture.
+//
+//   auto pipeline = corepulse::Pipeline::load({.model = "builtin"});
+//   auto result = pipeline.generate({.recipe = {.prompt = "a cat in a park", .seeds = {3}}});
+//   corepulse::save_image(result.images[0], "cat.png", corepulse::image_text(result, 0));
+
+#include <memory>
+#include <string>
+
+#include "corepulse/model.h"
+#include "corepulse/request.h"
+
+namespace corepulse {
+
+/** Numbers the networks compute in. `automatic`: float32 on CPU, float16 on GPU. */
+enum class ComputeType { automatic, float32, float16 };
+
+struct LoadOptions {
+  ComputeType dtype = ComputeType::automatic;
+  enum class Device { automatic, cpu, gpu } device = Device::automatic;
+};
+
+/**
+ * A loaded model. Copies share it; all methods may be called from any thread: the work itself happens, one run after
+ * the other, on one engine thread that owns MLX.
+ */
+class Pipeline {
+ public:
+  /** @throws Error not_found, bad_file, unsupported_model, out_of_memory. */
+  static Pipeline load(const ModelSource& source, const LoadOptions& options = {});
+
+  /** Runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}. */
+  Result generate(const Request& request) const;
+
+  const ModelInfo& info() const;
+
+ private:
+  struct State;
+  explicit Pipeline(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+/**
+ * Checks a recipe against a model without loading weights: sizes, sampler, prompt, every control.
+ * @return the block x step table as text and JSON. @throws the Error the run would throw.
+ */
+struct Explanation {
+  std::string text, json;
+};
+Explanation explain(const Recipe& recipe, const ModelSource& source);
+
+/** The text to store in a picture: A1111's "parameters" and the recipe of image `i` alone under "corepulse". */
+ImageText image_text(const Result& result, int i);
+
+/** "corepulse 0.1.0 (MLX 0.32.4, cpu, avx512)" */
+std::string version();
+
+}  // namespace corepulse

@@ -1,0 +1,48 @@
+#pragma once
+// One run: what to draw, how, with which controls.
+//
+//   corepulse::Request request;
+//   request.recipe.prompt = "a cat in a park";
+//   request.recipe.controls.push_back(corepulse::inject("a dragon").at("output:0"));
+//   const auto result = pipeline.generate(request);
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "corepulse/image.h"
+#include "corepulse/recipe.h"
+
+namespace corepulse {
+
+/** What the callback gets between two steps. */
+struct Progress {
+  int step = 0;         ///< Steps done, 1..steps.
+  int steps = 0;
+  double sigma = 0;     ///< Noise level the latents are at now.
+  double seconds = 0;   ///< Time of this step.
+  /** A rough RGB picture of image `i` at latent size (8x smaller), from the estimate of the final latent. */
+  std::function<Image(int i)> preview;
+};
+
+/** Return false to stop: the run ends with Error{cancelled} before its next model call. */
+using ProgressFunction = std::function<bool(const Progress&)>;
+
+struct Request {
+  Recipe recipe;
+  ProgressFunction progress;  ///< Called on the engine's thread.
+  bool decode = true;         ///< False: latents only (Result::images is empty).
+};
+
+/** One finished picture's numbers, and the recipe that repeats it. */
+struct Result {
+  std::vector<Image> images;                ///< One per seed, in order.
+  std::vector<std::vector<float>> latents;  ///< [4, h, w] each, final, as torch orders them.
+  Recipe recipe;                            ///< The request's with everything resolved: size, seeds, dtype, backend, ISA.
+  std::vector<std::string> notes;           ///< Words that were cut off, controls that were neutral, guesses made.
+  double seconds_text = 0, seconds_steps = 0, seconds_decode = 0;
+  int model_calls = 0;
+};
+
+}  // namespace corepulse

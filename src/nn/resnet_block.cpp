@@ -1,0 +1,21 @@
+#include "nn/resnet_block.h"
+
+namespace corepulse::nn {
+
+ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float eps, int time_width)
+    : norm1(w / "norm1", in, groups, eps),
+      conv1(w / "conv1", in, out, 3),
+      norm2(w / "norm2", out, groups, eps),
+      conv2(w / "conv2", out, out, 3) {
+  if (time_width) time_emb_proj.emplace(w / "time_emb_proj", time_width, out);
+  if (in != out) conv_shortcut.emplace(w / "conv_shortcut", in, out, 1);
+}
+
+mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time) const {
+  auto h = conv1(norm1.silu(x));
+  if (time_emb_proj) h = h + mx::expand_dims((*time_emb_proj)(*time), {1, 2});
+  h = conv2(norm2.silu(h));
+  return (conv_shortcut ? (*conv_shortcut)(x) : x) + h;
+}
+
+}  // namespace corepulse::nn

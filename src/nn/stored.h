@@ -1,0 +1,19 @@
+#pragma once
+// Bytes of a file to evaluated arrays: the one place where stored number formats are known.
+
+#include "base/tensor.h"
+#include "io/tensor_view.h"
+
+namespace corepulse::nn {
+
+/** The tensor's numbers in their stored order, with the given shape of equal size. @throws
+ * Error{unsupported_model}. */
+mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype dtype);
+
+/** Stored [in, out] -> [out, in]. */
+mx::array transpose_matrix(const io::TensorView& view, mx::Dtype dtype);
+
+/** Stored OIHW -> [out, k, k, in], MLX's order. */
+mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype dtype);
+
+}  // namespace corepulse::nn

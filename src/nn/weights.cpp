@@ -1,0 +1,109 @@
+#include "nn/weights.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unordered_map>
+
+#include "mlx/allocator.h"
+
+#include "base/fail.h"
+#include "nn/stored.h"
+
+namespace corepulse::nn {
+
+struct Weights::Bundle {
+  struct Entry {
+    io::TensorView view;
+    bool taken = false;
+  };
+  std::unordered_map<std::string, Entry> entries;
+  std::string component;
+  mx::Dtype dtype;
+};
+
+Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype)
+    : bundle_(std::make_shared<Bundle>(Bundle{{}, std::move(component), dtype})) {
+  bundle_->entries.reserve(tensors.size());
+  for (auto& [name, view] : tensors) bundle_->entries.emplace(name, Bundle::Entry{std::move(view)});
+}
+
+Weights::Weights(std::shared_ptr<Bundle> bundle, std::string prefix)
+    : bundle_(std::move(bundle)), prefix_(std::move(prefix)) {}
+
+Weights Weights::operator/(std::string_view child) const {
+  return {bundle_, prefix_ + std::string(child) + "."};
+}
+
+bool Weights::has(std::string_view name) const {
+  return bundle_->entries.contains(prefix_ + std::string(name));
+}
+
+const std::vector<int64_t>& Weights::stored_shape(std::string_view name) const {
+  const auto found = bundle_->entries.find(prefix_ + std::string(name));
+  if (found == bundle_->entries.end())
+    fail(
+        ErrorCode::unsupported_model, bundle_->component,
+        fmt::format("tensor {}{} is missing; the configuration needs it; use a complete checkpoint",
+                    prefix_, name));
+  return found->second.view.shape;
+}
+
+const io::TensorView& Weights::use(std::string_view name,
+                                   const std::vector<std::vector<int64_t>>& shapes) const {
+  const auto& stored = stored_shape(name);
+  auto& entry = bundle_->entries.at(prefix_ + std::string(name));
+  if (std::find(shapes.begin(), shapes.end(), stored) == shapes.end())
+    fail(
+        ErrorCode::unsupported_model, bundle_->component,
+        fmt::format("tensor {}{} is [{}]; expected [{}]; the file does not match its configuration",
+                    prefix_, name, fmt::join(stored, ", "), fmt::join(shapes.front(), ", ")));
+  if (entry.taken)
+    fail(ErrorCode::internal, bundle_->component,
+         fmt::format("tensor {}{} is taken twice", prefix_, name));
+  entry.taken = true;
+  return entry.view;
+}
+
+mx::array Weights::take(std::string_view name, const mx::Shape& shape) const {
+  return to_array(use(name, {{shape.begin(), shape.end()}}), shape, bundle_->dtype);
+}
+
+mx::array Weights::take_float32(std::string_view name, const mx::Shape& shape) const {
+  return to_array(use(name, {{shape.begin(), shape.end()}}), shape, mx::float32);
+}
+
+mx::array Weights::take_matrix(std::string_view name, int out, int in) const {
+  const std::vector<int64_t> plain{out, in}, convolution{out, in, 1, 1}, turned{in, out};
+  const bool transposed =
+      has(name) && bundle_->entries.at(prefix_ + std::string(name)).view.transposed;
+  if (!transposed) return to_array(use(name, {plain, convolution}), {out, in}, bundle_->dtype);
+  return transpose_matrix(use(name, {turned}), bundle_->dtype);
+}
+
+mx::array Weights::take_conv(std::string_view name, int out, int in, int k) const {
+  std::vector<std::vector<int64_t>> shapes{{out, in, k, k}};
+  if (k == 1) shapes.push_back({out, in});
+  return to_ohwi(use(name, shapes), out, in, k, bundle_->dtype);
+}
+
+void Weights::require_all_taken() const {
+  std::vector<std::string> left;
+  for (const auto& [name, entry] : bundle_->entries)
+    if (!entry.taken) left.push_back(name);
+  if (left.empty()) return;
+  std::sort(left.begin(), left.end());
+  const size_t total = left.size();
+  if (left.size() > 5) left.resize(5);
+  fail(ErrorCode::unsupported_model, bundle_->component,
+       fmt::format("{} tensor(s) of the file belong to no layer: {}{}; the model has parts this "
+                   "program would ignore",
+                   total, fmt::join(left, ", "), total > 5 ? ", ..." : ""));
+}
+
+mx::Dtype Weights::dtype() const {
+  return bundle_->dtype;
+}
+
+}  // namespace corepulse::nn

@@ -1,0 +1,37 @@
+#pragma once
+// Attention, the one place where control is asked: it returns data, this layer computes.
+
+#include "control/site.h"
+#include "nn/layers.h"
+#include "unet/pass.h"
+
+namespace corepulse::unet {
+
+/** One attn1 (the picture looks at itself) or attn2 (the picture reads the text) of Diffusers'
+ * BasicTransformerBlock. */
+struct Attention {
+  Attention(const nn::Weights& w, const control::Site& site, int channels, int context_width);
+
+  /** x [B, N, C], already normalised -> [B, N, C]. */
+  mx::array operator()(const mx::array& x, const Pass& pass) const;
+
+  control::Site site;
+  nn::Linear to_q, to_k, to_v, to_out;
+
+ private:
+  /** Keys and values per row of the batch, for rows that read one source each. */
+  KeyValue rows_of(const mx::array& x, const control::AttentionPlan& plan, const Pass& pass) const;
+  /** Keys and values of all sources of one reading, one after the other: [1, T, C]. */
+  KeyValue keys_of(const control::Reading& reading, int row, const mx::array& x,
+                   const Pass& pass) const;
+  /** One reading of the query rows q [1, N, C]. */
+  mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv,
+                 RunCache& cache) const;
+  /** All readings of one row, blended by their shares. */
+  mx::array read_row(const mx::array& q, int row, const std::vector<control::Reading>& readings,
+                     const mx::array& x, const Pass& pass) const;
+  mx::array attend(const mx::array& q, const KeyValue& kv, float temperature,
+                   const std::optional<mx::array>& bias) const;
+};
+
+}  // namespace corepulse::unet

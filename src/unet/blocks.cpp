@@ -1,0 +1,87 @@
+#include "unet/blocks.h"
+
+#include "unet/sites.h"
+
+namespace corepulse::unet {
+
+using control::BlockKind;
+
+DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in,
+                     int out) {
+  const auto& config = context.config;
+  const bool last = index + 1 == static_cast<int>(config.levels.size());
+  for (int l = 0; l < config.layers_per_block; ++l) {
+    resnets.emplace_back(w / "resnets" / l, l ? out : in, out, config.norm_groups, config.norm_eps,
+                         context.time_width);
+    if (config.levels[index].down_attention)
+      attentions.emplace_back(w / "attentions" / l, config, out,
+                              sites_of(context.sites, BlockKind::input, index, l));
+  }
+  if (last) return;
+  const auto padding = config.downsample_padding
+                           ? kernels::Padding::same(config.downsample_padding)
+                           : kernels::Padding{0, 1, 0, 1};  // as Diffusers' Downsample2D
+  downsamplers_0.emplace(w / "downsamplers" / 0, out, 2, padding);
+}
+
+mx::array DownBlock::operator()(mx::array x, const mx::array& time, const Pass& pass,
+                                std::vector<mx::array>& skips) const {
+  for (size_t l = 0; l < resnets.size(); ++l) {
+    x = resnets[l](x, time);
+    if (!attentions.empty()) x = attentions[l](x, pass);
+    skips.push_back(x);
+  }
+  if (downsamplers_0) skips.push_back(x = downsamplers_0->conv(x));
+  return x;
+}
+
+MiddleBlock::MiddleBlock(const nn::Weights& w, const BlockContext& context, int channels) {
+  const auto& config = context.config;
+  for (int i = 0; i < 2; ++i)
+    resnets.emplace_back(w / "resnets" / i, channels, channels, config.norm_groups, config.norm_eps,
+                         context.time_width);
+  if (config.middle_attention)
+    attentions.emplace_back(w / "attentions" / 0, config, channels,
+                            sites_of(context.sites, BlockKind::middle, 0, 0));
+}
+
+mx::array MiddleBlock::operator()(mx::array x, const mx::array& time, const Pass& pass) const {
+  x = resnets[0](x, time);
+  if (!attentions.empty()) x = attentions[0](x, pass);
+  return resnets[1](x, time);
+}
+
+UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out,
+                 const std::vector<int>& skip_channels) {
+  const auto& config = context.config;
+  const int levels = static_cast<int>(config.levels.size());
+  for (size_t l = 0; l < skip_channels.size(); ++l) {
+    const int layer = static_cast<int>(l);
+    resnets.emplace_back(w / "resnets" / layer, (l ? out : in) + skip_channels[l], out,
+                         config.norm_groups, config.norm_eps, context.time_width);
+    if (config.levels[levels - 1 - index].up_attention)
+      attentions.emplace_back(w / "attentions" / layer, config, out,
+                              sites_of(context.sites, BlockKind::output, index, layer));
+  }
+  if (index + 1 < levels)
+    upsamplers_0.emplace(w / "upsamplers" / 0, out, 1, kernels::Padding::same(1));
+}
+
+mx::array UpBlock::operator()(mx::array x, const mx::array& time, const Pass& pass,
+                              std::vector<mx::array>& skips) const {
+  for (size_t l = 0; l < resnets.size(); ++l) {
+    x = mx::concatenate({x, skips.back()}, 3);
+    skips.pop_back();
+    x = resnets[l](x, time);
+    if (!attentions.empty()) x = attentions[l](x, pass);
+  }
+  if (!upsamplers_0) return x;
+  x = kernels::upsample2x(x);
+  // Sizes that were odd before halving: the next skip says how large this level really is.
+  const auto& next = skips.back().shape();
+  if (x.shape(1) != next[1] || x.shape(2) != next[2])
+    x = mx::slice(x, {0, 0, 0, 0}, {x.shape(0), next[1], next[2], x.shape(3)});
+  return upsamplers_0->conv(x);
+}
+
+}  // namespace corepulse::unet

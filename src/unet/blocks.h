@@ -1,0 +1,55 @@
+#pragma once
+// The UNet's blocks: down (composition), middle, up (detail). Names as Diffusers'
+// CrossAttnDownBlock2D and kin.
+
+#include <optional>
+#include <vector>
+
+#include "nn/resnet_block.h"
+#include "unet/transformer.h"
+
+namespace corepulse::unet {
+
+/** What the constructors of all blocks need. */
+struct BlockContext {
+  const Config& config;
+  const std::vector<control::Site>& sites;
+  int time_width;
+};
+
+struct Sampler2D {  // downsamplers.0 / upsamplers.0
+  Sampler2D(const nn::Weights& w, int channels, int stride, kernels::Padding padding)
+      : conv(w / "conv", channels, channels, 3, stride, padding) {}
+  nn::Conv2d conv;
+};
+
+struct DownBlock {
+  DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out);
+  /** Appends every intermediate picture to `skips`, for the up block that mirrors this one. */
+  mx::array operator()(mx::array x, const mx::array& time, const Pass& pass,
+                       std::vector<mx::array>& skips) const;
+  std::vector<nn::ResnetBlock> resnets;
+  std::vector<Transformer2D> attentions;
+  std::optional<Sampler2D> downsamplers_0;
+};
+
+struct MiddleBlock {
+  MiddleBlock(const nn::Weights& w, const BlockContext& context, int channels);
+  mx::array operator()(mx::array x, const mx::array& time, const Pass& pass) const;
+  std::vector<nn::ResnetBlock> resnets;
+  std::vector<Transformer2D> attentions;
+};
+
+struct UpBlock {
+  /** @param skip_channels channels of the skips it takes, in the order taken. */
+  UpBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out,
+          const std::vector<int>& skip_channels);
+  /** Takes its skips from the end of `skips`. */
+  mx::array operator()(mx::array x, const mx::array& time, const Pass& pass,
+                       std::vector<mx::array>& skips) const;
+  std::vector<nn::ResnetBlock> resnets;
+  std::vector<Transformer2D> attentions;
+  std::optional<Sampler2D> upsamplers_0;
+};
+
+}  // namespace corepulse::unet

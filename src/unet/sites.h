@@ -1,0 +1,18 @@
+#pragma once
+// The attention layers of a UNet by name, from its configuration alone.
+
+#include <vector>
+
+#include "control/site.h"
+#include "unet/config.h"
+
+namespace corepulse::unet {
+
+/** All attention layers in order of execution; site.index is the position in this list. */
+std::vector<control::Site> sites(const Config& config);
+
+/** The layers of one Transformer2D: self, cross by depth. */
+std::vector<control::Site> sites_of(const std::vector<control::Site>& all, control::BlockKind kind,
+                                    int block, int attention);
+
+}  // namespace corepulse::unet

@@ -1,0 +1,45 @@
+#pragma once
+// Transformer2D: the picture as a sequence of tokens, attending to itself and to the text.
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "unet/attention.h"
+#include "unet/config.h"
+
+namespace corepulse::unet {
+
+/** GEGLU feed-forward, four times as wide inside. */
+struct FeedForward {
+  FeedForward(const nn::Weights& w, int channels);
+  mx::array operator()(const mx::array& x) const { return net_2(kernels::geglu(net_0_proj(x))); }
+  nn::Linear net_0_proj, net_2;
+};
+
+struct TransformerBlock {
+  TransformerBlock(const nn::Weights& w, const control::Site& self, const control::Site& cross,
+                   int channels, int context_width);
+  mx::array operator()(mx::array x, const Pass& pass) const;  // [B, H*W, C]
+  nn::LayerNorm norm1;
+  Attention attn1;
+  nn::LayerNorm norm2;
+  Attention attn2;
+  nn::LayerNorm norm3;
+  FeedForward ff;
+};
+
+struct Transformer2D {
+  /** @param sites the attention layers of this transformer: self, cross, self, cross, ... by depth.
+   */
+  Transformer2D(const nn::Weights& w, const Config& config, int channels,
+                const std::vector<control::Site>& sites);
+  mx::array operator()(const mx::array& x, const Pass& pass) const;  // [B, H, W, C]
+  nn::GroupNorm norm;
+  // A 1x1 convolution and a linear layer are the same matrix; checkpoints store either.
+  nn::Linear proj_in;
+  std::vector<TransformerBlock> transformer_blocks;
+  nn::Linear proj_out;
+};
+
+}  // namespace corepulse::unet

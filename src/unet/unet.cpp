@@ -1,0 +1,86 @@
+#include "unet/unet.h"
+
+#include <algorithm>
+
+#include "base/fail.h"
+
+namespace corepulse::unet {
+namespace {
+
+int time_width(const Config& config) {
+  return 4 * config.levels[0].channels;
+}
+
+/** Channels of every skip the down half leaves behind, in the order they are pushed. */
+std::vector<int> skip_channels(const Config& config) {
+  std::vector<int> channels{config.levels[0].channels};
+  for (size_t b = 0; b < config.levels.size(); ++b) {
+    channels.insert(channels.end(), config.layers_per_block, config.levels[b].channels);
+    if (b + 1 < config.levels.size()) channels.push_back(config.levels[b].channels);
+  }
+  return channels;
+}
+
+}  // namespace
+
+UNet::UNet(const nn::Weights& w, const Config& config)
+    : config_(config),
+      sites_(unet::sites(config)),
+      time_embedding_(w / "time_embedding", config.levels[0].channels, time_width(config),
+                      config.time_cond_width),
+      conv_in_(w / "conv_in", config.in_channels, config.levels[0].channels, 3),
+      conv_norm_out_(w / "conv_norm_out", config.levels[0].channels, config.norm_groups,
+                     config.norm_eps),
+      conv_out_(w / "conv_out", config.levels[0].channels, config.out_channels, 3) {
+  const BlockContext context{config_, sites_, time_width(config)};
+  if (config.addition_input)
+    add_embedding_.emplace(w / "add_embedding", config.addition_input, context.time_width);
+  const int levels = static_cast<int>(config.levels.size());
+  for (int b = 0; b < levels; ++b)
+    down_blocks_.emplace_back(w / "down_blocks" / b, context, b,
+                              config.levels[std::max(b - 1, 0)].channels,
+                              config.levels[b].channels);
+  mid_block_.emplace(w / "mid_block", context, config.levels.back().channels);
+  auto skips = skip_channels(config);
+  int channels = config.levels.back().channels;
+  for (int b = 0; b < levels; ++b) {
+    const int out = config.levels[levels - 1 - b].channels, layers = config.layers_per_block + 1;
+    const std::vector<int> taken(skips.rbegin(), skips.rbegin() + layers);
+    skips.resize(skips.size() - layers);
+    up_blocks_.emplace_back(w / "up_blocks" / b, context, b, channels, out, taken);
+    channels = out;
+  }
+  w.require_all_taken();
+}
+
+mx::array UNet::time_embedding(const Pass& pass, mx::Dtype dtype,
+                               const std::optional<AddedConditioning>& added) const {
+  const std::vector<float> t(pass.step.rows.size(), static_cast<float>(pass.step.t));
+  auto time = time_embedding_(mx::astype(
+      sinusoids(t, config_.levels[0].channels, config_.flip_sin_to_cos, config_.freq_shift),
+      dtype));
+  if (!add_embedding_) return time;
+  if (!added) fail(ErrorCode::internal, "unet", "this UNet needs pooled text and size ids");
+  std::vector<float> ids;
+  for (const auto& row : added->time_ids) ids.insert(ids.end(), row.begin(), row.end());
+  const auto sizes = mx::reshape(
+      sinusoids(ids, config_.addition_time_width, config_.flip_sin_to_cos, config_.freq_shift),
+      {static_cast<int>(added->time_ids.size()), -1});
+  return time + (*add_embedding_)(mx::concatenate(
+                    {mx::astype(added->pooled, dtype), mx::astype(sizes, dtype)}, 1));
+}
+
+mx::array UNet::operator()(const mx::array& x, const Pass& pass,
+                           const std::optional<AddedConditioning>& added) const {
+  check_shape(x, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
+  // Every block passes the embedding through SiLU first: once here.
+  const auto time = kernels::silu(time_embedding(pass, x.dtype(), added));
+  auto h = conv_in_(x);
+  std::vector<mx::array> skips{h};
+  for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
+  h = (*mid_block_)(h, time, pass);
+  for (const auto& block : up_blocks_) h = block(h, time, pass, skips);
+  return conv_out_(conv_norm_out_.silu(h));
+}
+
+}  // namespace corepulse::unet

@@ -1,0 +1,51 @@
+#pragma once
+// The conditional UNet that does the denoising: Diffusers' UNet2DConditionModel with open
+// attention.
+
+#include <optional>
+#include <vector>
+
+#include "unet/blocks.h"
+#include "unet/sites.h"
+#include "unet/timestep_embedding.h"
+
+namespace corepulse::unet {
+
+/** SDXL's added conditioning, one entry per batch row. */
+struct AddedConditioning {
+  mx::array pooled;                        // [B, pooled width]
+  std::vector<control::TimeIds> time_ids;  // B
+};
+
+class UNet {
+ public:
+  /** @throws Error{unsupported_model} naming a tensor that is missing, misshapen or left over. */
+  UNet(const nn::Weights& w, const Config& config);
+
+  /**
+   * x [B, h, w, in_channels], scaled as the model wants it -> the prediction [B, h, w,
+   * out_channels]. The timestep and the rows' roles are in pass.step; step.rows.size() is B.
+   */
+  mx::array operator()(const mx::array& x, const Pass& pass,
+                       const std::optional<AddedConditioning>& added = {}) const;
+
+  const Config& config() const { return config_; }
+  const std::vector<control::Site>& sites() const { return sites_; }
+
+ private:
+  mx::array time_embedding(const Pass& pass, mx::Dtype dtype,
+                           const std::optional<AddedConditioning>& added) const;
+
+  Config config_;
+  std::vector<control::Site> sites_;
+  TimestepEmbedding time_embedding_;
+  std::optional<TimestepEmbedding> add_embedding_;
+  nn::Conv2d conv_in_;
+  std::vector<DownBlock> down_blocks_;
+  std::optional<MiddleBlock> mid_block_;
+  std::vector<UpBlock> up_blocks_;
+  nn::GroupNorm conv_norm_out_;
+  nn::Conv2d conv_out_;
+};
+
+}  // namespace corepulse::unet

@@ -1,0 +1,63 @@
+#include "vae/autoencoder.h"
+
+#include "vae/tiles.h"
+
+namespace corepulse::vae {
+
+Autoencoder::Autoencoder(const nn::Weights& w, const Config& config)
+    : config_(config),
+      dtype_(w.dtype()),
+      encoder_(w / "encoder", config),
+      decoder_(w / "decoder", config) {
+  const int z = config.latent_channels;
+  if (config.quant_conv) quant_conv_.emplace(w / "quant_conv", 2 * z, 2 * z, 1);
+  if (config.post_quant_conv) post_quant_conv_.emplace(w / "post_quant_conv", z, z, 1);
+  w.require_all_taken();
+}
+
+Posterior Autoencoder::encode(const mx::array& picture) const {
+  auto moments = encoder_(mx::astype(picture, dtype_));
+  if (quant_conv_) moments = (*quant_conv_)(moments);
+  const auto parts = mx::split(moments, 2, 3);
+  return {parts[0], mx::clip(parts[1], like(-30, parts[1]), like(20, parts[1]))};
+}
+
+namespace {
+
+mx::array per_channel(const std::vector<float>& values, const mx::array& x) {
+  return mx::astype(
+      mx::array(values.begin(), {1, 1, 1, static_cast<int>(values.size())}, mx::float32),
+      x.dtype());
+}
+
+}  // namespace
+
+mx::array Autoencoder::scaled(const mx::array& latent) const {
+  if (!config_.latents_mean.empty())
+    return (latent - per_channel(config_.latents_mean, latent)) *
+           like(config_.scaling_factor, latent) / per_channel(config_.latents_std, latent);
+  return (latent - like(config_.shift_factor, latent)) * like(config_.scaling_factor, latent);
+}
+
+mx::array Autoencoder::unscaled(const mx::array& latent) const {
+  if (!config_.latents_mean.empty())
+    return latent * per_channel(config_.latents_std, latent) /
+               like(config_.scaling_factor, latent) +
+           per_channel(config_.latents_mean, latent);
+  return latent / like(config_.scaling_factor, latent) + like(config_.shift_factor, latent);
+}
+
+mx::array Autoencoder::decode_unscaled(const mx::array& z) const {
+  return decoder_(post_quant_conv_ ? (*post_quant_conv_)(z) : z);
+}
+
+mx::array Autoencoder::decode(const mx::array& latent) const {
+  return decode_unscaled(unscaled(mx::astype(latent, dtype_)));
+}
+
+mx::array Autoencoder::decode_tiled(const mx::array& latent, int tile) const {
+  return tiled(unscaled(mx::astype(latent, dtype_)), tile, config_.downscale(),
+               [&](const mx::array& part) { return decode_unscaled(part); });
+}
+
+}  // namespace corepulse::vae

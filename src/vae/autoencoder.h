@@ -1,0 +1,49 @@
+#pragma once
+// AutoencoderKL: pictures in -1..1 to scaled latents and back, whole or in overlapping tiles.
+
+#include <optional>
+
+#include "vae/decoder.h"
+#include "vae/encoder.h"
+
+namespace corepulse::vae {
+
+/** The encoder's normal distribution, unscaled. */
+struct Posterior {
+  mx::array mean, logvar;  // [B, h, w, latent channels]; logvar clamped to -30..20 as in Diffusers
+};
+
+class Autoencoder {
+ public:
+  /** @throws Error{unsupported_model} naming a tensor that is missing, misshapen or left over. */
+  Autoencoder(const nn::Weights& w, const Config& config);
+
+  /** picture [B, H, W, 3] in -1..1, H and W multiples of downscale(). */
+  Posterior encode(const mx::array& picture) const;
+  /** The UNet's latent of a posterior's mean. */
+  mx::array scaled(const mx::array& latent) const;
+  /** latent as the UNet knows it [B, h, w, 4] -> picture [B, 8h, 8w, 3], about -1..1 (not clamped).
+   */
+  mx::array decode(const mx::array& latent) const;
+  /**
+   * As decode, in tiles of `tile` latents that overlap by a quarter and are blended linearly
+   * (Diffusers' tiled_decode). Needs memory for one tile only; each tile has its own norm
+   * statistics, so the picture differs slightly.
+   */
+  mx::array decode_tiled(const mx::array& latent, int tile) const;
+
+  const Config& config() const { return config_; }
+  mx::Dtype dtype() const { return dtype_; }
+
+ private:
+  mx::array unscaled(const mx::array& latent) const;
+  mx::array decode_unscaled(const mx::array& z) const;
+
+  Config config_;
+  mx::Dtype dtype_;
+  Encoder encoder_;
+  Decoder decoder_;
+  std::optional<nn::Conv2d> quant_conv_, post_quant_conv_;
+};
+
+}  // namespace corepulse::vae
