@@ -2,9 +2,8 @@
 // JSON from untrusted text and files: bounded in size and depth, duplicate keys refused.
 
 #include <filesystem>
-#include <string_view>
-
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "corepulse/error.h"
 
@@ -16,11 +15,13 @@ using Json = nlohmann::json;
 struct JsonLimits {
   size_t bytes = 32u << 20;
   int depth = 32;
+  size_t values = 1u << 20;  ///< Values of all kinds, so that small text cannot become much memory.
 };
 
-/** Parses `text`. @throws Error{code} with `where` and the byte position; non-UTF-8, NaN and duplicate keys are errors. */
-Json parse_json(std::string_view text, std::string_view where,
-                const JsonLimits& limits = {}, ErrorCode code = ErrorCode::bad_file);
+/** Parses `text`. @throws Error{code} with `where` and the byte position; non-UTF-8, NaN and
+ * duplicate keys are errors. */
+Json parse_json(std::string_view text, std::string_view where, const JsonLimits& limits = {},
+                ErrorCode code = ErrorCode::bad_file);
 
 /** Reads and parses a file. @throws Error not_found, io or bad_file naming the file. */
 Json read_json(const std::filesystem::path& file, const JsonLimits& limits = {});

@@ -12,13 +12,14 @@ namespace corepulse::io {
 
 enum class StoredType { f16, bf16, f32, f64, f8_e4m3, f8_e5m2, i8, i16, i32, i64, u8, boolean };
 
-/** A view of a stored tensor: shape as in the file (row-major), data read-only and possibly unaligned. */
+/** A view of a stored tensor: shape as in the file (row-major), data read-only and possibly
+ * unaligned. */
 struct TensorView {
   StoredType type = StoredType::f32;
   std::vector<int64_t> shape;
   const std::byte* data = nullptr;
   size_t bytes = 0;
-  bool transposed = false;            ///< 2-D only: the wanted matrix is the transpose of what is stored.
+  bool transposed = false;  ///< 2-D only: the wanted matrix is the transpose of what is stored.
   std::shared_ptr<const void> owner;  ///< Keeps the mapping alive.
 
   size_t elements() const {

@@ -1,0 +1,74 @@
+#pragma once
+// Files as the rest of the library uses them: read whole, mapped, or written so that a failure
+// leaves the old file.
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace corepulse::io {
+
+/** The whole file. @throws Error not_found, io, or bad_file (not a regular file, more than `most`
+ * bytes). */
+std::string read_file(const std::filesystem::path& file, size_t most);
+
+/** A regular file mapped read-only; FIFOs, folders and devices are refused. */
+class MappedFile {
+ public:
+  /** @throws Error not_found, io or bad_file naming the file. */
+  static std::shared_ptr<const MappedFile> open(const std::filesystem::path& file);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+  /**
+   * Throws Error{bad_file} if the file was written to or cut since it was opened. Call it before
+   * touching the bytes again after a pause: reading beyond the end of a file that was cut kills the
+   * process.
+   */
+  void check_unchanged() const;
+
+ private:
+  MappedFile() = default;
+  std::filesystem::path file_;
+  int descriptor_ = -1;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+  int64_t modified_ = 0;  ///< Nanoseconds.
+};
+
+/**
+ * A file in the making: written under a temporary name in the same folder; commit() gives it its
+ * name in one step. Without commit() the destructor removes it, and a file of that name stays as it
+ * was. A symbolic link is followed.
+ */
+class AtomicFile {
+ public:
+  /** @throws Error not_found (no such folder) or io. */
+  explicit AtomicFile(const std::filesystem::path& file);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  /** Flushes to the disk and renames. @throws Error io; the file is then not replaced. */
+  void commit();
+
+ private:
+  [[noreturn]] void fail_writing(int error) const;
+  std::filesystem::path shown_, target_, temporary_;
+  int descriptor_ = -1;
+};
+
+/** Writes a whole file atomically. */
+void write_file(const std::filesystem::path& file, std::span<const std::byte> bytes);
+
+/** Throws what writing `file` would throw, without touching a file of that name: to be asked before
+ * a long run. */
+void check_writable(const std::filesystem::path& file);
+
+}  // namespace corepulse::io
