@@ -1,0 +1,87 @@
+"""Fails when a file includes what its folder may not see (ARCHITECTURE.md, "Folders")."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent).resolve()
+
+# Folder of src/ -> folders or headers of src/ it may include, beside itself, base/ and include/corepulse/.
+ALLOWED = {
+    "base": set(),
+    "io": set(),
+    "kernels": set(),
+    "nn": {"io", "kernels"},
+    "control": {"io/json.h"},
+    "text": {"nn", "kernels", "io"},
+    "vae": {"nn", "kernels", "io"},
+    "unet": {"nn", "kernels", "control/plan.h", "control/site.h"},
+    "sampler": set(),
+    "model": {"text", "unet", "vae", "sampler", "nn", "io"},
+    "engine": {"*"},
+    "pipeline": {"*"},
+}
+# Only these public headers may show an outside library to applications.
+OPEN_HEADERS = {"include/corepulse/attention_function.h"}
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+PLAN_CALL = re.compile(r"(?:\.|->)plan\s*\(")
+PLAN_HOME = "src/unet/attention.cpp"
+
+
+def files(folder):
+    return [f for f in sorted((ROOT / folder).rglob("*")) if f.suffix in (".h", ".cpp")]
+
+
+def includes(file):
+    return [(kind, name) for kind, name in INCLUDE.findall(file.read_text())]
+
+
+def source_error(file, name):
+    own = file.relative_to(ROOT / "src").parts[0]
+    target = name.split("/")[0]
+    if target not in ALLOWED or target in (own, "base"):
+        return None
+    allowed = ALLOWED[own]
+    if allowed & {"*", target, name}:
+        return None
+    return f"{own} may include only base, corepulse/ and: {', '.join(sorted(allowed)) or 'nothing more'}"
+
+
+def check(file):
+    where = file.relative_to(ROOT)
+    part = where.parts[0]
+    for kind, name in includes(file):
+        error = None
+        if name == "mlx/mlx.h":
+            error = "include only the MLX headers that are needed"
+        elif part == "src" and kind == '"':
+            error = source_error(file, name)
+        elif part == "include" and str(where) not in OPEN_HEADERS:
+            if (kind == '"' and not name.startswith("corepulse/")) or (kind == "<" and re.search(r"[/.]", name)):
+                error = "public headers include the standard library and corepulse/ only"
+        elif part == "cli" and name.split("/")[0] in {*ALLOWED, "mlx"}:
+            error = "the program includes public headers only"
+        if error:
+            yield f"{where}: includes {name}: {error}"
+
+
+def check_plan_calls():
+    """Attention is decided at one place: a second plan( call outside control/ would be a second one."""
+    calls = []
+    for file in files("src"):
+        where = str(file.relative_to(ROOT))
+        if not where.startswith("src/control/"):
+            calls += [where] * len(PLAN_CALL.findall(COMMENT.sub("", file.read_text())))
+    if calls != [PLAN_HOME]:
+        yield f"plan( must be called once in src/ outside control/, in {PLAN_HOME}; found in: {', '.join(calls) or 'no file'}"
+
+
+def main():
+    checked = [f for folder in ("include", "src", "cli") for f in files(folder)]
+    errors = [e for f in checked for e in check(f)] + list(check_plan_calls())
+    print("\n".join(errors + [f"layers: {len(checked)} files, {len(errors)} wrong"]))
+    return bool(errors)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

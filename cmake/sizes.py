@@ -1,0 +1,30 @@
+"""Fails when a source file is longer than one sitting (400 lines); prints the median."""
+import pathlib
+import statistics
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent).resolve()
+LIMIT = 400
+FOLDERS = ("include", "src", "cli", "tests", "examples", "bench", "cmake")
+SUFFIXES = (".h", ".cpp", ".py", ".txt", ".cmake")
+TABLES = set()  # Files that are data, by path: nobody reads them from top to bottom.
+
+
+def main():
+    lengths = {}
+    for folder in FOLDERS:
+        for file in (ROOT / folder).rglob("*"):
+            where = file.relative_to(ROOT).as_posix()
+            if file.suffix in SUFFIXES and where not in TABLES and "golden/" not in where:
+                lengths[where] = len(file.read_text().splitlines())
+    long = {w: n for w, n in lengths.items() if n > LIMIT}
+    for where, n in sorted(long.items()):
+        print(f"{where}: {n} lines; at most {LIMIT}: split it")
+    code = [n for w, n in lengths.items() if w.startswith(("src/", "include/"))]
+    print(f"sizes: {len(lengths)} files, median {statistics.median(lengths.values()):.0f} lines, "
+          f"src and include {sum(code)} lines in {len(code)} files")
+    return bool(long)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

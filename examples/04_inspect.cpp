@@ -1,0 +1,28 @@
+// What is in a model, and what a recipe would do to it: neither reads a weight.
+//   usage: 04_inspect [MODEL]
+
+#include <iostream>
+
+#include "corepulse/control.h"
+#include "corepulse/pipeline.h"
+
+int main(int argc, char** argv) {
+  const corepulse::ModelSource source{.model = argc > 1 ? argv[1] : "builtin"};
+  try {
+    const auto info = corepulse::inspect_model(source);
+    std::cout << corepulse::name(info.family) << ", " << info.parameters / 1'000'000
+              << " million parameters, " << info.width << " x " << info.height << "\n\n";
+    for (const auto& block : info.blocks)
+      std::cout << block.id << "  " << block.path << "  " << block.cross_layers
+                << " layers read the text on a grid of " << block.grid_height << " x "
+                << block.grid_width << '\n';
+
+    corepulse::Recipe recipe;
+    recipe.prompt = "a cat in a park";
+    recipe.controls.push_back(corepulse::inject("a dragon").at("output:0"));
+    std::cout << '\n' << corepulse::explain(recipe, source).text;
+  } catch (const corepulse::Error& error) {
+    std::cerr << error.what() << '\n';
+    return corepulse::exit_status(error.code());
+  }
+}
