@@ -1,0 +1,84 @@
+#pragma once
+// Controls: what the picture reads, in which attention layers, at which moment, in which part.
+//
+//   using namespace corepulse;
+//   std::vector<Control> controls{
+//       inject("a dragon").at("middle:0, output:0").sigma(15, 0).strength(0.8),
+//       reweight("park", 0.3).at("output:1"),
+//       inject("snow").strength({{0, 0}, {0.5, 1}}).within(rectangle(0, 0, 0.5, 1).feather(0.05))};
+//
+// Plain data: nothing is checked before a run (or corepulse::explain) resolves it against a model.
+// docs/control.md says what every kind computes.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "corepulse/control_values.h"
+#include "corepulse/effects.h"
+#include "corepulse/region.h"
+
+namespace corepulse {
+
+/** Which rows of a guided model call a control acts on: the prompt's, the negative prompt's. */
+enum class Rows { cond, uncond, both };
+
+/** Whose maths: ours, the published CorePulse's, or the ComfyUI prompt injection node's. */
+enum class Mode { standard, corepulse, comfy };
+
+/** One wish: an effect, and where, when, in what part of the picture and on which rows it acts. */
+struct Control {
+  Effect effect;
+  std::string where;  ///< "middle:0, output:1"; "": all layers of the effect's attention.
+  Window when;
+  std::optional<Region> region;  ///< Absent: everywhere.
+  std::optional<Rows> rows;      ///< Absent: cond; legacy modes: as the legacy does.
+  std::vector<int> images;       ///< Indices in the batch; empty: all.
+  std::vector<int> heads;        ///< Empty: all.
+  Mode mode = Mode::standard;
+  bool enabled = true;
+  bool operator==(const Control&) const = default;
+
+  // Fluent: each sets one field of this control and returns it.
+  Control& at(std::string selector);
+  Control& steps(int first, int end);            ///< first <= step < end.
+  Control& progress(double first, double last);  ///< Both ends included, as all but steps.
+  Control& sigma(double start, double end);      ///< start >= sigma >= end; start may be infinity.
+  Control& percent(double start, double end);    ///< ComfyUI's: 0 is the noisiest timestep.
+  Control& during(Window window);
+  Control& within(Region part);
+  Control& on(Rows which);
+  Control& for_images(std::vector<int> which);
+  Control& for_heads(std::vector<int> which);
+  Control& as(Mode which);
+  Control& enable(bool on);
+  /** @throws Error{invalid_request} if the effect has no strength (likewise below). */
+  Control& strength(Curve curve);
+  Control& gains(Curve k, Curve v);      ///< inject.
+  Control& occurrence(int n);            ///< Those with a phrase.
+  Control& context(TokenContext which);  ///< mask_tokens, replace_tokens.
+};
+
+/** "inject", "mask_tokens", ...: the recipe's `kind`. */
+const char* kind_name(const Effect& effect) noexcept;
+
+Control inject(std::string prompt);
+Control reweight(Tokens tokens, Curve scale);
+Control mask_tokens(Tokens tokens);
+Control replace_tokens(Tokens tokens, std::string with);
+Control value_gain(Tokens tokens, Curve gain);
+Control regions(std::vector<RegionPrompt> prompts, Curve base_share = 0);
+/** Inside `.within(source)`, look at `target` `scale` times as much. */
+Control attend(Region target, Curve scale);
+Control temperature(Curve value, AttentionKind attention = AttentionKind::self);
+Control smooth(Curve strength);
+Control share_image(int image, Share::How how = Share::How::with);
+Control share_recording(std::string name, Share::How how = Share::How::instead);
+Control guidance(Curve scale);
+Control pooled(std::string prompt, Curve strength = 1);
+Control time_ids(SizeConditioning ids);
+Control negative(std::string prompt);
+Control capture(Tokens tokens, std::string name = "");
+Control record(std::string name);
+
+}  // namespace corepulse

@@ -1,0 +1,178 @@
+#pragma once
+// What a control can do: one struct per kind. Control (control.h) says where, when, on which rows.
+//
+//   Reweight weaker{.tokens = "park", .scale = 0.3};
+//   Inject dragon{.prompt = "a dragon", .strength = {{0, 0}, {0.5, 1}}};
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "corepulse/control_values.h"
+#include "corepulse/region.h"
+
+namespace corepulse {
+
+/** Words of a prompt: a phrase, matched by whole words, or a part of the encoded text. */
+struct Tokens {
+  std::string phrase;
+  int occurrence = 0;  ///< 1: the first, 2: the second, ...; 0: all.
+  /** Instead of a phrase: every position, the start or end marker, the words, what pads the end. */
+  enum class Part { phrase, all, start, words, end, padding } part = Part::phrase;
+
+  Tokens() = default;
+  Tokens(std::string text, int n = 0) : phrase(std::move(text)), occurrence(n) {}
+  Tokens(const char* text, int n = 0) : phrase(text), occurrence(n) {}
+  Tokens(Part which) : part(which) {}
+  bool operator==(const Tokens&) const = default;
+};
+
+/** Which attention a control means where both exist. */
+enum class AttentionKind { cross, self, both };
+
+// -- Cross-attention: the picture reads the text ------------------------------------------------
+
+/** A share `strength` of the picture reads another prompt. */
+struct Inject {
+  std::string prompt;
+  Curve strength = 1;            ///< 0..1.
+  Curve gain_k = 1, gain_v = 1;  ///< Multiply its keys and values; any finite number.
+  double noise = 0;              ///< Mode comfy: Gaussian noise added to the encoded prompt,
+  unsigned noise_seed = 0;       ///< from this seed.
+  bool operator==(const Inject&) const = default;
+};
+
+/** Attention to some tokens times `scale` >= 0, the rest adjusted so that it sums to 1. */
+struct Reweight {
+  Tokens tokens;
+  Curve scale = 1;
+  Curve strength = 1;
+  bool operator==(const Reweight&) const = default;
+};
+
+/** Where the other tokens' embeddings come from when words are masked or replaced. */
+enum class TokenContext {
+  keep,      ///< As encoded with the old words.
+  reencode,  ///< mask_tokens: the prompt without the phrase.
+  replace    ///< replace_tokens: the prompt with the new words.
+};
+
+/** Some tokens are not read at all. */
+struct MaskTokens {
+  Tokens tokens;
+  TokenContext context = TokenContext::keep;
+  Curve strength = 1;
+  bool operator==(const MaskTokens&) const = default;
+};
+
+/** A phrase of the prompt is read as another. */
+struct ReplaceTokens {
+  Tokens tokens;
+  std::string with;
+  TokenContext context = TokenContext::keep;
+  Curve strength = 1;
+  bool operator==(const ReplaceTokens&) const = default;
+};
+
+/** What some tokens contribute times `gain` (any finite number), at unchanged attention. */
+struct ValueGain {
+  Tokens tokens;
+  Curve gain = 1;
+  Curve strength = 1;
+  bool operator==(const ValueGain&) const = default;
+};
+
+struct RegionPrompt {
+  std::string prompt;
+  Region region;
+  bool operator==(const RegionPrompt&) const = default;
+};
+
+/** Each region reads its own prompt; where regions overlap they share, elsewhere the prompt is
+ * read. */
+struct Regions {
+  std::vector<RegionPrompt> prompts;
+  Curve base_share = 0;  ///< 0..1: how much of the prompt stays inside the regions.
+  Curve strength = 1;
+  bool operator==(const Regions&) const = default;
+};
+
+// -- Self-attention: the picture looks at itself ------------------------------------------------
+
+/** Pixels of the control's region look at the target `scale` times as much (0: not at all). */
+struct Attend {
+  std::optional<Region> target;  ///< Absent (mode corepulse only): everywhere.
+  Curve scale = 1;               ///< >= 0; mode corepulse: any finite number.
+  /** Mode corepulse: what its interaction_type says. */
+  enum class Interaction { enhance, redirect, sharpen } interaction = Interaction::enhance;
+  Curve strength = 1;
+  bool operator==(const Attend&) const = default;
+};
+
+/** Logits divided by `value` > 0: below 1 sharper, above 1 softer. */
+struct Temperature {
+  Curve value = 1;
+  AttentionKind attention = AttentionKind::self;
+  Curve strength = 1;
+  bool operator==(const Temperature&) const = default;
+};
+
+/** A share `strength` of the attention becomes uniform. */
+struct Smooth {
+  Curve strength = 1;
+  bool operator==(const Smooth&) const = default;
+};
+
+/** Looks at another image of the batch, or at a recorded run, too or instead. */
+struct Share {
+  std::optional<int> image;                          ///< Index in the batch; or
+  std::string recording;                             ///< the name of a recorded run.
+  enum class How { with, instead } how = How::with;  ///< with: one softmax over both ("union").
+  Curve strength = 1;
+  bool operator==(const Share&) const = default;
+};
+
+// -- Inputs of a step ---------------------------------------------------------------------------
+
+struct Guidance {
+  Curve scale = 1;
+  bool operator==(const Guidance&) const = default;
+};
+
+/** SDXL: the pooled text vector leans to another prompt's. */
+struct Pooled {
+  std::string prompt;
+  Curve strength = 1;
+  bool operator==(const Pooled&) const = default;
+};
+
+/** SDXL: size conditioning in pixels; absent ones stay. */
+struct SizeConditioning {
+  std::optional<std::pair<int, int>> original, crop, target;  ///< height, width; crop: top, left.
+  bool operator==(const SizeConditioning&) const = default;
+};
+
+/** Another negative prompt. */
+struct Negative {
+  std::string prompt;
+  bool operator==(const Negative&) const = default;
+};
+
+// -- Observers ----------------------------------------------------------------------------------
+
+/** Watches without changing a bit of the picture. */
+struct Capture {
+  Tokens tokens;
+  std::string name;  ///< Of the output; "" = the phrase.
+  /** map: the running mean of attention to the tokens. keys: a recording for `share`, no tokens. */
+  enum class What { map, keys } what = What::map;
+  bool operator==(const Capture&) const = default;
+};
+
+using Effect =
+    std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend,
+                 Temperature, Smooth, Share, Guidance, Pooled, SizeConditioning, Negative, Capture>;
+
+}  // namespace corepulse

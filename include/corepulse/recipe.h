@@ -1,0 +1,74 @@
+#pragma once
+// A whole run as data: what to draw, how, with which controls. As JSON it repeats the picture.
+//
+//   corepulse::Recipe recipe = corepulse::recipe_from_json(R"({"version": 1, "prompt": "a cat in a
+//   park",
+//     "seed": 3, "controls": [{"kind": "inject", "prompt": "a dragon", "where": "output:0"}]})");
+//   recipe.steps = 30;
+//   std::string text = corepulse::to_json(recipe);  // recipe_from_json(text) == recipe
+//
+// The JSON Schema is docs/recipe.schema.json.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "corepulse/control.h"
+#include "corepulse/sampling.h"
+
+namespace corepulse {
+
+/** A change of the controls while the run was going on: from this step on they are these. */
+struct LiveEdit {
+  int step = 0;
+  std::vector<Control> controls;
+  bool operator==(const LiveEdit&) const = default;
+};
+
+/** What computed a finished picture. Bits repeat where all of it is the same; ignored as input. */
+struct MadeWith {
+  std::string program, model, backend, dtype, isa;  ///< model: its fingerprint.
+  bool operator==(const MadeWith&) const = default;
+};
+
+struct Recipe {
+  int version = 1;
+  std::string model = "builtin";  ///< And its parts, "" = the model's own (see ModelSource).
+  std::string unet, vae, text_encoder, text_encoder_2, tokenizer, config, family, prediction,
+      variant;
+  std::string prompt, negative_prompt;
+  int width = 0, height = 0;       ///< Pixels; 0: the model's native size.
+  std::vector<uint64_t> seeds{0};  ///< One image each. JSON: `seed` for one, or `seeds`.
+  int steps = 20;
+  double guidance = 5;          ///< 1: no negative prompt is read, one row per image.
+  double guidance_rescale = 0;  ///< 0..1.
+  SamplerKind sampler = SamplerKind::euler;
+  ScheduleKind schedule = ScheduleKind::model;
+  std::optional<double> eta;  ///< Share of fresh noise; absent: the sampler's own.
+  NoiseKind rng = NoiseKind::cpu;
+  Compat compat = Compat::diffusers;
+  std::string dtype = "auto";     ///< "auto", "f32", "f16".
+  int clip_skip = 0;              ///< Last text encoder layers left out.
+  std::vector<Control> controls;  ///< They act in this order.
+  std::vector<LiveEdit> edits;    ///< In order of steps.
+  MadeWith made_with;
+  bool operator==(const Recipe&) const = default;
+};
+
+/** All numbers in full, so that reading gives the same recipe. @param indent spaces per level; -1:
+ * one line. */
+std::string to_json(const Recipe& recipe, int indent = 2);
+std::string to_json(const std::vector<Control>& controls, int indent = 2);
+
+/**
+ * Strict: an unknown field, kind, unit or name, a duplicate, a number out of range, is an error
+ * that gives its JSON path and the nearest valid name.
+ * @throws Error{invalid_request}.
+ */
+Recipe recipe_from_json(std::string_view text);
+/** A JSON array of controls, for live edits. */
+std::vector<Control> controls_from_json(std::string_view text);
+
+}  // namespace corepulse

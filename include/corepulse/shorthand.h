@@ -1,0 +1,28 @@
+#pragma once
+// The common controls as one line of text, for command lines. Grammar: docs/control.md.
+//
+//   parse_inject("a dragon @ middle:0, sigma 15..0, strength 0.8")
+//   parse_reweight("park=0.3 @ output:1")
+//   parse_region_prompt("a red car @ left half feather 0.05")
+//
+// Every function throws Error{invalid_request} that points at the position.
+
+#include <string_view>
+
+#include "corepulse/control.h"
+
+namespace corepulse {
+
+Control parse_inject(std::string_view text);              ///< PROMPT [@ items]
+Control parse_reweight(std::string_view text);            ///< PHRASE=SCALE [@ items]
+Control parse_mask(std::string_view text);                ///< PHRASE [@ items]
+Control parse_replace(std::string_view text);             ///< PHRASE=>WORDS [@ items]
+Control parse_value_gain(std::string_view text);          ///< PHRASE=GAIN [@ items]
+Control parse_temperature(std::string_view text);         ///< T [@ items]
+Control parse_capture(std::string_view text);             ///< PHRASE [@ items]
+RegionPrompt parse_region_prompt(std::string_view text);  ///< PROMPT @ REGION
+
+/** "0.8", or points "0:0 0.5:1" (progress:value), or "ramp 0.1..0.9 edge 0.1". */
+Curve parse_curve(std::string_view text);
+
+}  // namespace corepulse
