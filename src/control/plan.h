@@ -13,18 +13,19 @@ namespace corepulse::control {
 
 /** Whom a batch row of a UNet call belongs to. */
 struct Row {
-  int image = 0;             ///< Index in the request's batch.
-  bool conditional = true;   ///< The prompt's row, or the negative prompt's.
+  int image = 0;            ///< Index in the request's batch.
+  bool conditional = true;  ///< The prompt's row, or the negative prompt's.
 };
 
-/** One model call. A second evaluation (Heun, SDE) has its step's index and progress and its own t and sigma. */
+/** One model call. A second evaluation (Heun, SDE) has its step's index and progress and its own t
+ * and sigma. */
 struct Step {
   int index = 0, count = 1;
-  double progress = 0;   ///< index / (count - 1), 0 if count is 1.
-  double t = 0;          ///< The timestep the model is given.
-  double sigma = 0;      ///< sqrt((1 - abar) / abar) at t.
+  double progress = 0;  ///< index / (count - 1), 0 if count is 1.
+  double t = 0;         ///< The timestep the model is given.
+  double sigma = 0;     ///< sqrt((1 - abar) / abar) at t.
   bool first_evaluation = true;
-  std::vector<Row> rows; ///< The rows of this call's batch, in order.
+  std::vector<Row> rows;  ///< The rows of this call's batch, in order.
 };
 
 /** A text of the run, by its number in Program::texts(): 0 is the prompt, 1 the negative prompt. */
@@ -46,27 +47,31 @@ struct Source {
 /** Immutable numbers, shared between steps; the same pointer always means the same numbers. */
 using Values = std::shared_ptr<const std::vector<float>>;
 
-/** One source read by (a share of) the picture. Shares of a row's readings sum to 1 at every pixel and head. */
+/** One source read by (a share of) the picture. Shares of a row's readings sum to 1 at every pixel
+ * and head. */
 struct Reading {
-  std::vector<Source> sources;         ///< Several: one softmax over all their keys.
-  Values share;                        ///< null: all of it. Else [share_heads, share_pixels], either may be 1.
+  std::vector<Source> sources;  ///< Several: one softmax over all their keys.
+  Values share;  ///< null: all of it. Else [share_heads, share_pixels], either may be 1.
   int share_heads = 1, share_pixels = 1;
-  Values bias;                         ///< Per key, added to the logits (log-weights; -inf masks). null: none.
-  Values key_gain, value_gain;         ///< Per key, multiply K and V. null: 1.
-  float temperature = 1;               ///< Logits are divided by it; +inf gives the mean of V.
-  int replaced = -1;                   ///< Index of a user's attention function in Program::functions(), or -1.
+  Values bias;  ///< Per key, added to the logits (log-weights; -inf masks). null: none.
+  Values key_gain, value_gain;  ///< Per key, multiply K and V. null: 1.
+  float temperature = 1;        ///< Logits are divided by it; +inf gives the mean of V.
+  int replaced = -1;  ///< Index of a user's attention function in Program::functions(), or -1.
   bool operator==(const Reading&) const = default;
   /** Whole row, plain source, no edit. */
   bool plain() const {
-    return sources.size() == 1 && !share && !bias && !key_gain && !value_gain && temperature == 1 && replaced < 0;
+    return sources.size() == 1 && !share && !bias && !key_gain && !value_gain && temperature == 1 &&
+           replaced < 0;
   }
 };
 
 /** What one attention call does: the readings of every row of the batch. */
 struct AttentionPlan {
   std::vector<std::vector<Reading>> rows;
-  std::vector<int> captures;  ///< Observers (index in Program::captures()) that want this call's map.
-  /** No control acts here now: every row is one plain reading of its own source. Takes the fused path untouched. */
+  std::vector<int>
+      captures;  ///< Observers (index in Program::captures()) that want this call's map.
+  /** No control acts here now: every row is one plain reading of its own source. Takes the fused
+   * path untouched. */
   bool plain = true;
 };
 
@@ -82,7 +87,8 @@ struct StepPlan {
   std::optional<TimeIds> time_ids;  ///< Absent: the request's.
 };
 
-/** Decides what each model call and each attention call does. Const: the same question has the same answer. */
+/** Decides what each model call and each attention call does. Const: the same question has the same
+ * answer. */
 class Control {
  public:
   virtual ~Control() = default;

@@ -8,7 +8,8 @@ namespace corepulse::control {
 
 enum class BlockKind { input, middle, output };
 
-/** One attention layer of a UNet: where it stands, as CorePulse counts and as the checkpoint spells it. */
+/** One attention layer of a UNet: where it stands, as CorePulse counts and as the checkpoint spells
+ * it. */
 struct Site {
   int index = 0;  ///< Position among all attention layers of the UNet, in order of execution.
   BlockKind kind = BlockKind::input;
@@ -17,9 +18,10 @@ struct Site {
   int depth = 0;      ///< Which BasicTransformerBlock of it.
   bool cross = true;  ///< attn2 (reads the text) or attn1 (reads the picture itself).
   int heads = 1;
-  int level = 0;     ///< How often the latent was halved (rounding up) to reach this layer's token grid.
-  int ldm_block = 0; ///< N of LDM's input_blocks.N / output_blocks.N; 0 for the middle.
-  std::string path;  ///< "up_blocks.0.attentions.2.transformer_blocks.7.attn2".
+  int level =
+      0;  ///< How often the latent was halved (rounding up) to reach this layer's token grid.
+  int ldm_block = 0;  ///< N of LDM's input_blocks.N / output_blocks.N; 0 for the middle.
+  std::string path;   ///< "up_blocks.0.attentions.2.transformer_blocks.7.attn2".
 };
 
 /** Tokens of a picture at one layer: rows x columns. */
