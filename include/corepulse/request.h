@@ -18,10 +18,10 @@ namespace corepulse {
 
 /** What the callback gets between two steps. */
 struct Progress {
-  int step = 0;         ///< Steps done, 1..steps.
+  int step = 0;  ///< Steps done, 1..steps.
   int steps = 0;
-  double sigma = 0;     ///< Noise level the latents are at now.
-  double seconds = 0;   ///< Time of this step.
+  double sigma = 0;    ///< Noise level the latents are at now.
+  double seconds = 0;  ///< Time of this step.
   /** A rough RGB picture of image `i` at latent size (8x smaller), from the estimate of the final latent. */
   std::function<Image(int i)> preview;
 };
@@ -39,8 +39,8 @@ struct Request {
 struct Result {
   std::vector<Image> images;                ///< One per seed, in order.
   std::vector<std::vector<float>> latents;  ///< [4, h, w] each, final, as torch orders them.
-  Recipe recipe;                            ///< The request's with everything resolved: size, seeds, dtype, backend, ISA.
-  std::vector<std::string> notes;           ///< Words that were cut off, controls that were neutral, guesses made.
+  Recipe recipe;                   ///< The request's with everything resolved: size, seeds, dtype, backend, ISA.
+  std::vector<std::string> notes;  ///< Words that were cut off, controls that were neutral, guesses made.
   double seconds_text = 0, seconds_steps = 0, seconds_decode = 0;
   int model_calls = 0;
 };

@@ -23,13 +23,21 @@ constexpr Row kRows[] = {
     {ErrorCode::internal, "internal", 9, 500},
 };
 
-const Row& row(ErrorCode code) noexcept { return kRows[static_cast<int>(code)]; }
+const Row& row(ErrorCode code) noexcept {
+  return kRows[static_cast<int>(code)];
+}
 
 }  // namespace
 
-const char* name(ErrorCode code) noexcept { return row(code).name; }
-int exit_status(ErrorCode code) noexcept { return row(code).exit_status; }
-int http_status(ErrorCode code) noexcept { return row(code).http_status; }
+const char* name(ErrorCode code) noexcept {
+  return row(code).name;
+}
+int exit_status(ErrorCode code) noexcept {
+  return row(code).exit_status;
+}
+int http_status(ErrorCode code) noexcept {
+  return row(code).http_status;
+}
 
 void fail(ErrorCode code, std::string_view where, std::string_view message) {
   std::string text("[");

@@ -1,5 +1,6 @@
 #pragma once
-// How the library reports an error: fail(ErrorCode::bad_file, "safetensors", fmt::format("...", ...)).
+// How the library reports an error: fail(ErrorCode::bad_file, "safetensors", fmt::format("...",
+// ...)).
 
 #include <string_view>
 

@@ -1,10 +1,9 @@
 #include "base/names.h"
 
 #include <algorithm>
-#include <numeric>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <numeric>
 
 namespace corepulse {
 namespace {

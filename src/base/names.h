@@ -7,7 +7,8 @@
 
 namespace corepulse {
 
-/** The valid name with the smallest edit distance, or "" when nothing is near (distance > half its length). */
+/** The valid name with the smallest edit distance, or "" when nothing is near (distance > half its
+ * length). */
 std::string nearest_name(std::string_view given, const std::vector<std::string>& valid);
 
 /** "valid: a, b, c" with " (did you mean b?)" when one is near. */

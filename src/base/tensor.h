@@ -12,7 +12,9 @@ namespace corepulse {
 namespace mx = mlx::core;
 
 /** The number c in x's dtype. A bare float in `0.5f * x` would turn a float16 x into float32. */
-inline mx::array like(float c, const mx::array& x) { return mx::array(c, x.dtype()); }
+inline mx::array like(float c, const mx::array& x) {
+  return mx::array(c, x.dtype());
+}
 
 /** "[2, 77, 768]", for messages. */
 std::string to_string(const mx::Shape& shape);

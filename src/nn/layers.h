@@ -13,8 +13,7 @@ namespace corepulse::nn {
 /** y = x W^T (+ b if the checkpoint has a bias and `bias` is true). */
 struct Linear : kernels::Linear {
   Linear(const Weights& w, int in, int out, bool bias = true)
-      : kernels::Linear(w.take_matrix("weight", out, in),
-                        bias ? std::optional(w.take("bias", {out})) : std::nullopt) {}
+      : kernels::Linear(w.take_matrix("weight", out, in), bias ? std::optional(w.take("bias", {out})) : std::nullopt) {}
 };
 
 /** k x k convolution, NHWC; padding defaults to "same" for odd k. */
@@ -22,8 +21,7 @@ struct Conv2d : kernels::Conv2d {
   Conv2d(const Weights& w, int in, int out, int k, int stride = 1)
       : Conv2d(w, in, out, k, stride, kernels::Padding::same(k / 2)) {}
   Conv2d(const Weights& w, int in, int out, int k, int stride, kernels::Padding padding)
-      : kernels::Conv2d(w.take_conv("weight", out, in, k), w.take("bias", {out}), stride, padding) {
-  }
+      : kernels::Conv2d(w.take_conv("weight", out, in, k), w.take("bias", {out}), stride, padding) {}
 };
 
 struct GroupNorm {
@@ -32,13 +30,9 @@ struct GroupNorm {
         bias(w.take_float32("bias", {channels})),
         groups(groups_),
         eps(eps_) {}
-  mx::array operator()(const mx::array& x) const {
-    return kernels::group_norm(x, weight, bias, groups, eps);
-  }
+  mx::array operator()(const mx::array& x) const { return kernels::group_norm(x, weight, bias, groups, eps); }
   /** silu(norm(x)) in one pass. */
-  mx::array silu(const mx::array& x) const {
-    return kernels::group_norm(x, weight, bias, groups, eps, true);
-  }
+  mx::array silu(const mx::array& x) const { return kernels::group_norm(x, weight, bias, groups, eps, true); }
   mx::array weight, bias;
   int groups;
   float eps;
@@ -46,12 +40,8 @@ struct GroupNorm {
 
 struct LayerNorm {
   LayerNorm(const Weights& w, int width, float eps_ = 1e-5f)
-      : weight(w.take_float32("weight", {width})),
-        bias(w.take_float32("bias", {width})),
-        eps(eps_) {}
-  mx::array operator()(const mx::array& x) const {
-    return kernels::layer_norm(x, weight, bias, eps);
-  }
+      : weight(w.take_float32("weight", {width})), bias(w.take_float32("bias", {width})), eps(eps_) {}
+  mx::array operator()(const mx::array& x) const { return kernels::layer_norm(x, weight, bias, eps); }
   mx::array weight, bias;
   float eps;
 };

@@ -31,8 +31,7 @@ float from_f8(uint8_t bits, int exponent_bits) {
   else if (exponent == 0)
     value = std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits);
   else
-    value = std::ldexp(static_cast<float>(mantissa + (1 << mantissa_bits)),
-                       exponent - bias - mantissa_bits);
+    value = std::ldexp(static_cast<float>(mantissa + (1 << mantissa_bits)), exponent - bias - mantissa_bits);
   return bits & 0x80 ? -value : value;
 }
 
@@ -59,8 +58,7 @@ void to_float32(const io::TensorView& view, size_t first, size_t n, float* targe
     case StoredType::f8_e4m3:
     case StoredType::f8_e5m2: {
       const int exponent_bits = view.type == StoredType::f8_e4m3 ? 4 : 5;
-      for (size_t i = 0; i < n; ++i)
-        target[i] = from_f8(std::to_integer<uint8_t>(bytes[first + i]), exponent_bits);
+      for (size_t i = 0; i < n; ++i) target[i] = from_f8(std::to_integer<uint8_t>(bytes[first + i]), exponent_bits);
       return;
     }
     default:
@@ -77,8 +75,7 @@ mx::array in_dtype(mx::array x, mx::Dtype dtype) {
 }
 
 /** Rows of `outer` matrices [rows, columns], each turned to [columns, rows]. */
-mx::array turned(const io::TensorView& view, size_t outer, size_t rows, size_t columns,
-                 const mx::Shape& shape) {
+mx::array turned(const io::TensorView& view, size_t outer, size_t rows, size_t columns, const mx::Shape& shape) {
   auto result = uninitialised(shape, mx::float32, outer * rows * columns);
   auto* out = result.data<float>();
   std::vector<float> block(rows * columns);
@@ -106,8 +103,7 @@ mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype
 
 mx::array transpose_matrix(const io::TensorView& view, mx::Dtype dtype) {
   const auto rows = view.shape[0], columns = view.shape[1];
-  return in_dtype(
-      turned(view, 1, rows, columns, {static_cast<int>(columns), static_cast<int>(rows)}), dtype);
+  return in_dtype(turned(view, 1, rows, columns, {static_cast<int>(columns), static_cast<int>(rows)}), dtype);
 }
 
 mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype dtype) {

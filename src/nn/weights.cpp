@@ -43,25 +43,20 @@ bool Weights::has(std::string_view name) const {
 const std::vector<int64_t>& Weights::stored_shape(std::string_view name) const {
   const auto found = bundle_->entries.find(prefix_ + std::string(name));
   if (found == bundle_->entries.end())
-    fail(
-        ErrorCode::unsupported_model, bundle_->component,
-        fmt::format("tensor {}{} is missing; the configuration needs it; use a complete checkpoint",
-                    prefix_, name));
+    fail(ErrorCode::unsupported_model, bundle_->component,
+         fmt::format("tensor {}{} is missing; the configuration needs it; use a complete checkpoint", prefix_, name));
   return found->second.view.shape;
 }
 
-const io::TensorView& Weights::use(std::string_view name,
-                                   const std::vector<std::vector<int64_t>>& shapes) const {
+const io::TensorView& Weights::use(std::string_view name, const std::vector<std::vector<int64_t>>& shapes) const {
   const auto& stored = stored_shape(name);
   auto& entry = bundle_->entries.at(prefix_ + std::string(name));
   if (std::find(shapes.begin(), shapes.end(), stored) == shapes.end())
-    fail(
-        ErrorCode::unsupported_model, bundle_->component,
-        fmt::format("tensor {}{} is [{}]; expected [{}]; the file does not match its configuration",
-                    prefix_, name, fmt::join(stored, ", "), fmt::join(shapes.front(), ", ")));
+    fail(ErrorCode::unsupported_model, bundle_->component,
+         fmt::format("tensor {}{} is [{}]; expected [{}]; the file does not match its configuration", prefix_, name,
+                     fmt::join(stored, ", "), fmt::join(shapes.front(), ", ")));
   if (entry.taken)
-    fail(ErrorCode::internal, bundle_->component,
-         fmt::format("tensor {}{} is taken twice", prefix_, name));
+    fail(ErrorCode::internal, bundle_->component, fmt::format("tensor {}{} is taken twice", prefix_, name));
   entry.taken = true;
   return entry.view;
 }
@@ -76,8 +71,7 @@ mx::array Weights::take_float32(std::string_view name, const mx::Shape& shape) c
 
 mx::array Weights::take_matrix(std::string_view name, int out, int in) const {
   const std::vector<int64_t> plain{out, in}, convolution{out, in, 1, 1}, turned{in, out};
-  const bool transposed =
-      has(name) && bundle_->entries.at(prefix_ + std::string(name)).view.transposed;
+  const bool transposed = has(name) && bundle_->entries.at(prefix_ + std::string(name)).view.transposed;
   if (!transposed) return to_array(use(name, {plain, convolution}), {out, in}, bundle_->dtype);
   return transpose_matrix(use(name, {turned}), bundle_->dtype);
 }

@@ -48,8 +48,7 @@ class Weights {
  private:
   struct Bundle;
   Weights(std::shared_ptr<Bundle> bundle, std::string prefix);
-  const io::TensorView& use(std::string_view name,
-                            const std::vector<std::vector<int64_t>>& shapes) const;
+  const io::TensorView& use(std::string_view name, const std::vector<std::vector<int64_t>>& shapes) const;
   std::shared_ptr<Bundle> bundle_;
   std::string prefix_;  // "" or ends with '.'
 };

@@ -6,21 +6,17 @@ namespace corepulse::unet {
 
 using control::BlockKind;
 
-DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in,
-                     int out) {
+DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out) {
   const auto& config = context.config;
   const bool last = index + 1 == static_cast<int>(config.levels.size());
   for (int l = 0; l < config.layers_per_block; ++l) {
-    resnets.emplace_back(w / "resnets" / l, l ? out : in, out, config.norm_groups, config.norm_eps,
-                         context.time_width);
+    resnets.emplace_back(w / "resnets" / l, l ? out : in, out, config.norm_groups, config.norm_eps, context.time_width);
     if (config.levels[index].down_attention)
-      attentions.emplace_back(w / "attentions" / l, config, out,
-                              sites_of(context.sites, BlockKind::input, index, l));
+      attentions.emplace_back(w / "attentions" / l, config, out, sites_of(context.sites, BlockKind::input, index, l));
   }
   if (last) return;
-  const auto padding = config.downsample_padding
-                           ? kernels::Padding::same(config.downsample_padding)
-                           : kernels::Padding{0, 1, 0, 1};  // as Diffusers' Downsample2D
+  const auto padding = config.downsample_padding ? kernels::Padding::same(config.downsample_padding)
+                                                 : kernels::Padding{0, 1, 0, 1};  // as Diffusers' Downsample2D
   downsamplers_0.emplace(w / "downsamplers" / 0, out, 2, padding);
 }
 
@@ -41,8 +37,7 @@ MiddleBlock::MiddleBlock(const nn::Weights& w, const BlockContext& context, int 
     resnets.emplace_back(w / "resnets" / i, channels, channels, config.norm_groups, config.norm_eps,
                          context.time_width);
   if (config.middle_attention)
-    attentions.emplace_back(w / "attentions" / 0, config, channels,
-                            sites_of(context.sites, BlockKind::middle, 0, 0));
+    attentions.emplace_back(w / "attentions" / 0, config, channels, sites_of(context.sites, BlockKind::middle, 0, 0));
 }
 
 mx::array MiddleBlock::operator()(mx::array x, const mx::array& time, const Pass& pass) const {
@@ -57,14 +52,13 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
   const int levels = static_cast<int>(config.levels.size());
   for (size_t l = 0; l < skip_channels.size(); ++l) {
     const int layer = static_cast<int>(l);
-    resnets.emplace_back(w / "resnets" / layer, (l ? out : in) + skip_channels[l], out,
-                         config.norm_groups, config.norm_eps, context.time_width);
+    resnets.emplace_back(w / "resnets" / layer, (l ? out : in) + skip_channels[l], out, config.norm_groups,
+                         config.norm_eps, context.time_width);
     if (config.levels[levels - 1 - index].up_attention)
       attentions.emplace_back(w / "attentions" / layer, config, out,
                               sites_of(context.sites, BlockKind::output, index, layer));
   }
-  if (index + 1 < levels)
-    upsamplers_0.emplace(w / "upsamplers" / 0, out, 1, kernels::Padding::same(1));
+  if (index + 1 < levels) upsamplers_0.emplace(w / "upsamplers" / 0, out, 1, kernels::Padding::same(1));
 }
 
 mx::array UpBlock::operator()(mx::array x, const mx::array& time, const Pass& pass,

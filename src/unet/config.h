@@ -11,10 +11,9 @@ namespace corepulse::unet {
 struct Level {
   int channels = 320;
   bool down_attention = true;  ///< CrossAttnDownBlock2D, else DownBlock2D.
-  bool up_attention =
-      true;       ///< CrossAttnUpBlock2D for the up block at this resolution, else UpBlock2D.
-  int heads = 8;  ///< Attention heads at this level.
-  int depth = 1;  ///< BasicTransformerBlocks per Transformer2D.
+  bool up_attention = true;    ///< CrossAttnUpBlock2D for the up block at this resolution, else UpBlock2D.
+  int heads = 8;               ///< Attention heads at this level.
+  int depth = 1;               ///< BasicTransformerBlocks per Transformer2D.
 };
 
 struct Config {

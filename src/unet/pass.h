@@ -42,8 +42,7 @@ struct Pass {
 };
 
 template <class Project>
-const KeyValue& RunCache::texts(int site, const std::vector<control::TextId>& ids,
-                                Project project) {
+const KeyValue& RunCache::texts(int site, const std::vector<control::TextId>& ids, Project project) {
   const auto found = texts_.find({site, ids});
   if (found != texts_.end()) return found->second;
   if (ids.size() == 1) return texts_.emplace(std::pair{site, ids}, project(ids[0])).first->second;
@@ -53,9 +52,7 @@ const KeyValue& RunCache::texts(int site, const std::vector<control::TextId>& id
     const auto& one = texts(site, {id}, project);
     k.push_back(one.k), v.push_back(one.v);
   }
-  return texts_
-      .emplace(std::pair{site, ids}, KeyValue{mx::concatenate(k, 0), mx::concatenate(v, 0)})
-      .first->second;
+  return texts_.emplace(std::pair{site, ids}, KeyValue{mx::concatenate(k, 0), mx::concatenate(v, 0)}).first->second;
 }
 
 }  // namespace corepulse::unet

@@ -15,8 +15,7 @@ using ReadFunction = std::function<mx::array(const mx::array& q, const control::
 
 /** A partition: each reading computes its own pixels of q [1, N, C]; the result is in the order of
  * q. */
-mx::array read_partition(const mx::array& q, const std::vector<control::Reading>& readings,
-                         const ReadFunction& read);
+mx::array read_partition(const mx::array& q, const std::vector<control::Reading>& readings, const ReadFunction& read);
 
 /** The reading's share as [1, N|1, C|1], to multiply its output with; ones if it has none. */
 mx::array share_of(const control::Reading& reading, const mx::array& q, int heads, RunCache& cache);

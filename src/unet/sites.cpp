@@ -18,10 +18,10 @@ struct Place {
 void append(std::vector<Site>& sites, const Place& place, int depth) {
   for (int d = 0; d < depth; ++d)
     for (const bool cross : {false, true})
-      sites.push_back({static_cast<int>(sites.size()), place.kind, place.block, place.attention, d,
-                       cross, place.heads, place.level, place.ldm_block,
-                       fmt::format("{}.attentions.{}.transformer_blocks.{}.{}", place.path,
-                                   place.attention, d, cross ? "attn2" : "attn1")});
+      sites.push_back({static_cast<int>(sites.size()), place.kind, place.block, place.attention, d, cross, place.heads,
+                       place.level, place.ldm_block,
+                       fmt::format("{}.attentions.{}.transformer_blocks.{}.{}", place.path, place.attention, d,
+                                   cross ? "attn2" : "attn1")});
 }
 
 }  // namespace
@@ -36,15 +36,14 @@ std::vector<Site> sites(const Config& config) {
               fmt::format("down_blocks.{}", b)},
              config.levels[b].depth);
   if (config.middle_attention)
-    append(result, {BlockKind::middle, 0, 0, config.middle_heads, levels - 1, 0, "mid_block"},
-           config.middle_depth);
+    append(result, {BlockKind::middle, 0, 0, config.middle_heads, levels - 1, 0, "mid_block"}, config.middle_depth);
   for (int b = 0; b < levels; ++b) {
     const auto& level = config.levels[levels - 1 - b];
     for (int l = 0; l < layers + 1 && level.up_attention; ++l)
-      append(result,
-             {BlockKind::output, b, l, level.heads, levels - 1 - b, b * (layers + 1) + l,
-              fmt::format("up_blocks.{}", b)},
-             level.depth);
+      append(
+          result,
+          {BlockKind::output, b, l, level.heads, levels - 1 - b, b * (layers + 1) + l, fmt::format("up_blocks.{}", b)},
+          level.depth);
   }
   return result;
 }
@@ -52,8 +51,7 @@ std::vector<Site> sites(const Config& config) {
 std::vector<Site> sites_of(const std::vector<Site>& all, BlockKind kind, int block, int attention) {
   std::vector<Site> result;
   for (const auto& site : all)
-    if (site.kind == kind && site.block == block && site.attention == attention)
-      result.push_back(site);
+    if (site.kind == kind && site.block == block && site.attention == attention) result.push_back(site);
   return result;
 }
 

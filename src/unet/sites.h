@@ -12,7 +12,7 @@ namespace corepulse::unet {
 std::vector<control::Site> sites(const Config& config);
 
 /** The layers of one Transformer2D: self, cross by depth. */
-std::vector<control::Site> sites_of(const std::vector<control::Site>& all, control::BlockKind kind,
-                                    int block, int attention);
+std::vector<control::Site> sites_of(const std::vector<control::Site>& all, control::BlockKind kind, int block,
+                                    int attention);
 
 }  // namespace corepulse::unet

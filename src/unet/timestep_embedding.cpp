@@ -10,8 +10,7 @@ mx::array sinusoids(const std::vector<float>& values, int width, bool flip, doub
   for (size_t row = 0; row < values.size(); ++row)
     for (int i = 0; i < half; ++i) {
       // float32 as in torch: at t = 981 the product's rounding is visible in the sine.
-      const float exponent =
-          -std::log(10000.0f) * static_cast<float>(i) / static_cast<float>(half - shift);
+      const float exponent = -std::log(10000.0f) * static_cast<float>(i) / static_cast<float>(half - shift);
       const float angle = values[row] * std::exp(exponent);
       float* out = table.data() + row * width;
       out[flip ? i : half + i] = std::cos(angle);
@@ -25,8 +24,7 @@ TimestepEmbedding::TimestepEmbedding(const nn::Weights& w, int in, int out, int 
   if (condition_width) cond_proj.emplace(w / "cond_proj", condition_width, in, /*bias=*/false);
 }
 
-mx::array TimestepEmbedding::operator()(mx::array x,
-                                        const std::optional<mx::array>& condition) const {
+mx::array TimestepEmbedding::operator()(mx::array x, const std::optional<mx::array>& condition) const {
   if (cond_proj && condition) x = x + (*cond_proj)(*condition);
   return linear_2(kernels::silu(linear_1(x)));
 }

@@ -3,11 +3,10 @@
 namespace corepulse::unet {
 
 FeedForward::FeedForward(const nn::Weights& w, int channels)
-    : net_0_proj(w / "net" / 0 / "proj", channels, 8 * channels),
-      net_2(w / "net" / 2, 4 * channels, channels) {}
+    : net_0_proj(w / "net" / 0 / "proj", channels, 8 * channels), net_2(w / "net" / 2, 4 * channels, channels) {}
 
-TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& self,
-                                   const control::Site& cross, int channels, int context_width)
+TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& self, const control::Site& cross,
+                                   int channels, int context_width)
     : norm1(w / "norm1", channels),
       attn1(w / "attn1", self, channels, context_width),
       norm2(w / "norm2", channels),
@@ -28,8 +27,8 @@ Transformer2D::Transformer2D(const nn::Weights& w, const Config& config, int cha
       proj_out(w / "proj_out", channels, channels) {
   transformer_blocks.reserve(sites.size() / 2);
   for (size_t d = 0; d * 2 < sites.size(); ++d)
-    transformer_blocks.emplace_back(w / "transformer_blocks" / static_cast<int>(d), sites[2 * d],
-                                    sites[2 * d + 1], channels, config.context_width);
+    transformer_blocks.emplace_back(w / "transformer_blocks" / static_cast<int>(d), sites[2 * d], sites[2 * d + 1],
+                                    channels, config.context_width);
 }
 
 mx::array Transformer2D::operator()(const mx::array& x, const Pass& pass) const {

@@ -18,8 +18,8 @@ struct FeedForward {
 };
 
 struct TransformerBlock {
-  TransformerBlock(const nn::Weights& w, const control::Site& self, const control::Site& cross,
-                   int channels, int context_width);
+  TransformerBlock(const nn::Weights& w, const control::Site& self, const control::Site& cross, int channels,
+                   int context_width);
   mx::array operator()(mx::array x, const Pass& pass) const;  // [B, H*W, C]
   nn::LayerNorm norm1;
   Attention attn1;
@@ -32,8 +32,7 @@ struct TransformerBlock {
 struct Transformer2D {
   /** @param sites the attention layers of this transformer: self, cross, self, cross, ... by depth.
    */
-  Transformer2D(const nn::Weights& w, const Config& config, int channels,
-                const std::vector<control::Site>& sites);
+  Transformer2D(const nn::Weights& w, const Config& config, int channels, const std::vector<control::Site>& sites);
   mx::array operator()(const mx::array& x, const Pass& pass) const;  // [B, H, W, C]
   nn::GroupNorm norm;
   // A 1x1 convolution and a linear layer are the same matrix; checkpoints store either.

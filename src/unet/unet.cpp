@@ -26,19 +26,15 @@ std::vector<int> skip_channels(const Config& config) {
 UNet::UNet(const nn::Weights& w, const Config& config)
     : config_(config),
       sites_(unet::sites(config)),
-      time_embedding_(w / "time_embedding", config.levels[0].channels, time_width(config),
-                      config.time_cond_width),
+      time_embedding_(w / "time_embedding", config.levels[0].channels, time_width(config), config.time_cond_width),
       conv_in_(w / "conv_in", config.in_channels, config.levels[0].channels, 3),
-      conv_norm_out_(w / "conv_norm_out", config.levels[0].channels, config.norm_groups,
-                     config.norm_eps),
+      conv_norm_out_(w / "conv_norm_out", config.levels[0].channels, config.norm_groups, config.norm_eps),
       conv_out_(w / "conv_out", config.levels[0].channels, config.out_channels, 3) {
   const BlockContext context{config_, sites_, time_width(config)};
-  if (config.addition_input)
-    add_embedding_.emplace(w / "add_embedding", config.addition_input, context.time_width);
+  if (config.addition_input) add_embedding_.emplace(w / "add_embedding", config.addition_input, context.time_width);
   const int levels = static_cast<int>(config.levels.size());
   for (int b = 0; b < levels; ++b)
-    down_blocks_.emplace_back(w / "down_blocks" / b, context, b,
-                              config.levels[std::max(b - 1, 0)].channels,
+    down_blocks_.emplace_back(w / "down_blocks" / b, context, b, config.levels[std::max(b - 1, 0)].channels,
                               config.levels[b].channels);
   mid_block_.emplace(w / "mid_block", context, config.levels.back().channels);
   auto skips = skip_channels(config);
@@ -53,25 +49,21 @@ UNet::UNet(const nn::Weights& w, const Config& config)
   w.require_all_taken();
 }
 
-mx::array UNet::time_embedding(const Pass& pass, mx::Dtype dtype,
-                               const std::optional<AddedConditioning>& added) const {
+mx::array UNet::time_embedding(const Pass& pass, mx::Dtype dtype, const std::optional<AddedConditioning>& added) const {
   const std::vector<float> t(pass.step.rows.size(), static_cast<float>(pass.step.t));
-  auto time = time_embedding_(mx::astype(
-      sinusoids(t, config_.levels[0].channels, config_.flip_sin_to_cos, config_.freq_shift),
-      dtype));
+  auto time = time_embedding_(
+      mx::astype(sinusoids(t, config_.levels[0].channels, config_.flip_sin_to_cos, config_.freq_shift), dtype));
   if (!add_embedding_) return time;
   if (!added) fail(ErrorCode::internal, "unet", "this UNet needs pooled text and size ids");
   std::vector<float> ids;
   for (const auto& row : added->time_ids) ids.insert(ids.end(), row.begin(), row.end());
-  const auto sizes = mx::reshape(
-      sinusoids(ids, config_.addition_time_width, config_.flip_sin_to_cos, config_.freq_shift),
-      {static_cast<int>(added->time_ids.size()), -1});
-  return time + (*add_embedding_)(mx::concatenate(
-                    {mx::astype(added->pooled, dtype), mx::astype(sizes, dtype)}, 1));
+  const auto sizes =
+      mx::reshape(sinusoids(ids, config_.addition_time_width, config_.flip_sin_to_cos, config_.freq_shift),
+                  {static_cast<int>(added->time_ids.size()), -1});
+  return time + (*add_embedding_)(mx::concatenate({mx::astype(added->pooled, dtype), mx::astype(sizes, dtype)}, 1));
 }
 
-mx::array UNet::operator()(const mx::array& x, const Pass& pass,
-                           const std::optional<AddedConditioning>& added) const {
+mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added) const {
   check_shape(x, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
   const auto time = kernels::silu(time_embedding(pass, x.dtype(), added));

@@ -26,15 +26,13 @@ class UNet {
    * x [B, h, w, in_channels], scaled as the model wants it -> the prediction [B, h, w,
    * out_channels]. The timestep and the rows' roles are in pass.step; step.rows.size() is B.
    */
-  mx::array operator()(const mx::array& x, const Pass& pass,
-                       const std::optional<AddedConditioning>& added = {}) const;
+  mx::array operator()(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added = {}) const;
 
   const Config& config() const { return config_; }
   const std::vector<control::Site>& sites() const { return sites_; }
 
  private:
-  mx::array time_embedding(const Pass& pass, mx::Dtype dtype,
-                           const std::optional<AddedConditioning>& added) const;
+  mx::array time_embedding(const Pass& pass, mx::Dtype dtype, const std::optional<AddedConditioning>& added) const;
 
   Config config_;
   std::vector<control::Site> sites_;

@@ -5,10 +5,7 @@
 namespace corepulse::vae {
 
 Autoencoder::Autoencoder(const nn::Weights& w, const Config& config)
-    : config_(config),
-      dtype_(w.dtype()),
-      encoder_(w / "encoder", config),
-      decoder_(w / "decoder", config) {
+    : config_(config), dtype_(w.dtype()), encoder_(w / "encoder", config), decoder_(w / "decoder", config) {
   const int z = config.latent_channels;
   if (config.quant_conv) quant_conv_.emplace(w / "quant_conv", 2 * z, 2 * z, 1);
   if (config.post_quant_conv) post_quant_conv_.emplace(w / "post_quant_conv", z, z, 1);
@@ -25,24 +22,21 @@ Posterior Autoencoder::encode(const mx::array& picture) const {
 namespace {
 
 mx::array per_channel(const std::vector<float>& values, const mx::array& x) {
-  return mx::astype(
-      mx::array(values.begin(), {1, 1, 1, static_cast<int>(values.size())}, mx::float32),
-      x.dtype());
+  return mx::astype(mx::array(values.begin(), {1, 1, 1, static_cast<int>(values.size())}, mx::float32), x.dtype());
 }
 
 }  // namespace
 
 mx::array Autoencoder::scaled(const mx::array& latent) const {
   if (!config_.latents_mean.empty())
-    return (latent - per_channel(config_.latents_mean, latent)) *
-           like(config_.scaling_factor, latent) / per_channel(config_.latents_std, latent);
+    return (latent - per_channel(config_.latents_mean, latent)) * like(config_.scaling_factor, latent) /
+           per_channel(config_.latents_std, latent);
   return (latent - like(config_.shift_factor, latent)) * like(config_.scaling_factor, latent);
 }
 
 mx::array Autoencoder::unscaled(const mx::array& latent) const {
   if (!config_.latents_mean.empty())
-    return latent * per_channel(config_.latents_std, latent) /
-               like(config_.scaling_factor, latent) +
+    return latent * per_channel(config_.latents_std, latent) / like(config_.scaling_factor, latent) +
            per_channel(config_.latents_mean, latent);
   return latent / like(config_.scaling_factor, latent) + like(config_.shift_factor, latent);
 }

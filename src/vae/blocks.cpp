@@ -23,10 +23,8 @@ mx::array Attention::operator()(const mx::array& x) const {
 
 MiddleBlock::MiddleBlock(const nn::Weights& w, const Config& config) {
   const int channels = config.channels.back();
-  for (int i = 0; i < 2; ++i)
-    resnets.emplace_back(w / "resnets" / i, channels, channels, config.norm_groups, kNormEps);
-  if (config.middle_attention)
-    attentions_0.emplace(w / "attentions" / 0, channels, config.norm_groups);
+  for (int i = 0; i < 2; ++i) resnets.emplace_back(w / "resnets" / i, channels, channels, config.norm_groups, kNormEps);
+  if (config.middle_attention) attentions_0.emplace(w / "attentions" / 0, channels, config.norm_groups);
 }
 
 mx::array MiddleBlock::operator()(mx::array x) const {

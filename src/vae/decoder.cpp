@@ -16,10 +16,8 @@ Decoder::Decoder(const nn::Weights& w, const Config& config)
     const int out = config.channels[levels - 1 - b];
     auto& up = up_blocks.emplace_back();
     for (int l = 0; l < config.layers_per_block + 1; ++l)
-      up.resnets.emplace_back(block / "resnets" / l, l ? out : in, out, config.norm_groups,
-                              kNormEps);
-    if (b + 1 < levels)
-      up.upsamplers_0_conv.emplace(block / "upsamplers" / 0 / "conv", out, out, 3);
+      up.resnets.emplace_back(block / "resnets" / l, l ? out : in, out, config.norm_groups, kNormEps);
+    if (b + 1 < levels) up.upsamplers_0_conv.emplace(block / "upsamplers" / 0 / "conv", out, out, 3);
     in = out;
   }
 }

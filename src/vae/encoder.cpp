@@ -14,10 +14,8 @@ Encoder::Encoder(const nn::Weights& w, const Config& config)
     const int out = config.channels[b];
     auto& down = down_blocks.emplace_back();
     for (int l = 0; l < config.layers_per_block; ++l)
-      down.resnets.emplace_back(block / "resnets" / l, l ? out : in, out, config.norm_groups,
-                                kNormEps);
-    if (b + 1 <
-        levels)  // padded on the right and at the bottom only, as the original model was trained
+      down.resnets.emplace_back(block / "resnets" / l, l ? out : in, out, config.norm_groups, kNormEps);
+    if (b + 1 < levels)  // padded on the right and at the bottom only, as the original model was trained
       down.downsamplers_0_conv.emplace(block / "downsamplers" / 0 / "conv", out, out, 3, 2,
                                        kernels::Padding{0, 1, 0, 1});
     in = out;

@@ -7,8 +7,7 @@ namespace corepulse::vae {
 
 struct Encoder {
   Encoder(const nn::Weights& w, const Config& config);
-  mx::array operator()(
-      const mx::array& x) const;  // [B, H, W, 3] -> [B, H/8, W/8, 2 * latent channels]
+  mx::array operator()(const mx::array& x) const;  // [B, H, W, 3] -> [B, H/8, W/8, 2 * latent channels]
 
   struct DownBlock {
     std::vector<nn::ResnetBlock> resnets;

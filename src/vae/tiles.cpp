@@ -25,30 +25,26 @@ mx::array blend(const mx::array& before, const mx::array& next, int extent, int 
   for (int i = 0; i < extent; ++i) weights[i] = static_cast<float>(i) / static_cast<float>(extent);
   const auto rising = mx::astype(mx::array(weights.begin(), shape, mx::float32), next.dtype());
   const int end = before.shape(axis), length = next.shape(axis);
-  const auto mixed = part(before, axis, end - extent, end) * (like(1, rising) - rising) +
-                     part(next, axis, 0, extent) * rising;
+  const auto mixed =
+      part(before, axis, end - extent, end) * (like(1, rising) - rising) + part(next, axis, 0, extent) * rising;
   return mx::concatenate({mixed, part(next, axis, extent, length)}, axis);
 }
 
 }  // namespace
 
-mx::array tiled(const mx::array& z, int tile, int scale,
-                const std::function<mx::array(const mx::array&)>& decode) {
-  const int stride = std::max(tile * 3 / 4, 1), overlap = (tile - stride) * scale,
-            kept = stride * scale;
+mx::array tiled(const mx::array& z, int tile, int scale, const std::function<mx::array(const mx::array&)>& decode) {
+  const int stride = std::max(tile * 3 / 4, 1), overlap = (tile - stride) * scale, kept = stride * scale;
   const int height = z.shape(1), width = z.shape(2);
   std::vector<mx::array> rows, above;
   for (int y = 0; y < height; y += stride) {
     std::vector<mx::array> line, row;
     for (int x = 0; x < width; x += stride) {
-      auto piece =
-          decode(part(part(z, 1, y, std::min(y + tile, height)), 2, x, std::min(x + tile, width)));
+      auto piece = decode(part(part(z, 1, y, std::min(y + tile, height)), 2, x, std::min(x + tile, width)));
       if (!above.empty()) piece = blend(above[line.size()], piece, overlap, 1);
       if (!line.empty()) piece = blend(line.back(), piece, overlap, 2);
       mx::eval(piece);  // one tile's activations at a time
       line.push_back(piece);
-      row.push_back(part(part(piece, 1, 0, std::min(kept, piece.shape(1))), 2, 0,
-                         std::min(kept, piece.shape(2))));
+      row.push_back(part(part(piece, 1, 0, std::min(kept, piece.shape(1))), 2, 0, std::min(kept, piece.shape(2))));
     }
     rows.push_back(mx::concatenate(row, 2));
     above = std::move(line);

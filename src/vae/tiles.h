@@ -12,7 +12,6 @@ namespace corepulse::vae {
  * neighbours above and to the left and is blended linearly (Diffusers' AutoencoderKL.tiled_decode).
  * `scale` is pixels per latent.
  */
-mx::array tiled(const mx::array& z, int tile, int scale,
-                const std::function<mx::array(const mx::array&)>& decode);
+mx::array tiled(const mx::array& z, int tile, int scale, const std::function<mx::array(const mx::array&)>& decode);
 
 }  // namespace corepulse::vae

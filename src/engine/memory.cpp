@@ -1,0 +1,53 @@
+#include "engine/memory.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <fmt/format.h>
+#include <fstream>
+#include <string>
+
+#ifdef __APPLE__
+#include <sys/sysctl.h>
+#endif
+
+namespace corepulse::engine {
+namespace {
+
+/** The number in a one-number file such as a cgroup's; `otherwise` if it is absent or "max". */
+size_t number_in(const char* file, size_t otherwise) {
+  std::ifstream in(file);
+  size_t value;
+  return in >> value ? value : otherwise;
+}
+
+#ifdef __APPLE__
+size_t free_memory() {
+  uint64_t bytes = 0;
+  size_t size = sizeof(bytes);
+  return sysctlbyname("hw.memsize", &bytes, &size, nullptr, 0) == 0 ? bytes : 0;
+}
+#else
+size_t free_memory() {
+  std::ifstream in("/proc/meminfo");
+  std::string key, unit;
+  for (size_t kilobytes; in >> key >> kilobytes; std::getline(in, unit))
+    if (key == "MemAvailable:") return kilobytes * 1024;
+  return 0;
+}
+#endif
+
+}  // namespace
+
+size_t available_memory() {
+  const size_t free = free_memory();
+  const size_t limit = number_in("/sys/fs/cgroup/memory.max", SIZE_MAX);
+  const size_t used = number_in("/sys/fs/cgroup/memory.current", 0);
+  if (limit == SIZE_MAX) return free;
+  return std::min(free, limit > used ? limit - used : 0);
+}
+
+std::string gigabytes(size_t bytes) {
+  return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
+}
+
+}  // namespace corepulse::engine

@@ -1,0 +1,105 @@
+// Every tensor of a file is taken exactly once, in its right shape, or it is an error that names
+// it.
+#include "nn/weights.h"
+
+#include <cstring>
+#include <doctest/doctest.h>
+
+#include "corepulse/error.h"
+
+#include "nn/stored.h"
+#include "support/golden.h"
+
+using namespace corepulse;
+using namespace corepulse::test;
+
+namespace {
+
+io::TensorView view(std::vector<int64_t> shape, const std::vector<float>& numbers) {
+  auto owner = std::make_shared<std::vector<float>>(numbers);
+  return {io::StoredType::f32,
+          std::move(shape),
+          reinterpret_cast<const std::byte*>(owner->data()),
+          numbers.size() * 4,
+          false,
+          owner};
+}
+
+std::string message(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    CHECK(e.code() == ErrorCode::unsupported_model);
+    return e.what();
+  }
+  return "no error";
+}
+
+nn::Weights weights() {
+  return {{{"a.weight", view({2, 3}, {1, 2, 3, 4, 5, 6})}, {"a.bias", view({2}, {7, 8})}}, "unet", mx::float32};
+}
+
+}  // namespace
+
+TEST_CASE("a layer takes its tensors by prefix") {
+  const auto w = weights();
+  CHECK(same_bits((w / "a").take("bias", {2}), mx::array({7.f, 8.f})));
+  CHECK((w / "a").has("weight"));
+  CHECK_FALSE(w.has("weight"));
+}
+
+TEST_CASE("a missing, misshapen or left-over tensor is named, with both shapes") {
+  CHECK(message([] { (weights() / "a").take("gain", {2}); }).find("a.gain is missing") != std::string::npos);
+  const auto shapes = message([] { (weights() / "a").take("bias", {3}); });
+  CHECK(shapes.find("a.bias is [2]; expected [3]") != std::string::npos);
+  const auto w = weights();
+  (w / "a").take("weight", {2, 3});
+  CHECK(message([&] { w.require_all_taken(); }).find("a.bias") != std::string::npos);
+  (w / "a").take("bias", {2});
+  CHECK_NOTHROW(w.require_all_taken());
+}
+
+TEST_CASE("a tensor taken twice is a defect") {
+  const auto w = weights() / "a";
+  w.take("bias", {2});
+  CHECK_THROWS_AS(w.take("bias", {2}), Error);
+}
+
+TEST_CASE("a 1x1 convolution is a matrix, and a transposed view is turned") {
+  const auto expected = mx::array({1.f, 2.f, 3.f, 4.f, 5.f, 6.f}, {2, 3});
+  auto turned = view({3, 2}, {1, 4, 2, 5, 3, 6});
+  turned.transposed = true;
+  const nn::Weights w({{"conv", view({2, 3, 1, 1}, {1, 2, 3, 4, 5, 6})}, {"turned", turned}}, "unet", mx::float32);
+  CHECK(same_bits(w.take_matrix("conv", 2, 3), expected));
+  CHECK(same_bits(w.take_matrix("turned", 2, 3), expected));
+}
+
+TEST_CASE("convolution weights come out in MLX's order") {
+  std::vector<float> oihw(2 * 3 * 2 * 2);
+  for (size_t i = 0; i < oihw.size(); ++i) oihw[i] = static_cast<float>(i);
+  const nn::Weights w({{"c", view({2, 3, 2, 2}, oihw)}}, "vae", mx::float32);
+  const auto expected = mx::transpose(mx::array(oihw.begin(), {2, 3, 2, 2}, mx::float32), {0, 2, 3, 1});
+  CHECK(same_bits(w.take_conv("c", 2, 3, 2), expected));
+}
+
+TEST_CASE("8-bit floats are read by their definition") {
+  const auto one = [](io::StoredType type, uint8_t bits) {
+    auto owner = std::make_shared<uint8_t>(bits);
+    return nn::to_array({type, {1}, reinterpret_cast<const std::byte*>(owner.get()), 1, false, owner}, {1}, mx::float32)
+        .item<float>();
+  };
+  using enum io::StoredType;
+  CHECK(one(f8_e4m3, 0x38) == 1.f);
+  CHECK(one(f8_e4m3, 0x7e) == 448.f);      // the largest
+  CHECK(one(f8_e4m3, 0x01) == 1.f / 512);  // the smallest above zero
+  CHECK(one(f8_e5m2, 0x3c) == 1.f);
+  CHECK(one(f8_e5m2, 0xfb) == -57344.f);
+  CHECK(std::isinf(one(f8_e5m2, 0x7c)));
+  CHECK(std::isnan(one(f8_e4m3, 0x7f)));
+}
+
+TEST_CASE("weights stored as integers are refused") {
+  auto owner = std::make_shared<int32_t>(1);
+  const io::TensorView v{io::StoredType::i32, {1}, reinterpret_cast<const std::byte*>(owner.get()), 4, false, owner};
+  CHECK(message([&] { nn::to_array(v, {1}, mx::float32); }).find("integers") != std::string::npos);
+}

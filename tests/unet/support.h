@@ -1,0 +1,58 @@
+#pragma once
+// The tiny random UNets of tests/golden, ready to call.
+
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "model/config_json.h"
+#include "support/golden.h"
+#include "support/plain_control.h"
+#include "unet/unet.h"
+
+namespace corepulse::test {
+
+inline unet::UNet load_unet(const std::string& folder) {
+  std::vector<std::string> notes;
+  const auto json = io::read_json(folder + "/config.json");
+  return {
+      nn::Weights(io::open_safetensors(folder + "/diffusion_pytorch_model.safetensors").tensors, "unet", mx::float32),
+      model::unet_config(json, folder, notes)};
+}
+
+inline unet::UNet tiny_unet(const std::string& family) {
+  if (family == "builtin") return load_unet(std::string(COREPULSE_MODELS) + "/builtin/unet");
+  return load_unet(std::string(COREPULSE_TEST_DATA) + "/models/" + family + "/unet");
+}
+
+/** One golden call: row 0 reads text 1 (unconditional), row 1 text 0. */
+struct Case {
+  Case(const Golden& golden, int n) {
+    const auto prefix = "unet/" + std::to_string(n) + "/";
+    x = golden.nhwc(prefix + "x");
+    out = golden.nhwc(prefix + "out");
+    const auto context = golden.array(prefix + "context");
+    const auto row = [&](int r) { return mx::slice(context, {r, 0, 0}, {r + 1, context.shape(1), context.shape(2)}); };
+    texts = {row(1), row(0)};
+    step.t = golden.array(prefix + "t").item<float>();
+    step.rows = {{0, false}, {0, true}};
+    if (!golden.has(prefix + "pooled")) return;
+    const auto ids = golden.array(prefix + "time_ids");
+    const auto* id = ids.data<float>();
+    added = unet::AddedConditioning{golden.array(prefix + "pooled"), {}};
+    for (int r = 0; r < 2; ++r) {
+      auto& row_ids = added->time_ids.emplace_back();
+      std::copy(id + r * 6, id + r * 6 + 6, row_ids.begin());
+    }
+  }
+  mx::array run(const unet::UNet& unet, const control::Control& control) const {
+    unet::RunCache cache;
+    auto y = unet(x, {control, step, texts, cache}, added);
+    mx::eval(y);
+    return y;
+  }
+  mx::array x{0.f}, out{0.f};
+  std::vector<mx::array> texts;
+  control::Step step;
+  std::optional<unet::AddedConditioning> added;
+};
+
+}  // namespace corepulse::test
