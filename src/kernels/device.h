@@ -16,4 +16,7 @@ std::string isa();
 /** Threads the CPU kernels use: COREPULSE_THREADS, else the cores this process may run on. */
 int threads();
 
+/** Replaces what threads() says from now on; 0 restores the default. No result depends on it, only the time. */
+void set_threads(int n);
+
 }  // namespace corepulse::kernels

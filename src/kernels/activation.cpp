@@ -1,0 +1,125 @@
+#include "kernels/activation.h"
+
+#include <cmath>
+#include <cstring>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+#include "kernels/activation_simd.h"
+#include "kernels/parallel.h"
+#include "kernels/primitive.h"
+
+namespace corepulse::kernels {
+namespace {
+
+constexpr int64_t kGrain = 16384;  // elements per unit of work: 64 KiB, some 10 microseconds
+
+#ifdef COREPULSE_CPU_KERNELS
+
+mx::array elementwise(const char* name, Activation f, const mx::array& x) {
+  const auto n = static_cast<int64_t>(x.size());
+  return cpu_op(name, {x}, x.shape(), [f, n](const std::vector<const float*>& in, float* out) {
+    parallel_ranges(n, kGrain,
+                    [&](int64_t begin, int64_t end) { activate(f, in[0] + begin, out + begin, end - begin); });
+  });
+}
+
+mx::array fused_geglu(const mx::array& x, mx::Shape shape) {
+  const int64_t width = shape.back(), rows = static_cast<int64_t>(x.size()) / (2 * width);
+  return cpu_op("geglu", {x}, std::move(shape), [=](const std::vector<const float*>& in, float* out) {
+    parallel_ranges(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const float* a = in[0] + row * 2 * width;
+        multiply_gelu(a, a + width, out + row * width, width);
+      }
+    });
+  });
+}
+
+mx::array copy_upsample2x(const mx::array& x) {
+  const int64_t h = x.shape(1), w = x.shape(2), c = x.shape(3), rows = x.shape(0) * h;
+  const size_t pixel = static_cast<size_t>(c) * sizeof(float);
+  return cpu_op("upsample2x", {x}, {x.shape(0), 2 * x.shape(1), 2 * x.shape(2), x.shape(3)},
+                [=](const std::vector<const float*>& in, float* out) {
+                  parallel_for(rows, [&](int64_t row, int) {
+                    float* first = out + row * 4 * w * c;
+                    for (int64_t i = 0; i < 2 * w; ++i)
+                      std::memcpy(first + i * c, in[0] + (row * w + i / 2) * c, pixel);
+                    std::memcpy(first + 2 * w * c, first, 2 * static_cast<size_t>(w) * pixel);
+                  });
+                });
+}
+
+#endif
+
+mx::Shape halved(const mx::array& x) {
+  mx::Shape shape = x.shape();
+  if (shape.empty() || shape.back() % 2 != 0)
+    fail(ErrorCode::internal, "geglu", fmt::format("shape {}; expected an even last axis", to_string(shape)));
+  shape.back() /= 2;
+  return shape;
+}
+
+}  // namespace
+
+mx::array silu(const mx::array& x) {
+#ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x)) return elementwise("silu", Activation::silu, x);
+#endif
+  return silu_reference(x);
+}
+
+mx::array gelu(const mx::array& x) {
+#ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x)) return elementwise("gelu", Activation::gelu, x);
+#endif
+  return gelu_reference(x);
+}
+
+mx::array quick_gelu(const mx::array& x) {
+#ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x)) return elementwise("quick_gelu", Activation::quick_gelu, x);
+#endif
+  return quick_gelu_reference(x);
+}
+
+mx::array geglu(const mx::array& x) {
+  auto shape = halved(x);
+#ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x)) return fused_geglu(x, std::move(shape));
+#endif
+  return geglu_reference(x);
+}
+
+mx::array upsample2x(const mx::array& x) {
+  check_shape(x, {-1, -1, -1, -1}, "upsample2x");
+#ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x)) return copy_upsample2x(x);
+#endif
+  return upsample2x_reference(x);
+}
+
+mx::array silu_reference(const mx::array& x) {
+  return x * mx::sigmoid(x);
+}
+
+mx::array gelu_reference(const mx::array& x) {
+  const auto phi = like(0.5f, x) * (like(1.0f, x) + mx::erf(x * like(std::sqrt(0.5f), x)));
+  return x * phi;
+}
+
+mx::array quick_gelu_reference(const mx::array& x) {
+  return x * mx::sigmoid(like(1.702f, x) * x);
+}
+
+mx::array geglu_reference(const mx::array& x) {
+  halved(x);
+  const auto halves = mx::split(x, 2, -1);
+  return halves[0] * gelu_reference(halves[1]);
+}
+
+mx::array upsample2x_reference(const mx::array& x) {
+  return mx::repeat(mx::repeat(x, 2, 1), 2, 2);
+}
+
+}  // namespace corepulse::kernels

@@ -1,0 +1,59 @@
+#include "kernels/convert.h"
+
+#include <cstring>
+
+#include "kernels/parallel.h"
+
+namespace corepulse::kernels {
+namespace {
+
+constexpr int64_t kGrain = 65536;
+
+float as_float(uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+uint32_t as_bits(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof x);
+  return bits;
+}
+
+// Branch-free, so that compilers vectorise it; every f16 value, subnormal ones too, is exact in f32.
+float widen_f16(uint16_t half) {
+  const uint32_t sign = (half & 0x8000u) << 16, magnitude = (half & 0x7fffu) << 13;
+  const uint32_t infinite = magnitude >= (0x7c00u << 13) ? 112u << 23 : 0u;  // inf and nan: exponent 255
+  const float normal = as_float(magnitude + (112u << 23) + infinite);
+  const float subnormal = as_float(magnitude + (113u << 23)) - as_float(113u << 23);
+  return as_float(sign | as_bits(magnitude < (1u << 23) ? subnormal : normal));
+}
+
+float widen_bf16(uint16_t bits) {
+  return as_float(static_cast<uint32_t>(bits) << 16);
+}
+
+template <class Widen>
+void widen(const void* source, float* target, size_t n, Widen widen_one) {
+  const auto* bytes = static_cast<const unsigned char*>(source);
+  parallel_ranges(static_cast<int64_t>(n), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      uint16_t bits;
+      std::memcpy(&bits, bytes + 2 * i, sizeof bits);
+      target[i] = widen_one(bits);
+    }
+  });
+}
+
+}  // namespace
+
+void f16_to_f32(const void* source, float* target, size_t n) {
+  widen(source, target, n, [](uint16_t x) { return widen_f16(x); });
+}
+
+void bf16_to_f32(const void* source, float* target, size_t n) {
+  widen(source, target, n, [](uint16_t x) { return widen_bf16(x); });
+}
+
+}  // namespace corepulse::kernels

@@ -1,0 +1,113 @@
+#include "kernels/device.h"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <mutex>
+#include <string_view>
+#include <thread>
+#ifdef __linux__
+#include <sched.h>
+#endif
+#ifdef COREPULSE_CPU_KERNELS
+#include <hwy/targets.h>
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "kernels/simd_targets.h"
+#endif
+
+#include <fmt/format.h>
+
+#include "mlx/device.h"
+
+#include "base/fail.h"
+
+namespace corepulse::kernels {
+namespace {
+
+std::atomic<int> chosen_threads{0};
+
+int allowed_cores() {
+#ifdef __linux__
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+int default_threads() {
+  const char* given = std::getenv("COREPULSE_THREADS");
+  if (!given || !*given) return allowed_cores();
+  const std::string_view text(given);
+  int n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error != std::errc() || end != text.data() + text.size() || n < 1 || n > 1024)
+    fail(ErrorCode::invalid_request, "device",
+         fmt::format("COREPULSE_THREADS is '{}'; expected 1..1024; correct or unset it", text));
+  return n;
+}
+
+#ifdef COREPULSE_CPU_KERNELS
+
+// Highway and oneDNN each choose instructions by themselves; both get the same upper limit before their first use.
+void cap_instructions() {
+  const char* given = std::getenv("COREPULSE_ISA");
+  const std::string_view cap = given ? given : "";
+  if (cap.empty() || cap == "avx512") return;
+  if (cap != "avx2" && cap != "baseline")
+    fail(ErrorCode::invalid_request, "device",
+         fmt::format("COREPULSE_ISA is '{}'; expected avx512, avx2 or baseline; correct or unset it", cap));
+  const bool avx2 = cap == "avx2";
+  const int64_t above_avx2 = HWY_AVX3_DL | HWY_AVX3;
+  hwy::DisableTargets(avx2 ? above_avx2 : above_avx2 | HWY_AVX2);
+  if (dnnl::set_max_cpu_isa(avx2 ? dnnl::cpu_isa::avx2 : dnnl::cpu_isa::sse41) != dnnl::status::success)
+    fail(ErrorCode::internal, "device",
+         "COREPULSE_ISA came after oneDNN's first use; expected before; set it before the program starts");
+}
+
+void cap_instructions_once() {
+  static std::once_flag once;
+  std::call_once(once, cap_instructions);
+}
+
+#endif
+
+}  // namespace
+
+bool use_cpu_kernels(const mx::array& x) {
+#ifdef COREPULSE_CPU_KERNELS
+  cap_instructions_once();
+  return x.dtype() == mx::float32 && mx::default_device() == mx::Device::cpu;
+#else
+  static_cast<void>(x);
+  return false;
+#endif
+}
+
+std::string isa() {
+#ifdef COREPULSE_CPU_KERNELS
+  cap_instructions_once();
+  const int64_t targets = hwy::SupportedTargets();
+  if (targets & (HWY_AVX3_DL | HWY_AVX3)) return "avx512";
+  if (targets & HWY_AVX2) return "avx2";
+  if (targets & HWY_NEON) return "neon";
+  return "baseline";
+#else
+  return "mlx";
+#endif
+}
+
+int threads() {
+  const int chosen = chosen_threads.load(std::memory_order_relaxed);
+  if (chosen > 0) return chosen;
+  static const int standard = default_threads();
+  return standard;
+}
+
+void set_threads(int n) {
+  chosen_threads.store(std::clamp(n, 0, 1024));
+}
+
+}  // namespace corepulse::kernels

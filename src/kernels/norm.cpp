@@ -1,0 +1,143 @@
+#include "kernels/norm.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <vector>
+
+#include "mlx/fast.h"
+
+#include "base/fail.h"
+#include "kernels/norm_simd.h"
+#include "kernels/parallel.h"
+#include "kernels/primitive.h"
+
+namespace corepulse::kernels {
+namespace {
+
+void check_channels(const mx::array& x, const mx::array& weight, const mx::array& bias, const char* where) {
+  if (x.ndim() < 2)
+    fail(ErrorCode::internal, where, fmt::format("shape {}; expected [B, ..., C]", to_string(x.shape())));
+  check_shape(weight, {x.shape(-1)}, where);
+  check_shape(bias, {x.shape(-1)}, where);
+}
+
+#ifdef COREPULSE_CPU_KERNELS
+
+bool all_float32(const mx::array& weight, const mx::array& bias) {
+  return weight.dtype() == mx::float32 && bias.dtype() == mx::float32;
+}
+
+/** One group_norm call: [batch, pixels, channels], worked on in blocks of kMomentRows pixels. */
+struct GroupNormTask {
+  int64_t batch, pixels, channels, groups;
+  float eps;
+  bool silu;
+
+  int64_t blocks() const { return (pixels + kMomentRows - 1) / kMomentRows; }
+  int64_t rows(int64_t block) const { return std::min(kMomentRows, pixels - block * kMomentRows); }
+  int64_t offset(int64_t unit) const { return (unit / blocks() * pixels + unit % blocks() * kMomentRows) * channels; }
+
+  // Always merged in the order of the blocks: the sum does not depend on the threads.
+  Moments total(const std::vector<Moments>& partial, int64_t row, int64_t group) const {
+    Moments all;
+    for (int64_t block = 0; block < blocks(); ++block)
+      all = all.merged(partial[static_cast<size_t>((row * blocks() + block) * groups + group)]);
+    return all;
+  }
+
+  /** Mean (two parts) and weight / deviation of every channel of a batch row, each [channels]. */
+  void set_affine(const std::vector<Moments>& partial, int64_t row, const float* weight, float* affine) const;
+  void operator()(const float* x, const float* weight, const float* bias, float* out) const;
+};
+
+void GroupNormTask::set_affine(const std::vector<Moments>& partial, int64_t row, const float* weight,
+                               float* affine) const {
+  const int64_t width = channels / groups;
+  for (int64_t group = 0; group < groups; ++group) {
+    const Moments m = total(partial, row, group);
+    const float mean = static_cast<float>(m.mean), rest = static_cast<float>(m.mean - mean);
+    const float rate = static_cast<float>(1 / std::sqrt(m.squares / m.count + eps));
+    for (int64_t c = group * width; c < (group + 1) * width; ++c) {
+      affine[c] = mean;
+      affine[channels + c] = rest;
+      affine[2 * channels + c] = rate * weight[c];
+    }
+  }
+}
+
+void GroupNormTask::operator()(const float* x, const float* weight, const float* bias, float* out) const {
+  std::vector<Moments> partial(static_cast<size_t>(batch * blocks() * groups));
+  parallel_for(batch * blocks(), [&](int64_t unit, int) {
+    group_moments(x + offset(unit), rows(unit % blocks()), channels, groups,
+                  &partial[static_cast<size_t>(unit * groups)]);
+  });
+  std::vector<float> affine(static_cast<size_t>(batch * channels * 3));
+  const auto of_row = [&](int64_t row) { return affine.data() + row * channels * 3; };
+  for (int64_t row = 0; row < batch; ++row) set_affine(partial, row, weight, of_row(row));
+  parallel_for(batch * blocks(), [&](int64_t unit, int) {
+    const float* a = of_row(unit / blocks());
+    normalize_channels(x + offset(unit), out + offset(unit), rows(unit % blocks()), channels,
+                       {a, a + channels, a + 2 * channels, bias}, silu);
+  });
+}
+
+#endif
+
+}  // namespace
+
+mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
+                     bool silu) {
+  check_channels(x, weight, bias, "group_norm");
+  if (groups < 1 || x.shape(-1) % groups != 0)
+    fail(ErrorCode::internal, "group_norm",
+         fmt::format("{} channels in {} groups; expected a multiple", x.shape(-1), groups));
+#ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x) && all_float32(weight, bias) && x.size() > 0) {
+    const int64_t batch = x.shape(0), channels = x.shape(-1);
+    const GroupNormTask task{batch, static_cast<int64_t>(x.size()) / (batch * channels), channels, groups, eps, silu};
+    return cpu_op("group_norm", {x, weight, bias}, x.shape(),
+                  [task](const std::vector<const float*>& in, float* out) { task(in[0], in[1], in[2], out); });
+  }
+#endif
+  return group_norm_reference(x, weight, bias, groups, eps, silu);
+}
+
+mx::array group_norm_reference(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups,
+                               float eps, bool silu) {
+  const int channels = x.shape(-1);
+  const auto grouped = mx::reshape(mx::astype(x, mx::float32), {x.shape(0), -1, groups, channels / groups});
+  const std::vector<int> axes{1, 3};
+  const auto centred = grouped - mx::mean(grouped, axes, true);
+  const auto variance = mx::mean(mx::square(centred), axes, true);
+  const auto normal = mx::reshape(centred * mx::rsqrt(variance + like(eps, variance)), x.shape());
+  const auto y = normal * mx::astype(weight, mx::float32) + mx::astype(bias, mx::float32);
+  return mx::astype(silu ? y * mx::sigmoid(y) : y, x.dtype());
+}
+
+mx::array layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {
+  check_channels(x, weight, bias, "layer_norm");
+#ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x) && all_float32(weight, bias) && x.size() > 0) {
+    const int64_t channels = x.shape(-1), rows = static_cast<int64_t>(x.size()) / channels;
+    const int64_t grain = std::max<int64_t>(1, 16384 / channels);
+    return cpu_op("layer_norm", {x, weight, bias}, x.shape(), [=](const std::vector<const float*>& in, float* out) {
+      parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
+        const int64_t offset = begin * channels;
+        normalize_rows(in[0] + offset, out + offset, end - begin, channels, in[1], in[2], eps);
+      });
+    });
+  }
+#endif
+  return mx::fast::layer_norm(x, mx::astype(weight, x.dtype()), mx::astype(bias, x.dtype()), eps);
+}
+
+mx::array layer_norm_reference(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {
+  const auto wide = mx::astype(x, mx::float32);
+  const auto centred = wide - mx::mean(wide, -1, true);
+  const auto variance = mx::mean(mx::square(centred), -1, true);
+  const auto normal = centred * mx::rsqrt(variance + like(eps, variance));
+  return mx::astype(normal * mx::astype(weight, mx::float32) + mx::astype(bias, mx::float32), x.dtype());
+}
+
+}  // namespace corepulse::kernels

@@ -1,0 +1,37 @@
+#pragma once
+// The normalisations on plain memory, for the best instruction set of this machine.
+
+#include <cstdint>
+
+namespace corepulse::kernels {
+
+/** Number, mean and sum of squared distances from the mean of some values. */
+struct Moments {
+  double count = 0, mean = 0, squares = 0;
+
+  /** The moments of both sets together (Chan, Golub, LeVeque 1979). */
+  Moments merged(const Moments& other) const {
+    const double n = count + other.count, delta = other.mean - mean;
+    if (n == 0) return {};
+    return {n, mean + delta * other.count / n, squares + other.squares + delta * delta * count * other.count / n};
+  }
+};
+
+/** Moments of each of `groups` groups of neighbouring channels of x [rows, channels], rows <= kMomentRows. */
+constexpr int64_t kMomentRows = 64;
+void group_moments(const float* x, int64_t rows, int64_t channels, int64_t groups, Moments* out);
+
+/** Per channel: (x - mean) * scale + shift, the mean in two parts so that a large one costs no digits. */
+struct ChannelAffine {
+  const float *mean, *mean_rest, *scale, *shift;
+};
+
+/** y = affine(x), then silu if asked, on [rows, channels]. */
+void normalize_channels(const float* x, float* y, int64_t rows, int64_t channels, const ChannelAffine& affine,
+                        bool silu);
+
+/** LayerNorm of [rows, channels]. */
+void normalize_rows(const float* x, float* y, int64_t rows, int64_t channels, const float* weight, const float* bias,
+                    float eps);
+
+}  // namespace corepulse::kernels

@@ -1,0 +1,123 @@
+#include "kernels/onednn.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/fail.h"
+#include "kernels/device.h"
+#include "kernels/primitive.h"
+
+namespace corepulse::kernels {
+namespace {
+
+constexpr size_t kMaxPlans = 64;
+
+// A oneDNN stream is cheap and not thread-safe; MLX runs each of its streams on one thread.
+dnnl::stream& onednn_stream() {
+  thread_local dnnl::stream stream(onednn_engine());
+  return stream;
+}
+
+[[noreturn]] void rethrow(const dnnl::error& error) {
+  if (error.status == dnnl_out_of_memory)
+    fail(ErrorCode::out_of_memory, "onednn", "out of memory; free memory or use a smaller picture");
+  fail(ErrorCode::internal, "onednn", fmt::format("{} (status {})", error.what(), static_cast<int>(error.status)));
+}
+
+dnnl::memory reordered(dnnl::memory from, const dnnl::memory::desc& format) {
+  dnnl::memory to(format, onednn_engine());
+  dnnl::reorder(from, to).execute(onednn_stream(), from, to);
+  onednn_stream().wait();
+  return to;
+}
+
+// oneDNN's plain loops: a hundred times slower than a packing made for the shape.
+bool is_reference(const dnnl::primitive_desc& desc) {
+  return std::string_view(desc.impl_info_str()).substr(0, 3) == "ref";
+}
+
+}  // namespace
+
+const dnnl::engine& onednn_engine() {
+  // Never destroyed: primitives in other statics may outlive any order of destruction.
+  static const auto* engine = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *engine;
+}
+
+dnnl::primitive_attr onednn_attributes() {
+  dnnl::primitive_attr attributes;
+  // The library's own scratchpad belongs to the creating thread: executing on another one crashes.
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+OnednnWeights::OnednnWeights(mx::array weight, std::optional<mx::array> bias, dnnl::memory::desc layout)
+    : PlainWeights(std::move(weight), std::move(bias)), layout_(std::move(layout)) {}
+
+dnnl::memory::desc OnednnWeights::any_format() const {
+  return float32_memory(layout_.dims(), dnnl::memory::format_tag::any);
+}
+
+void OnednnWeights::pack(const std::vector<const float*>& plain, const Describe& describe) {
+  // oneDNN only reads it; its handle type is not const.
+  const dnnl::memory weight(layout_, onednn_engine(), const_cast<float*>(plain.at(0)));
+  if (has_bias()) packed_bias_.assign(plain.at(1), plain.at(1) + layout_.dims()[0]);
+  packed_.push_back(reordered(weight, describe(any_format()).weights_desc()));
+  drop();
+}
+
+dnnl::memory OnednnWeights::packed_as(const dnnl::memory::desc& format) {
+  for (const auto& held : packed_) {
+    if (held.get_desc() == format) return held;
+  }
+  packed_.push_back(reordered(packed_[0], format));
+  return packed_.back();
+}
+
+OnednnPlan OnednnWeights::make_plan(const Describe& describe) {
+  dnnl::primitive_desc desc;
+  try {
+    desc = describe(packed_[0].get_desc());
+  } catch (const dnnl::error&) {  // no kernel for this shape reads the format that is held
+  }
+  if (!desc.get(true) || is_reference(desc)) desc = describe(any_format());
+  const auto query = [&](dnnl::query what, int index) { return desc.query_md(what, index); };
+  return {dnnl::primitive(desc), packed_as(query(dnnl::query::weights_md, 0)), query(dnnl::query::src_md, 0),
+          query(dnnl::query::dst_md, 0), query(dnnl::query::scratchpad_md, 0)};
+}
+
+OnednnPlan OnednnWeights::plan(const std::vector<const float*>& plain, const std::vector<int64_t>& shape,
+                               const Describe& describe) {
+  const std::lock_guard lock(mutex_);
+  if (packed_.empty()) pack(plain, describe);
+  auto key = shape;
+  key.push_back(threads());  // a primitive is made for a number of threads
+  if (const auto known = plans_.find(key); known != plans_.end()) return known->second;
+  if (plans_.size() >= kMaxPlans) plans_.clear();
+  return plans_[key] = make_plan(describe);
+}
+
+void OnednnWeights::run(const float* source, float* out, const std::vector<const float*>& plain,
+                        const std::vector<int64_t>& shape, const Describe& describe) try {
+  omp_set_num_threads(threads());
+  const OnednnPlan p = plan(plain, shape, describe);
+  const auto& engine = onednn_engine();
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC, dnnl::memory(p.source, engine, const_cast<float*>(source))},
+      {DNNL_ARG_WEIGHTS, p.weights},
+      {DNNL_ARG_DST, dnnl::memory(p.target, engine, out)}};
+  if (has_bias()) {
+    const auto desc = float32_memory({layout_.dims()[0]}, dnnl::memory::format_tag::x);
+    arguments[DNNL_ARG_BIAS] = dnnl::memory(desc, engine, packed_bias_.data());
+  }
+  if (const size_t bytes = p.scratchpad.get_size())
+    arguments[DNNL_ARG_SCRATCHPAD] = dnnl::memory(p.scratchpad, engine, scratch(bytes));
+  p.primitive.execute(onednn_stream(), arguments);
+  onednn_stream().wait();
+} catch (const dnnl::error& error) {
+  rethrow(error);
+}
+
+}  // namespace corepulse::kernels

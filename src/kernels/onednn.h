@@ -1,0 +1,67 @@
+#pragma once
+// oneDNN behind linear and conv2d: its engine, and weights kept in the format its kernels like.
+// Only with COREPULSE_CPU_KERNELS.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <vector>
+
+#include "kernels/plain_weights.h"
+
+namespace corepulse::kernels {
+
+/** Makes the oneDNN descriptor of a layer for one input shape, given the format of its weights. */
+using Describe = std::function<dnnl::primitive_desc(const dnnl::memory::desc& weights)>;
+
+/** A oneDNN kernel for one input shape. */
+struct OnednnPlan {
+  dnnl::primitive primitive;
+  dnnl::memory weights;
+  dnnl::memory::desc source, target, scratchpad;
+};
+
+/**
+ * The weights and bias of one layer. The plain array is repacked by the first call into the format oneDNN prefers for
+ * that call's shape, then dropped; another shape uses the packed one as it is, or, if no kernel can, a second packing.
+ */
+class OnednnWeights : public PlainWeights {
+ public:
+  /** layout: how `weight` lies, its dimensions in oneDNN's order (out, in, ...). */
+  OnednnWeights(mx::array weight, std::optional<mx::array> bias, dnnl::memory::desc layout);
+
+  /**
+   * out = layer(source) for a source of `shape`; `plain` is the data of arrays() as it was when the op was built. Runs
+   * on MLX's stream thread. Throws Error (internal, out_of_memory) where oneDNN fails.
+   */
+  void run(const float* source, float* out, const std::vector<const float*>& plain, const std::vector<int64_t>& shape,
+           const Describe& describe);
+
+ private:
+  OnednnPlan plan(const std::vector<const float*>& plain, const std::vector<int64_t>& shape, const Describe& describe);
+  OnednnPlan make_plan(const Describe& describe);
+  dnnl::memory::desc any_format() const;
+  void pack(const std::vector<const float*>& plain, const Describe& describe);
+  dnnl::memory packed_as(const dnnl::memory::desc& format);
+
+  std::mutex mutex_;
+  dnnl::memory::desc layout_;
+  std::vector<dnnl::memory> packed_;  // the same numbers in each format in use; nearly always one
+  std::vector<float> packed_bias_;
+  std::map<std::vector<int64_t>, OnednnPlan> plans_;
+};
+
+/** The process's one CPU engine. */
+const dnnl::engine& onednn_engine();
+
+/** Attributes every primitive here is made with. */
+dnnl::primitive_attr onednn_attributes();
+
+/** A descriptor of float32 memory. */
+inline dnnl::memory::desc float32_memory(const dnnl::memory::dims& dims, dnnl::memory::format_tag format) {
+  return {dims, dnnl::memory::data_type::f32, format};
+}
+
+}  // namespace corepulse::kernels

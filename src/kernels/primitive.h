@@ -1,0 +1,26 @@
+#pragma once
+// The one mlx::core::Primitive of all CPU kernels: a name and a function over raw pointers.
+
+#include <functional>
+#include <vector>
+
+#include "base/tensor.h"
+
+namespace corepulse::kernels {
+
+/**
+ * in: the inputs' data, row-contiguous float32, in the order given; out: the output's. Neither is aligned beyond a
+ * float. Runs on MLX's stream thread; an exception surfaces where the result is evaluated.
+ */
+using Kernel = std::function<void(const std::vector<const float*>& in, float* out)>;
+
+/**
+ * The lazy array of `shape` that `kernel` will compute from float32 `inputs` on the CPU. Inputs of any strides: those
+ * that are not row-contiguous are copied first. What the kernel captures lives until it has run.
+ */
+mx::array cpu_op(const char* name, std::vector<mx::array> inputs, mx::Shape shape, Kernel kernel);
+
+/** 64-byte aligned memory of the calling thread, valid until its next call. A kernel asks once, on its own thread. */
+float* scratch(size_t bytes);
+
+}  // namespace corepulse::kernels

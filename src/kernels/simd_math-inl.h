@@ -1,0 +1,93 @@
+// exp, sigmoid and the normal distribution for one vector of floats. Included once per instruction set: no #pragma
+// once.
+#if defined(COREPULSE_KERNELS_SIMD_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef COREPULSE_KERNELS_SIMD_MATH_INL_H_
+#undef COREPULSE_KERNELS_SIMD_MATH_INL_H_
+#else
+#define COREPULSE_KERNELS_SIMD_MATH_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace corepulse::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// c[0] + x (c[1] + x (c[2] + ...)).
+template <class D, size_t N>
+HWY_INLINE hn::Vec<D> horner(D d, hn::Vec<D> x, const float (&c)[N]) {
+  auto sum = hn::Set(d, c[N - 1]);
+  for (size_t i = N - 1; i-- > 0;) sum = hn::MulAdd(sum, x, hn::Set(d, c[i]));
+  return sum;
+}
+
+// Adding 1.5 * 2^23 rounds to an integer n; 127 more, and the lowest bits hold the exponent field of 2^n.
+constexpr float kRounder = 12582912.0f + 127.0f;
+
+// 2^n for rounded = n + kRounder, -126 <= n <= 127.
+template <class D>
+HWY_INLINE hn::Vec<D> power_of_2(D d, hn::Vec<D> rounded) {
+  const hn::RebindToUnsigned<D> du;
+  return hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(du, rounded)));
+}
+
+/**
+ * 2^x for x <= 0, relative error below 1.2e-7; exactly 0 below -125 (-inf too), NaN for NaN.
+ * Minimax polynomial of 2^f on [-1/2, 1/2], error 2e-9.
+ */
+template <class D>
+HWY_INLINE hn::Vec<D> exp2_of_negative(D d, hn::Vec<D> x) {
+  constexpr float c[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555033237f,
+                         0.00961843692f, 0.00133988739f, 0.00015353362f};
+  const auto rounder = hn::Set(d, kRounder);
+  const auto rounded = hn::Add(x, rounder);
+  const auto fraction = hn::Sub(x, hn::Sub(rounded, rounder));
+  const auto y = hn::Mul(horner(d, fraction, c), power_of_2(d, rounded));
+  // "not less" rather than "greater or equal", so that NaN passes through.
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -125.0f)), y);
+}
+
+/**
+ * e^x, relative error below 1.2e-7; 0 below -86, 1.7e38 above 88, NaN for NaN.
+ * ln 2 in two parts (Cody and Waite), minimax polynomial of e^f on [-ln2/2, ln2/2], error 2e-9.
+ */
+template <class D>
+HWY_INLINE hn::Vec<D> exp(D d, hn::Vec<D> x) {
+  constexpr float c[] = {1.0f, 1.0f, 0.49999994f, 0.166664317f, 0.0416680016f, 0.00837416295f, 0.00138436444f};
+  const auto low = hn::Lt(x, hn::Set(d, -86.0f));
+  x = hn::IfThenElse(hn::Gt(x, hn::Set(d, 88.0f)), hn::Set(d, 88.0f), x);
+  const auto rounder = hn::Set(d, kRounder);
+  const auto rounded = hn::MulAdd(x, hn::Set(d, 1.44269504f), rounder);
+  const auto n = hn::Sub(rounded, rounder);
+  auto f = hn::NegMulAdd(n, hn::Set(d, 0.693145752f), x);
+  f = hn::NegMulAdd(n, hn::Set(d, 1.42860677e-6f), f);
+  return hn::IfThenZeroElse(low, hn::Mul(horner(d, f, c), power_of_2(d, rounded)));
+}
+
+/** 1 / (1 + e^-x). */
+template <class D>
+HWY_INLINE hn::Vec<D> sigmoid(D d, hn::Vec<D> x) {
+  const auto one = hn::Set(d, 1.0f);
+  return hn::Div(one, hn::Add(one, exp(d, hn::Neg(x))));
+}
+
+/**
+ * x Phi(x) with the normal distribution function Phi; absolute error below 1e-7 |x|, and relatively exact where
+ * Phi(x) = erfc(-x/sqrt2)/2 is small. Phi(-a) = e^(-a^2/2) R(a), R a rational minimax fit on [0, 13.5], error 5e-9.
+ */
+template <class D>
+HWY_INLINE hn::Vec<D> gelu(D d, hn::Vec<D> x) {
+  constexpr float p[] = {0.5f, 0.436146796f, 0.181646228f, 0.0400981978f, 0.0040370184f};
+  constexpr float q[] = {1.0f, 1.67017853f, 1.19589782f, 0.465276301f, 0.10051848f, 0.0101191662f};
+  // Where e^(-a^2/2) is 0 the fraction must not become inf / inf.
+  const auto a = hn::Min(hn::Abs(x), hn::Set(d, 16.0f));
+  const auto bell = exp(d, hn::Mul(hn::Mul(a, a), hn::Set(d, -0.5f)));
+  const auto tail = hn::Mul(bell, hn::Div(horner(d, a, p), horner(d, a, q)));
+  const auto phi = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(hn::Set(d, 1.0f), tail));
+  return hn::Mul(x, phi);
+}
+
+}  // namespace corepulse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

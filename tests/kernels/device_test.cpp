@@ -1,0 +1,36 @@
+#include "kernels/device.h"
+
+#include <cstdlib>
+#include <doctest/doctest.h>
+#include <set>
+#include <string_view>
+
+namespace corepulse {
+namespace {
+
+TEST_CASE("COREPULSE_ISA caps the instruction set") {
+  const char* cap = std::getenv("COREPULSE_ISA");
+  const auto isa = kernels::isa();
+  CHECK(std::set<std::string>{"avx512", "avx2", "baseline", "neon", "mlx"}.count(isa) == 1);
+  if (cap && std::string_view(cap) == "baseline") CHECK((isa != "avx512" && isa != "avx2"));
+  if (cap && std::string_view(cap) == "avx2") CHECK(isa != "avx512");
+}
+
+TEST_CASE("the number of threads is at least one and can be set") {
+  const int standard = kernels::threads();
+  CHECK(standard >= 1);
+  kernels::set_threads(3);
+  CHECK(kernels::threads() == 3);
+  kernels::set_threads(0);
+  CHECK(kernels::threads() == standard);
+}
+
+TEST_CASE("only float32 on the CPU runs through the own kernels") {
+#ifdef COREPULSE_CPU_KERNELS
+  CHECK(kernels::use_cpu_kernels(mx::zeros({2})));
+#endif
+  CHECK_FALSE(kernels::use_cpu_kernels(mx::zeros({2}, mx::float16)));
+}
+
+}  // namespace
+}  // namespace corepulse
