@@ -12,9 +12,10 @@ struct Config {
   int vocabulary = 49408, positions = 77;
   Activation activation = Activation::quick_gelu;
   float norm_eps = 1e-5f;
-  int projection = 0;        ///< Width of text_projection (pooled output); 0 = none.
+  int projection = 0;  ///< Width of text_projection (pooled output); 0 = none.
   int bos = 49406, eos = 49407;
-  bool legacy_eos = false;   ///< config says eos_token_id 2: the pooled position is the argmax of the ids, not the first eos.
+  bool legacy_eos = false;  ///< config says eos_token_id 2: the pooled position is the argmax of
+                            ///< the ids, not the first eos.
 };
 
 /** Which hidden state becomes the context, counted from the end. */
