@@ -19,16 +19,23 @@ struct Image {
 using ImageText = std::map<std::string, std::string>;
 
 /**
- * Writes PNG, JPEG or WebP by the file's extension, atomically (the old file stays until the new one is complete).
- * Text goes into PNG tEXt/iTXt chunks, JPEG/WebP EXIF UserComment or XMP.
- * @throws Error invalid_request (unknown extension), io.
+ * Writes PNG, JPEG (quality 95, 4:4:4) or WebP (quality 95) by the file's extension, atomically: the
+ * old file stays until the new one is complete. The same picture and text make the same bytes.
+ * Text goes into PNG tEXt/iTXt chunks; in JPEG and WebP "parameters" is EXIF's UserComment, as A1111
+ * has it, all other text our MakerNote. JPEG holds about 64 KB of text, "parameters" two bytes a letter.
+ * @throws Error invalid_request (unknown extension, a size or text that the format cannot hold),
+ *   not_found (no such folder), io.
  */
 void save_image(const Image& image, const std::filesystem::path& file, const ImageText& text = {});
 
-/** Reads PNG, JPEG or WebP (at most 64 MP, checked before decoding; alpha over black; 16 bit to 8). @throws Error. */
+/**
+ * Reads PNG, JPEG or WebP, told by the first bytes (at most 8192 x 8192 pixels, checked before
+ * decoding; alpha over black; 16 bit to 8; EXIF rotation applied).
+ * @throws Error not_found, io, bad_file.
+ */
 Image load_image(const std::filesystem::path& file);
 
-/** The text of a picture file, without decoding its pixels. @throws Error. */
+/** The text of a picture file, without decoding its pixels. @throws Error not_found, io, bad_file. */
 ImageText load_image_text(const std::filesystem::path& file);
 
 }  // namespace corepulse

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include "base/fail.h"
 #include "io/utf8.h"
@@ -25,10 +26,7 @@ std::string reason(int error) {
 }
 
 const char* kind(mode_t mode) {
-  return S_ISDIR(mode)    ? "a folder"
-         : S_ISFIFO(mode) ? "a pipe"
-         : S_ISSOCK(mode) ? "a socket"
-                          : "a device";
+  return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
 int64_t modified(const struct stat& s) {
@@ -58,11 +56,9 @@ int open_regular(const fs::path& file, struct stat& status) {
       std::error_code ignored;
       const bool link = fs::is_symlink(fs::symlink_status(file, ignored));
       fail(ErrorCode::not_found, "file",
-           fmt::format("{}: {}; expected a file", shown(file),
-                       link ? "a link to nothing" : "does not exist"));
+           fmt::format("{}: {}; expected a file", shown(file), link ? "a link to nothing" : "does not exist"));
     }
-    fail(ErrorCode::io, "file",
-         fmt::format("{}: cannot be opened ({})", shown(file), reason(error)));
+    fail(ErrorCode::io, "file", fmt::format("{}: cannot be opened ({})", shown(file), reason(error)));
   }
   if (::fstat(opened.fd, &status) != 0)
     fail(ErrorCode::io, "file", fmt::format("{}: cannot be read ({})", shown(file), reason(errno)));
@@ -86,36 +82,39 @@ fs::path resolved_target(const fs::path& file) {
   struct stat status{};
   if (::stat(target.c_str(), &status) == 0) {
     if (!S_ISREG(status.st_mode))
-      fail(
-          ErrorCode::io, "file",
-          fmt::format("{}: is {}; expected the name of a file", shown(file), kind(status.st_mode)));
-    if (::access(target.c_str(), W_OK) != 0)
       fail(ErrorCode::io, "file",
-           fmt::format("{}: cannot be written ({})", shown(file), reason(errno)));
+           fmt::format("{}: is {}; expected the name of a file", shown(file), kind(status.st_mode)));
+    if (::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0)
+      fail(ErrorCode::io, "file", fmt::format("{}: cannot be written ({})", shown(file), reason(errno)));
   }
   return target;
 }
 
 }  // namespace
 
-std::string read_file(const fs::path& file, size_t most) {
+void read_in_pieces(const fs::path& file, const std::function<void(std::span<const std::byte>)>& take) {
   struct stat status{};
   const Descriptor opened(open_regular(file, status));
-  std::string bytes;
-  bytes.resize(std::min<size_t>(most, static_cast<size_t>(status.st_size)) + 1);
-  for (size_t used = 0;;) {
-    const ssize_t got = ::read(opened.fd, bytes.data() + used, bytes.size() - used);
+  std::vector<std::byte> piece(1u << 20);
+  for (;;) {
+    const ssize_t got = ::read(opened.fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0)
-      fail(ErrorCode::io, "file",
-           fmt::format("{}: cannot be read ({})", shown(file), reason(errno)));
-    used += static_cast<size_t>(got);
-    if (used > most)
+    if (got < 0) fail(ErrorCode::io, "file", fmt::format("{}: cannot be read ({})", shown(file), reason(errno)));
+    if (got == 0) return;
+    take(std::span(piece).first(static_cast<size_t>(got)));
+  }
+}
+
+std::string read_file(const fs::path& file, size_t most) {
+  std::string bytes;
+  // Counted while reading: the size that the file system tells may be 0 (/proc) or grow.
+  read_in_pieces(file, [&](std::span<const std::byte> piece) {
+    if (piece.size() > most - bytes.size())
       fail(ErrorCode::bad_file, "file",
            fmt::format("{}: has more than {} bytes, the most allowed here", shown(file), most));
-    if (got == 0) return bytes.resize(used), bytes;
-    if (used == bytes.size()) bytes.resize(std::min(most + 1, 2 * used));
-  }
+    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  });
+  return bytes;
 }
 
 std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& file) {
@@ -130,8 +129,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& file) {
   if (data == MAP_FAILED) {
     const int error = errno;
     mapped->size_ = 0;
-    fail(ErrorCode::io, "file",
-         fmt::format("{}: cannot be mapped ({})", shown(file), reason(error)));
+    fail(ErrorCode::io, "file", fmt::format("{}: cannot be mapped ({})", shown(file), reason(error)));
   }
   mapped->data_ = static_cast<const std::byte*>(data);
   return mapped;
@@ -147,9 +145,7 @@ void MappedFile::check_unchanged() const {
   if (::fstat(descriptor_, &status) != 0 || static_cast<size_t>(status.st_size) != size_ ||
       modified(status) != modified_)
     fail(ErrorCode::bad_file, "file",
-         fmt::format(
-             "{}: was changed while in use; expected the file as it was opened; load it again",
-             shown(file_)));
+         fmt::format("{}: was changed while in use; expected the file as it was opened; load it again", shown(file_)));
 }
 
 AtomicFile::AtomicFile(const fs::path& file) : shown_(file), target_(resolved_target(file)) {
@@ -157,14 +153,12 @@ AtomicFile::AtomicFile(const fs::path& file) : shown_(file), target_(resolved_ta
   const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
   for (int tries = 0; descriptor_ < 0; ++tries) {
     temporary_ = folder / fmt::format(".corepulse-{}-{}.tmp", ::getpid(), count++);
-    descriptor_ =
-        ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor_ >= 0 || (errno == EEXIST && tries < 1000)) continue;
     const int error = errno;
     if (error == ENOENT || error == ENOTDIR)
       fail(ErrorCode::not_found, "file",
-           fmt::format("{}: the folder {} does not exist; create it first", shown(file),
-                       shown(folder)));
+           fmt::format("{}: the folder {} does not exist; create it first", shown(file), shown(folder)));
     fail_writing(error);
   }
   // The name itself is tried now too: a name too long for the file system would else fail only
@@ -184,14 +178,12 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::fail_writing(int error) const {
-  fail(ErrorCode::io, "file",
-       fmt::format("{}: cannot be written ({})", shown(shown_), reason(error)));
+  fail(ErrorCode::io, "file", fmt::format("{}: cannot be written ({})", shown(shown_), reason(error)));
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t done =
-        ::write(descriptor_, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30));
+    const ssize_t done = ::write(descriptor_, bytes.data(), std::min<size_t>(bytes.size(), 1u << 30));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) fail_writing(errno);
     bytes = bytes.subspan(static_cast<size_t>(done));
@@ -205,8 +197,8 @@ void AtomicFile::commit() {
   temporary_.clear();
   // So that the new name survives a power cut; some file systems cannot, and the file is complete
   // either way.
-  const Descriptor folder(::open(target_.has_parent_path() ? target_.parent_path().c_str() : ".",
-                                 O_RDONLY | O_CLOEXEC));
+  const Descriptor folder(
+      ::open(target_.has_parent_path() ? target_.parent_path().c_str() : ".", O_RDONLY | O_CLOEXEC));
   if (folder.fd >= 0) ::fsync(folder.fd);
 }
 

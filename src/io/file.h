@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,9 @@ namespace corepulse::io {
 /** The whole file. @throws Error not_found, io, or bad_file (not a regular file, more than `most`
  * bytes). */
 std::string read_file(const std::filesystem::path& file, size_t most);
+
+/** The whole file, 1 MB at a time. @throws as read_file. */
+void read_in_pieces(const std::filesystem::path& file, const std::function<void(std::span<const std::byte>)>& take);
 
 /** A regular file mapped read-only; FIFOs, folders and devices are refused. */
 class MappedFile {

@@ -84,14 +84,12 @@ void BoundedSax::parse(std::string_view text) {
     at_ += nul;
     refuse("a NUL byte; expected JSON text");
   }
-  Json::sax_parse(WatchedPlace{&at_}, WatchedPlace{&end},
-                  static_cast<nlohmann::json_sax<Json>*>(this));
+  Json::sax_parse(WatchedPlace{&at_}, WatchedPlace{&end}, static_cast<nlohmann::json_sax<Json>*>(this));
 }
 
 void BoundedSax::refuse(std::string_view message) const {
   fail(code_, where_,
-       fmt::format("{}{}{} (at byte {})", subject_, subject_.empty() ? "" : ": ", message,
-                   at_ - begin_));
+       fmt::format("{}{}{} (at byte {})", subject_, subject_.empty() ? "" : ": ", message, at_ - begin_));
 }
 
 void BoundedSax::enter() {
@@ -99,17 +97,14 @@ void BoundedSax::enter() {
 }
 
 bool BoundedSax::parse_error(size_t, const std::string&, const nlohmann::detail::exception& error) {
-  std::string_view text =
-      error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+  std::string_view text = error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
   if (const auto id = text.find("] "); id != text.npos) text.remove_prefix(id + 2);
   refuse(fmt::format("not valid JSON: {}", printable(text, 200)));
 }
 
-Json parse_json(std::string_view text, std::string_view where, const JsonLimits& limits,
-                ErrorCode code) {
+Json parse_json(std::string_view text, std::string_view where, const JsonLimits& limits, ErrorCode code) {
   if (text.size() > limits.bytes)
-    fail(code, where,
-         fmt::format("{} bytes of JSON; expected at most {}", text.size(), limits.bytes));
+    fail(code, where, fmt::format("{} bytes of JSON; expected at most {}", text.size(), limits.bytes));
   Tree tree(where, code, limits);
   tree.parse(text);
   return std::move(tree.root);

@@ -29,8 +29,7 @@ struct Layout {
 
 void check_tensor(const std::string& name, const TensorView& view) {
   const auto wrong = [&](const char* message) {
-    fail(ErrorCode::internal, "safetensors",
-         fmt::format("tensor \"{}\": {}", printable(name), message));
+    fail(ErrorCode::internal, "safetensors", fmt::format("tensor \"{}\": {}", printable(name), message));
   };
   if (!is_utf8(name)) wrong("its name is not UTF-8; expected UTF-8");
   if (view.transposed) wrong("a transposed view; expected the data in the order of its shape");
@@ -56,9 +55,8 @@ Layout lay_out(const Tensors& tensors, const std::map<std::string, std::string>&
   for (const auto* item : layout.order) {
     const auto& [name, view] = *item;
     check_tensor(name, view);
-    header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},",
-                          Json(name).dump(), io::name(view.type), fmt::join(view.shape, ","), at,
-                          at + view.bytes);
+    header += fmt::format("{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}},", Json(name).dump(),
+                          io::name(view.type), fmt::join(view.shape, ","), at, at + view.bytes);
     at += view.bytes;
   }
   if (!header.empty()) header.pop_back();

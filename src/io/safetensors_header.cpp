@@ -30,17 +30,13 @@ void check_size(Entry& entry, uint64_t data_bytes, std::string_view file) {
   };
   uint64_t bytes = bytes_of(entry.view.type);
   for (const auto d : entry.view.shape)
-    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(d), &bytes))
-      wrong("its dimensions are too large");
-  if (entry.end < entry.begin)
-    wrong(fmt::format("data_offsets [{}, {}] run backwards", entry.begin, entry.end));
+    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(d), &bytes)) wrong("its dimensions are too large");
+  if (entry.end < entry.begin) wrong(fmt::format("data_offsets [{}, {}] run backwards", entry.begin, entry.end));
   if (entry.end - entry.begin != bytes)
-    wrong(fmt::format("{} bytes of data; expected {} for its shape and dtype",
-                      entry.end - entry.begin, bytes));
+    wrong(fmt::format("{} bytes of data; expected {} for its shape and dtype", entry.end - entry.begin, bytes));
   if (entry.end > data_bytes)
-    wrong(fmt::format(
-        "its data ends at byte {} of {}; the file is cut short; copy or download it again",
-        entry.end, data_bytes));
+    wrong(fmt::format("its data ends at byte {} of {}; the file is cut short; copy or download it again", entry.end,
+                      data_bytes));
   entry.view.bytes = bytes;
 }
 
@@ -53,11 +49,10 @@ void check_layout(std::vector<Entry>& entries, uint64_t data_bytes, std::string_
   uint64_t at = 0;
   for (const auto& entry : entries) {
     if (entry.begin > at)
-      refuse(file, fmt::format("tensor \"{}\": a hole of {} bytes before it; expected none",
-                               printable(entry.name), entry.begin - at));
+      refuse(file, fmt::format("tensor \"{}\": a hole of {} bytes before it; expected none", printable(entry.name),
+                               entry.begin - at));
     if (entry.begin < at)
-      refuse(file,
-             fmt::format("tensor \"{}\": overlaps the tensor before it", printable(entry.name)));
+      refuse(file, fmt::format("tensor \"{}\": overlaps the tensor before it", printable(entry.name)));
     at = entry.end;
   }
   if (at != data_bytes)
@@ -69,10 +64,8 @@ void check_layout(std::vector<Entry>& entries, uint64_t data_bytes, std::string_
 // What a file is that does not begin as safetensors do, by its first bytes.
 [[noreturn]] void refuse_other_format(std::string_view bytes, std::string_view file) {
   if (bytes.substr(0, 4) == "GGUF")
-    fail(
-        ErrorCode::unsupported_model, "safetensors",
-        fmt::format("{}: is a GGUF file; expected safetensors; use the model's safetensors version",
-                    file));
+    fail(ErrorCode::unsupported_model, "safetensors",
+         fmt::format("{}: is a GGUF file; expected safetensors; use the model's safetensors version", file));
   const bool pickle = bytes.size() > 1 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
   if (pickle || bytes.substr(0, 4) == "PK\x03\x04") refuse_pickle(file);
   refuse(file, "does not begin with the length of a header and '{'; expected a safetensors file");
@@ -93,13 +86,11 @@ void refuse_pickle(std::string_view file) {
 SafetensorsFile parse_safetensors(std::span<const std::byte> bytes, std::string_view file) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (bytes.size() < 8)
-    refuse(file,
-           fmt::format("has {} bytes; expected a safetensors file, at least 10", bytes.size()));
+    refuse(file, fmt::format("has {} bytes; expected a safetensors file, at least 10", bytes.size()));
   uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<unsigned char>(text[i]);
   if (bytes.size() == 8 || text[8] != '{') refuse_other_format(text, file);
-  if (length > kMostHeader)
-    refuse(file, fmt::format("a header of {} bytes; expected at most {}", length, kMostHeader));
+  if (length > kMostHeader) refuse(file, fmt::format("a header of {} bytes; expected at most {}", length, kMostHeader));
   if (length > bytes.size() - 8)
     refuse(file, fmt::format("a header of {} bytes in a file of {}; the file is cut short; copy or "
                              "download it again",

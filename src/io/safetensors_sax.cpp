@@ -8,7 +8,7 @@
 namespace corepulse::io {
 namespace {
 
-constexpr size_t kMostTensors = 65536, kMostRank = 8;
+constexpr size_t kMostTensors = 65536, kMostMetadata = 65536, kMostRank = 8;
 constexpr uint64_t kMostDimension = (uint64_t{1} << 31) - 1;
 
 }  // namespace
@@ -25,8 +25,7 @@ void SafetensorsSax::unexpected(std::string_view what) {
   };  // in the order of Place
   const char* expected = kExpected[static_cast<int>(place_)];
   const bool named = !entries.empty() && place_ != Place::start && place_ != Place::metadata;
-  refuse(fmt::format("{}{}; expected {}",
-                     named ? fmt::format("tensor \"{}\": ", printable(entries.back().name)) : "",
+  refuse(fmt::format("{}{}; expected {}", named ? fmt::format("tensor \"{}\": ", printable(entries.back().name)) : "",
                      what, expected));
 }
 
@@ -55,8 +54,7 @@ bool SafetensorsSax::number_unsigned(number_unsigned_t value) {
   } else {
     if (value > kMostDimension) unexpected(fmt::format("dimension {}", value));
     if (entry.view.shape.size() == kMostRank)
-      refuse(
-          fmt::format("tensor \"{}\": more than {} dimensions", printable(entry.name), kMostRank));
+      refuse(fmt::format("tensor \"{}\": more than {} dimensions", printable(entry.name), kMostRank));
     entry.view.shape.push_back(static_cast<int64_t>(value));
   }
   return true;
@@ -68,8 +66,8 @@ bool SafetensorsSax::string(string_t& value) {
   auto& entry = entries.back();
   const auto type = parse_stored_type(value);
   if (!type)
-    refuse(fmt::format("tensor \"{}\": dtype {}; expected one of {}", printable(entry.name),
-                       printable(value), stored_type_names()));
+    refuse(fmt::format("tensor \"{}\": dtype {}; expected one of {}", printable(entry.name), printable(value),
+                       stored_type_names()));
   entry.view.type = *type;
   place_ = Place::tensor;
   return true;
@@ -78,6 +76,7 @@ bool SafetensorsSax::string(string_t& value) {
 bool SafetensorsSax::key(string_t& name) {
   if (place_ == Place::metadata) {
     if (metadata.count(name)) refuse(fmt::format("__metadata__ has \"{}\" twice", printable(name)));
+    if (metadata.size() == kMostMetadata) refuse(fmt::format("more than {} entries in __metadata__", kMostMetadata));
     metadata_key_ = name;
   } else if (place_ == Place::names) {
     if (entries.size() == kMostTensors) refuse(fmt::format("more than {} tensors", kMostTensors));
@@ -114,8 +113,7 @@ bool SafetensorsSax::start_object(size_t) {
 
 bool SafetensorsSax::end_object() {
   leave();
-  constexpr unsigned all = 1u << static_cast<int>(Place::dtype) |
-                           1u << static_cast<int>(Place::shape) |
+  constexpr unsigned all = 1u << static_cast<int>(Place::dtype) | 1u << static_cast<int>(Place::shape) |
                            1u << static_cast<int>(Place::offsets);
   if (place_ == Place::tensor && fields_ != all) unexpected("a field is missing");
   if (place_ == Place::tensor || place_ == Place::metadata) place_ = Place::names;

@@ -26,8 +26,7 @@ struct SafetensorsEntry {
  */
 class SafetensorsSax : public BoundedSax {
  public:
-  explicit SafetensorsSax(std::string_view file)
-      : BoundedSax("safetensors", file, ErrorCode::bad_file, 4) {}
+  explicit SafetensorsSax(std::string_view file) : BoundedSax("safetensors", file, ErrorCode::bad_file, 4) {}
   std::vector<SafetensorsEntry> entries;
   std::map<std::string, std::string> metadata;
 

@@ -10,12 +10,10 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    {StoredType::f16, "F16", 2},         {StoredType::bf16, "BF16", 2},
-    {StoredType::f32, "F32", 4},         {StoredType::f64, "F64", 8},
-    {StoredType::f8_e4m3, "F8_E4M3", 1}, {StoredType::f8_e5m2, "F8_E5M2", 1},
-    {StoredType::i8, "I8", 1},           {StoredType::i16, "I16", 2},
-    {StoredType::i32, "I32", 4},         {StoredType::i64, "I64", 8},
-    {StoredType::u8, "U8", 1},           {StoredType::boolean, "BOOL", 1},
+    {StoredType::f16, "F16", 2}, {StoredType::bf16, "BF16", 2},       {StoredType::f32, "F32", 4},
+    {StoredType::f64, "F64", 8}, {StoredType::f8_e4m3, "F8_E4M3", 1}, {StoredType::f8_e5m2, "F8_E5M2", 1},
+    {StoredType::i8, "I8", 1},   {StoredType::i16, "I16", 2},         {StoredType::i32, "I32", 4},
+    {StoredType::i64, "I64", 8}, {StoredType::u8, "U8", 1},           {StoredType::boolean, "BOOL", 1},
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ struct TensorView {
   std::vector<int64_t> shape;
   const std::byte* data = nullptr;
   size_t bytes = 0;
-  bool transposed = false;  ///< 2-D only: the wanted matrix is the transpose of what is stored.
+  bool transposed = false;            ///< 2-D only: the wanted matrix is the transpose of what is stored.
   std::shared_ptr<const void> owner;  ///< Keeps the mapping alive.
 
   size_t elements() const {

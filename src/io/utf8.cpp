@@ -54,8 +54,7 @@ std::string printable(std::string_view text, size_t most) {
     if (c && *c >= 0x20 && *c != 0x7F && !(*c >= 0x80 && *c < 0xA0))
       out.append(text.substr(start, i - start));
     else
-      for (size_t k = start; k < i; ++k)
-        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[k]));
+      for (size_t k = start; k < i; ++k) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[k]));
   }
   return out;
 }

@@ -1,0 +1,111 @@
+#include "corepulse/image.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+#include "io/exif.h"
+#include "io/file.h"
+#include "io/image_format.h"
+#include "io/utf8.h"
+
+namespace corepulse {
+namespace {
+
+using namespace std::string_view_literals;
+using io::ImageFormat;
+
+std::string shown(const std::filesystem::path& file) {
+  return io::printable(file.native(), 300);
+}
+
+ImageFormat format_of_name(const std::filesystem::path& file) {
+  std::string extension = file.extension().string();
+  for (auto& c : extension)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (extension == ".png") return ImageFormat::png;
+  if (extension == ".jpg" || extension == ".jpeg") return ImageFormat::jpeg;
+  if (extension == ".webp") return ImageFormat::webp;
+  fail(ErrorCode::invalid_request, "image",
+       fmt::format("{}: the extension \"{}\"; expected .png, .jpg, .jpeg or .webp", shown(file),
+                   io::printable(extension)));
+}
+
+void check_image(const Image& image) {
+  const bool sized = image.width > 0 && image.height > 0;
+  if (!sized || image.pixels.size() != size_t{3} * static_cast<size_t>(image.width) * static_cast<size_t>(image.height))
+    fail(ErrorCode::invalid_request, "image",
+         fmt::format("{} x {} pixels in {} bytes; expected width * height * 3 bytes, none of them 0", image.width,
+                     image.height, image.pixels.size()));
+}
+
+// What all three formats can hold. PNG's keywords are the narrowest.
+void check_text(const ImageText& text) {
+  size_t total = 0;
+  for (const auto& [key, value] : text) {
+    const bool letters = std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+    if (key.empty() || key.size() > 79 || !letters)
+      fail(ErrorCode::invalid_request, "image",
+           fmt::format("the text key \"{}\"; expected 1 to 79 ASCII characters, no spaces", io::printable(key)));
+    if (value.find('\0') != value.npos || !io::is_utf8(value))
+      fail(ErrorCode::invalid_request, "image", fmt::format("the text \"{}\"; expected UTF-8 without NUL", key));
+    total += value.size();
+  }
+  if (total > io::kMostImageText)
+    fail(ErrorCode::invalid_request, "image",
+         fmt::format("{} bytes of text; expected at most {}", total, io::kMostImageText));
+}
+
+}  // namespace
+
+namespace io {
+
+std::optional<ImageFormat> image_format_of(std::string_view bytes) {
+  if (bytes.substr(0, 8) == "\x89PNG\r\n\x1a\n"sv) return ImageFormat::png;
+  if (bytes.substr(0, 3) == "\xff\xd8\xff"sv) return ImageFormat::jpeg;
+  if (bytes.substr(0, 4) == "RIFF"sv && bytes.size() >= 12 && bytes.substr(8, 4) == "WEBP"sv) return ImageFormat::webp;
+  return std::nullopt;
+}
+
+void check_image_size(uint64_t width, uint64_t height, std::string_view file) {
+  if (width == 0 || height == 0 || width > kMostPixels || height > kMostPixels || width * height > kMostPixels)
+    fail(ErrorCode::bad_file, "image",
+         fmt::format("{}: {} x {} pixels; expected at most {} in all", file, width, height, kMostPixels));
+}
+
+ImageText read_image_text(std::string_view bytes, std::string_view file) {
+  const auto format = image_format_of(bytes);
+  if (!format)
+    fail(ErrorCode::bad_file, "image", fmt::format("{}: is not a picture; expected PNG, JPEG or WebP", file));
+  if (*format == ImageFormat::png) return read_png_text(bytes, file);
+  return read_exif_text(*format == ImageFormat::jpeg ? find_jpeg_exif(bytes) : find_webp_exif(bytes), file);
+}
+
+}  // namespace io
+
+void save_image(const Image& image, const std::filesystem::path& file, const ImageText& text) {
+  const auto format = format_of_name(file);
+  check_image(image);
+  check_text(text);
+  const std::string bytes = format == ImageFormat::png    ? io::encode_png(image, text)
+                            : format == ImageFormat::jpeg ? io::encode_jpeg(image, text)
+                                                          : io::encode_webp(image, text);
+  io::write_file(file, std::as_bytes(std::span(bytes)));
+}
+
+Image load_image(const std::filesystem::path& file) {
+  const std::string bytes = io::read_file(file, io::kMostImageFile);
+  const auto format = io::image_format_of(bytes);
+  if (format == ImageFormat::png) return io::decode_png(bytes, shown(file));
+  if (format == ImageFormat::jpeg)
+    return io::upright(io::decode_jpeg(bytes, shown(file)), io::read_exif_orientation(io::find_jpeg_exif(bytes)));
+  if (format == ImageFormat::webp)
+    return io::upright(io::decode_webp(bytes, shown(file)), io::read_exif_orientation(io::find_webp_exif(bytes)));
+  fail(ErrorCode::bad_file, "image", fmt::format("{}: is not a picture; expected PNG, JPEG or WebP", shown(file)));
+}
+
+ImageText load_image_text(const std::filesystem::path& file) {
+  return io::read_image_text(io::read_file(file, io::kMostImageFile), shown(file));
+}
+
+}  // namespace corepulse
