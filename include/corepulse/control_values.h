@@ -15,8 +15,7 @@ namespace corepulse {
  * constant outside. Two points of the same progress make a jump; at it the second holds.
  */
 struct Curve {
-  std::vector<std::pair<double, double>>
-      points;  ///< (progress, value), progress not falling; one point: a constant.
+  std::vector<std::pair<double, double>> points;  ///< (progress, value), progress not falling; one point: a constant.
 
   Curve(double constant) : points{{0, constant}} {}
   Curve(std::initializer_list<std::pair<double, double>> list) : points(list) {}

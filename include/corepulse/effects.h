@@ -171,8 +171,7 @@ struct Capture {
   bool operator==(const Capture&) const = default;
 };
 
-using Effect =
-    std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend,
-                 Temperature, Smooth, Share, Guidance, Pooled, SizeConditioning, Negative, Capture>;
+using Effect = std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature,
+                            Smooth, Share, Guidance, Pooled, SizeConditioning, Negative, Capture>;
 
 }  // namespace corepulse

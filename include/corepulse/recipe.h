@@ -36,8 +36,7 @@ struct MadeWith {
 struct Recipe {
   int version = 1;
   std::string model = "builtin";  ///< And its parts, "" = the model's own (see ModelSource).
-  std::string unet, vae, text_encoder, text_encoder_2, tokenizer, config, family, prediction,
-      variant;
+  std::string unet, vae, text_encoder, text_encoder_2, tokenizer, config, family, prediction, variant;
   std::string prompt, negative_prompt;
   int width = 0, height = 0;       ///< Pixels; 0: the model's native size.
   std::vector<uint64_t> seeds{0};  ///< One image each. JSON: `seed` for one, or `seeds`.

@@ -47,10 +47,9 @@ struct Region {
    * radius, y radius). linear: start, end. polygon: the corners; its edges may cross, windings add.
    */
   std::vector<Point> points;
-  double radius = 0;  ///< circle, radial.
-  std::pair<double, double> values{
-      0, 1};         ///< linear: at start, end. radial: at center, radius. Each 0..1.
-  std::string file;  ///< picture: PNG, JPEG or WebP.
+  double radius = 0;                       ///< circle, radial.
+  std::pair<double, double> values{0, 1};  ///< linear: at start, end. radial: at center, radius. Each 0..1.
+  std::string file;                        ///< picture: PNG, JPEG or WebP.
   PictureChannel channel = PictureChannel::luminance;
   std::vector<Region> parts;  ///< add, subtract (all others from the first), multiply.
 

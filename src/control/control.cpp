@@ -8,15 +8,13 @@
 namespace corepulse {
 namespace {
 
-constexpr const char* kKinds[] = {"inject",     "reweight", "mask_tokens", "replace_tokens",
-                                  "value_gain", "regions",  "attend",      "temperature",
-                                  "smooth",     "share",    "guidance",    "pooled",
-                                  "time_ids",   "negative", "capture"};
+constexpr const char* kKinds[] = {"inject",   "reweight", "mask_tokens", "replace_tokens", "value_gain",
+                                  "regions",  "attend",   "temperature", "smooth",         "share",
+                                  "guidance", "pooled",   "time_ids",    "negative",       "capture"};
 static_assert(std::size(kKinds) == std::variant_size_v<Effect>);
 
 [[noreturn]] void lacks(const Effect& effect, const char* what) {
-  fail(ErrorCode::invalid_request, "control",
-       fmt::format("{} has no {}; leave it out", kind_name(effect), what));
+  fail(ErrorCode::invalid_request, "control", fmt::format("{} has no {}; leave it out", kind_name(effect), what));
 }
 
 }  // namespace

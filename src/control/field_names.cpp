@@ -26,8 +26,7 @@ std::array<Effect, sizeof...(I)> default_effects(std::index_sequence<I...>) {
 }
 
 const auto& defaults() {
-  static const auto effects =
-      default_effects(std::make_index_sequence<std::variant_size_v<Effect>>());
+  static const auto effects = default_effects(std::make_index_sequence<std::variant_size_v<Effect>>());
   return effects;
 }
 

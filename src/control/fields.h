@@ -24,8 +24,8 @@ constexpr CommonFields common_fields() {
                               std::is_same_v<E, SizeConditioning> || std::is_same_v<E, Negative>;
   if (step_input) return {.sites = false, .region = false};
   if (std::is_same_v<E, Capture>) return {.region = false};
-  return {.mode = std::is_same_v<E, Inject> || std::is_same_v<E, Reweight> ||
-                  std::is_same_v<E, Attend> || std::is_same_v<E, Smooth>};
+  return {.mode = std::is_same_v<E, Inject> || std::is_same_v<E, Reweight> || std::is_same_v<E, Attend> ||
+                  std::is_same_v<E, Smooth>};
 }
 
 template <class V>

@@ -51,25 +51,23 @@ using Values = std::shared_ptr<const std::vector<float>>;
  * and head. */
 struct Reading {
   std::vector<Source> sources;  ///< Several: one softmax over all their keys.
-  Values share;  ///< null: all of it. Else [share_heads, share_pixels], either may be 1.
+  Values share;                 ///< null: all of it. Else [share_heads, share_pixels], either may be 1.
   int share_heads = 1, share_pixels = 1;
-  Values bias;  ///< Per key, added to the logits (log-weights; -inf masks). null: none.
+  Values bias;                  ///< Per key, added to the logits (log-weights; -inf masks). null: none.
   Values key_gain, value_gain;  ///< Per key, multiply K and V. null: 1.
   float temperature = 1;        ///< Logits are divided by it; +inf gives the mean of V.
-  int replaced = -1;  ///< Index of a user's attention function in Program::functions(), or -1.
+  int replaced = -1;            ///< Index of a user's attention function in Program::functions(), or -1.
   bool operator==(const Reading&) const = default;
   /** Whole row, plain source, no edit. */
   bool plain() const {
-    return sources.size() == 1 && !share && !bias && !key_gain && !value_gain && temperature == 1 &&
-           replaced < 0;
+    return sources.size() == 1 && !share && !bias && !key_gain && !value_gain && temperature == 1 && replaced < 0;
   }
 };
 
 /** What one attention call does: the readings of every row of the batch. */
 struct AttentionPlan {
   std::vector<std::vector<Reading>> rows;
-  std::vector<int>
-      captures;  ///< Observers (index in Program::captures()) that want this call's map.
+  std::vector<int> captures;  ///< Observers (index in Program::captures()) that want this call's map.
   /** No control acts here now: every row is one plain reading of its own source. Takes the fused
    * path untouched. */
   bool plain = true;

@@ -28,8 +28,7 @@ template <class T>
 void read(const Json& json, std::vector<T>& out, const std::string& path) {
   if (!json.is_array()) refuse(path, what_is(json) + "; expected a list [...]");
   out.assign(json.size(), T());
-  for (size_t i = 0; i < out.size(); ++i)
-    read(json[i], out[i], path + "[" + std::to_string(i) + "]");
+  for (size_t i = 0; i < out.size(); ++i) read(json[i], out[i], path + "[" + std::to_string(i) + "]");
 }
 
 template <class T>

@@ -8,9 +8,7 @@ namespace control {
 namespace {
 
 struct RegionReader : Reader<Region> {
-  void point(const char* name, size_t i) {
-    read(object.require(name), out.points[i], join(object.path(), name));
-  }
+  void point(const char* name, size_t i) { read(object.require(name), out.points[i], join(object.path(), name)); }
   void box(const char* name) {
     std::vector<double> numbers;
     const auto& json = object.require(name);
@@ -48,17 +46,14 @@ void check(const Recipe& recipe) {
   const auto expect = [](bool good, const char* field, const std::string& message) {
     if (!good) refuse(field, message);
   };
-  expect(recipe.version == 1, "version",
-         fmt::format("{}; this program reads version 1: update it", recipe.version));
+  expect(recipe.version == 1, "version", fmt::format("{}; this program reads version 1: update it", recipe.version));
   expect(!recipe.seeds.empty(), "seeds", "an empty list; expected one number per image");
   expect(recipe.width >= 0 && recipe.height >= 0, recipe.width < 0 ? "width" : "height",
          "negative; expected pixels, or 0 for the model's own size");
-  expect(recipe.steps >= 1 && recipe.steps <= 1000, "steps",
-         fmt::format("{}; expected 1..1000", recipe.steps));
+  expect(recipe.steps >= 1 && recipe.steps <= 1000, "steps", fmt::format("{}; expected 1..1000", recipe.steps));
   expect(recipe.guidance_rescale >= 0 && recipe.guidance_rescale <= 1, "guidance_rescale",
          fmt::format("{}; expected 0..1", recipe.guidance_rescale));
-  expect(recipe.clip_skip >= 0, "clip_skip",
-         fmt::format("{}; expected 0 or more", recipe.clip_skip));
+  expect(recipe.clip_skip >= 0, "clip_skip", fmt::format("{}; expected 0 or more", recipe.clip_skip));
   const std::vector<std::string> dtypes{"auto", "f32", "f16"};
   if (std::find(dtypes.begin(), dtypes.end(), recipe.dtype) == dtypes.end())
     refuse_word("dtype", "value", recipe.dtype, dtypes);
@@ -91,8 +86,7 @@ void read(const Json& json, corepulse::Control& out, const std::string& path) {
   std::string kind;
   read(object.require("kind"), kind, join(path, "kind"));
   const auto kinds = kind_names();
-  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end())
-    refuse_word(join(path, "kind"), "kind", kind, kinds);
+  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) refuse_word(join(path, "kind"), "kind", kind, kinds);
   out.effect = effect_of(kind);
   std::visit([&](auto& effect) { read_kind(object, out, effect); }, out.effect);
   const auto* part = object.find("tokens");

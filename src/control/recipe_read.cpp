@@ -11,7 +11,7 @@
 namespace corepulse::control {
 
 void refuse(const std::string& path, const std::string& message) {
-  fail(ErrorCode::invalid_request, "recipe", path.empty() ? message : path + ": " + message);
+  fail(ErrorCode::invalid_request, path.empty() ? "recipe" : path, message);
 }
 
 std::string what_is(const Json& json) {
@@ -40,8 +40,7 @@ std::string join(const std::string& path, const std::string& field) {
   return path.empty() ? field : path + "." + field;
 }
 
-ObjectReader::ObjectReader(const Json& json, std::string path)
-    : json_(json), path_(std::move(path)) {
+ObjectReader::ObjectReader(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
   if (!json.is_object()) refuse(path_, what_is(json) + "; expected an object {...}");
 }
 
@@ -77,11 +76,9 @@ namespace {
 template <class T>
 T whole_number(const Json& json, const std::string& path) {
   constexpr auto least = std::numeric_limits<T>::min(), most = std::numeric_limits<T>::max();
-  const bool fits = json.is_number_unsigned()
-                        ? json.get<uint64_t>() <= static_cast<uint64_t>(most)
-                        : json.is_number_integer() && std::in_range<T>(json.get<int64_t>());
-  if (!fits)
-    refuse(path, fmt::format("{}; expected a whole number of {}..{}", what_is(json), least, most));
+  const bool fits = json.is_number_unsigned() ? json.get<uint64_t>() <= static_cast<uint64_t>(most)
+                                              : json.is_number_integer() && std::in_range<T>(json.get<int64_t>());
+  if (!fits) refuse(path, fmt::format("{}; expected a whole number of {}..{}", what_is(json), least, most));
   return json.get<T>();
 }
 
@@ -115,10 +112,8 @@ void read(const Json& json, Curve& out, const std::string& path) {
     object.finish("a curve");
     if (ramp.size() < 2 || ramp.size() > 4)
       refuse(join(path, "ramp"),
-             fmt::format("{} numbers; expected [start, end, edge, height], the last two optional",
-                         ramp.size()));
-    out = Curve::ramp(ramp[0], ramp[1], ramp.size() > 2 ? ramp[2] : 0.1,
-                      ramp.size() > 3 ? ramp[3] : 1);
+             fmt::format("{} numbers; expected [start, end, edge, height], the last two optional", ramp.size()));
+    out = Curve::ramp(ramp[0], ramp[1], ramp.size() > 2 ? ramp[2] : 0.1, ramp.size() > 3 ? ramp[3] : 1);
     return;
   }
   if (!json.is_array() || json.empty())
@@ -148,8 +143,7 @@ void read(const Json& json, Window& out, const std::string& path) {
     out = Window::steps(steps.first, steps.second);
     return;
   }
-  if (!pair.is_array() || pair.size() != 2)
-    refuse(inside, what_is(pair) + "; expected [start, end]");
+  if (!pair.is_array() || pair.size() != 2) refuse(inside, what_is(pair) + "; expected [start, end]");
   if (out.unit == Window::Unit::sigma && pair[0] == "inf")
     out.start = INFINITY;
   else

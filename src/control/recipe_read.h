@@ -8,15 +8,15 @@ namespace corepulse::control {
 
 using io::Json;
 
-/** Throws Error{invalid_request}: "[recipe] controls[2].strength: message". */
+/** Throws Error{invalid_request}: "[controls[2].strength] message". */
 [[noreturn]] void refuse(const std::string& path, const std::string& message);
 
 /** "a text", "the number 3", ...: what stands there, for messages. */
 std::string what_is(const Json& json);
 
 /** "the word cta; valid: cat, dog (did you mean cat?)" at path. */
-[[noreturn]] void refuse_word(const std::string& path, const std::string& what,
-                              const std::string& given, const std::vector<std::string>& valid);
+[[noreturn]] void refuse_word(const std::string& path, const std::string& what, const std::string& given,
+                              const std::vector<std::string>& valid);
 
 std::string join(const std::string& path, const std::string& field);
 

@@ -22,11 +22,9 @@ constexpr int kDeepest = 32;  // of nested regions, as the reader allows
 }
 
 Json to(double x) {
-  if (!std::isfinite(x))
-    refuse(fmt::format("the number {} cannot be written; expected a finite one", x));
+  if (!std::isfinite(x)) refuse(fmt::format("the number {} cannot be written; expected a finite one", x));
   // Whole numbers without ".0", as people write them.
-  if (x == std::floor(x) && std::abs(x) < 1e15 && !(x == 0 && std::signbit(x)))
-    return static_cast<int64_t>(x);
+  if (x == std::floor(x) && std::abs(x) < 1e15 && !(x == 0 && std::signbit(x))) return static_cast<int64_t>(x);
   return x;
 }
 
@@ -172,8 +170,7 @@ Json to(const corepulse::Control& x) {
 }
 
 bool holds_object(const Json& json) {
-  return json.is_object() ||
-         (json.is_array() && std::any_of(json.begin(), json.end(), holds_object));
+  return json.is_object() || (json.is_array() && std::any_of(json.begin(), json.end(), holds_object));
 }
 
 // One line per field and per object in a list; numbers side by side.

@@ -64,10 +64,7 @@ Region linear_gradient(Region::Point from, Region::Point to, double a, double b)
 }
 
 Region radial_gradient(Region::Point center, double radius, double inner, double outer) {
-  return {.shape = Region::Shape::radial,
-          .points = {center},
-          .radius = radius,
-          .values = {inner, outer}};
+  return {.shape = Region::Shape::radial, .points = {center}, .radius = radius, .values = {inner, outer}};
 }
 
 Region picture(std::string file, PictureChannel channel) {

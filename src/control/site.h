@@ -18,8 +18,7 @@ struct Site {
   int depth = 0;      ///< Which BasicTransformerBlock of it.
   bool cross = true;  ///< attn2 (reads the text) or attn1 (reads the picture itself).
   int heads = 1;
-  int level =
-      0;  ///< How often the latent was halved (rounding up) to reach this layer's token grid.
+  int level = 0;      ///< How often the latent was halved (rounding up) to reach this layer's token grid.
   int ldm_block = 0;  ///< N of LDM's input_blocks.N / output_blocks.N; 0 for the middle.
   std::string path;   ///< "up_blocks.0.attentions.2.transformer_blocks.7.attn2".
 };

@@ -1,0 +1,76 @@
+#pragma once
+// What control is told about a run before it begins: plain tables of layers, model calls and
+// tokens.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "corepulse/control.h"
+
+#include "control/plan.h"
+
+namespace corepulse::control {
+
+/** A token and the bytes [begin, end) of the prompt that it stands for. */
+struct TextToken {
+  int id = 0, begin = 0, end = 0;
+  bool operator==(const TextToken&) const = default;
+};
+
+/** A prompt as one text encoder sees it. */
+struct TokenizedText {
+  std::vector<int> ids;           ///< One per position of the context: start, words, end, padding.
+  std::vector<TextToken> tokens;  ///< All of the prompt's own, in order, also those that do not fit.
+  int kept = 0;                   ///< How many of them fit.
+  int first = 1;                  ///< The position of tokens[0].
+};
+
+/** The prompt for every text encoder of the model, in order. */
+using Tokenizer = std::function<std::vector<TokenizedText>(const std::string& prompt)>;
+
+/** One channel of a picture file: height x width values, 255 = inside the region. */
+struct MaskPicture {
+  int width = 0, height = 0;
+  std::vector<uint8_t> values;
+};
+
+/** Reads a picture file of a region. @throws Error. */
+using PictureReader = std::function<MaskPicture(const std::string& file, PictureChannel channel)>;
+
+/** A run that was recorded with `capture: keys`: at which layers (paths) and steps. */
+struct RecordingInfo {
+  std::string name;
+  std::vector<std::string> sites;
+  std::vector<int> steps;
+  int latent_height = 0, latent_width = 0;
+};
+
+/** A user's own attention function: where and when it replaces ours. */
+struct FunctionUse {
+  std::string name;
+  std::string where;
+  AttentionKind attention = AttentionKind::both;
+  Window when;
+  Rows rows = Rows::both;
+};
+
+struct ProgramInputs {
+  std::vector<Site> sites;                ///< site.index == position.
+  int image_height = 0, image_width = 0;  ///< Pixels.
+  int latent_height = 0, latent_width = 0;
+  std::vector<Step> calls;  ///< Every model call of the run, in order; their rows are not read.
+  int batch = 1;            ///< Images.
+  std::string prompt, negative_prompt;
+  double guidance = 1;
+  bool pooled = false;              ///< The model takes a pooled text vector (SDXL).
+  std::optional<TimeIds> time_ids;  ///< The request's, if the model takes any (SDXL).
+  Tokenizer tokenizer;
+  PictureReader picture;  ///< May be empty: regions of pictures are then errors.
+  std::vector<RecordingInfo> recordings;
+  std::vector<FunctionUse> functions;
+};
+
+}  // namespace corepulse::control

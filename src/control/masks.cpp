@@ -1,0 +1,48 @@
+#include "control/masks.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+
+namespace corepulse::control {
+namespace {
+
+// Drawing a cell costs about this many times as much as a number of a mix.
+constexpr size_t kDrawingCost = 8;
+
+}  // namespace
+
+MaskTable::MaskTable(Canvas canvas, std::vector<Grid> grids, Budget& budget)
+    : canvas_(std::move(canvas)), grids_(std::move(grids)), budget_(budget) {}
+
+const std::map<MaskTable::Key, Part>& MaskTable::all(const Region& region, const std::string& path) {
+  const auto known = masks_.find(&region);
+  if (known != masks_.end()) return known->second;
+  const auto mask = rasterize(region, canvas_, path);
+  budget_.spend(kDrawingCost * mask.values.size());
+  std::map<Key, Part> parts;
+  for (const auto& g : grids_) {
+    Part part{1, g.tokens(), resample(mask, g.height, g.width).values};
+    part.shrink();
+    parts.emplace(Key{g.height, g.width}, std::move(part));
+  }
+  return masks_.emplace(&region, std::move(parts)).first->second;
+}
+
+const Part& MaskTable::at(const Region& region, const Grid& grid, const std::string& path) {
+  return all(region, path).at({grid.height, grid.width});
+}
+
+void MaskTable::require_some(const Region& region, const std::vector<Grid>& grids, const std::string& path) {
+  for (const auto& g : grids)
+    if (!at(region, g, path).is(0)) return;
+  std::string sizes;
+  for (const auto& g : grids) sizes += fmt::format("{}{}x{}", sizes.empty() ? "" : ", ", g.width, g.height);
+  fail(ErrorCode::invalid_request, path,
+       fmt::format("the region is empty at every layer it acts on (grids {}); expected some of the "
+                   "{}x{} picture",
+                   sizes, canvas_.width, canvas_.height));
+}
+
+}  // namespace corepulse::control

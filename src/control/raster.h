@@ -1,0 +1,37 @@
+#pragma once
+// Regions to numbers: a mask of the whole picture, then the mean of it over every cell of a grid.
+
+#include <string>
+#include <vector>
+
+#include "control/inputs.h"
+
+namespace corepulse::control {
+
+/** Values 0..1, row after row. */
+struct Mask {
+  int height = 0, width = 0;
+  std::vector<double> values;
+  bool operator==(const Mask&) const = default;
+};
+
+/** The picture a region is in. */
+struct Canvas {
+  int height = 0, width = 0;  ///< Pixels.
+  PictureReader picture;      ///< May be empty.
+};
+
+/**
+ * The region at the picture's size, or at an even fraction of it so that no side exceeds 1024: each
+ * cell holds the mean over its area.
+ * @throws Error{invalid_request} at `path` for numbers that are not finite, negative sizes, less
+ * than 3 corners, more than 10,000 corners or 1,000 parts, nesting beyond 32; Error of the picture
+ * reader.
+ */
+Mask rasterize(const Region& region, const Canvas& canvas, const std::string& path);
+
+/** Means over the cells of another grid, each rounded to a multiple of 2^-16: mirrored masks stay
+ * mirrored. */
+Mask resample(const Mask& mask, int height, int width);
+
+}  // namespace corepulse::control

@@ -1,0 +1,95 @@
+#pragma once
+// The texts of a run: which prompts must be encoded, and where their words stand.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/inputs.h"
+
+namespace corepulse::control {
+
+/** The embedding at a position of another text. */
+struct Pick {
+  TextId text = 0;
+  int position = 0;
+  bool operator==(const Pick&) const = default;
+};
+
+/** What the pipeline must encode for a TextId. */
+struct ContextSpec {
+  std::string prompt;
+  /** Used as a negative prompt: a model may give it zeros where it is empty (SDXL). */
+  bool negative = false;
+  /** Not empty: nothing is encoded; position p holds the embedding picks[p] of a text with a smaller id. */
+  std::vector<Pick> picks;
+  double noise = 0;  ///< Standard deviation of Gaussian noise added to the embeddings.
+  unsigned noise_seed = 0;
+  bool operator==(const ContextSpec&) const = default;
+};
+
+/** Where some words of a text are. */
+struct Found {
+  std::vector<int> positions;  ///< In the context; empty: the text does not hold them.
+  bool cut = false;            ///< It does, but where the context ends already.
+};
+
+/** One text with some words exchanged. */
+struct Exchanged {
+  int text = 0;
+  std::vector<int> from;  ///< Per position, the position in the old text, or -1 for the new words.
+};
+
+/** All texts of a run by internal number; public ids are given when a plan first reads a text. */
+class TextTable {
+ public:
+  /** Numbers 0 and 1 (and ids 0 and 1) are the prompt and the negative prompt. */
+  TextTable(const Tokenizer& tokenizer, const std::string& prompt, const std::string& negative);
+
+  /** Gives texts the ids they have in this list, which begins with the same two. */
+  void adopt(const std::vector<ContextSpec>& specs);
+
+  /** Prompts of the same tokens share a number. */
+  int add(const std::string& prompt, bool negative = false);
+  int add_noise(int text, double noise, unsigned seed);
+  /** The text with every occurrence of a phrase replaced; `keep`: all other embeddings stay. */
+  Exchanged exchange(int text, const Tokens& tokens, const std::string& with, bool keep);
+
+  const std::string& prompt(int text) const { return texts_[text].spec.prompt; }
+  /** Positions in its context. */
+  int keys(int text) const { return static_cast<int>(tokens(text).ids.size()); }
+  /** Tokens with their bytes in prompt(text). */
+  const TokenizedText& tokens(int text) const { return texts_[text].encoders.front(); }
+  const Found& find(int text, const Tokens& tokens);
+
+  TextId publish(int text);
+  TextId id(int text) const { return texts_[text].id; }  ///< -1: never read.
+  const std::vector<ContextSpec>& specs() const { return specs_; }
+  /** The internal number of a public id. */
+  int number(TextId id) const { return numbers_[id]; }
+
+ private:
+  struct Text {
+    ContextSpec spec;  // picks by internal number
+    std::vector<TokenizedText> encoders;
+    TextId id = -1;
+  };
+  struct Match {
+    size_t token = 0, count = 0;
+  };
+
+  std::vector<TokenizedText> tokenize(const std::string& prompt);
+  std::vector<Match> matches(int text, const Tokens& tokens);
+  Found search(int text, const Tokens& tokens);
+  int add_text(Text text);
+
+  const Tokenizer& tokenizer_;
+  std::map<std::string, std::vector<TokenizedText>> tokenized_;
+  std::vector<Text> texts_;
+  std::map<std::pair<bool, std::vector<std::vector<int>>>, int> plain_;
+  std::map<std::tuple<int, std::string, int, int>, Found> found_;
+  std::vector<ContextSpec> specs_;
+  std::vector<int> numbers_;
+};
+
+}  // namespace corepulse::control
