@@ -1,0 +1,75 @@
+#pragma once
+// The fields of one config.json: each is read with its range, and what nobody read can be listed.
+
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/json.h"
+
+namespace corepulse::model {
+
+/** A range of integers, both ends included. */
+struct Range {
+  int64_t least, most;
+};
+
+/** A field that this program has only some values of, written as a JSON list. Absent is right, and
+ * so is a list of them. */
+struct Fixed {
+  const char* field;
+  const char* values;
+};
+
+/**
+ * Reads an untrusted JSON object; an absent field and null mean the default. Messages name the
+ * file, the field and the value. Errors: bad_file for a value that no program could use,
+ * unsupported_model for one that this program does not implement.
+ */
+class Fields {
+ public:
+  Fields(const io::Json& object, std::string where);
+
+  bool has(const char* name) const;      ///< Present and not null.
+  bool is_null(const char* name) const;  ///< Present and null.
+  int integer(const char* name, int fallback, Range range) const;
+  double number(const char* name, double fallback, double least, double most) const;
+  bool flag(const char* name, bool fallback) const;
+  std::string text(const char* name, const char* fallback) const;
+  /** `count` integers; one number in the file stands for all of them. */
+  std::vector<int> integers(const char* name, int fallback, size_t count, Range range) const;
+  /** A list of any length within the limits. */
+  std::vector<int> list(const char* name, const std::vector<int>& fallback, size_t most, Range range) const;
+  std::vector<double> numbers(const char* name, size_t most) const;  ///< Empty if absent.
+  std::vector<std::string> texts(const char* name, const std::vector<std::string>& fallback, size_t most) const;
+  /** A value that is one number, or a list whose numbers are all equal. */
+  int uniform(const char* name, int fallback, Range range) const;
+
+  /** Throws unsupported_model if a list holds lists. */
+  void refuse_nested(const char* name) const;
+  bool allows(const Fixed& fixed) const;
+  void require(std::span<const Fixed> fixed) const;
+  void ignore(std::span<const char* const> names) const;
+
+  /** Fields that were neither read nor ignored (those beginning with '_' left out). */
+  std::vector<std::string> unread() const;
+
+  [[noreturn]] void bad(const char* name, std::string_view expected) const;
+  [[noreturn]] void unsupported(const char* name, std::string_view expected) const;
+  const std::string& where() const { return where_; }
+
+ private:
+  const io::Json* find(const char* name) const;
+  std::string shown(const char* name) const;
+  int to_integer(const char* name, const io::Json& value, Range range) const;
+
+  const io::Json& object_;
+  std::string where_;
+  mutable std::set<std::string, std::less<>> read_;
+};
+
+}  // namespace corepulse::model

@@ -1,0 +1,117 @@
+#include "model/folder.h"
+
+#include <algorithm>
+#include <cctype>
+#include <fmt/format.h>
+#include <map>
+
+#include "base/fail.h"
+#include "io/utf8.h"
+#include "model/shipped.h"
+
+namespace corepulse::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_variant(const std::string& text) {
+  return text.size() <= 32 &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; });
+}
+
+/** A plain file name: nothing that could lead out of its folder. */
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find_first_of("/\\:") == std::string::npos &&
+         name.find('\0') == std::string::npos;
+}
+
+/** The file or index of one variant ("" = plain), if there is one. */
+std::optional<fs::path> find_weights(const fs::path& folder, const std::string& variant) {
+  const auto middle = variant.empty() ? "" : "." + variant;
+  for (const std::string name : {"diffusion_pytorch_model", "model"})
+    for (const auto& file : {name + middle + ".safetensors", name + ".safetensors.index" + middle + ".json"})
+      if (is_there(folder / file)) return folder / file;
+  return {};
+}
+
+[[noreturn]] void fail_without_weights(const fs::path& folder) {
+  for (const auto* pickle : {"diffusion_pytorch_model.bin", "pytorch_model.bin", "diffusion_pytorch_model.fp16.bin",
+                             "pytorch_model.fp16.bin"})
+    if (is_there(folder / pickle))
+      fail(ErrorCode::bad_file, "model",
+           fmt::format("{} is a pickle, which can run any code; this program reads .safetensors "
+                       "only; convert it "
+                       "with Diffusers: save_pretrained(..., safe_serialization=True)",
+                       (folder / pickle).string()));
+  fail(ErrorCode::not_found, "model",
+       fmt::format("{} holds no weights; expected diffusion_pytorch_model.safetensors or model.safetensors",
+                   folder.string()));
+}
+
+void append(StoredWeights& weights, const fs::path& path, io::SafetensorsFile file) {
+  for (auto& [name, view] : file.tensors)
+    if (!weights.tensors.emplace(name, std::move(view)).second)
+      fail(ErrorCode::bad_file, "model",
+           fmt::format("{}: tensor {} is in another file of this model too", path.string(), name));
+  weights.files.push_back(path);
+  weights.mappings.push_back(file.mapping);
+}
+
+/** All files that an index names; its names are untrusted. */
+StoredWeights read_pieces(const fs::path& index) {
+  const auto json = io::read_json(index);
+  const auto map = json.is_object() ? json.value("weight_map", io::Json()) : io::Json();
+  const auto bad = [&](const std::string& message) {
+    fail(ErrorCode::bad_file, "model", fmt::format("{}: {}", index.string(), message));
+  };
+  if (!map.is_object() || map.empty()) bad("no weight_map; expected tensor names and their files");
+  std::map<std::string, std::vector<std::string>> pieces;
+  for (const auto& [tensor, value] : map.items()) {
+    const auto file = value.is_string() ? value.get<std::string>() : "";
+    if (!is_plain_name(file))
+      bad(fmt::format("tensor {} is said to be in {:?}; expected a file name without a folder", io::printable(tensor),
+                      io::printable(file)));
+    pieces[file].push_back(tensor);
+  }
+  StoredWeights weights;
+  for (const auto& [file, tensors] : pieces) {
+    const auto path = index.parent_path() / file;
+    auto piece = io::open_safetensors(path);
+    for (const auto& tensor : tensors)
+      if (!piece.tensors.contains(tensor)) bad(fmt::format("tensor {} is not in {}", io::printable(tensor), file));
+    append(weights, path, std::move(piece));
+  }
+  return weights;
+}
+
+}  // namespace
+
+ComponentFolder read_component(const fs::path& folder, const std::string& variant) {
+  if (!is_variant(variant))
+    fail(ErrorCode::invalid_request, "model",
+         fmt::format("variant {:?}; expected a word as in diffusion_pytorch_model.fp16.safetensors: fp16",
+                     io::printable(variant)));
+  ComponentFolder result;
+  result.config_file = folder / "config.json";
+  result.config = io::read_json(result.config_file);
+  auto file = find_weights(folder, variant);
+  if (!file && !variant.empty() && (file = find_weights(folder, "")))
+    result.note = fmt::format("{} has no {} variant: its plain weights are used", folder.string(), variant);
+  if (!file && (file = find_weights(folder, "fp16")))
+    result.note = fmt::format("{} has only its fp16 variant, which is used", folder.string());
+  if (!file) fail_without_weights(folder);
+  if (file->extension() == ".json") {
+    result.weights = read_pieces(*file);
+  } else {
+    append(result.weights, *file, io::open_safetensors(*file));
+  }
+  return result;
+}
+
+std::string component_class(const io::Json& index, const char* component) {
+  const auto entry = index.is_object() ? index.value(component, io::Json()) : io::Json();
+  const bool named = entry.is_array() && entry.size() == 2 && entry[1].is_string();
+  return named ? entry[1].get<std::string>() : "";
+}
+
+}  // namespace corepulse::model

@@ -1,0 +1,60 @@
+#include "model/model.h"
+
+#include <fmt/format.h>
+
+#include "base/fail.h"
+#include "io/file.h"
+#include "model/inspect.h"
+#include "model/shipped.h"
+
+namespace corepulse::model {
+namespace {
+
+template <class Network, class Config>
+Network load_network(const Parts& parts, Part part, const Config& config, mx::Dtype dtype) {
+  const auto& found = parts.collection.networks.at(part);
+  // Reading beyond the end of a file that was cut since it was mapped would kill the process.
+  for (const auto& mapping : found.mappings) mapping->check_unchanged();
+  const nn::Weights weights(found.stored.tensors, name(part), dtype);
+  Network network(weights, config);
+  weights.require_all_taken();
+  return network;
+}
+
+}  // namespace
+
+text::ClipTokenizer load_tokenizer(const TextPart& part) {
+  const auto vocabulary = part.tokenizer ? text::read_tokenizer_folder(*part.tokenizer)
+                                         : text::read_clip_vocabulary(clip_vocabulary(), part.padding);
+  text::ClipTokenizer tokenizer(vocabulary);
+  const auto& config = part.config;
+  if (tokenizer.vocabulary_size() > config.vocabulary || tokenizer.max_length() > config.positions)
+    fail(ErrorCode::unsupported_model, "model",
+         fmt::format("the tokenizer {} has {} tokens, {} per prompt; the {} knows {} and {}; give the model's own: "
+                     "--tokenizer FOLDER",
+                     part.tokenizer ? part.tokenizer->string() : "of CLIP", tokenizer.vocabulary_size(),
+                     tokenizer.max_length(), name(part.part), config.vocabulary, config.positions));
+  return tokenizer;
+}
+
+std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype) {
+  std::vector<TextEncoder> texts;
+  for (const auto& text : parts.texts)
+    texts.push_back(
+        {load_tokenizer(text), load_network<text::ClipTextModel>(parts, text.part, text.config, dtype), text.rule});
+  const auto vae_dtype = parts.vae.force_float32 ? mx::float32 : dtype;
+  return std::make_shared<const Model>(Model{describe(parts), std::move(texts),
+                                             load_network<unet::UNet>(parts, Part::unet, parts.unet, dtype),
+                                             load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype),
+                                             parts.scheduler, parts.collection.zeros_for_empty_prompt});
+}
+
+std::shared_ptr<const Model> load(const ModelSource& source, mx::Dtype dtype) {
+  return load(understand(source), dtype);
+}
+
+uint64_t weight_bytes(const ModelInfo& info, mx::Dtype dtype) {
+  return info.parameters * size_of(dtype);
+}
+
+}  // namespace corepulse::model

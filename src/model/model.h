@@ -1,0 +1,48 @@
+#pragma once
+// A loaded model: all networks with their weights. Const once loaded; runs share it.
+
+#include <memory>
+#include <vector>
+
+#include "corepulse/model.h"
+
+#include "model/parts.h"
+#include "text/clip_text_model.h"
+#include "text/clip_tokenizer.h"
+#include "unet/unet.h"
+#include "vae/autoencoder.h"
+
+namespace corepulse::model {
+
+struct TextEncoder {
+  text::ClipTokenizer tokenizer;
+  text::ClipTextModel model;
+  text::OutputRule rule;  ///< What becomes the context; the pooled vector (SDXL) is the last encoder's.
+};
+
+struct Model {
+  ModelInfo info;
+  std::vector<TextEncoder> text_encoders;  ///< One; two for SDXL, whose contexts lie side by side.
+  unet::UNet unet;
+  vae::Autoencoder vae;
+  Scheduler scheduler;
+  /** SDXL: context and pooled vector of an absent (not: empty) negative prompt are zeros. */
+  bool zeros_for_empty_prompt = false;
+};
+
+/**
+ * Loads every network. Call it on the thread that owns MLX.
+ * @param dtype float32 or float16; a VAE that overflows float16 computes in float32 all the same.
+ * @throws Error bad_file, unsupported_model (a tensor missing, misshapen or left over is named).
+ */
+std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype);
+/** The same for what understand(source) finds. @throws Error also not_found, invalid_request. */
+std::shared_ptr<const Model> load(const ModelSource& source, mx::Dtype dtype);
+
+/** @throws Error bad_file, unsupported_model (a tokenizer that the encoder does not know). */
+text::ClipTokenizer load_tokenizer(const TextPart& part);
+
+/** Bytes that the weights of all networks take in memory, computed in `dtype`. */
+uint64_t weight_bytes(const ModelInfo& info, mx::Dtype dtype);
+
+}  // namespace corepulse::model

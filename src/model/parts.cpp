@@ -1,0 +1,177 @@
+#include "model/parts.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <tuple>
+
+#include "base/fail.h"
+#include "model/config_json.h"
+#include "model/derive.h"
+#include "model/family.h"
+#include "text/config_json.h"
+
+namespace corepulse::model {
+namespace {
+
+/** The files of a network, for messages. */
+std::string where(const Network& network) {
+  return network.config ? network.config->path : network.files.front().string();
+}
+
+const Network& require(const Collection& collection, Part part) {
+  const auto found = collection.networks.find(part);
+  if (found == collection.networks.end())
+    fail(ErrorCode::unsupported_model, "model",
+         fmt::format("no {} in {}; give {} with a file or folder", name(part), collection.path.string(), option(part)));
+  return found->second;
+}
+
+unet::Config read_unet(const Network& network, Family family, std::vector<std::string>& notes) {
+  return network.config ? unet_config(network.config->json, network.config->path, notes)
+                        : derive_unet(network.stored.tensors, family, where(network));
+}
+
+/** A config says more than shapes do: tiny models and full-size ones are told apart by it alike. */
+Family family_of_config(const io::Json& config, const Collection& collection) {
+  const auto text_time = [&](const char* field) { return config.value(field, io::Json()) == "text_time"; };
+  if (text_time("addition_embed_type"))
+    return collection.networks.contains(Part::text_encoder) ? Family::sdxl : Family::sdxl_refiner;
+  return config.value("use_linear_projection", io::Json()) == true ? Family::sd2 : Family::sd1;
+}
+
+Family decide_family(const ModelSource& source, const Collection& collection) {
+  const auto named = parse_family(source.family);
+  if (named) return *named;
+  const auto& unet = require(collection, Part::unet);
+  const auto family = unet.config && unet.config->json.is_object() ? family_of_config(unet.config->json, collection)
+                                                                   : detect_family(unet.stored.tensors, where(unet));
+  if (family == Family::sdxl_refiner)
+    fail(ErrorCode::unsupported_model, "model",
+         fmt::format("{} is SDXL's refiner, which continues pictures that SDXL's base model began; "
+                     "this program runs "
+                     "the base model alone",
+                     collection.path.string()));
+  return family;
+}
+
+/** What a single file's UNet predicts (the caller's choice first), with a note where it is a guess.
+ */
+Prediction guess_prediction(const Collection& collection, Family family, std::vector<std::string>& notes) {
+  if (collection.prediction) return *collection.prediction;
+  if (family != Family::sd2) return Prediction::epsilon;
+  // The last step of SD2-base's training (Diffusers' rule); other SD2 files hold no sign.
+  const bool base = collection.global_step == 875000;
+  notes.push_back(base ? "prediction epsilon, as global_step is that of SD2-base"
+                       : "prediction v is a guess: files of SD2 do not say; if pictures are noise, give "
+                         "--prediction epsilon (SD2-base)");
+  return base ? Prediction::epsilon : Prediction::v;
+}
+
+Scheduler decide_scheduler(const ModelSource& source, const Collection& collection, Family family,
+                           std::vector<std::string>& notes) {
+  const auto wanted = parse_source_prediction(source.prediction);
+  Scheduler result;
+  if (collection.scheduler) {
+    result = scheduler_config(collection.scheduler->json, collection.scheduler->path);
+    if (collection.prediction) result.training.prediction = *collection.prediction;
+  } else {
+    const auto prediction = wanted ? *wanted : guess_prediction(collection, family, notes);
+    result = family_scheduler(family, prediction, collection.zero_snr);
+  }
+  if (wanted) result.training.prediction = *wanted;
+  result.sdxl = family == Family::sdxl;
+  notes.insert(notes.end(), result.notes.begin(), result.notes.end());
+  return result;
+}
+
+/** The original SD2 file holds OpenCLIP's last layer and projection, which SD2 was not trained to
+ * read. */
+void drop_unused_text(Network& network, Part part, Family family) {
+  auto& tensors = network.stored.tensors;
+  if (part == Part::text_encoder) tensors.erase("text_projection.weight");
+  if (!network.stored.open_clip || family != Family::sd2) return;
+  const auto layer = [](int i) { return fmt::format("text_model.encoder.layers.{}.", i); };
+  int layers = 0;
+  while (tensors.contains(layer(layers) + "layer_norm1.weight")) ++layers;
+  if (layers > 1)
+    std::erase_if(tensors, [last = layer(layers - 1)](const auto& entry) { return entry.first.starts_with(last); });
+}
+
+TextPart understand_text(Collection& collection, Part part, Family family) {
+  require(collection, part);
+  auto& network = collection.networks.at(part);
+  drop_unused_text(network, part, family);
+  const bool open_clip = part == Part::text_encoder_2 || family == Family::sd2;
+  const auto activation = open_clip ? text::Activation::gelu : text::Activation::quick_gelu;
+  TextPart result;
+  result.part = part;
+  result.config = network.config ? text::config_from_json(network.config->json, network.config->path)
+                                 : derive_text(network.stored.tensors, activation, where(network));
+  // CLIPTextModel's config names a projection that the model does not have.
+  if (part == Part::text_encoder) result.config.projection = 0;
+  if (family == Family::sdxl) result.rule = {1, false};
+  result.padding = open_clip ? text::Padding::exclamation : text::Padding::eos;
+  if (const auto found = collection.tokenizers.find(part); found != collection.tokenizers.end())
+    result.tokenizer = found->second;
+  return result;
+}
+
+void check_fit(bool fits, const Parts& parts, Part part, const std::string& message) {
+  if (!fits)
+    fail(ErrorCode::unsupported_model, "model",
+         fmt::format("{}: {}", where(parts.collection.networks.at(part)), message));
+}
+
+/** Networks from different models do not fit together: said here, not by a wrong picture. */
+void check_together(const Parts& parts) {
+  const auto& [unet, vae] = std::tie(parts.unet, parts.vae);
+  const int latent = vae.latent_channels;
+  check_fit(unet.in_channels != 2 * latent, parts, Part::unet,
+            "the UNet reads 8 channels: instruct-pix2pix, which this program does not run");
+  check_fit(unet.in_channels == latent || unet.in_channels == 2 * latent + 1, parts, Part::unet,
+            fmt::format("the UNet reads {} channels; the VAE's latents have {} (with mask and "
+                        "picture to inpaint: {})",
+                        unet.in_channels, latent, 2 * latent + 1));
+  check_fit(unet.out_channels == latent, parts, Part::unet,
+            fmt::format("the UNet writes {} channels; the VAE's latents have {}", unet.out_channels, latent));
+  int width = 0;
+  for (const auto& text : parts.texts) width += text.config.width;
+  check_fit(unet.context_width == width, parts, Part::text_encoder,
+            fmt::format("the text encoders give {} numbers per token; the UNet reads {}", width, unet.context_width));
+  const bool sdxl = parts.family == Family::sdxl;
+  check_fit(
+      sdxl == (unet.addition_input > 0), parts, Part::unet,
+      sdxl ? "the UNet has no added conditioning; SDXL's has" : "the UNet has added conditioning, as only SDXL's has");
+  if (!sdxl) return;
+  const int pooled = parts.texts[1].config.projection, expected = pooled + 6 * unet.addition_time_width;
+  check_fit(unet.addition_input == expected, parts, Part::unet,
+            fmt::format("the added conditioning has {} numbers; the second text encoder ({}) and "
+                        "six sizes make {}",
+                        unet.addition_input, pooled, expected));
+}
+
+}  // namespace
+
+Parts understand(const ModelSource& source) {
+  Parts parts;
+  parts.collection = collect(source);
+  auto& collection = parts.collection;
+  parts.notes = collection.notes;
+  parts.family = decide_family(source, collection);
+  const auto& unet = require(collection, Part::unet);
+  const auto& vae = require(collection, Part::vae);
+  parts.unet = read_unet(unet, parts.family, parts.notes);
+  parts.vae = vae.config ? vae_config(vae.config->json, vae.config->path, parts.notes)
+                         : derive_vae(vae.stored.tensors, parts.family, where(vae));
+  parts.texts.push_back(understand_text(collection, Part::text_encoder, parts.family));
+  if (parts.family == Family::sdxl)
+    parts.texts.push_back(understand_text(collection, Part::text_encoder_2, parts.family));
+  parts.scheduler = decide_scheduler(source, collection, parts.family, parts.notes);
+  // SD2's two sizes differ in what they predict.
+  if (!unet.config && parts.family == Family::sd2 && parts.scheduler.training.prediction == Prediction::v)
+    parts.unet.sample_size = 96;
+  check_together(parts);
+  return parts;
+}
+
+}  // namespace corepulse::model

@@ -1,0 +1,44 @@
+#pragma once
+// A model understood but not yet loaded: every network's config and tensors, checked against each
+// other.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/collect.h"
+#include "model/scheduler.h"
+#include "text/config.h"
+#include "text/vocabulary.h"
+#include "unet/config.h"
+#include "vae/config.h"
+
+namespace corepulse::model {
+
+struct TextPart {
+  Part part = Part::text_encoder;
+  text::Config config;
+  text::OutputRule rule;
+  /** The tokenizer's folder, or CLIP's own vocabulary with this padding. */
+  std::optional<std::filesystem::path> tokenizer;
+  text::Padding padding = text::Padding::eos;
+};
+
+struct Parts {
+  Collection collection;
+  Family family = Family::sd1;
+  unet::Config unet;
+  vae::Config vae;
+  std::vector<TextPart> texts;  ///< One; two for SDXL.
+  Scheduler scheduler;
+  std::vector<std::string> notes;
+};
+
+/**
+ * Finds, reads headers and configs, decides the family, derives what is not said, and checks that
+ * the networks fit. No weights are read. @throws Error not_found, bad_file, unsupported_model,
+ * invalid_request.
+ */
+Parts understand(const ModelSource& source);
+
+}  // namespace corepulse::model

@@ -1,0 +1,40 @@
+#pragma once
+// How a model was trained, and how its authors mean it to be sampled: Diffusers'
+// scheduler_config.json.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "corepulse/model.h"
+
+#include "io/json.h"
+#include "sampler/sampler.h"
+
+namespace corepulse::model {
+
+struct Scheduler {
+  sampler::Training training;
+  bool zero_snr = false;
+  // How the model's authors sample it.
+  SamplerKind sampler = SamplerKind::euler;
+  ScheduleKind schedule = ScheduleKind::model;
+  std::optional<ScheduleKind> spacing;  ///< timestep_spacing, if the config says one.
+  int steps_offset = 1;
+  bool karras = false, set_alpha_to_one = false, sdxl = false;
+  std::vector<std::string> notes;
+
+  /**
+   * The model's part of the options of a run with this sampler. Where the config says no spacing the sampler's own
+   * default holds, as in Diffusers' from_config: leading for ddim and lcm, linspace for the others.
+   */
+  SamplingOptions options(SamplerKind kind) const;
+};
+
+/** @throws Error bad_file, unsupported_model naming the field. */
+Scheduler scheduler_config(const io::Json& json, const std::string& where);
+
+/** What the family's own scheduler_config.json says, for single files. */
+Scheduler family_scheduler(Family family, Prediction prediction, bool zero_snr);
+
+}  // namespace corepulse::model
