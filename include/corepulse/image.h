@@ -13,6 +13,7 @@ namespace corepulse {
 struct Image {
   int width = 0, height = 0;
   std::vector<uint8_t> pixels;
+  std::vector<uint8_t> alpha;  ///< One per pixel, 255 opaque; empty: all opaque. Read from files, not written.
 };
 
 /** Text stored in a picture file: "parameters" (A1111's line), "corepulse" (our recipe as JSON). */

@@ -19,6 +19,8 @@ enum class ComputeType { automatic, float32, float16 };
 struct LoadOptions {
   ComputeType dtype = ComputeType::automatic;
   enum class Device { automatic, cpu, gpu } device = Device::automatic;
+  /** Read the weights at the first generate, after its request was checked: a wrong request then costs milliseconds. */
+  bool lazy = false;
 };
 
 /**
@@ -42,13 +44,16 @@ class Pipeline {
 };
 
 /**
- * Checks a recipe against a model without loading weights: sizes, sampler, prompt, every control.
+ * Checks a recipe against its model without loading weights: sizes, sampler, prompt, every control.
  * @return the block x step table as text and JSON. @throws the Error the run would throw.
  */
 struct Explanation {
   std::string text, json;
 };
-Explanation explain(const Recipe& recipe, const ModelSource& source);
+Explanation explain(const Recipe& recipe);
+
+/** The model a recipe names, with its parts. */
+ModelSource model_source(const Recipe& recipe);
 
 /** The text to store in a picture: A1111's "parameters" and the recipe of image `i` alone under "corepulse". */
 ImageText image_text(const Result& result, int i);

@@ -1,5 +1,7 @@
 #include "nn/resnet_block.h"
 
+#include "nn/settle.h"
+
 namespace corepulse::nn {
 
 ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float eps, int time_width)
@@ -12,10 +14,10 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
 }
 
 mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time) const {
-  auto h = conv1(norm1.silu(x));
+  auto h = settle(conv1(norm1.silu(x)));
   if (time_emb_proj) h = h + mx::expand_dims((*time_emb_proj)(*time), {1, 2});
-  h = conv2(norm2.silu(h));
-  return (conv_shortcut ? (*conv_shortcut)(x) : x) + h;
+  h = settle(conv2(norm2.silu(h)));
+  return settle((conv_shortcut ? (*conv_shortcut)(x) : x) + h);
 }
 
 }  // namespace corepulse::nn

@@ -1,5 +1,7 @@
 #include "unet/transformer.h"
 
+#include "nn/settle.h"
+
 namespace corepulse::unet {
 
 FeedForward::FeedForward(const nn::Weights& w, int channels)
@@ -15,9 +17,9 @@ TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& se
       ff(w / "ff", channels) {}
 
 mx::array TransformerBlock::operator()(mx::array x, const Pass& pass) const {
-  x = x + attn1(norm1(x), pass);  // the picture looks at itself
-  x = x + attn2(norm2(x), pass);  // the picture reads the text
-  return x + ff(norm3(x));
+  x = nn::settle(x + attn1(norm1(x), pass));  // the picture looks at itself
+  x = nn::settle(x + attn2(norm2(x), pass));  // the picture reads the text
+  return nn::settle(x + ff(norm3(x)));
 }
 
 Transformer2D::Transformer2D(const nn::Weights& w, const Config& config, int channels,

@@ -1,6 +1,6 @@
 #include "vae/decoder.h"
 
-#include "mlx/transforms.h"
+#include "nn/settle.h"
 
 namespace corepulse::vae {
 
@@ -25,12 +25,8 @@ Decoder::Decoder(const nn::Weights& w, const Config& config)
 mx::array Decoder::operator()(const mx::array& z) const {
   auto h = mid_block(conv_in(z));
   for (const auto& block : up_blocks) {
-    for (const auto& resnet : block.resnets) {
-      h = resnet(h);
-      mx::eval(h);  // the decoder's pictures are the largest arrays of a run: let each go as soon
-                    // as it is used
-    }
-    if (block.upsamplers_0_conv) h = (*block.upsamplers_0_conv)(kernels::upsample2x(h));
+    for (const auto& resnet : block.resnets) h = resnet(h);
+    if (block.upsamplers_0_conv) h = nn::settle((*block.upsamplers_0_conv)(nn::settle(kernels::upsample2x(h))));
   }
   return conv_out(conv_norm_out.silu(h));
 }

@@ -1,0 +1,20 @@
+#pragma once
+// Keeping the peak of memory near what is really alive.
+
+#include "mlx/transforms.h"
+
+#include "kernels/device.h"
+
+namespace corepulse::nn {
+
+/**
+ * Large arrays are computed now: on the CPU MLX allocates the results of up to a hundred operations ahead of the one
+ * that is running, which at full picture size would be gigabytes.
+ */
+inline mx::array settle(mx::array x) {
+  constexpr size_t kLarge = 8u << 20;
+  if (x.nbytes() >= kLarge && kernels::use_cpu_kernels(x)) mx::eval(x);
+  return x;
+}
+
+}  // namespace corepulse::nn

@@ -1,0 +1,42 @@
+#pragma once
+// The loop: sampler, UNet and control, step by step.
+
+#include <functional>
+#include <vector>
+
+#include "corepulse/sampling.h"
+
+#include "control/plan.h"
+#include "model/model.h"
+#include "pipeline/encode_prompt.h"
+#include "sampler/sampler.h"
+
+namespace corepulse::pipeline {
+
+/** Everything that stays the same during one run. */
+struct Run {
+  const model::Model& model;
+  const control::Control& control;
+  const sampler::Schedule& schedule;
+  const SamplingOptions& sampling;
+  mx::Dtype dtype;  ///< What the UNet computes in.
+  std::vector<EncodedText> texts;  ///< By control::TextId.
+  control::TimeIds time_ids{};     ///< SDXL: unless control says otherwise.
+  double guidance_rescale = 0;
+  bool one_by_one = true;  ///< One image per UNet call: a picture's bits do not depend on its batch.
+};
+
+/** After step i (1..n): the latents x [B, h, w, 4] at sigma, and the current estimate of x0. False
+ * stops the run. */
+using StepFunction = std::function<bool(int i, double sigma, const mx::array& x, const mx::array& denoised)>;
+
+/**
+ * From x at the first sigma (noise times schedule.initial_scale) to the final latents [B, h, w, 4],
+ * float32.
+ * @throws Error{cancelled} when on_step says stop; Error{internal} when the latents are no longer
+ * finite.
+ */
+mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noise, const StepFunction& on_step,
+                  int& model_calls);
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,87 @@
+#include "pipeline/encode_prompt.h"
+
+#include "mlx/transforms.h"
+
+#include "sampler/noise.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+EncodedText zeros_like(const EncodedText& text) {
+  EncodedText zero{mx::zeros_like(text.context), {}};
+  if (text.pooled) zero.pooled = mx::zeros_like(*text.pooled);
+  return zero;
+}
+
+/** The context put together from positions of texts that are encoded already. */
+mx::array picked(const std::vector<control::Pick>& picks, const std::vector<EncodedText>& texts) {
+  std::vector<mx::array> tokens;
+  for (const auto& pick : picks) {
+    const auto& context = texts.at(pick.text).context;
+    tokens.push_back(mx::slice(context, {0, pick.position, 0}, {1, pick.position + 1, context.shape(2)}));
+  }
+  return mx::concatenate(tokens, 1);
+}
+
+mx::array with_noise(const mx::array& context, double deviation, unsigned seed) {
+  const auto noise = sampler::make_noise(NoiseKind::cpu, seed)->next({1, context.shape(1), context.shape(2)});
+  const auto array = mx::astype(mx::array(noise.begin(), context.shape(), mx::float32), context.dtype());
+  return context + array * like(static_cast<float>(deviation), context);
+}
+
+}  // namespace
+
+EncodedText encode_prompt(const model::Model& model, const std::string& prompt, int clip_skip) {
+  std::vector<mx::array> contexts;
+  std::optional<mx::array> pooled;
+  for (const auto& encoder : model.text_encoders) {
+    auto rule = encoder.rule;
+    rule.skip += clip_skip;
+    const auto encoding = encoder.model.forward({encoder.tokenizer.encode(prompt).ids}, rule);
+    contexts.push_back(encoding.context);
+    if (model.text_encoders.size() > 1) pooled = encoding.pooled;  // SDXL: the last encoder's
+  }
+  EncodedText text{contexts.size() == 1 ? contexts[0] : mx::concatenate(contexts, 2), pooled};
+  mx::eval(text.context);
+  if (text.pooled) mx::eval(*text.pooled);
+  return text;
+}
+
+std::vector<EncodedText> encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts,
+                                      const Recipe& recipe) {
+  const bool zero_negative = model.zeros_for_empty_prompt && recipe.compat == Compat::diffusers;
+  std::vector<EncodedText> encoded;
+  for (const auto& text : texts) {
+    auto one = encode_prompt(model, text.prompt, recipe.clip_skip);
+    if (text.negative && text.prompt.empty() && zero_negative) one = zeros_like(one);
+    if (!text.picks.empty()) one.context = picked(text.picks, encoded);
+    if (text.noise != 0) one.context = with_noise(one.context, text.noise, text.noise_seed);
+    mx::eval(one.context);
+    encoded.push_back(std::move(one));
+  }
+  return encoded;
+}
+
+std::vector<mx::array> contexts(const std::vector<EncodedText>& texts) {
+  std::vector<mx::array> result;
+  for (const auto& text : texts) result.push_back(text.context);
+  return result;
+}
+
+std::optional<unet::AddedConditioning> added_conditioning(const std::vector<EncodedText>& texts,
+                                                          const control::StepPlan& plan,
+                                                          const control::TimeIds& own_time_ids,
+                                                          const std::vector<control::Row>& rows) {
+  if (!texts[0].pooled) return {};
+  const auto& first = *texts[plan.pooled[0].first].pooled;
+  auto conditional = plan.pooled.size() == 1 ? first : first * like(plan.pooled[0].second, first);
+  for (size_t i = 1; i < plan.pooled.size(); ++i)
+    conditional = conditional + *texts[plan.pooled[i].first].pooled * like(plan.pooled[i].second, first);
+  std::vector<mx::array> pooled;
+  for (const auto& row : rows) pooled.push_back(row.conditional ? conditional : *texts[plan.negative].pooled);
+  return unet::AddedConditioning{
+      mx::concatenate(pooled, 0),
+      std::vector<control::TimeIds>(rows.size(), plan.time_ids.value_or(own_time_ids))};
+}
+
+}  // namespace corepulse::pipeline

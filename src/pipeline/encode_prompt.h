@@ -1,0 +1,41 @@
+#pragma once
+// Prompts to what the UNet reads: the context of every text of a run, and SDXL's pooled vectors.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "corepulse/recipe.h"
+
+#include "control/plan.h"
+#include "control/program.h"
+#include "model/model.h"
+#include "unet/unet.h"
+
+namespace corepulse::pipeline {
+
+struct EncodedText {
+  mx::array context;                // [1, 77, context width]
+  std::optional<mx::array> pooled;  // [1, pooled width], SDXL
+};
+
+/** Encodes one prompt with all encoders of the model, side by side as SDXL wants them; evaluated. */
+EncodedText encode_prompt(const model::Model& model, const std::string& prompt, int clip_skip);
+
+/**
+ * All texts of a program. As in Diffusers, SDXL reads zeros for an empty negative prompt where the model's index says
+ * so; A1111 and ComfyUI (recipe.compat) encode the empty text.
+ */
+std::vector<EncodedText> encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts,
+                                      const Recipe& recipe);
+
+/** The contexts alone, by TextId. */
+std::vector<mx::array> contexts(const std::vector<EncodedText>& texts);
+
+/** SDXL's added conditioning for the rows of a call; nothing for other families. */
+std::optional<unet::AddedConditioning> added_conditioning(const std::vector<EncodedText>& texts,
+                                                          const control::StepPlan& plan,
+                                                          const control::TimeIds& own_time_ids,
+                                                          const std::vector<control::Row>& rows);
+
+}  // namespace corepulse::pipeline

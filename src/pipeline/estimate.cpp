@@ -1,0 +1,35 @@
+#include "pipeline/estimate.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/fail.h"
+#include "engine/memory.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+// Peaks measured on the CPU as multiples of one array at the finest level: 52 to 65 for the UNet at 256^2 to 768^2,
+// 5.0 to 6.5 for the decoder, whose resnets hold two arrays of twice the channels.
+constexpr size_t kUnetArrays = 70, kDecoderArrays = 7;
+
+}  // namespace
+
+size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, bool decode) {
+  const size_t latents = size_t(resolved.latent_height) * resolved.latent_width;
+  const size_t pixels = size_t(resolved.recipe.height) * resolved.recipe.width;
+  const size_t rows = 2;
+  const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
+  return std::max(steps, decode ? kDecoderArrays * vae.channels[0] * pixels * sizeof(float) : 0);
+}
+
+void require_memory(const std::string& what, size_t bytes) {
+  const size_t available = engine::available_memory();
+  if (available == 0 || bytes <= available) return;
+  fail(ErrorCode::out_of_memory, "memory",
+       fmt::format("{} needs about {}; {} is available; choose a smaller picture or model, or end other programs", what,
+                   engine::gigabytes(bytes), engine::gigabytes(available)));
+}
+
+}  // namespace corepulse::pipeline

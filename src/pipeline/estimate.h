@@ -1,0 +1,19 @@
+#pragma once
+// How much memory a run takes, before it starts.
+
+#include <cstddef>
+#include <string>
+
+#include "pipeline/resolve.h"
+#include "unet/config.h"
+#include "vae/config.h"
+
+namespace corepulse::pipeline {
+
+/** Bytes of activations at the peak of a run, one image at a time; weights not included. An upper bound. */
+size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, bool decode);
+
+/** @throws Error{out_of_memory} with both figures if `what` cannot fit. */
+void require_memory(const std::string& what, size_t bytes);
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,105 @@
+#include "pipeline/generate.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "mlx/transforms.h"
+
+#include "pipeline/denoise.h"
+#include "pipeline/encode_prompt.h"
+#include "pipeline/estimate.h"
+#include "pipeline/preview.h"
+#include "sampler/noise.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+class Clock {
+ public:
+  /** Seconds since the last call. */
+  double lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+/** One stream of random numbers per image, so that a picture does not depend on its batch. */
+class BatchNoise {
+ public:
+  BatchNoise(const Recipe& recipe, int height, int width) : height_(height), width_(width) {
+    for (const auto seed : recipe.seeds) streams_.push_back(sampler::make_noise(recipe.rng, seed));
+  }
+  mx::array operator()() const {  // [B, h, w, 4]
+    std::vector<mx::array> images;
+    for (const auto& stream : streams_) images.push_back(sampler::latent_noise(*stream, 4, height_, width_));
+    return mx::concatenate(images, 0);
+  }
+
+ private:
+  std::vector<std::unique_ptr<sampler::NoiseStream>> streams_;
+  int height_, width_;
+};
+
+mx::array image_of(const mx::array& batch, int i) {
+  return mx::slice(batch, {i, 0, 0, 0}, {i + 1, batch.shape(1), batch.shape(2), batch.shape(3)});
+}
+
+std::vector<float> as_torch_orders(const mx::array& latent) {
+  const auto nchw = mx::contiguous(mx::transpose(latent, {0, 3, 1, 2}));
+  mx::eval(nchw);
+  return {nchw.data<float>(), nchw.data<float>() + nchw.size()};
+}
+
+void decode(const model::Model& model, const mx::array& latents, bool pictures, Result& result) {
+  for (int i = 0; i < latents.shape(0); ++i) {  // one by one: the decoder's activations are the largest of a run
+    const auto latent = image_of(latents, i);
+    result.latents.push_back(as_torch_orders(latent));
+    if (pictures) result.images.push_back(to_image(model.vae.decode(latent)));
+  }
+}
+
+}  // namespace
+
+Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prepared, const Request& request) {
+  const auto& recipe = prepared.resolved.recipe;
+  require_memory(fmt::format("a picture of {}x{}", recipe.width, recipe.height),
+                 activation_bytes(model.unet.config(), model.vae.config(), prepared.resolved, request.decode));
+  Result result;
+  result.recipe = recipe;
+  result.notes = prepared.notes;
+  Clock clock;
+  const Run run{model,
+                prepared.program,
+                prepared.resolved.schedule,
+                prepared.resolved.sampling,
+                dtype,
+                encode_texts(model, prepared.program.texts(), recipe),
+                own_size(recipe),
+                recipe.guidance_rescale,
+                mx::default_device() == mx::Device::cpu};
+  result.seconds_text = clock.lap();
+
+  const BatchNoise noise(recipe, prepared.resolved.latent_height, prepared.resolved.latent_width);
+  const auto first = noise();
+  const auto x = first * like(static_cast<float>(prepared.resolved.schedule.initial_scale), first);
+  Clock step_clock;
+  const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
+    if (!request.progress) return true;
+    return request.progress({i, prepared.resolved.schedule.steps(), sigma, step_clock.lap(),
+                             [&](int image) { return preview(denoised, image, model.info); }});
+  };
+  const auto latents = denoise(run, x, [&noise] { return noise(); }, on_step, result.model_calls);
+  result.seconds_steps = clock.lap();
+
+  decode(model, latents, request.decode, result);
+  result.seconds_decode = clock.lap();
+  return result;
+}
+
+}  // namespace corepulse::pipeline

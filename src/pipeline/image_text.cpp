@@ -1,0 +1,81 @@
+// The text that travels inside a picture: A1111's line for people and other tools, our recipe for
+// ourselves.
+#include <cctype>
+#include <fmt/format.h>
+
+#include "corepulse/pipeline.h"
+
+namespace corepulse {
+namespace {
+
+/** Names as A1111 prints them. */
+const char* a1111_sampler(SamplerKind sampler) {
+  switch (sampler) {
+    case SamplerKind::euler:
+      return "Euler";
+    case SamplerKind::euler_a:
+      return "Euler a";
+    case SamplerKind::heun:
+      return "Heun";
+    case SamplerKind::ddim:
+      return "DDIM";
+    case SamplerKind::dpmpp_2m:
+      return "DPM++ 2M";
+    case SamplerKind::dpmpp_2m_sde:
+      return "DPM++ 2M SDE";
+    case SamplerKind::dpmpp_sde:
+      return "DPM++ SDE";
+    case SamplerKind::unipc:
+      return "UniPC";
+    case SamplerKind::lcm:
+      return "LCM";
+  }
+  return "Euler";
+}
+
+std::string a1111_schedule(ScheduleKind schedule) {
+  switch (schedule) {
+    case ScheduleKind::model:
+      return "Automatic";
+    case ScheduleKind::karras:
+      return "Karras";
+    case ScheduleKind::exponential:
+      return "Exponential";
+    case ScheduleKind::sgm_uniform:
+      return "SGM Uniform";
+    case ScheduleKind::simple:
+      return "Simple";
+    case ScheduleKind::beta:
+      return "Beta";
+    case ScheduleKind::ays:
+      return "Align Your Steps";
+    default:
+      return "Uniform";
+  }
+}
+
+const char* a1111_noise(NoiseKind noise) {
+  return noise == NoiseKind::cpu ? "CPU" : noise == NoiseKind::cuda ? "NV" : "MLX";
+}
+
+std::string parameters(const Recipe& recipe) {
+  std::string text = recipe.prompt;
+  if (!recipe.negative_prompt.empty()) text += "\nNegative prompt: " + recipe.negative_prompt;
+  text += fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}", recipe.steps,
+                      a1111_sampler(recipe.sampler), a1111_schedule(recipe.schedule), recipe.guidance, recipe.seeds[0],
+                      recipe.width, recipe.height);
+  if (!recipe.made_with.model.empty()) text += ", Model hash: " + recipe.made_with.model.substr(0, 10);
+  text += ", Model: " + recipe.model;
+  if (recipe.clip_skip) text += fmt::format(", Clip skip: {}", recipe.clip_skip + 1);  // A1111 counts from 1
+  return text + fmt::format(", RNG: {}, Version: {}", a1111_noise(recipe.rng), recipe.made_with.program);
+}
+
+}  // namespace
+
+ImageText image_text(const Result& result, int i) {
+  auto recipe = result.recipe;
+  recipe.seeds = {result.recipe.seeds.at(i)};
+  return {{"parameters", parameters(recipe)}, {"corepulse", to_json(recipe, -1)}};
+}
+
+}  // namespace corepulse

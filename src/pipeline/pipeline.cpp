@@ -1,0 +1,135 @@
+#include "corepulse/pipeline.h"
+
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "mlx/device.h"
+#include "mlx/memory.h"
+#include "mlx/version.h"
+
+#include "base/fail.h"
+#include "engine/engine.h"
+#include "kernels/device.h"
+#include "pipeline/estimate.h"
+#include "pipeline/generate.h"
+#include "pipeline/prepare.h"
+
+namespace corepulse {
+
+using engine::Engine;
+
+namespace {
+
+mx::Device device_of(const LoadOptions& options) {
+  const bool gpu = mx::is_available(mx::Device(mx::Device::gpu));
+  if (options.device == LoadOptions::Device::gpu && !gpu)
+    fail(ErrorCode::invalid_request, "load", "this build of MLX has no GPU; expected Metal or CUDA; use the CPU");
+  const bool use_gpu = options.device != LoadOptions::Device::cpu && gpu;
+  return {use_gpu ? mx::Device::gpu : mx::Device::cpu, 0};
+}
+
+mx::Dtype dtype_of(const LoadOptions& options, const mx::Device& device) {
+  const bool gpu = device == mx::Device::gpu;
+  if (options.dtype == ComputeType::float16 && !gpu)
+    fail(ErrorCode::invalid_request, "load",
+         "f16 is computed on GPUs only; expected auto or f32 on the CPU, where float16 would be slower and less exact");
+  const bool half = options.dtype == ComputeType::float16 || (options.dtype == ComputeType::automatic && gpu);
+  return half ? mx::float16 : mx::float32;
+}
+
+/** MLX frees to a cache; on the CPU its default of 32 MB would make every large array fresh memory. */
+constexpr size_t kCacheLimit = size_t{1} << 30;
+
+}  // namespace
+
+struct Pipeline::State {
+  State(const ModelSource& source, const LoadOptions& load_options)
+      : outline(source), device(device_of(load_options)), dtype(dtype_of(load_options, device)) {}
+
+  ~State() {  // arrays are freed on the thread that made them
+    if (model) Engine::instance().post([released = std::move(model)]() mutable { released.reset(); });
+  }
+
+  /** On the engine's thread. */
+  const model::Model& loaded() {
+    mx::set_default_device(device);
+    if (!model) {
+      mx::set_cache_limit(kCacheLimit);
+      pipeline::require_memory(fmt::format("{} ({})", outline.info.name, recipe_dtype()),
+                               outline.info.parameters * size_of(dtype));
+      model = model::load(outline.parts, dtype);
+    }
+    return *model;
+  }
+
+  std::string recipe_dtype() const { return dtype == mx::float16 ? "f16" : "f32"; }
+  std::string backend() const {
+    if (device == mx::Device::cpu) return "cpu";
+#ifdef __APPLE__
+    return "metal";
+#else
+    return "cuda";
+#endif
+  }
+
+  pipeline::Outline outline;
+  mx::Device device;
+  mx::Dtype dtype;
+  std::shared_ptr<const model::Model> model;
+};
+
+namespace {
+
+/** MLX's own exceptions become ours; nothing else leaves the library. */
+template <class Job>
+auto guarded(const char* where, Job&& job) {
+  try {
+    return Engine::instance().run(std::forward<Job>(job));
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    fail(ErrorCode::out_of_memory, where, "memory ran out; choose a smaller picture or model, or end other programs");
+  } catch (const std::exception& e) {
+    fail(ErrorCode::internal, where, e.what());
+  }
+}
+
+}  // namespace
+
+Pipeline::Pipeline(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+Pipeline Pipeline::load(const ModelSource& source, const LoadOptions& options) {
+  return guarded("load", [&] {
+    Pipeline pipeline(std::make_shared<State>(source, options));
+    if (!options.lazy) pipeline.state_->loaded();
+    return pipeline;
+  });
+}
+
+Result Pipeline::generate(const Request& request) const {
+  auto& state = *state_;
+  const auto prepared = pipeline::prepare(request.recipe, state.outline);
+  return guarded("generate", [&] {
+    auto result = pipeline::generate(state.loaded(), state.dtype, prepared, request);
+    auto& made = result.recipe.made_with;
+    made = {"corepulse " COREPULSE_VERSION, state.outline.info.fingerprint, state.backend(), state.recipe_dtype(),
+            kernels::isa()};
+    return result;
+  });
+}
+
+const ModelInfo& Pipeline::info() const { return state_->outline.info; }
+
+ModelSource model_source(const Recipe& recipe) {
+  return {recipe.model,     recipe.unet,   recipe.vae,    recipe.text_encoder, recipe.text_encoder_2,
+          recipe.tokenizer, recipe.config, recipe.family, recipe.prediction,   recipe.variant};
+}
+
+std::string version() {
+  const bool gpu = mx::is_available(mx::Device(mx::Device::gpu));
+  return fmt::format("corepulse {} (MLX {}, {}, {})", COREPULSE_VERSION, mx::version(), gpu ? "gpu" : "cpu",
+                     kernels::isa());
+}
+
+}  // namespace corepulse

@@ -1,0 +1,77 @@
+#include "pipeline/prepare.h"
+
+#include <fmt/format.h>
+
+#include "corepulse/image.h"
+
+#include "model/inspect.h"
+#include "pipeline/mask_picture.h"
+#include "unet/sites.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+control::TokenizedText tokenized(const text::ClipTokenizer& tokenizer, const std::string& prompt) {
+  const auto encoded = tokenizer.encode(prompt);
+  control::TokenizedText result{encoded.ids, {}, static_cast<int>(encoded.tokens.size()), 1};
+  for (const auto& token : tokenizer.tokenize_all(prompt)) result.tokens.push_back({token.id, token.begin, token.end});
+  return result;
+}
+
+std::vector<control::Step> calls(const Resolved& resolved) {
+  std::vector<control::Step> steps;
+  const int count = resolved.schedule.steps();
+  for (const auto& at : sampler::evaluations(resolved.schedule, resolved.sampling))
+    steps.push_back({at.step, count, count > 1 ? at.step / (count - 1.0) : 0, at.t, at.sigma, at.first, {}});
+  return steps;
+}
+
+control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline) {
+  const auto& recipe = resolved.recipe;
+  control::ProgramInputs in;
+  in.sites = unet::sites(outline.parts.unet);
+  in.image_height = recipe.height, in.image_width = recipe.width;
+  in.latent_height = resolved.latent_height, in.latent_width = resolved.latent_width;
+  in.calls = calls(resolved);
+  in.batch = static_cast<int>(recipe.seeds.size());
+  in.prompt = recipe.prompt, in.negative_prompt = recipe.negative_prompt;
+  in.guidance = recipe.guidance;
+  in.pooled = outline.parts.unet.addition_input > 0;
+  if (in.pooled) in.time_ids = own_size(recipe);
+  in.tokenizer = [&outline](const std::string& prompt) {
+    std::vector<control::TokenizedText> texts;
+    for (const auto& tokenizer : outline.tokenizers) texts.push_back(tokenized(tokenizer, prompt));
+    return texts;
+  };
+  in.picture = read_mask;
+  return in;
+}
+
+void note_cut(const char* field, const std::string& prompt, const Outline& outline, std::vector<std::string>& notes) {
+  const auto cut = outline.tokenizers.front().encode(prompt).cut;
+  if (!cut.empty())
+    notes.push_back(fmt::format("the {} is longer than {} tokens; not read: \"{}\"", field,
+                                outline.tokenizers.front().max_length() - 2, cut));
+}
+
+}  // namespace
+
+control::TimeIds own_size(const Recipe& recipe) {
+  const auto height = static_cast<float>(recipe.height), width = static_cast<float>(recipe.width);
+  return {height, width, 0, 0, height, width};
+}
+
+Outline::Outline(const ModelSource& source) : parts(model::understand(source)), info(model::describe(parts)) {
+  for (const auto& text : parts.texts) tokenizers.push_back(model::load_tokenizer(text));
+}
+
+Prepared prepare(const Recipe& recipe, const Outline& outline) {
+  auto resolved = resolve(recipe, outline.info, outline.parts.scheduler);
+  std::vector<std::string> notes = outline.info.notes;
+  note_cut("prompt", recipe.prompt, outline, notes);
+  note_cut("negative prompt", recipe.negative_prompt, outline, notes);
+  auto program = control::Program::resolve(resolved.recipe.controls, inputs(resolved, outline));
+  return {std::move(resolved), std::move(program), std::move(notes)};
+}
+
+}  // namespace corepulse::pipeline

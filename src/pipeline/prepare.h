@@ -1,0 +1,34 @@
+#pragma once
+// Everything about a run that can be known without weights: the checked recipe and the resolved program.
+
+#include <string>
+#include <vector>
+
+#include "control/program.h"
+#include "model/model.h"
+#include "model/parts.h"
+#include "pipeline/resolve.h"
+
+namespace corepulse::pipeline {
+
+/** A model without its weights: what checking and explaining a recipe needs. Costs milliseconds. */
+struct Outline {
+  explicit Outline(const ModelSource& source);
+  model::Parts parts;
+  ModelInfo info;
+  std::vector<text::ClipTokenizer> tokenizers;  ///< One per text encoder.
+};
+
+struct Prepared {
+  Resolved resolved;
+  control::Program program;
+  std::vector<std::string> notes;  ///< What the user should know: words cut off, neutral controls, guesses.
+};
+
+/** SDXL's size conditioning when nobody asks for another: the picture's own size, uncropped. */
+control::TimeIds own_size(const Recipe& recipe);
+
+/** @throws every Error of the request's that is not about weights or memory. */
+Prepared prepare(const Recipe& recipe, const Outline& outline);
+
+}  // namespace corepulse::pipeline

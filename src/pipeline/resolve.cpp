@@ -1,0 +1,75 @@
+#include "pipeline/resolve.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+constexpr int kMaxSide = 8192, kMaxBatch = 64;
+constexpr size_t kMaxPrompt = 16 * 1024;
+
+[[noreturn]] void refuse(const std::string& message) {
+  fail(ErrorCode::invalid_request, "request", message);
+}
+
+int side(const char* field, int given, int native, int multiple) {
+  const int value = given == 0 ? native : given;
+  if (value < multiple || value > kMaxSide || value % multiple)
+    refuse(fmt::format("{} is {}; expected a multiple of {} from {} to {}; try {}", field, value, multiple, multiple,
+                       kMaxSide, std::clamp((value + multiple / 2) / multiple * multiple, multiple, kMaxSide)));
+  return value;
+}
+
+void check_number(const char* field, double value, double low, double high) {
+  if (!(value >= low && value <= high))  // also catches NaN
+    refuse(fmt::format("{} is {}; expected a number from {} to {}", field, value, low, high));
+}
+
+void check_text(const char* field, const std::string& text) {
+  if (text.size() > kMaxPrompt)
+    refuse(fmt::format("{} has {} bytes; expected at most {}; only its first 75 tokens could be read anyway", field,
+                       text.size(), kMaxPrompt));
+}
+
+SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options) {
+  options.schedule = recipe.schedule;
+  options.steps = recipe.steps;
+  options.compat = recipe.compat;
+  options.eta_given = recipe.eta.has_value();
+  if (recipe.eta) options.eta = *recipe.eta;
+  return options;
+}
+
+}  // namespace
+
+Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& scheduler) {
+  Resolved resolved{given, {}, {}, 0, 0};
+  auto& recipe = resolved.recipe;
+  check_text("prompt", recipe.prompt);
+  check_text("negative_prompt", recipe.negative_prompt);
+  recipe.width = side("width", given.width, info.width, info.latent_downscale);
+  recipe.height = side("height", given.height, info.height, info.latent_downscale);
+  check_number("steps", recipe.steps, 1, 1000);
+  check_number("guidance", recipe.guidance, 0, 1000);
+  check_number("guidance_rescale", recipe.guidance_rescale, 0, 1);
+  check_number("clip_skip", recipe.clip_skip, 0, 10);
+  if (recipe.eta) check_number("eta", *recipe.eta, 0, 10);
+  if (recipe.seeds.empty() || recipe.seeds.size() > kMaxBatch)
+    refuse(fmt::format("{} seeds; expected 1 to {}, one per picture", recipe.seeds.size(), kMaxBatch));
+  if (info.inpaint)
+    fail(ErrorCode::unsupported_model, "request",
+         fmt::format("{} is an inpainting model: its UNet also wants a picture and a mask, which a "
+                     "request cannot give "
+                     "yet; use the family's base model",
+                     info.name));
+  resolved.sampling = sampling_options(recipe, scheduler.options(recipe.sampler));
+  resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling);
+  resolved.latent_height = recipe.height / info.latent_downscale;
+  resolved.latent_width = recipe.width / info.latent_downscale;
+  return resolved;
+}
+
+}  // namespace corepulse::pipeline

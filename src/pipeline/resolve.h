@@ -1,0 +1,24 @@
+#pragma once
+// A recipe with nothing left open: sizes, defaults and names checked against the model, before any
+// weight is read.
+
+#include "corepulse/model.h"
+#include "corepulse/recipe.h"
+
+#include "model/scheduler.h"
+#include "sampler/sampler.h"
+
+namespace corepulse::pipeline {
+
+struct Resolved {
+  Recipe recipe;  ///< Width, height, dtype are real values now.
+  SamplingOptions sampling;
+  sampler::Schedule schedule;
+  int latent_height = 0, latent_width = 0;
+};
+
+/** @throws Error{invalid_request} naming the field; Error{unsupported_model} for models that only
+ * load. */
+Resolved resolve(const Recipe& recipe, const ModelInfo& info, const model::Scheduler& scheduler);
+
+}  // namespace corepulse::pipeline
