@@ -22,10 +22,9 @@ struct Token {
 };
 
 struct Encoded {
-  std::vector<int> ids;  ///< Exactly max_length(): beginning, tokens, end, padding.
-  std::vector<Token>
-      tokens;       ///< The prompt's own that fit, in order; tokens[i] stands at ids[i + 1].
-  std::string cut;  ///< The part of the prompt that did not fit, "" if all did.
+  std::vector<int> ids;       ///< Exactly max_length(): beginning, tokens, end, padding.
+  std::vector<Token> tokens;  ///< The prompt's own that fit, in order; tokens[i] stands at ids[i + 1].
+  std::string cut;            ///< The part of the prompt that did not fit, "" if all did.
 };
 
 /** Prompts (and phrases) may be this long, in bytes of UTF-8. */
@@ -56,8 +55,8 @@ class ClipTokenizer {
     int id = 0;
   };
   template <class Rest>
-  static void match(std::span<const Char> text, const std::vector<Special>& specials,
-                    std::vector<Token>& out, const Rest& rest);
+  static void match(std::span<const Char> text, const std::vector<Special>& specials, std::vector<Token>& out,
+                    const Rest& rest);
   void append_words(std::span<const Char> normalized, std::vector<Token>& out) const;
 
   BytePairs byte_pairs_;

@@ -24,7 +24,7 @@ struct TokenRange {
  *   prompt lacks it or has it less than n times (the message lists the words), or if what was asked
  *   for does not fit among the encoder's tokens.
  */
-std::vector<TokenRange> find_phrase(const Encoded& encoded, std::string_view prompt,
-                                    std::string_view phrase, int occurrence = 0);
+std::vector<TokenRange> find_phrase(const Encoded& encoded, std::string_view prompt, std::string_view phrase,
+                                    int occurrence = 0);
 
 }  // namespace corepulse::text

@@ -28,7 +28,6 @@ struct TokenizerFolder {
  * Fills in the special and added tokens of `v`, whose tokens are read already.
  * @param config tokenizer_config.json; @param listed the "added_tokens" of tokenizer.json, or null.
  */
-void read_added_tokens(const TokenizerFolder& folder, const io::Json& config,
-                       const io::Json& listed, Vocabulary& v);
+void read_added_tokens(const TokenizerFolder& folder, const io::Json& config, const io::Json& listed, Vocabulary& v);
 
 }  // namespace corepulse::text

@@ -21,7 +21,7 @@ struct AddedToken {
 struct Vocabulary {
   std::unordered_map<std::string, int> ids;
   std::vector<std::pair<std::string, std::string>> merges;  ///< Most important first.
-  std::vector<AddedToken> added;  ///< At least the beginning, end and padding tokens.
+  std::vector<AddedToken> added;                            ///< At least the beginning, end and padding tokens.
   int bos = 0, eos = 0, unk = 0, pad = 0;
   int max_length = 77;  ///< Ids per prompt, with beginning and end: 3..77.
 

@@ -11,8 +11,7 @@
 namespace corepulse::text {
 
 inline const std::filesystem::path kModels = COREPULSE_MODELS;
-inline const auto kClipVocabulary =
-    kModels.parent_path() / "data/clip/bpe_simple_vocab_16e6.txt.gz";
+inline const auto kClipVocabulary = kModels.parent_path() / "data/clip/bpe_simple_vocab_16e6.txt.gz";
 
 inline const io::Json& tokenizer_golden() {
   static const io::Json golden = [] {
@@ -20,8 +19,7 @@ inline const io::Json& tokenizer_golden() {
     gzFile gz = gzopen(file.c_str(), "rb");
     std::string text;
     char block[1 << 16];
-    for (int n = 0; gz && (n = gzread(gz, block, sizeof block)) > 0;)
-      text.append(block, static_cast<size_t>(n));
+    for (int n = 0; gz && (n = gzread(gz, block, sizeof block)) > 0;) text.append(block, static_cast<size_t>(n));
     if (gz) gzclose(gz);
     return io::parse_json(text, file);
   }();
@@ -30,8 +28,7 @@ inline const io::Json& tokenizer_golden() {
 
 inline const ClipTokenizer& clip_tokenizer(Padding padding = Padding::eos) {
   static const ClipTokenizer eos(read_clip_vocabulary(kClipVocabulary, Padding::eos));
-  static const ClipTokenizer exclamation(
-      read_clip_vocabulary(kClipVocabulary, Padding::exclamation));
+  static const ClipTokenizer exclamation(read_clip_vocabulary(kClipVocabulary, Padding::exclamation));
   return padding == Padding::eos ? eos : exclamation;
 }
 

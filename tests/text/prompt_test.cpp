@@ -52,8 +52,7 @@ TEST_CASE("a phrase is found at its tokens") {
 }
 
 TEST_CASE("a word of several tokens is found whole") {
-  const auto ranges =
-      find("an antidisestablishmentarianism portrait", "antidisestablishmentarianism");
+  const auto ranges = find("an antidisestablishmentarianism portrait", "antidisestablishmentarianism");
   REQUIRE(ranges.size() == 1);
   CHECK(ranges[0].begin == 1);
   CHECK(ranges[0].end > 3);
@@ -75,8 +74,7 @@ TEST_CASE("case is ignored in all scripts") {
 }
 
 TEST_CASE("parts of words are not matched") {
-  for (const auto* prompt :
-       {"category", "a bobcat", "cat2", "2cat", "cate\u0301gorie", "concatenate"})
+  for (const auto* prompt : {"category", "a bobcat", "cat2", "2cat", "cate\u0301gorie", "concatenate"})
     CHECK(has(error(prompt, "cat"), "not in the prompt"));
   CHECK(has(error("((cat))", "("), "not in the prompt"));
   CHECK(has(error("cat cafe\u0301", "cafe"), "not in the prompt"));

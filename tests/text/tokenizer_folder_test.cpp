@@ -24,8 +24,7 @@ struct Folder {
     write("vocab.json", R"({"a": 0, "b": 1, "a</w>": 2, "b</w>": 3, "ab</w>": 4,
                             "<|startoftext|>": 5, "<|endoftext|>": 6})");
     write("merges.txt", "#version: 0.2\na b</w>\n");
-    write("tokenizer_config.json",
-          R"({"tokenizer_class": "CLIPTokenizer", "model_max_length": 8})");
+    write("tokenizer_config.json", R"({"tokenizer_class": "CLIPTokenizer", "model_max_length": 8})");
   }
   ~Folder() { fs::remove_all(path); }
   void write(const char* name, std::string_view text) const { std::ofstream(path / name) << text; }
@@ -107,10 +106,8 @@ TEST_CASE("a damaged folder is refused with the file's name") {
   refused("tokenizer_config.json", R"({"model_max_length": "77"})", "model_max_length");
   refused("tokenizer_config.json", R"({"pad_token": "<pad>"})", "<pad>");
   refused("tokenizer_config.json", R"({"pad_token": 3})", "added token");
-  refused("tokenizer_config.json", R"({"added_tokens_decoder": {"3": {"content": "a"}}})",
-          "ids 0 and 3");
-  refused("tokenizer_config.json", R"({"added_tokens_decoder": {"x": {"content": "y"}}})",
-          "no id in");
+  refused("tokenizer_config.json", R"({"added_tokens_decoder": {"3": {"content": "a"}}})", "ids 0 and 3");
+  refused("tokenizer_config.json", R"({"added_tokens_decoder": {"x": {"content": "y"}}})", "no id in");
   refused("special_tokens_map.json", "3", "special_tokens_map.json");
 }
 
@@ -140,15 +137,12 @@ TEST_CASE("an unknown length means 77") {
 TEST_CASE("a damaged shipped vocabulary is refused") {
   const Folder folder;
   const auto file = folder.path / "vocabulary.gz";
-  CHECK_THROWS_WITH_AS(read_clip_vocabulary(file, Padding::eos), doctest::Contains("not there"),
-                       Error);
+  CHECK_THROWS_WITH_AS(read_clip_vocabulary(file, Padding::eos), doctest::Contains("not there"), Error);
   fs::copy(kClipVocabulary, file);
   fs::resize_file(file, 100000);
-  CHECK_THROWS_WITH_AS(read_clip_vocabulary(file, Padding::eos), doctest::Contains("vocabulary.gz"),
-                       Error);
+  CHECK_THROWS_WITH_AS(read_clip_vocabulary(file, Padding::eos), doctest::Contains("vocabulary.gz"), Error);
   fs::resize_file(file, 0);
-  CHECK_THROWS_WITH_AS(read_clip_vocabulary(file, Padding::eos), doctest::Contains("vocabulary.gz"),
-                       Error);
+  CHECK_THROWS_WITH_AS(read_clip_vocabulary(file, Padding::eos), doctest::Contains("vocabulary.gz"), Error);
 }
 
 TEST_CASE("the shipped vocabulary has 49,408 tokens") {

@@ -36,8 +36,7 @@ TEST_CASE("the shipped vocabulary gives transformers' ids for texts of all scrip
   check_all(clip_tokenizer(), "clip");
 }
 
-TEST_CASE(
-    "a tokenizer folder with a small vocabulary gives transformers' ids for texts of all scripts") {
+TEST_CASE("a tokenizer folder with a small vocabulary gives transformers' ids for texts of all scripts") {
   check_all(ClipTokenizer(read_tokenizer_folder(kModels / "builtin/tokenizer")), "builtin");
 }
 
@@ -66,8 +65,7 @@ TEST_CASE("prompts are cut and padded to 77 ids as each family's tokenizer does"
     const auto text = padded["texts"][i].get<std::string>();
     INFO(io::printable(text));
     CHECK(clip_tokenizer(Padding::eos).encode(text).ids == padded["eos"][i].get<Ids>());
-    CHECK(clip_tokenizer(Padding::exclamation).encode(text).ids ==
-          padded["exclamation"][i].get<Ids>());
+    CHECK(clip_tokenizer(Padding::exclamation).encode(text).ids == padded["exclamation"][i].get<Ids>());
   }
 }
 
@@ -79,8 +77,7 @@ TEST_CASE("folders declare special tokens in old and new ways, understood as tra
     std::filesystem::create_directories(folder);
     for (const auto* name : {"vocab.json", "merges.txt"})
       std::filesystem::copy(kModels / "builtin/tokenizer" / name, folder / name);
-    for (const auto& [name, content] : variant["files"].items())
-      std::ofstream(folder / name) << content.dump();
+    for (const auto& [name, content] : variant["files"].items()) std::ofstream(folder / name) << content.dump();
     const ClipTokenizer tokenizer(read_tokenizer_folder(folder));
     CHECK(tokenizer.pad() == variant["pad"].get<int>());
     for (size_t i = 0; i < variant["ids"].size(); ++i) {

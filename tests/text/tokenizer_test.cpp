@@ -61,12 +61,9 @@ TEST_CASE("what does not fit is reported, and nothing else") {
 }
 
 TEST_CASE("every token knows the bytes of the prompt as given") {
-  const std::string prompt =
-      "  A  CAFE\u0301, \u0130x \U0001F469\u200D\U0001F4BB don't<|endoftext|>";
+  const std::string prompt = "  A  CAFE\u0301, \u0130x \U0001F469\u200D\U0001F4BB don't<|endoftext|>";
   const auto tokens = clip_tokenizer().tokenize_all(prompt);
-  const auto text = [&](size_t i) {
-    return prompt.substr(tokens[i].begin, tokens[i].end - tokens[i].begin);
-  };
+  const auto text = [&](size_t i) { return prompt.substr(tokens[i].begin, tokens[i].end - tokens[i].begin); };
   CHECK(text(0) == "A");
   CHECK(text(1) == "CAFE\u0301");  // One token: composed, then lowercased.
   CHECK(text(2) == ",");
@@ -99,16 +96,14 @@ TEST_CASE("a prompt that is not UTF-8, or longer than 16 KiB, is refused") {
 }
 
 TEST_CASE("16 KiB of hostile text takes no more than linear time") {
-  for (const auto* piece :
-       {"a", "ab", " ", "!", "9", "\u0301", "a\u0323\u0301", "\u0345\u0334", "\u1100\u1161",
-        "\U0001F469\u200D", "<|endoftext|", "<", "'", "in", "\uAC00\u11A8", "th"}) {
+  for (const auto* piece : {"a", "ab", " ", "!", "9", "\u0301", "a\u0323\u0301", "\u0345\u0334", "\u1100\u1161",
+                            "\U0001F469\u200D", "<|endoftext|", "<", "'", "in", "\uAC00\u11A8", "th"}) {
     const auto prompt = repeated(piece, kMaxPromptBytes);
     const auto start = std::chrono::steady_clock::now();
     clip_tokenizer().encode(prompt);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
     INFO(piece, ": ", took.count(), " ms");
-    CHECK(took.count() <
-          500);  // Ten times what a loaded machine needs; quadratic time is far beyond.
+    CHECK(took.count() < 500);  // Ten times what a loaded machine needs; quadratic time is far beyond.
   }
 }
 
@@ -119,8 +114,7 @@ TEST_CASE("threads may share a tokenizer") {
   std::vector<std::thread> threads;
   for (auto& w : wrong)
     threads.emplace_back([&] {
-      for (int i = 0; i < 200; ++i)
-        w += tokenizer.encode("a photo of an astronaut").ids != expected;
+      for (int i = 0; i < 200; ++i) w += tokenizer.encode("a photo of an astronaut").ids != expected;
     });
   for (auto& t : threads) t.join();
   CHECK(wrong == std::vector<int>(4));
