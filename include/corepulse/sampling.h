@@ -11,14 +11,12 @@ namespace corepulse {
 enum class SamplerKind { euler, euler_a, heun, ddim, dpmpp_2m, dpmpp_2m_sde, dpmpp_sde, unipc, lcm };
 
 /** How the n noise levels are spread. `model` = as the model's scheduler_config says. */
-enum class ScheduleKind {
-  model, linspace, leading, trailing, karras, exponential, sgm_uniform, simple, beta, ays
-};
+enum class ScheduleKind { model, linspace, leading, trailing, karras, exponential, sgm_uniform, simple, beta, ays };
 
 /** What a network predicts. */
 enum class Prediction { epsilon, v, sample };
 
-/** Whose arithmetic to follow where the tools differ (see docs/numerics.md). */
+/** Whose arithmetic to follow where the tools differ (see docs/samplers.md). */
 enum class Compat { diffusers, comfy, a1111 };
 
 /** Whose random numbers: torch's CPU generator, torch's CUDA generator (Philox), MLX's. */
@@ -27,16 +25,16 @@ enum class NoiseKind { cpu, cuda, mlx };
 struct SamplingOptions {
   SamplerKind sampler = SamplerKind::euler;
   ScheduleKind schedule = ScheduleKind::model;
-  int steps = 20;                    ///< 1..1000.
+  int steps = 20;  ///< 1..1000.
   Compat compat = Compat::diffusers;
-  double eta = 1;                    ///< Share of fresh noise in the ancestral and SDE samplers; DDIM uses 0 unless set.
+  double eta = 1;  ///< 0..1, share of fresh noise in euler_a and the SDE samplers; ddim: 0 unless given.
   bool eta_given = false;
-  bool sdxl = false;                 ///< Which table `ays` uses.
+  bool sdxl = false;  ///< Which table `ays` uses.
   // The model's scheduler_config, used by ScheduleKind::model and where spacings need them.
   ScheduleKind model_spacing = ScheduleKind::leading;
   int steps_offset = 1;
   bool karras_in_model = false;
-  bool set_alpha_to_one = false;     ///< DDIM's last step; false for Stable Diffusion.
+  bool set_alpha_to_one = false;  ///< DDIM's last step; false for Stable Diffusion.
 };
 
 /** A sampler and, where the name implies one ("DPM++ 2M Karras"), its schedule. */

@@ -5,8 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "base/tensor.h"
 #include "corepulse/sampling.h"
+
+#include "base/tensor.h"
 
 namespace corepulse::sampler {
 

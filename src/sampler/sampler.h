@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/tensor.h"
 #include "corepulse/sampling.h"
+
+#include "base/tensor.h"
 
 namespace corepulse::sampler {
 
@@ -22,14 +23,16 @@ struct Evaluation {
 /** The guided model: x at evaluation.sigma -> its estimate of x0 ("denoised"). Shapes [B, h, w, 4]. */
 using Denoiser = std::function<mx::array(const mx::array& x, const Evaluation& evaluation)>;
 
-/** Fresh standard normal noise of x's shape; called in the order the reference implementation draws. */
+/** Fresh standard normal noise of x's shape; called in the order Diffusers draws, and only where some is used. */
 using NoiseFunction = std::function<mx::array()>;
 
-/** The steps of a run: n pairs (t, sigma), then the sigma that the last step ends at (usually 0). */
+/** The steps of a run: n pairs (t, sigma), sigma falling, then the 0 that the last step ends at. */
 struct Schedule {
-  std::vector<double> t;       ///< n
-  std::vector<double> sigma;   ///< n + 1
-  double initial_scale = 1;    ///< The first latent is noise * initial_scale.
+  std::vector<double> t;      ///< n
+  std::vector<double> sigma;  ///< n + 1
+  double initial_scale = 1;   ///< The first latent is noise * initial_scale.
+  /** Where heun and dpmpp_sde call the model a second time: n values, sigma 0 = not in this step; else empty. */
+  std::vector<double> second_t, second_sigma;
   int steps() const { return static_cast<int>(t.size()); }
 };
 
@@ -37,10 +40,10 @@ struct Schedule {
 class Sampler {
  public:
   virtual ~Sampler() = default;
-  /** One step: x at schedule.sigma[i] -> x at schedule.sigma[i + 1]. */
+  /** One step: x at schedule.sigma[i] -> x at schedule.sigma[i + 1]. Lazy: the caller evaluates. */
   virtual mx::array step(int i, const mx::array& x, const Denoiser& denoise, const NoiseFunction& noise) = 0;
-  /** The estimate of x0 that the last step ended with, for previews. */
-  const mx::array& denoised() const { return *denoised_; }
+  /** The estimate of x0 that the last step ended with, for previews. @throws Error internal before any step. */
+  const mx::array& denoised() const;
 
  protected:
   std::optional<mx::array> denoised_;
@@ -48,16 +51,21 @@ class Sampler {
 
 /** Where a model was trained: its betas as cumulative products, and what it predicts. */
 struct Training {
-  std::vector<double> alphas_cumprod;  ///< 1000 values, falling.
+  std::vector<double> alphas_cumprod;  ///< 1000 values, falling; the last is 0 for zero terminal SNR.
   Prediction prediction = Prediction::epsilon;
 };
 
-/** The schedule of a run. @throws Error{invalid_request} for combinations that do not exist. */
+/**
+ * The schedule of a run.
+ * @throws Error invalid_request for numbers out of range and combinations that do not exist, bad_file for a
+ *         damaged `training`.
+ */
 Schedule make_schedule(const Training& training, const SamplingOptions& options);
 
 /** Every model call of a run in order, as step() will ask for them: control resolves windows against this. */
 std::vector<Evaluation> evaluations(const Schedule& schedule, const SamplingOptions& options);
 
+/** The sampler of `options` on a schedule that make_schedule returned for them. */
 std::unique_ptr<Sampler> make_sampler(const Schedule& schedule, const Training& training,
                                       const SamplingOptions& options);
 

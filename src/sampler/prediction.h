@@ -1,0 +1,16 @@
+#pragma once
+// From what a network sees and says to an estimate of x0, in the coordinates x = x0 + sigma * noise.
+
+#include "corepulse/sampling.h"
+
+#include "base/tensor.h"
+
+namespace corepulse::sampler {
+
+/** The network's input: x / sqrt(sigma^2 + 1), of variance about 1 at every sigma. */
+mx::array model_input(const mx::array& x, double sigma);
+
+/** The estimate of x0 from the network's output at `sigma`; shapes of x, dtype of x. */
+mx::array denoised(Prediction prediction, const mx::array& x, const mx::array& model_output, double sigma);
+
+}  // namespace corepulse::sampler

@@ -1,0 +1,31 @@
+#pragma once
+// The arithmetic that the samplers share.
+
+#include "sampler/sampler.h"
+
+namespace corepulse::sampler {
+
+/** c * x in x's dtype. */
+mx::array times(double c, const mx::array& x);
+
+/**
+ * x moved along its own noise: denoised + share * (x - denoised). With share = sigma' / sigma this is the exact
+ * Euler step from sigma to sigma', and every deterministic step here is one towards some better `denoised`.
+ */
+mx::array keep_noise(double share, const mx::array& x, const mx::array& denoised);
+
+/** x + level * (fresh noise); nothing is drawn for level 0. */
+mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise);
+
+/** An ancestral step: go down to sigma `down`, then add noise of sigma `up`: down^2 + up^2 = to^2. */
+struct Ancestral {
+  double down, up;
+};
+Ancestral ancestral(double from, double to, double eta);
+
+/** The model calls of step i. @throws Error internal unless the schedule has such a step. */
+Evaluation first_evaluation(const Schedule& schedule, int i);
+Evaluation second_evaluation(const Schedule& schedule, int i);
+bool has_second_evaluation(const Schedule& schedule, int i);
+
+}  // namespace corepulse::sampler

@@ -1,0 +1,258 @@
+// What holds for every sampler, whatever the network says.
+#include <cmath>
+#include <doctest/doctest.h>
+
+#include "corepulse/error.h"
+
+#include "mlx/random.h"
+
+#include "goldens.h"
+#include "sampler/prediction.h"
+
+namespace corepulse::sampler {
+namespace {
+
+SamplingOptions options(SamplerKind sampler, int steps, ScheduleKind schedule = ScheduleKind::karras) {
+  SamplingOptions o;
+  o.sampler = sampler;
+  o.steps = steps;
+  o.schedule = schedule;
+  o.set_alpha_to_one = true;  // so that DDIM, too, ends at sigma 0
+  return o;
+}
+
+mx::array normal(const mx::Shape& shape, uint64_t seed) {
+  auto x = mx::random::normal(shape, mx::float32, mx::random::key(seed));
+  x.eval();
+  return x;
+}
+
+// Noise that repeats: draw k of a run is always the same.
+NoiseFunction repeatable_noise(const mx::Shape& shape) {
+  return [shape, draw = 0]() mutable { return normal(shape, 1000 + draw++); };
+}
+
+/** The latents of a run: before the first step and after each. */
+std::vector<mx::array> run(const SamplingOptions& o, const Denoiser& denoise, mx::array x) {
+  const auto training = sd_training();
+  const auto schedule = make_schedule(training, o);
+  const auto sampler = make_sampler(schedule, training, o);
+  const auto noise = repeatable_noise(x.shape());
+  std::vector<mx::array> latents{x * like(static_cast<float>(schedule.initial_scale), x)};
+  for (int i = 0; i < schedule.steps(); ++i) {
+    latents.push_back(sampler->step(i, latents.back(), denoise, noise));
+    latents.back().eval();
+  }
+  return latents;
+}
+
+// The exact denoiser of pictures that are standard normal noise themselves.
+mx::array gaussian_denoiser(const mx::array& x, const Evaluation& e) {
+  return x * like(static_cast<float>(1 / (1 + e.sigma * e.sigma)), x);
+}
+
+bool same_bits(const mx::array& a, const mx::array& b) {
+  return values<float>(a) == values<float>(b);
+}
+
+double spread(const mx::array& x) {
+  double sum = 0;
+  const auto all = values<float>(x);
+  for (const double v : all) sum += v * v;
+  return std::sqrt(sum / all.size());
+}
+
+bool is_random(SamplerKind s) {
+  return s == SamplerKind::euler_a || s == SamplerKind::dpmpp_2m_sde || s == SamplerKind::dpmpp_sde ||
+         s == SamplerKind::lcm;
+}
+
+TEST_CASE("evaluations() lists exactly the calls that step() makes") {
+  const auto training = sd_training();
+  const auto x0 = normal({1, 2, 2, 4}, 1);
+  for (const auto sampler : kSamplers)
+    for (const auto schedule_kind : kSchedules)
+      for (const auto compat : kCompats)
+        for (const int n : {1, 2, 3, 10}) {
+          auto o = options(sampler, n, schedule_kind);
+          o.compat = compat;
+          const auto schedule = make_schedule(training, o);
+          const auto announced = evaluations(schedule, o);
+          const auto machine = make_sampler(schedule, training, o);
+          std::vector<Evaluation> made;
+          const auto noise = repeatable_noise(x0.shape());
+          auto x = x0;
+          for (int i = 0; i < schedule.steps(); ++i)
+            x = machine->step(
+                i, x, [&](const mx::array& at, const Evaluation& e) { return made.push_back(e), at; }, noise);
+          CAPTURE(name(sampler));
+          CAPTURE(name(schedule_kind));
+          CAPTURE(name(compat));
+          CAPTURE(n);
+          REQUIRE(made.size() == announced.size());
+          for (size_t i = 0; i < made.size(); ++i) {
+            const auto &a = made[i], &b = announced[i];
+            REQUIRE((a.step == b.step && a.t == b.t && a.sigma == b.sigma && a.first == b.first));
+          }
+        }
+}
+
+TEST_CASE("a network that is always sure of one picture gets that picture") {
+  const auto picture = normal({1, 4, 5, 4}, 3);
+  for (const auto sampler : kSamplers) {
+    CAPTURE(name(sampler));
+    const auto latents =
+        run(options(sampler, 9), [&](const mx::array&, const Evaluation&) { return picture; }, normal({1, 4, 5, 4}, 4));
+    // LCM keeps a share of x that falls with t; the last t here is 0, where it keeps everything.
+    if (sampler != SamplerKind::lcm) CHECK(relative_error(latents.back(), picture) < 1e-6);
+  }
+}
+
+TEST_CASE("denoised() is what the network said last") {
+  const auto training = sd_training();
+  for (const auto sampler : kSamplers) {
+    if (sampler == SamplerKind::lcm) continue;  // its boundary condition changes what was said
+    CAPTURE(name(sampler));
+    const auto o = options(sampler, 4);
+    const auto schedule = make_schedule(training, o);
+    const auto machine = make_sampler(schedule, training, o);
+    CHECK_THROWS_AS(machine->denoised(), Error);
+    auto said = normal({1, 2, 2, 4}, 0);
+    int calls = 0;
+    const Denoiser denoise = [&](const mx::array&, const Evaluation&) {
+      return said = normal({1, 2, 2, 4}, 50 + calls++);
+    };
+    auto x = normal({1, 2, 2, 4}, 1);
+    for (int i = 0; i < schedule.steps(); ++i) {
+      x = machine->step(i, x, denoise, repeatable_noise(x.shape()));
+      CHECK(same_bits(machine->denoised(), said));
+    }
+  }
+}
+
+TEST_CASE("without fresh noise the random samplers are their deterministic partners") {
+  const auto x = normal({1, 4, 4, 4}, 5);
+  const auto check = [&](SamplerKind random, SamplerKind partner, ScheduleKind schedule) {
+    auto o = options(random, 10, schedule);
+    o.eta = 0, o.eta_given = true;
+    const auto a = run(o, gaussian_denoiser, x), b = run(options(partner, 10, schedule), gaussian_denoiser, x);
+    for (size_t i = 0; i < a.size(); ++i) CHECK(relative_error(a[i], b[i]) < 1e-5);
+  };
+  check(SamplerKind::euler_a, SamplerKind::euler, ScheduleKind::karras);
+  check(SamplerKind::dpmpp_2m_sde, SamplerKind::dpmpp_2m, ScheduleKind::karras);
+  check(SamplerKind::ddim, SamplerKind::euler, ScheduleKind::sgm_uniform);
+}
+
+TEST_CASE("fresh noise is drawn only where some of it is used") {
+  const auto training = sd_training();
+  for (const auto sampler : kSamplers) {
+    CAPTURE(name(sampler));
+    auto o = options(sampler, 5);
+    for (const double eta : {0.0, 1.0}) {
+      o.eta = eta, o.eta_given = true;
+      const auto schedule = make_schedule(training, o);
+      const auto machine = make_sampler(schedule, training, o);
+      auto x = normal({1, 2, 2, 4}, 1);
+      std::vector<int> draws(5, 0);
+      for (int i = 0; i < 5; ++i) x = machine->step(i, x, gaussian_denoiser, [&] { return ++draws[i], x; });
+      const bool draws_any =
+          sampler == SamplerKind::lcm || (eta > 0 && (is_random(sampler) || sampler == SamplerKind::ddim));
+      const int each = !draws_any ? 0 : sampler == SamplerKind::dpmpp_sde ? 2 : 1;
+      CHECK(draws == std::vector<int>{each, each, each, each, 0});
+    }
+  }
+}
+
+TEST_CASE("A1111's ddim is Diffusers' with leading spacing, to the last step") {
+  const auto x = normal({1, 4, 4, 4}, 13);
+  auto o = options(SamplerKind::ddim, 10, ScheduleKind::leading);
+  o.set_alpha_to_one = false;
+  const auto diffusers = run(o, gaussian_denoiser, x);
+  o.compat = Compat::a1111;
+  const auto a1111 = run(o, gaussian_denoiser, x);
+  for (size_t i = 0; i < a1111.size(); ++i) CHECK(same_bits(a1111[i], diffusers[i]));
+  o.compat = Compat::comfy;  // whose ddim ends at sigma 0
+  CHECK(relative_error(run(o, gaussian_denoiser, x).back(), diffusers.back()) > 1e-4);
+}
+
+TEST_CASE("twice the steps: first-order samplers halve their error, second-order ones quarter it") {
+  const auto x = normal({1, 8, 8, 4}, 6);
+  const auto error = [&](SamplerKind sampler, int n) {
+    const auto o = options(sampler, n);
+    const auto schedule = make_schedule(sd_training(), o);
+    const auto latents = run(o, gaussian_denoiser, x);
+    // The exact path is x / sqrt(1 + sigma^2) = constant; the last step, to sigma 0, is first-order everywhere.
+    const auto exact = latents[0] * mx::array(static_cast<float>(std::sqrt((1 + std::pow(schedule.sigma[n - 1], 2)) /
+                                                                           (1 + std::pow(schedule.sigma[0], 2)))));
+    return relative_error(latents[n - 1], exact);
+  };
+  for (const auto sampler : {SamplerKind::euler, SamplerKind::ddim}) {
+    CAPTURE(name(sampler));
+    CHECK(error(sampler, 20) / error(sampler, 40) == doctest::Approx(2).epsilon(0.15));
+  }
+  for (const auto sampler : {SamplerKind::heun, SamplerKind::dpmpp_2m, SamplerKind::unipc}) {
+    CAPTURE(name(sampler));
+    CHECK(error(sampler, 20) / error(sampler, 40) > 3.3);
+    CHECK(error(sampler, 20) < 0.02);
+  }
+}
+
+TEST_CASE("fresh noise keeps the latent's variance at 1 + sigma^2") {
+  auto x = normal({1, 64, 64, 4}, 8);
+  for (const auto sampler : kSamplers) {
+    if (!is_random(sampler) || sampler == SamplerKind::lcm) continue;
+    CAPTURE(name(sampler));
+    const auto o = options(sampler, 60);
+    const auto schedule = make_schedule(sd_training(), o);
+    const auto latents = run(o, gaussian_denoiser, x);
+    for (const int i : {15, 30, 45, 59}) {
+      CAPTURE(i);
+      const double expected = std::sqrt(1 + schedule.sigma[i] * schedule.sigma[i]);
+      CHECK(spread(latents[i]) == doctest::Approx(expected).epsilon(0.06));
+    }
+  }
+}
+
+TEST_CASE("an image of a batch equals the same image alone, and a run repeated equals itself") {
+  const auto one = normal({1, 3, 4, 4}, 9), two = normal({1, 3, 4, 4}, 10);
+  const auto both = mx::concatenate({one, two}, 0);
+  const auto network = [](const mx::array& x, const Evaluation& e) {
+    return mx::sin(x) * like(static_cast<float>(1 / (1 + e.sigma)), x);
+  };
+  for (const auto sampler : kSamplers) {
+    if (is_random(sampler)) continue;  // the noise of each image is its caller's
+    CAPTURE(name(sampler));
+    const auto o = options(sampler, 7);
+    const auto alone = run(o, network, two), batch = run(o, network, both);
+    CHECK(same_bits(mx::take(batch.back(), 1, 0), mx::take(alone.back(), 0, 0)));
+    CHECK(same_bits(run(o, network, two).back(), alone.back()));
+  }
+}
+
+TEST_CASE("a sampler keeps the dtype of x") {
+  for (const auto sampler : kSamplers) {
+    CAPTURE(name(sampler));
+    const auto x = mx::astype(normal({1, 2, 2, 4}, 11), mx::float16);
+    const auto training = sd_training();
+    const auto o = options(sampler, 3);
+    const auto schedule = make_schedule(training, o);
+    const auto machine = make_sampler(schedule, training, o);
+    auto latent = x;
+    for (int i = 0; i < 3; ++i) latent = machine->step(i, latent, gaussian_denoiser, [&] { return x; });
+    CHECK(latent.dtype() == mx::float16);
+  }
+}
+
+TEST_CASE("a step that the schedule does not have is an error") {
+  const auto training = sd_training();
+  const auto x = normal({1, 2, 2, 4}, 12);
+  for (const auto sampler : kSamplers) {
+    const auto o = options(sampler, 3);
+    const auto machine = make_sampler(make_schedule(training, o), training, o);
+    for (const int i : {-1, 3, 1000000})
+      CHECK_THROWS_AS(machine->step(i, x, gaussian_denoiser, [&] { return x; }), Error);
+  }
+}
+
+}  // namespace
+}  // namespace corepulse::sampler
