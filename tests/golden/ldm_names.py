@@ -1,13 +1,16 @@
 """Names of the original single files (LDM, OpenCLIP) for the tensors of a Diffusers folder.
 
 Written from the mapping tables alone, in the direction Diffusers -> LDM, so that the C++ renaming (LDM -> Diffusers) is
-checked against something else than itself. Every function takes {name: tensor} and returns {LDM name: tensor}; a name
-without a rule is a KeyError.
+checked against something else than itself. Every function takes the names of a folder's tensors and returns
+{LDM name: Source}; a name without a rule is a KeyError. Plain Python: tests/full uses it without any package.
 """
 
 import re
+from collections import namedtuple
 
-import torch
+# How one LDM tensor is made of named Diffusers tensors: "same" (one, as it is), "as_conv" (a matrix as a 1x1 convolution),
+# "transposed" (a matrix), "joined" (several along the first dimension).
+Source = namedtuple("Source", "how names")
 
 RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
           "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}
@@ -47,13 +50,13 @@ def unet_block(stem, layers, attention_levels):
     return f"{block}.0.{RESNET[m[5]]}" if m[3] == "resnets" else f"{block}.1.{m[5]}"
 
 
-def unet_to_ldm(tensors, layers):
-    attention_levels = {int(m[1]) for n in tensors if (m := re.match(r"up_blocks\.(\d+)\.attentions", n))}
+def unet_to_ldm(names, layers):
+    attention_levels = {int(m[1]) for n in names if (m := re.match(r"up_blocks\.(\d+)\.attentions", n))}
     out = {}
-    for name, tensor in tensors.items():
+    for name in names:
         stem, leaf = split_leaf(name)
         path = UNET_TOP[stem] if stem in UNET_TOP else unet_block(stem, layers, attention_levels)
-        out["model.diffusion_model." + path + leaf] = tensor
+        out["model.diffusion_model." + path + leaf] = Source("same", [name])
     return out
 
 
@@ -74,34 +77,35 @@ def vae_block(stem, levels):
     return f"{side}.{m[1]}.{level}.{m[1]}sample.conv"
 
 
-def vae_to_ldm(tensors, levels):
+def vae_to_ldm(names, levels):
     out = {}
-    for name, tensor in tensors.items():
+    for name in names:
         stem, leaf = split_leaf(name)
         path = stem if stem in ("quant_conv", "post_quant_conv") else vae_block(stem, levels)
-        if ".attn_1." in path and leaf == ".weight" and tensor.ndim == 2:
-            tensor = tensor[:, :, None, None]  # The original files attend by 1x1 convolutions.
-        out["first_stage_model." + path + leaf] = tensor.contiguous()
+        # The original files attend by 1x1 convolutions.
+        matrix = ".attn_1." in path and not path.endswith(".norm") and leaf == ".weight"
+        out["first_stage_model." + path + leaf] = Source("as_conv" if matrix else "same", [name])
     return out
 
 
-def clip_to_ldm(tensors, prefix):
-    """CLIP-L keeps its Hugging Face names; `tensors` are named without `text_model.`."""
-    return {f"{prefix}text_model.{name}": tensor for name, tensor in tensors.items()}
+def clip_to_ldm(names, prefix):
+    """CLIP-L keeps its Hugging Face names; `names` are without `text_model.`."""
+    return {f"{prefix}text_model.{name}": Source("same", [name]) for name in names}
 
 
-def open_clip_to_ldm(tensors, prefix):
-    """`tensors` are named without `text_model.`; query, key and value become one matrix, the projection is transposed."""
+def open_clip_to_ldm(names, prefix):
+    """`names` are without `text_model.`; query, key and value become one matrix, the projection is transposed."""
     out = {}
-    for name, tensor in tensors.items():
+    for name in names:
         if name in OPEN_CLIP_TOP:
-            out[prefix + OPEN_CLIP_TOP[name]] = tensor
+            out[prefix + OPEN_CLIP_TOP[name]] = Source("same", [name])
         elif name == "text_projection.weight":
-            out[prefix + "text_projection"] = tensor.T.contiguous()
-        elif m := re.fullmatch(r"encoder\.layers\.(\d+)\.self_attn\.(q|k|v)_proj\.(weight|bias)", name):
-            parts = [tensors[f"encoder.layers.{m[1]}.self_attn.{p}_proj.{m[3]}"] for p in "qkv"]
-            out[f"{prefix}transformer.resblocks.{m[1]}.attn.in_proj_{m[3]}"] = torch.cat(parts)
+            out[prefix + "text_projection"] = Source("transposed", [name])
+        elif m := re.fullmatch(r"encoder\.layers\.(\d+)\.self_attn\.[qkv]_proj\.(weight|bias)", name):
+            parts = [f"encoder.layers.{m[1]}.self_attn.{p}_proj.{m[2]}" for p in "qkv"]
+            out[f"{prefix}transformer.resblocks.{m[1]}.attn.in_proj_{m[2]}"] = Source("joined", parts)
         else:
             m = re.fullmatch(r"encoder\.layers\.(\d+)\.(.+)\.(weight|bias)", name)
-            out[f"{prefix}transformer.resblocks.{m[1]}.{OPEN_CLIP_LAYER[m[2]]}.{m[3]}"] = tensor
+            path = f"transformer.resblocks.{m[1]}.{OPEN_CLIP_LAYER[m[2]]}.{m[3]}"
+            out[prefix + path] = Source("same", [name])
     return out

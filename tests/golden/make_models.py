@@ -284,35 +284,42 @@ def extra_layer(tensors, last, seed):
             for n, t in tensors.items() if f"layers.{last}." in n}
 
 
+def made(sources, tensors):
+    """{LDM name: tensor} as ldm_names.py says."""
+    how = {"same": lambda t: t[0], "as_conv": lambda t: t[0][:, :, None, None], "transposed": lambda t: t[0].T,
+           "joined": torch.cat}
+    return {name: how[source.how]([tensors[n] for n in source.names]) for name, source in sources.items()}
+
+
 def text_to_ldm(family):
     text = hugging_face_names(family.text)
     positions = {"text_model.embeddings.position_ids": torch.arange(77)[None]}
     if family.name == "sd2":
-        extra = extra_layer(text, family.text.config.num_hidden_layers - 1, 24)
-        extra["text_projection.weight"] = torch.ones(32, 32)
+        text |= extra_layer(text, family.text.config.num_hidden_layers - 1, 24)
+        text["text_projection.weight"] = torch.ones(32, 32)
         prefix = "cond_stage_model.model."
-        return open_clip_to_ldm(text | extra, prefix) | {prefix + "logit_scale": torch.tensor(4.6)}
+        return made(open_clip_to_ldm(text, prefix), text) | {prefix + "logit_scale": torch.tensor(4.6)}
     if family.name == "sdxl":
         one, two = "conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."
-        return (clip_to_ldm(text | {}, one) | {one + n: t for n, t in positions.items()}
-                | open_clip_to_ldm(hugging_face_names(family.text_2), two) | {two + "logit_scale": torch.tensor(4.6)})
+        text_2 = hugging_face_names(family.text_2)
+        return (made(clip_to_ldm(text, one), text) | {one + n: t for n, t in positions.items()}
+                | made(open_clip_to_ldm(text_2, two), text_2) | {two + "logit_scale": torch.tensor(4.6)})
     prefix = "cond_stage_model.transformer."
-    return (clip_to_ldm(text, prefix) | {prefix + n: t for n, t in positions.items()}
+    return (made(clip_to_ldm(text, prefix), text) | {prefix + n: t for n, t in positions.items()}
             | {"cond_stage_model.logit_scale": torch.tensor(4.6)})
 
 
 def save_single_file(family):
     """SD1, SD2 and SDXL whole; the inpainting file holds the UNet alone, as some files do."""
-    unet = unet_to_ldm(family.unet.state_dict(), family.unet.config.layers_per_block)
-    tensors = dict(unet)
+    unet, vae = family.unet.state_dict(), family.vae.state_dict()
+    tensors = made(unet_to_ldm(unet, family.unet.config.layers_per_block), unet)
+    buffers = {}
     if family.name != "inpaint":
+        copies = ema_copies(tensors) if family.name == "sd1" else {}
         buffers = training_buffers() if family.name != "sdxl" else {"denoiser.sigmas": torch.ones(1000)}
-        tensors |= vae_to_ldm(family.vae.state_dict(), len(family.vae.config.block_out_channels))
-        tensors |= text_to_ldm(family) | buffers
-        save_half(MODELS / f"{family.name}.safetensors",
-                  tensors | (ema_copies(unet) if family.name == "sd1" else {}), keep=buffers)
-    else:
-        save_half(MODELS / f"{family.name}.safetensors", tensors)
+        tensors |= made(vae_to_ldm(vae, len(family.vae.config.block_out_channels)), vae)
+        tensors |= text_to_ldm(family) | buffers | copies
+    save_half(MODELS / f"{family.name}.safetensors", tensors, keep=buffers)
 
 
 def main():
