@@ -49,10 +49,6 @@ std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype) {
                                              parts.scheduler, parts.collection.zeros_for_empty_prompt});
 }
 
-std::shared_ptr<const Model> load(const ModelSource& source, mx::Dtype dtype) {
-  return load(understand(source), dtype);
-}
-
 uint64_t weight_bytes(const ModelInfo& info, mx::Dtype dtype) {
   return info.parameters * size_of(dtype);
 }

@@ -31,13 +31,11 @@ struct Model {
 };
 
 /**
- * Loads every network. Call it on the thread that owns MLX.
+ * Loads every network of what understand(source) found. Call it on the thread that owns MLX.
  * @param dtype float32 or float16; a VAE that overflows float16 computes in float32 all the same.
  * @throws Error bad_file, unsupported_model (a tensor missing, misshapen or left over is named).
  */
 std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype);
-/** The same for what understand(source) finds. @throws Error also not_found, invalid_request. */
-std::shared_ptr<const Model> load(const ModelSource& source, mx::Dtype dtype);
 
 /** @throws Error bad_file, unsupported_model (a tokenizer that the encoder does not know). */
 text::ClipTokenizer load_tokenizer(const TextPart& part);

@@ -139,6 +139,8 @@ void check_together(const Parts& parts) {
   check_fit(unet.context_width == width, parts, Part::text_encoder,
             fmt::format("the text encoders give {} numbers per token; the UNet reads {}", width, unet.context_width));
   const bool sdxl = parts.family == Family::sdxl;
+  check_fit(sdxl || !parts.collection.networks.contains(Part::text_encoder_2), parts, Part::unet,
+            "a second text encoder (text_encoder_2) is read by SDXL only");
   check_fit(
       sdxl == (unet.addition_input > 0), parts, Part::unet,
       sdxl ? "the UNet has no added conditioning; SDXL's has" : "the UNet has added conditioning, as only SDXL's has");

@@ -112,7 +112,8 @@ Scheduler scheduler_config(const io::Json& json, const std::string& where) {
   constexpr Fixed fixed[] = {{"use_flow_sigmas", "[false]"},
                              {"use_dynamic_shifting", "[false]"},
                              {"num_train_timesteps", "[1000]"},
-                             {"trained_betas", "[null]"}};
+                             {"trained_betas", "[null]"},
+                             {"beta_schedule", R"(["linear", "scaled_linear", "squaredcos_cap_v2"])"}};
   fields.require(fixed);
   Scheduler result;
   result.training = {read_alphas(fields, type), read_prediction(fields)};
