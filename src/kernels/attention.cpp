@@ -13,8 +13,6 @@
 namespace corepulse::kernels {
 namespace {
 
-constexpr int kMaxHeadSize = 512;
-
 void check(const mx::array& q, const mx::array& k, const mx::array& v, const AttentionOptions& o) {
   check_shape(q, {-1, -1, -1}, "attention");
   check_shape(k, {q.shape(0), -1, q.shape(2)}, "attention");

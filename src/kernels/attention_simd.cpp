@@ -32,6 +32,7 @@ constexpr int64_t kWide = 2;
 #endif
 constexpr int64_t kLanes = static_cast<int64_t>(HWY_LANES(float));
 constexpr int64_t kPanel = kWide * kLanes;  // keys one pass over a query's numbers serves
+constexpr int64_t kCache = 1 << 18;         // floats that stay in a second level cache
 constexpr float kLog2E = 1.44269504f;
 constexpr float kLowest = std::numeric_limits<float>::lowest();
 
@@ -41,30 +42,31 @@ constexpr int64_t round_up(int64_t n, int64_t multiple) {
 
 /** A worker's memory for one block of queries. */
 struct Workspace {
-  float *queries, *sums, *scores;  // [groups][size][6], [rows][padded size], [6][tile_keys]
-  float *highest, *totals;         // [rows]
+  float *sums, *scores;     // [rows][padded size], [6][tile_keys]
+  float *highest, *totals;  // [rows]
 };
 
-std::array<int64_t, 5> workspace_parts(const AttentionTask& t) {
-  std::array<int64_t, 5> parts{t.block_queries * t.size, t.block_queries * round_up(t.size, kLanes),
-                               kRows * t.tile_keys, t.block_queries, t.block_queries};
+std::array<int64_t, 4> workspace_parts(const AttentionTask& t) {
+  std::array<int64_t, 4> parts{t.block_queries * round_up(t.size, kLanes), kRows * t.tile_keys, t.block_queries,
+                               t.block_queries};
   for (auto& n : parts) n = round_up(n, 16);
   return parts;
 }
 
 Workspace carve(const AttentionTask& t, float* memory) {
   const auto n = workspace_parts(t);
-  float* const scores = memory + n[0] + n[1];
-  return {memory, memory + n[0], scores, scores + n[2], scores + n[2] + n[3]};
+  float* const highest = memory + n[0] + n[1];
+  return {memory, memory + n[0], highest, highest + n[2]};
 }
 
 void PlanAttention(AttentionTask& t) {
   // A tile's keys and values stay in the second level cache while a block of queries passes over them.
-  t.tile_keys = t.size <= 128 ? 256 : t.size <= 256 ? 128 : 64;
-  t.block_queries = t.size <= 128 ? 96 : 48;
+  t.tile_keys = t.size <= 128 ? 128 : 64;
+  t.block_queries = 96;
   t.packed_keys = round_up(round_up(t.keys, kLanes) * t.size, 16);
   t.packed_values = round_up(t.keys * round_up(t.size, kLanes), 16);
   t.packed_bias = round_up(round_up(t.keys, kLanes), 16);
+  t.few_keys = t.heads * (t.packed_keys + t.packed_values) <= kCache;
   const auto parts = workspace_parts(t);
   t.workspace = std::accumulate(parts.begin(), parts.end(), int64_t{0});
 }
@@ -97,9 +99,12 @@ void PackTile(const AttentionTask& t, int64_t unit) {
   }
 }
 
-// scores[6][kVectors] = scale * q k + bias; q [size][6], k [size][kVectors * kLanes].
+/** Where the numbers of six queries lie. */
+using Queries = std::array<const float*, kRows>;
+
+// scores[6][kVectors] = scale * q k + bias; k [size][kVectors * kLanes].
 template <int64_t kVectors>
-HWY_INLINE void score_panel(const float* HWY_RESTRICT q, const float* HWY_RESTRICT k, int64_t size, float scale,
+HWY_INLINE void score_panel(const Queries& q, const float* HWY_RESTRICT k, int64_t size, float scale,
                             const float* HWY_RESTRICT bias, float* HWY_RESTRICT scores, int64_t stride) {
   const Floats d;
   Vector sum[kRows][kVectors];
@@ -108,13 +113,13 @@ HWY_INLINE void score_panel(const float* HWY_RESTRICT q, const float* HWY_RESTRI
     HWY_UNROLL(4)
     for (int64_t x = 0; x < kVectors; ++x) sum[i][x] = hn::Zero(d);
   }
-  for (int64_t n = 0; n < size; ++n, q += kRows, k += kVectors * kLanes) {
+  for (int64_t n = 0; n < size; ++n, k += kVectors * kLanes) {
     Vector key[kVectors];
     HWY_UNROLL(4)
     for (int64_t x = 0; x < kVectors; ++x) key[x] = hn::Load(d, k + x * kLanes);
     HWY_UNROLL(6)
     for (int64_t i = 0; i < kRows; ++i) {
-      const auto query = hn::Set(d, q[i]);
+      const auto query = hn::Set(d, q[static_cast<size_t>(i)][n]);
       HWY_UNROLL(4)
       for (int64_t x = 0; x < kVectors; ++x) sum[i][x] = hn::MulAdd(query, key[x], sum[i][x]);
     }
@@ -130,7 +135,7 @@ HWY_INLINE void score_panel(const float* HWY_RESTRICT q, const float* HWY_RESTRI
   }
 }
 
-void score_tile(const AttentionTask& t, const float* q, const float* k, const float* bias, int64_t width,
+void score_tile(const AttentionTask& t, const Queries& q, const float* k, const float* bias, int64_t width,
                 float* scores) {
   const float scale = t.scale * kLog2E;
   for (int64_t j = 0; j < width; j += kPanel) {
@@ -155,33 +160,36 @@ void score_tile(const AttentionTask& t, const float* q, const float* k, const fl
   }
 }
 
-// Turns one row's logits into unnormalised weights relative to the highest logit so far; returns the factor that
-// brings what was summed before to the new highest.
-HWY_INLINE float soften_row(float* HWY_RESTRICT scores, int64_t width, float& highest, float& total) {
+// Turns six rows' logits into unnormalised weights relative to each row's highest logit so far. factor: what brings the
+// sums made before to the new highest. Row beside row, because one row alone would wait for each result.
+HWY_INLINE void soften_tile(float* HWY_RESTRICT scores, int64_t stride, int64_t width, float* HWY_RESTRICT highest,
+                            float* HWY_RESTRICT totals, float* HWY_RESTRICT factor) {
   const Floats d;
-  auto high0 = hn::Set(d, highest), high1 = high0;
-  int64_t j = 0;
-  for (; j + 2 * kLanes <= width; j += 2 * kLanes) {
-    high0 = hn::Max(high0, hn::Load(d, scores + j));
-    high1 = hn::Max(high1, hn::Load(d, scores + j + kLanes));
+  Vector high[kRows], sum[kRows];
+  HWY_UNROLL(6)
+  for (int64_t i = 0; i < kRows; ++i) high[i] = hn::Set(d, highest[i]);
+  for (int64_t j = 0; j < width; j += kLanes) {
+    HWY_UNROLL(6)
+    for (int64_t i = 0; i < kRows; ++i) high[i] = hn::Max(high[i], hn::Load(d, scores + i * stride + j));
   }
-  if (j < width) high0 = hn::Max(high0, hn::Load(d, scores + j));
-  const auto high = hn::MaxOfLanes(d, hn::Max(high0, high1));
-  auto sum0 = hn::Zero(d), sum1 = hn::Zero(d);
-  const auto soften = [&](Vector& sum, int64_t at) HWY_ATTR {
-    const auto weight = exp2_of_negative(d, hn::Sub(hn::Load(d, scores + at), high));
-    hn::Store(weight, d, scores + at);
-    sum = hn::Add(sum, weight);
-  };
-  for (j = 0; j + 2 * kLanes <= width; j += 2 * kLanes) {
-    soften(sum0, j);
-    soften(sum1, j + kLanes);
+  HWY_UNROLL(6)
+  for (int64_t i = 0; i < kRows; ++i) {
+    high[i] = hn::MaxOfLanes(d, high[i]);
+    factor[i] = hn::GetLane(exp2_of_negative(d, hn::Sub(hn::Set(d, highest[i]), high[i])));
+    highest[i] = hn::GetLane(high[i]);
+    sum[i] = hn::Zero(d);
   }
-  if (j < width) soften(sum0, j);
-  const float factor = hn::GetLane(exp2_of_negative(d, hn::Sub(hn::Set(d, highest), high)));
-  total = total * factor + hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
-  highest = hn::GetLane(high);
-  return factor;
+  for (int64_t j = 0; j < width; j += kLanes) {
+    HWY_UNROLL(6)
+    for (int64_t i = 0; i < kRows; ++i) {
+      float* at = scores + i * stride + j;
+      const auto weight = exp2_of_negative(d, hn::Sub(hn::Load(d, at), high[i]));
+      hn::Store(weight, d, at);
+      sum[i] = hn::Add(sum[i], weight);
+    }
+  }
+  HWY_UNROLL(6)
+  for (int64_t i = 0; i < kRows; ++i) totals[i] = totals[i] * factor[i] + hn::GetLane(hn::SumOfLanes(d, sum[i]));
 }
 
 // sums[6][kVectors] = sums * factor + weights [6][keys] values [keys][kVectors of padded].
@@ -250,20 +258,24 @@ struct Block {
   int64_t offset(int64_t row) const {
     return ((head / t.heads * t.queries + first + row) * t.heads + head % t.heads) * t.size;
   }
-  void load_queries() const;
+  Queries queries(int64_t group) const;
+  void clear() const;
   void add_tile(int64_t group, int64_t first_key) const;
   void store() const;
 };
 
-void Block::load_queries() const {
-  for (int64_t row = 0; row < round_up(rows, kRows); ++row) {
-    float* to = w.queries + row / kRows * kRows * t.size + row % kRows;
-    const float* from = row < rows ? t.q + offset(row) : nullptr;
-    for (int64_t d = 0; d < t.size; ++d) to[d * kRows] = from ? from[d] : 0.0f;
-    w.highest[row] = kLowest;  // finite, so that a row of -inf gives 2^(-inf) = 0 and not NaN
-    w.totals[row] = 0.0f;
-  }
-  std::fill_n(w.sums, round_up(rows, kRows) * round_up(t.size, kLanes), 0.0f);
+Queries Block::queries(int64_t group) const {
+  static constexpr float kZeros[kMaxHeadSize] = {};
+  Queries q;
+  for (int64_t i = 0; i < kRows; ++i) q[static_cast<size_t>(i)] = group + i < rows ? t.q + offset(group + i) : kZeros;
+  return q;
+}
+
+void Block::clear() const {
+  const int64_t n = round_up(rows, kRows);
+  std::fill_n(w.highest, n, kLowest);  // finite, so that a row of -inf gives 2^(-inf) = 0 and not NaN
+  std::fill_n(w.totals, n, 0.0f);
+  std::fill_n(w.sums, n * round_up(t.size, kLanes), 0.0f);
 }
 
 // The six queries from row `group` on see the keys from first_key on.
@@ -279,15 +291,14 @@ void Block::add_tile(int64_t group, int64_t first_key) const {
   const float* k = t.key_store + head * t.packed_keys + first_key * t.size;
   const float* v = t.value_store + head * t.packed_values + first_key * round_up(t.size, kLanes);
   const float* bias = t.bias_store + head / t.heads * t.packed_bias + first_key;
-  score_tile(t, w.queries + group * t.size, k, bias, packed, w.scores);
+  score_tile(t, queries(group), k, bias, packed, w.scores);
   float factor[kRows];
-  for (int64_t i = 0; i < kRows; ++i) {
+  for (int64_t i = 0; t.causal && i < kRows; ++i) {
+    const int64_t visible = std::max<int64_t>(first + group + i + 1 - first_key, 0);
     float* scores = w.scores + i * t.tile_keys;
-    const int64_t visible = first + group + i + 1 - first_key;
-    if (t.causal && visible < width)
-      std::fill(scores + std::max<int64_t>(visible, 0), scores + width, -std::numeric_limits<float>::infinity());
-    factor[i] = soften_row(scores, width, w.highest[group + i], w.totals[group + i]);
+    if (visible < width) std::fill(scores + visible, scores + width, -std::numeric_limits<float>::infinity());
   }
+  soften_tile(w.scores, t.tile_keys, width, w.highest + group, w.totals + group, factor);
   weigh_tile(t, w.scores, keys, v, factor, w.sums + group * round_up(t.size, kLanes));
 }
 
@@ -302,9 +313,13 @@ void Block::store() const {
 }
 
 void Attend(const AttentionTask& t, int64_t unit, float* workspace) {
-  const int64_t first = unit % t.blocks() * t.block_queries;
-  const Block block{t, unit / t.blocks(), first, std::min(t.block_queries, t.queries - first), carve(t, workspace)};
-  block.load_queries();
+  const int64_t row = unit / (t.heads * t.blocks()), rest = unit % (t.heads * t.blocks());
+  // Few keys: all heads of a block one after the other, since they share its queries' cache lines. Many keys: all
+  // blocks of a head, since they share its keys.
+  const int64_t head = t.few_keys ? rest % t.heads : rest / t.blocks();
+  const int64_t first = (t.few_keys ? rest / t.heads : rest % t.blocks()) * t.block_queries;
+  const Block block{t, row * t.heads + head, first, std::min(t.block_queries, t.queries - first), carve(t, workspace)};
+  block.clear();
   for (int64_t key = 0; key < t.keys; key += t.tile_keys) {
     for (int64_t group = 0; group < block.rows; group += kRows) block.add_tile(group, key);
   }

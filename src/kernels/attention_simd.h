@@ -5,6 +5,8 @@
 
 namespace corepulse::kernels {
 
+constexpr int64_t kMaxHeadSize = 512;
+
 /** One attention call: its sizes, its inputs, and where the packed copies of keys and values lie. */
 struct AttentionTask {
   int64_t batch, heads, queries, keys, size;  // size: of one head
@@ -17,6 +19,7 @@ struct AttentionTask {
   // Filled by plan_attention; the counts are in floats.
   int64_t tile_keys, block_queries;                            // keys per softmax step, queries per unit of work
   int64_t packed_keys, packed_values, packed_bias, workspace;  // per head, per head, per batch row, per worker
+  bool few_keys;                                               // the keys and values of all heads fit in a cache
   float *key_store = nullptr, *value_store = nullptr, *bias_store = nullptr;
 
   int64_t tiles() const { return (keys + tile_keys - 1) / tile_keys; }

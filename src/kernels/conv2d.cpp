@@ -18,6 +18,11 @@ struct Geometry {
   int kh, kw, stride;
   Padding padding;
 
+  /** Each pixel by itself: a matrix product. */
+  bool pointwise() const {
+    return kh == 1 && kw == 1 && stride == 1 && !padding.top && !padding.bottom && !padding.left && !padding.right;
+  }
+
   /** [B, H', W', out] for x [B, H, W, in]; throws Error{internal} if nothing is left. */
   mx::Shape target(const mx::array& x, int out) const {
     const int h = x.shape(1) + padding.top + padding.bottom - kh, w = x.shape(2) + padding.left + padding.right - kw;
@@ -49,8 +54,16 @@ dnnl::memory::desc pixels(const mx::Shape& s) {
   return float32_memory({s[0], s[3], s[1], s[2]}, Format::nhwc);
 }
 
+// A pointwise convolution is a matrix product, whose packing serves every size of picture; oneDNN's 1x1 convolution
+// wants another one for nearly every size.
+dnnl::memory::desc layout(const mx::Shape& w, const Geometry& g) {
+  if (g.pointwise()) return float32_memory({w[0], w[3]}, Format::ab);
+  return float32_memory({w[0], w[3], w[1], w[2]}, Format::ohwi);
+}
+
 dnnl::primitive_desc describe(const mx::Shape& source, const mx::Shape& target, const Geometry& g, bool bias,
                               const dnnl::memory::desc& weights) {
+  if (g.pointwise()) return describe_product(int64_t{source[0]} * source[1] * source[2], bias, weights);
   const auto bias_desc = bias ? float32_memory({target[3]}, Format::x) : dnnl::memory::desc();
   return dnnl::convolution_forward::primitive_desc({dnnl::prop_kind::forward_inference,
                                                     dnnl::algorithm::convolution_direct,
@@ -68,9 +81,7 @@ dnnl::primitive_desc describe(const mx::Shape& source, const mx::Shape& target, 
 
 struct Conv2d::Packed : OnednnWeights {
   Packed(const mx::array& w, std::optional<mx::array> bias, Geometry g)
-      : OnednnWeights(w, std::move(bias),
-                      float32_memory({w.shape(0), w.shape(3), w.shape(1), w.shape(2)}, Format::ohwi)),
-        geometry(g) {}
+      : OnednnWeights(w, std::move(bias), layout(w.shape(), g)), geometry(g) {}
   Geometry geometry;
 };
 #else

@@ -51,20 +51,28 @@ int default_threads() {
 
 #ifdef COREPULSE_CPU_KERNELS
 
+int64_t targets_above(std::string_view cap) {
+  const int64_t above_avx2 = HWY_AVX3_DL | HWY_AVX3;
+  if (cap.empty() || cap == "avx512") return 0;
+  if (cap == "avx2") return above_avx2;
+  if (cap == "baseline") return above_avx2 | HWY_AVX2;
+  fail(ErrorCode::invalid_request, "device",
+       fmt::format("COREPULSE_ISA is '{}'; expected avx512, avx2 or baseline; correct or unset it", cap));
+}
+
 // Highway and oneDNN each choose instructions by themselves; both get the same upper limit before their first use.
 void cap_instructions() {
   const char* given = std::getenv("COREPULSE_ISA");
-  const std::string_view cap = given ? given : "";
-  if (cap.empty() || cap == "avx512") return;
-  if (cap != "avx2" && cap != "baseline")
-    fail(ErrorCode::invalid_request, "device",
-         fmt::format("COREPULSE_ISA is '{}'; expected avx512, avx2 or baseline; correct or unset it", cap));
-  const bool avx2 = cap == "avx2";
-  const int64_t above_avx2 = HWY_AVX3_DL | HWY_AVX3;
-  hwy::DisableTargets(avx2 ? above_avx2 : above_avx2 | HWY_AVX2);
-  if (dnnl::set_max_cpu_isa(avx2 ? dnnl::cpu_isa::avx2 : dnnl::cpu_isa::sse41) != dnnl::status::success)
+  const int64_t above = targets_above(given ? given : "");
+  if (above == 0) return;
+  const auto onednn = above & HWY_AVX2 ? dnnl::cpu_isa::sse41 : dnnl::cpu_isa::avx2;
+  if (dnnl::set_max_cpu_isa(onednn) != dnnl::status::success)
     fail(ErrorCode::internal, "device",
          "COREPULSE_ISA came after oneDNN's first use; expected before; set it before the program starts");
+  hwy::DisableTargets(above);
+  // SupportedTargets() itself makes all targets eligible for a moment (Highway 1.0.3); choosing here and now spares
+  // every later dispatch from calling it.
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
 void cap_instructions_once() {
@@ -89,11 +97,16 @@ bool use_cpu_kernels(const mx::array& x) {
 std::string isa() {
 #ifdef COREPULSE_CPU_KERNELS
   cap_instructions_once();
-  const int64_t targets = hwy::SupportedTargets();
-  if (targets & (HWY_AVX3_DL | HWY_AVX3)) return "avx512";
-  if (targets & HWY_AVX2) return "avx2";
-  if (targets & HWY_NEON) return "neon";
-  return "baseline";
+  switch (simd_target()) {
+    case HWY_AVX3:
+      return "avx512";
+    case HWY_AVX2:
+      return "avx2";
+    case HWY_NEON:
+      return "neon";
+    default:
+      return "baseline";
+  }
 #else
   return "mlx";
 #endif

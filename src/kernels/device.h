@@ -16,7 +16,7 @@ std::string isa();
 /** Threads the CPU kernels use: COREPULSE_THREADS, else the cores this process may run on. */
 int threads();
 
-/** Replaces what threads() says from now on; 0 restores the default. No result depends on it, only the time. */
+/** Replaces what threads() says; 0 restores the default. Only the last bits of products of few rows depend on it. */
 void set_threads(int n);
 
 }  // namespace corepulse::kernels

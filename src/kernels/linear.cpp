@@ -11,25 +11,12 @@
 #endif
 
 namespace corepulse::kernels {
+
 #ifdef COREPULSE_CPU_KERNELS
-namespace {
-
-using Format = dnnl::memory::format_tag;
-
-dnnl::primitive_desc describe(int64_t rows, bool bias, const dnnl::memory::desc& weights) {
-  const int64_t out = weights.dims()[0], in = weights.dims()[1];
-  const auto bias_desc = bias ? float32_memory({out}, Format::x) : dnnl::memory::desc();
-  return dnnl::inner_product_forward::primitive_desc(
-      {dnnl::prop_kind::forward_inference, float32_memory({rows, in}, Format::ab), weights, bias_desc,
-       float32_memory({rows, out}, Format::ab)},
-      onednn_attributes(), onednn_engine());
-}
-
-}  // namespace
-
 struct Linear::Packed : OnednnWeights {
   Packed(const mx::array& weight, std::optional<mx::array> bias)
-      : OnednnWeights(weight, std::move(bias), float32_memory({weight.shape(0), weight.shape(1)}, Format::ab)) {}
+      : OnednnWeights(weight, std::move(bias),
+                      float32_memory({weight.shape(0), weight.shape(1)}, dnnl::memory::format_tag::ab)) {}
 };
 #else
 struct Linear::Packed : PlainWeights {
@@ -58,7 +45,7 @@ mx::array Linear::operator()(const mx::array& x) const {
     return cpu_op("linear", std::move(arrays), std::move(shape),
                   [packed = packed_, rows](const std::vector<const float*>& in, float* out) {
                     packed->run(in[0], out, {in.begin() + 1, in.end()}, {rows}, [&](const dnnl::memory::desc& weights) {
-                      return describe(rows, packed->has_bias(), weights);
+                      return describe_product(rows, packed->has_bias(), weights);
                     });
                   });
   }

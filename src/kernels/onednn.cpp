@@ -53,6 +53,16 @@ dnnl::primitive_attr onednn_attributes() {
   return attributes;
 }
 
+dnnl::primitive_desc describe_product(int64_t rows, bool bias, const dnnl::memory::desc& weights) {
+  using Format = dnnl::memory::format_tag;
+  const int64_t out = weights.dims()[0], in = weights.dims()[1];
+  const auto bias_desc = bias ? float32_memory({out}, Format::x) : dnnl::memory::desc();
+  return dnnl::inner_product_forward::primitive_desc(
+      {dnnl::prop_kind::forward_inference, float32_memory({rows, in}, Format::ab), weights, bias_desc,
+       float32_memory({rows, out}, Format::ab)},
+      onednn_attributes(), onednn_engine());
+}
+
 OnednnWeights::OnednnWeights(mx::array weight, std::optional<mx::array> bias, dnnl::memory::desc layout)
     : PlainWeights(std::move(weight), std::move(bias)), layout_(std::move(layout)) {}
 

@@ -59,6 +59,9 @@ const dnnl::engine& onednn_engine();
 /** Attributes every primitive here is made with. */
 dnnl::primitive_attr onednn_attributes();
 
+/** y = x W^T (+ b) for x of `rows` rows, W's dimensions and format as in `weights`. */
+dnnl::primitive_desc describe_product(int64_t rows, bool bias, const dnnl::memory::desc& weights);
+
 /** A descriptor of float32 memory. */
 inline dnnl::memory::desc float32_memory(const dnnl::memory::dims& dims, dnnl::memory::format_tag format) {
   return {dims, dnnl::memory::data_type::f32, format};

@@ -6,3 +6,12 @@
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_AVX3_DL | HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #endif
+
+#include <cstdint>
+
+namespace corepulse::kernels {
+
+/** The instruction set the SIMD files run with, a HWY_ constant. */
+int64_t simd_target();
+
+}  // namespace corepulse::kernels

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "kernels/device.h"
 
 namespace corepulse {
 
@@ -58,6 +59,16 @@ inline double error(const mx::array& actual, const mx::array& expected) {
 inline bool same_bits(const mx::array& a, const mx::array& b) {
   const auto x = floats(a), y = floats(b);
   return a.shape() == b.shape() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0;
+}
+
+/** Whether the own CPU kernels run; elsewhere MLX's operations do, which promise fewer digits and no bits. */
+inline bool own_kernels() {
+  return kernels::use_cpu_kernels(mx::zeros({1}));
+}
+
+/** The same bits from the own kernels, the same numbers from MLX's operations. */
+inline bool same(const mx::array& a, const mx::array& b) {
+  return own_kernels() ? same_bits(a, b) : error(a, b) <= 1e-5;
 }
 
 /** The same numbers in memory that is not row-contiguous: every second number of a twice as wide array. */
