@@ -22,7 +22,7 @@ bool is_word(std::string_view text) {
            c == '-';
   };
   return !text.empty() && text.size() <= 96 && std::all_of(text.begin(), text.end(), allowed) && text.front() != '.' &&
-         text.front() != '-' && text.back() != '.' && text.find("..") == text.npos;
+         text.front() != '-' && text.back() != '.';
 }
 
 // Words separated by slashes: "main", "refs/pr/3". No part can lead out of the folder.

@@ -67,18 +67,45 @@ std::optional<ImageFormat> image_format_of(std::string_view bytes) {
   return std::nullopt;
 }
 
+namespace {
+
+ImageFormat known_format(std::string_view bytes, std::string_view file) {
+  const auto format = image_format_of(bytes);
+  if (!format)
+    fail(ErrorCode::bad_file, "image", fmt::format("{}: is not a picture; expected PNG, JPEG or WebP", file));
+  return *format;
+}
+
+}  // namespace
+
 void check_image_size(uint64_t width, uint64_t height, std::string_view file) {
   if (width == 0 || height == 0 || width > kMostPixels || height > kMostPixels || width * height > kMostPixels)
     fail(ErrorCode::bad_file, "image",
          fmt::format("{}: {} x {} pixels; expected at most {} in all", file, width, height, kMostPixels));
 }
 
+Image decode_image(std::string_view bytes, std::string_view file) {
+  switch (known_format(bytes, file)) {
+    case ImageFormat::png:
+      return decode_png(bytes, file);
+    case ImageFormat::jpeg:
+      return upright(decode_jpeg(bytes, file), read_exif_orientation(find_jpeg_exif(bytes)));
+    case ImageFormat::webp:
+      return upright(decode_webp(bytes, file), read_exif_orientation(find_webp_exif(bytes)));
+  }
+  fail(ErrorCode::internal, "image", "an unknown format");
+}
+
 ImageText read_image_text(std::string_view bytes, std::string_view file) {
-  const auto format = image_format_of(bytes);
-  if (!format)
-    fail(ErrorCode::bad_file, "image", fmt::format("{}: is not a picture; expected PNG, JPEG or WebP", file));
-  if (*format == ImageFormat::png) return read_png_text(bytes, file);
-  return read_exif_text(*format == ImageFormat::jpeg ? find_jpeg_exif(bytes) : find_webp_exif(bytes), file);
+  switch (known_format(bytes, file)) {
+    case ImageFormat::png:
+      return read_png_text(bytes, file);
+    case ImageFormat::jpeg:
+      return read_exif_text(find_jpeg_exif(bytes), file);
+    case ImageFormat::webp:
+      return read_exif_text(find_webp_exif(bytes), file);
+  }
+  fail(ErrorCode::internal, "image", "an unknown format");
 }
 
 }  // namespace io
@@ -94,18 +121,15 @@ void save_image(const Image& image, const std::filesystem::path& file, const Ima
 }
 
 Image load_image(const std::filesystem::path& file) {
-  const std::string bytes = io::read_file(file, io::kMostImageFile);
-  const auto format = io::image_format_of(bytes);
-  if (format == ImageFormat::png) return io::decode_png(bytes, shown(file));
-  if (format == ImageFormat::jpeg)
-    return io::upright(io::decode_jpeg(bytes, shown(file)), io::read_exif_orientation(io::find_jpeg_exif(bytes)));
-  if (format == ImageFormat::webp)
-    return io::upright(io::decode_webp(bytes, shown(file)), io::read_exif_orientation(io::find_webp_exif(bytes)));
-  fail(ErrorCode::bad_file, "image", fmt::format("{}: is not a picture; expected PNG, JPEG or WebP", shown(file)));
+  return io::decode_image(io::read_file(file, io::kMostImageFile), shown(file));
 }
 
 ImageText load_image_text(const std::filesystem::path& file) {
   return io::read_image_text(io::read_file(file, io::kMostImageFile), shown(file));
+}
+
+void check_writable(const std::filesystem::path& file) {
+  io::check_writable(file);
 }
 
 }  // namespace corepulse

@@ -21,6 +21,9 @@ std::optional<ImageFormat> image_format_of(std::string_view bytes);
 /** @throws Error bad_file if a picture of this size must not be decoded; `file` names it. */
 void check_image_size(uint64_t width, uint64_t height, std::string_view file);
 
+/** A picture file in memory, upright. @throws Error bad_file. */
+Image decode_image(std::string_view bytes, std::string_view file);
+
 /** The text in a picture file in memory. @throws Error bad_file. */
 ImageText read_image_text(std::string_view bytes, std::string_view file);
 

@@ -91,10 +91,11 @@ def save_pngs():
     save("palette.png", encoded(picture().quantize(16), "PNG"))
     save("palette_transparent.png", encoded(picture().quantize(16), "PNG", transparency=3))
     rgb = lambda x, y: bytes(ramp(x, y, c) for c in range(3))
-    wide = lambda x, y: b"".join(struct.pack(">H", ramp(x, y, c) * 257) for c in range(3))
-    grey = lambda x, y: struct.pack(">H", ramp(x, y, 0) * 257)
+    # k * 257 + 100 is nearest to k of 255, while its upper byte is k + 1 from k = 156 on.
+    sample = lambda x, y, c: struct.pack(">H", min(65535, ramp(x, y, c) * 257 + 100))
+    wide = lambda x, y: b"".join(sample(x, y, c) for c in range(3))
+    grey = lambda x, y: sample(x, y, 0)
     row = lambda sample, y: b"".join(sample(x, y) for x in range(W))
-    # 16-bit samples are k * 257, which is exactly k in 8 bits.
     grey_picture = Image.frombytes("L", (W, H), bytes(ramp(x, y, 0) for y in range(H) for x in range(W))).convert("RGB")
     save("rgb16.png", png(16, 2, [row(wide, y) for y in range(H)]), picture())
     save("grey16.png", png(16, 0, [row(grey, y) for y in range(H)]), grey_picture)

@@ -14,9 +14,7 @@ namespace {
 using namespace std::string_literals;
 
 std::string load_error(const std::string& bytes) {
-  Folder folder;
-  put(folder / "picture.png", bytes);
-  return refusal([&] { load_image(folder / "picture.png"); });
+  return refusal([&] { io::decode_image(bytes, "picture.png"); });
 }
 
 std::string big(uint32_t value, int bytes = 4) {

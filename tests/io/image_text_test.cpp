@@ -45,6 +45,18 @@ TEST_CASE("PNG text is where A1111 puts it: tEXt for Latin-1, iTXt for the rest"
   CHECK(has(get(folder / "a.png"), {"iTXtparameters"}));
 }
 
+TEST_CASE("a WebP file with text of any length has an even size, and its header knows it") {
+  Folder folder;
+  for (size_t length = 1; length < 6; ++length) {
+    save_image(gradient(5, 5), folder / "a.webp", {{"note", std::string(length, 'n')}});
+    const auto bytes = get(folder / "a.webp");
+    CHECK(bytes.size() % 2 == 0);
+    uint32_t size = 0;
+    std::memcpy(&size, bytes.data() + 4, 4);
+    CHECK(size == bytes.size() - 8);
+  }
+}
+
 TEST_CASE("text that A1111's own tools wrote is read") {
   const std::string parameters = "a cat, größer, 猫 🐱\nNegative prompt: dog\nSteps: 20, Sampler: Euler, Seed: 1";
   for (const char* name : {"a1111.png", "a1111.jpg", "a1111.webp"}) {
