@@ -80,6 +80,13 @@ TEST_CASE("parts of words are not matched") {
   CHECK(has(error("cat cafe\u0301", "cafe"), "not in the prompt"));
 }
 
+TEST_CASE("a mark belongs to the character before it") {
+  CHECK(found("नमस्ते दुनिया", "नमस्ते") == "नमस्ते");
+  CHECK(has(error("नमस्ते दुनिया", "नमस"), "not in the prompt"));
+  CHECK(has(error("x\u0323\u0302cat", "cat"), "not in the prompt"));
+  CHECK(found("i ❤️ cats", "❤️") == "❤️");
+}
+
 TEST_CASE("punctuation is matched as it stands") {
   CHECK(found("cat, dog", "cat,") == "cat,");
   CHECK(found("cat, dog", "cat, dog") == "cat, dog");
