@@ -39,7 +39,7 @@ Image load_image(const std::filesystem::path& file);
 /** The text of a picture file, without decoding its pixels. @throws Error not_found, io, bad_file. */
 ImageText load_image_text(const std::filesystem::path& file);
 
-/** Tells before a run whether a file could be written; changes nothing. @throws Error not_found (no such folder), io. */
+/** Tells before a run whether a file could be written; changes nothing. @throws Error not_found (no folder), io. */
 void check_writable(const std::filesystem::path& file);
 
 }  // namespace corepulse
