@@ -21,7 +21,8 @@ void write(const fs::path& file, const std::string& text) {
 }
 
 // What `act` gives under a limit of this process.
-std::string under_limit(__rlimit_resource resource, rlim_t most, const std::function<std::string()>& act) {
+template <typename Resource>  // an int or an enum, as the C library likes
+std::string under_limit(Resource resource, rlim_t most, const std::function<std::string()>& act) {
   rlimit old{};
   ::getrlimit(resource, &old);
   const rlimit low{most, old.rlim_max};
@@ -189,7 +190,8 @@ TEST_CASE("reading whole files is bounded") {
   const std::string large(3'000'001, 'x');
   write(folder / "b.txt", large);
   CHECK(read_file(folder / "b.txt", large.size()) == large);
-  CHECK(read_file("/proc/self/cmdline", 100000).size() > 0);  // a file whose size reads 0
+  if (fs::exists("/proc/self/cmdline"))  // a file whose size reads 0
+    CHECK(read_file("/proc/self/cmdline", 100000).size() > 0);
   CHECK(has(refusal([&] { read_file(folder / "none", 4); }), {"not_found: ", "none"}));
 }
 
