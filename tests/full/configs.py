@@ -15,7 +15,8 @@ def unet_config(unet, heads, sample_size):
         flip_sin_to_cos=True, freq_shift=0, in_channels=4, out_channels=4, layers_per_block=2, mid_block_scale_factor=1,
         norm_eps=1e-5, norm_num_groups=32, sample_size=sample_size)
     if unet["linear"]:
-        config |= dict(use_linear_projection=True, upcast_attention=not unet["added"])  # SD2.1 overflows float16 otherwise.
+        # SD2.1's attention overflows float16.
+        config |= dict(use_linear_projection=True, upcast_attention=not unet["added"])
     if unet["added"]:
         config |= dict(addition_embed_type="text_time", addition_time_embed_dim=256,
                        projection_class_embeddings_input_dim=unet["added"], transformer_layers_per_block=(1, 2, 10))

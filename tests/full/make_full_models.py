@@ -1,9 +1,11 @@
-"""Writes full-size models with random float16 weights, each as Diffusers folder and as LDM single file: for ./run test full.
+"""Writes full-size models with random float16 weights, each as Diffusers folder and as LDM single file.
+
+For ./run test full:
 
     python tests/full/make_full_models.py FOLDER [sd15] [sd21] [sdxl]
 
-FOLDER/sd15/ and FOLDER/sd15.safetensors, and so on: 4.3, 5.2 and 14 GB the pair. Needs Python's own library only; seeded,
-so a second run writes the same bytes. A model that is there whole is kept. Never commit them.
+FOLDER/sd15/ and FOLDER/sd15.safetensors, and so on: 4.3, 5.2 and 14 GB the pair. Needs Python's own library only;
+seeded, so a second run writes the same bytes. A model that is there whole is kept. Never commit them.
 """
 
 import gzip
@@ -100,7 +102,7 @@ def write_folder(folder, model, parts):
     for part, shapes in parts.items():
         weights = RandomWeights(f"{model['seed']} {part}")
         write_safetensors(part_file(folder, part), {
-            folder_name(part, name): ("F16", shape, weights.chunks(name, shape)) for name, shape in sorted(shapes.items())})
+            folder_name(part, n): ("F16", shape, weights.chunks(n, shape)) for n, shape in sorted(shapes.items())})
         print(f"  {part_file(folder, part)}: {count(shapes):,} parameters", flush=True)
     write_json(folder / "model_index.json", model_index(model["scheduler"]["_class_name"], len(model["text"]) > 1))
 
@@ -134,7 +136,8 @@ def unused_tensors(name):
     scale = ("F16", (), [b"\x9a\x44"])  # 4.6
     products = ("F32", (1000,), [array("f", [0.5] * 1000).tobytes()])
     if name == "sd15":
-        return {"cond_stage_model.transformer.text_model.embeddings.position_ids": positions, "alphas_cumprod": products}
+        return {"cond_stage_model.transformer.text_model.embeddings.position_ids": positions,
+                "alphas_cumprod": products}
     if name == "sdxl":
         return {"conditioner.embedders.0.transformer.text_model.embeddings.position_ids": positions,
                 "conditioner.embedders.1.model.logit_scale": scale}
@@ -167,8 +170,9 @@ def make(target, name):
         print(f"{name}: kept")
         return
     needed = 4 * sum(count(shapes) for shapes in parts.values()) * 1.01
-    if shutil.disk_usage(target).free < needed:
-        sys.exit(f"{target}: {needed / 1e9:.1f} GB needed for {name}, {shutil.disk_usage(target).free / 1e9:.1f} GB free")
+    free = shutil.disk_usage(target).free
+    if free < needed:
+        sys.exit(f"{target}: {needed / 1e9:.1f} GB needed for {name}, {free / 1e9:.1f} GB free")
     print(f"{name}: {sum(count(shapes) for shapes in parts.values()):,} parameters", flush=True)
     write_folder(folder, model, parts)
     write_single_file(file, name, folder, parts)

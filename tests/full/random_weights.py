@@ -10,7 +10,7 @@ PERIOD = 1_048_583  # Prime: no two rows of a matrix begin at the same number.
 
 
 class RandomWeights:
-    """Bytes of seeded float16 tensors: one block of normal numbers per scale, read from a random place round and round."""
+    """Bytes of seeded float16 tensors: one block of normal numbers per scale, read round and round."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)

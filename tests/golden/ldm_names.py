@@ -8,8 +8,8 @@ checked against something else than itself. Every function takes the names of a 
 import re
 from collections import namedtuple
 
-# How one LDM tensor is made of named Diffusers tensors: "same" (one, as it is), "as_conv" (a matrix as a 1x1 convolution),
-# "transposed" (a matrix), "joined" (several along the first dimension).
+# How one LDM tensor is made of named Diffusers tensors: "same" (one, as it is), "as_conv" (a matrix as a 1x1
+# convolution), "transposed" (a matrix), "joined" (several along the first dimension).
 Source = namedtuple("Source", "how names")
 
 RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",

@@ -2,9 +2,9 @@
 
     python tests/golden/make_models.py        # torch 2.13, diffusers 0.42.1, transformers 5.23; no network; a minute
 
-Refuses to write a model whose tensors do not matter: each one, when blanked, must move the output by 1e-3 (ten times the
-tolerance of the tests), each attention layer by 1 %, and another prompt must move the UNet's output by 10 %; rounding
-alone (float32 against float64) must not move it by more than 5e-6. The seeds in families.py were chosen for that.
+Refuses to write a model whose tensors do not matter: each one, when blanked, must move the output by 1e-3 (ten times
+the tolerance of the tests), each attention layer by 1 %, and another prompt must move the UNet's output by 10 %;
+rounding alone (float32 against float64) must not move it by more than 5e-6. The seeds in families.py were chosen so.
 """
 
 import json
@@ -31,10 +31,10 @@ TOKENIZER = HERE.parents[1] / "models" / "builtin" / "tokenizer"
 OLD_UNET_FIELDS = """_class_name _diffusers_version act_fn attention_head_dim block_out_channels center_input_sample
     cross_attention_dim down_block_types downsample_padding flip_sin_to_cos freq_shift in_channels layers_per_block
     mid_block_scale_factor norm_eps norm_num_groups out_channels sample_size up_block_types""".split()
-OLD_VAE_FIELDS = """_class_name _diffusers_version act_fn block_out_channels down_block_types in_channels latent_channels
-    layers_per_block norm_num_groups out_channels sample_size up_block_types""".split()
-# Chosen so that every branch is heard: attention that looks somewhere (its logits spread), residual branches as large as
-# what they are added to, and streams that do not grow on the way down.
+OLD_VAE_FIELDS = """_class_name _diffusers_version act_fn block_out_channels down_block_types in_channels
+    latent_channels layers_per_block norm_num_groups out_channels sample_size up_block_types""".split()
+# Chosen so that every branch is heard: attention that looks somewhere (its logits spread), residual branches as large
+# as what they are added to, and streams that do not grow on the way down.
 GAINS = {r"attn2\.to_[qk]\.": 1.8, r"attn1\.to_[qk]\.": 1.6, r"attn1\.to_out\.0\.": 2.5, r"attn2\.to_out\.0\.": 1.3,
          r"resnets.*conv2": 2.0, r"mid_block.resnets.*conv2": 1.5, r"downsamplers": 0.5, r"conv_shortcut": 0.6,
          r"mid_block.*proj_out": 1.5, r"attentions\.0\.to_[qk]\.": 1.4, r"self_attn\.[qk]_proj\.": 1.4,
@@ -58,7 +58,7 @@ def randomize(module, seed):
             gain = math.prod(g for pattern, g in GAINS.items() if re.search(pattern, name))
             p.copy_(noise * gain / math.sqrt(p[0].numel()))
             if re.search(r"up_blocks.*conv_shortcut", name):
-                p[:, len(p):] *= 0.3  # The coarse levels' stream comes first, then the skip: let it be heard to the end.
+                p[:, len(p):] *= 0.3  # The coarse levels come first, then the skip: let them be heard to the end.
     return module.eval()
 
 
@@ -163,16 +163,17 @@ class Family:
         attention = min(self.attention_effects(x))
         require(attention[0] >= 0.01, f"{self.name}: attention {attention[1]} moves the UNet by {attention[0]:.4f}")
         image = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(7)) * 2 - 1
+        z = image[:, :1, :4, :6].repeat(1, 4, 1, 1)
         forwards = {"unet": lambda: self.call_unet(x, PROMPTS[0]),
                     "vae": lambda: torch.cat([self.vae.encode(image).latent_dist.parameters.flatten(),
-                                              self.vae.decode(image[:, :1, :4, :6].repeat(1, 4, 1, 1)).sample.flatten()])}
+                                              self.vae.decode(z).sample.flatten()])}
         for part in ["text", "text_2"][:len(self.tokenizers)]:
             forwards[part] = lambda part=part: self.text_output(part)
         least = {part: least_effect(getattr(self, part), forward) for part, forward in forwards.items()}
         for part, (change, name) in least.items():
             require(change >= 1e-3, f"{self.name}: {part} {name} moves the output by {change:.5f} only")
-        print(f"{self.name:8} prompt {prompt:.2f}, rounding {rounding:.0e}, weakest attention {attention[0]:.3f}, weakest tensors "
-              + ", ".join(f"{p} {c:.4f}" for p, (c, _) in least.items()))
+        print(f"{self.name:8} prompt {prompt:.2f}, rounding {rounding:.0e}, weakest attention {attention[0]:.3f}, "
+              "weakest tensors " + ", ".join(f"{p} {c:.4f}" for p, (c, _) in least.items()))
 
     def rounding_error(self, x):
         """How far float32 is from float64: the tests' tolerance must be far above it."""
