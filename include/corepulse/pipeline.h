@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "corepulse/error.h"
 #include "corepulse/model.h"
 #include "corepulse/request.h"
 

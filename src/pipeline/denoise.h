@@ -19,7 +19,7 @@ struct Run {
   const control::Control& control;
   const sampler::Schedule& schedule;
   const SamplingOptions& sampling;
-  mx::Dtype dtype;  ///< What the UNet computes in.
+  mx::Dtype dtype;                 ///< What the UNet computes in.
   std::vector<EncodedText> texts;  ///< By control::TextId.
   control::TimeIds time_ids{};     ///< SDXL: unless control says otherwise.
   double guidance_rescale = 0;

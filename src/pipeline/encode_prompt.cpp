@@ -79,9 +79,8 @@ std::optional<unet::AddedConditioning> added_conditioning(const std::vector<Enco
     conditional = conditional + *texts[plan.pooled[i].first].pooled * like(plan.pooled[i].second, first);
   std::vector<mx::array> pooled;
   for (const auto& row : rows) pooled.push_back(row.conditional ? conditional : *texts[plan.negative].pooled);
-  return unet::AddedConditioning{
-      mx::concatenate(pooled, 0),
-      std::vector<control::TimeIds>(rows.size(), plan.time_ids.value_or(own_time_ids))};
+  return unet::AddedConditioning{mx::concatenate(pooled, 0),
+                                 std::vector<control::TimeIds>(rows.size(), plan.time_ids.value_or(own_time_ids))};
 }
 
 }  // namespace corepulse::pipeline

@@ -1,7 +1,6 @@
 #include "pipeline/estimate.h"
 
 #include <algorithm>
-
 #include <fmt/format.h>
 
 #include "base/fail.h"

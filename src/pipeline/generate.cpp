@@ -1,7 +1,6 @@
 #include "pipeline/generate.h"
 
 #include <chrono>
-
 #include <fmt/format.h>
 
 #include "mlx/transforms.h"

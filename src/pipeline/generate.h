@@ -8,7 +8,8 @@
 
 namespace corepulse::pipeline {
 
-/** @param dtype what the UNet computes in. @throws Error out_of_memory before the run, cancelled or internal during it. */
+/** @param dtype what the UNet computes in. @throws Error out_of_memory before the run, cancelled or internal during it.
+ */
 Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prepared, const Request& request);
 
 }  // namespace corepulse::pipeline

@@ -1,7 +1,6 @@
 #include "corepulse/pipeline.h"
 
 #include <exception>
-
 #include <fmt/format.h>
 
 #include "mlx/device.h"
@@ -47,8 +46,9 @@ struct Pipeline::State {
   State(const ModelSource& source, const LoadOptions& load_options)
       : outline(source), device(device_of(load_options)), dtype(dtype_of(load_options, device)) {}
 
-  ~State() {  // arrays are freed on the thread that made them
-    if (model) Engine::instance().post([released = std::move(model)]() mutable { released.reset(); });
+  ~State() {
+    // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
+    if (model) Engine::instance().run([this] { model.reset(); });
   }
 
   /** On the engine's thread. */
@@ -119,7 +119,9 @@ Result Pipeline::generate(const Request& request) const {
   });
 }
 
-const ModelInfo& Pipeline::info() const { return state_->outline.info; }
+const ModelInfo& Pipeline::info() const {
+  return state_->outline.info;
+}
 
 ModelSource model_source(const Recipe& recipe) {
   return {recipe.model,     recipe.unet,   recipe.vae,    recipe.text_encoder, recipe.text_encoder_2,

@@ -110,15 +110,13 @@ TEST_CASE_FIXTURE(Fixture, "neutral numbers are near the plain run: gains 1, bia
 }
 
 TEST_CASE_FIXTURE(Fixture, "shares per head: all heads of one reading equal that reading") {
-  const auto edited = run(conditional(
-      [&](int) {
-        auto a = text(1), b = text(0);
-        const int heads = unet.sites()[0].heads;
-        a.share = values(std::vector<float>(heads, 1.f)), a.share_heads = heads;
-        b.share = values(std::vector<float>(heads, 0.f)), b.share_heads = heads;
-        return std::vector{a, b};
-      },
-      h, w));
+  const auto edited = run(EditedControl([](AttentionPlan& plan, const Site& site, const Step&) {
+    if (!site.cross) return;
+    auto a = text(1), b = text(0);
+    a.share = values(std::vector<float>(site.heads, 1.f)), a.share_heads = site.heads;
+    b.share = values(std::vector<float>(site.heads, 0.f)), b.share_heads = site.heads;
+    plan.rows[1] = {a, b};
+  }));
   CHECK(relative_error(edited, swapped()) <= 1e-5);
 }
 

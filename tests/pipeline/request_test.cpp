@@ -1,0 +1,127 @@
+// A wrong request is refused before weights are read, and a good one can be watched, stopped and repeated.
+#include <chrono>
+#include <cstdio>
+#include <doctest/doctest.h>
+#include <filesystem>
+
+#include "support.h"
+
+using namespace corepulse;
+using namespace corepulse::test;
+
+namespace {
+
+std::string refusal(const std::function<void(Recipe&)>& spoil, ErrorCode code = ErrorCode::invalid_request) {
+  auto recipe = golden_recipe("builtin");
+  spoil(recipe);
+  try {
+    explain(recipe);
+  } catch (const Error& e) {
+    CHECK(e.code() == code);
+    return e.what();
+  }
+  return "accepted";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("sizes, numbers and prompts out of range are refused by name, with the valid range") {
+  CHECK(contains(refusal([](Recipe& r) { r.width = 100; }), "width is 100; expected a multiple of 8"));
+  CHECK(contains(refusal([](Recipe& r) { r.height = -8; }), "height is -8"));
+  CHECK(contains(refusal([](Recipe& r) { r.width = 100000; }), "width"));
+  CHECK(contains(refusal([](Recipe& r) { r.steps = 0; }), "steps is 0"));
+  CHECK(contains(refusal([](Recipe& r) { r.guidance = NAN; }), "guidance is nan"));
+  CHECK(contains(refusal([](Recipe& r) { r.guidance_rescale = 2; }), "guidance_rescale is 2"));
+  CHECK(contains(refusal([](Recipe& r) { r.seeds.clear(); }), "seeds"));
+  CHECK(contains(refusal([](Recipe& r) { r.prompt = std::string(16 * 1024 + 1, 'a'); }), "prompt has 16385 bytes"));
+  CHECK(contains(refusal([](Recipe& r) { r.prompt = "\xff"; }), "UTF-8"));
+  CHECK(contains(refusal([](Recipe& r) { r.clip_skip = 20; }), "clip_skip"));
+}
+
+TEST_CASE("a control that can never act is refused, naming the choices") {
+  CHECK(contains(refusal([](Recipe& r) { r.controls = {inject("x").at("output:9")}; }), "output:2"));
+  CHECK(contains(refusal([](Recipe& r) { r.controls = {reweight("dog", 2)}; }), "cat"));
+  CHECK(refusal([](Recipe& r) { r.controls = {inject("x").sigma(0.001, 0.0001)}; }) != "accepted");
+}
+
+TEST_CASE("a model that is not there, and one that only loads, are told apart") {
+  CHECK(refusal([](Recipe& r) { r.model = "no/such-model"; }, ErrorCode::not_found) != "accepted");
+  auto recipe = golden_recipe("inpaint");
+  recipe.model = tiny_folder("inpaint");
+  CHECK_THROWS_AS(explain(recipe), Error);
+}
+
+TEST_CASE("explaining the built-in model takes under 100 ms and reads no weights") {
+  auto recipe = golden_recipe("builtin");
+  recipe.controls = {inject("a dragon").at("middle:0, output:0").sigma(15, 0)};
+  explain(recipe);  // the files' headers come into the cache
+  const auto start = std::chrono::steady_clock::now();
+  const auto explanation = explain(recipe);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  CHECK(contains(explanation.text, "output:0"));
+  CHECK(contains(explanation.json, "output:0"));
+  WARN(seconds < 0.1);  // a statement about time is a benchmark's matter on a shared machine
+}
+
+TEST_CASE("the callback sees every step and a preview, and stops the run before the next model call") {
+  auto recipe = golden_recipe("small");
+  recipe.steps = 5;
+  int calls = 0;
+  const auto watch = [&](const Progress& progress) {
+    CHECK(progress.step == ++calls);
+    CHECK(progress.steps == 5);
+    const auto picture = progress.preview(0);
+    CHECK(picture.width == 16);
+    CHECK(picture.pixels.size() == 16 * 8 * 3);
+    return calls < 3;
+  };
+  try {
+    tiny("small").generate({recipe, watch, false});
+    FAIL("a stopped run returned");
+  } catch (const Error& e) {
+    CHECK(e.code() == ErrorCode::cancelled);
+  }
+  CHECK(calls == 3);
+  CHECK(run("small", recipe).model_calls == 5);  // the pipeline lives on
+}
+
+TEST_CASE("a picture's recipe repeats it bit for bit, also one of a batch") {
+  auto recipe = golden_recipe("small");
+  recipe.steps = 3;
+  recipe.seeds = {3, 4};
+  recipe.controls = {inject("a dragon").strength({{0, 0}, {1, 0.9}}).within(circle(0.5, 0.5, 0.3)),
+                     reweight("cat", 0.5)};
+  const auto result = run("small", recipe, true);
+  const auto file = (std::filesystem::temp_directory_path() / "corepulse_repeat.png").string();
+  save_image(result.images[1], file, image_text(result, 1));
+  const auto text = load_image_text(file);
+  const auto again = run("small", recipe_from_json(text.at("corepulse")), true);
+  CHECK(again.images.at(0).pixels == load_image(file).pixels);
+  CHECK(contains(text.at("parameters"), "Steps: 3, Sampler: Euler"));
+  CHECK(contains(text.at("parameters"), "Seed: 4, Size: 128x64"));
+  std::remove(file.c_str());
+}
+
+TEST_CASE("words beyond the 75th token are reported") {
+  auto recipe = golden_recipe("small");
+  recipe.steps = 1;
+  recipe.prompt = "a cat";
+  for (int i = 0; i < 60; ++i) recipe.prompt += " in a park";
+  const auto notes = run("small", recipe).notes;
+  REQUIRE_FALSE(notes.empty());
+  CHECK(contains(notes.back(), "not read"));
+  CHECK(contains(notes.back(), "park"));
+}
+
+TEST_CASE("float16 on the CPU is refused with the reason") {
+  try {
+    Pipeline::load({.model = "builtin"}, {.dtype = ComputeType::float16, .device = LoadOptions::Device::cpu});
+    FAIL("accepted");
+  } catch (const Error& e) {
+    CHECK(e.code() == ErrorCode::invalid_request);
+  }
+}

@@ -1,0 +1,59 @@
+#pragma once
+// Whole runs of small models, through the public interface.
+
+#include <cmath>
+#include <doctest/doctest.h>
+#include <map>
+#include <string>
+
+#include "corepulse/pipeline.h"
+
+#include "support/golden.h"
+
+namespace corepulse::test {
+
+inline std::string tiny_folder(const std::string& family) {
+  return family == "builtin" ? family : std::string(COREPULSE_TEST_DATA) + "/models/" + family;
+}
+
+/** Loaded once per family for all tests of this program. */
+inline const Pipeline& tiny(const std::string& family) {
+  static std::map<std::string, Pipeline> pipelines;
+  const auto found = pipelines.find(family);
+  if (found != pipelines.end()) return found->second;
+  return pipelines.emplace(family, Pipeline::load({.model = tiny_folder(family)})).first->second;
+}
+
+/** The run that the goldens' `pipeline` describes. */
+inline Recipe golden_recipe(const std::string& family) {
+  Recipe recipe;
+  recipe.model = tiny_folder(family);
+  recipe.prompt = family == "builtin" ? "a cat in a park" : "a small red cat in a park at sunset";
+  recipe.width = family == "builtin" ? 256 : 128;
+  recipe.height = family == "builtin" ? 256 : 64;
+  recipe.steps = 20, recipe.guidance = 5, recipe.seeds = {3};
+  return recipe;
+}
+
+inline Result run(const std::string& family, const Recipe& recipe, bool decode = false) {
+  return tiny(family).generate({recipe, {}, decode});
+}
+
+/** max|a - b| / max|b|. */
+inline double relative_error(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double difference = 0, largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i])) return INFINITY;
+    difference = std::max(difference, std::abs(double(a[i]) - b[i]));
+    largest = std::max(largest, std::abs(double(b[i])));
+  }
+  return difference / largest;
+}
+
+inline std::vector<float> numbers(const Golden& golden, const std::string& name) {
+  const auto x = golden.array(name);
+  return {x.data<float>(), x.data<float>() + x.size()};
+}
+
+}  // namespace corepulse::test
