@@ -1,6 +1,5 @@
 #pragma once
-// Which model, and what is in it: families, components, attention layers. Reads headers only, never
-// weights.
+// Which model, and what is in it: families, components, attention layers. Reads headers only, never weights.
 //
 //   const auto info = corepulse::inspect_model({.model = "sd15.safetensors"});
 //   std::cout << corepulse::to_text(info);
@@ -15,17 +14,14 @@ namespace corepulse {
 
 /** Where a model comes from. Empty fields are found in `model` or derived from its tensors. */
 struct ModelSource {
-  /** "builtin", a Diffusers folder, a .safetensors file, or org/name in the Hugging Face cache
-   * (never downloaded). */
+  /** "builtin", a Diffusers folder, a .safetensors file, or org/name in the Hugging Face cache (never downloaded). */
   std::string model = "builtin";
-  /** Components from elsewhere: a folder with config.json, or a .safetensors file (Diffusers or LDM
-   * names). */
+  /** Components from elsewhere: a folder, a .safetensors file (Diffusers or LDM names), or org/name as above; of the
+   * component alone or of a whole model. */
   std::string unet, vae, text_encoder, text_encoder_2;
-  /** A folder with vocab.json and merges.txt, for the first text encoder. Else the model's own,
-   * else CLIP's. */
+  /** A folder with vocab.json and merges.txt, for the first text encoder. Else the model's own, else CLIP's. */
   std::string tokenizer;
-  /** A Diffusers folder whose configs and tokenizers are used where the model has none: single
-   * files. */
+  /** A Diffusers folder whose configs and tokenizers are used where the model has none: single files. */
   std::string config;
   std::string family;      ///< "" (detect), "sd1", "sd2", "sdxl".
   std::string prediction;  ///< "" (as the model says), "epsilon", "v".
@@ -83,8 +79,7 @@ struct ModelInfo {
   std::vector<SiteInfo> sites;  ///< In order of execution.
   uint64_t parameters = 0;      ///< All components.
   uint64_t bytes = 0;           ///< All components, as stored.
-  /** Names this model in recipes: SHA-256 over all names, types, shapes and a sample of the
-   * numbers, 64 hex digits. */
+  /** Names this model in recipes: SHA-256 over all names, types, shapes and a sample of the numbers, 64 hex digits. */
   std::string fingerprint;
   bool builtin = false;
   std::vector<std::string> notes;  ///< Guesses made and things left out, one sentence each.
@@ -92,8 +87,7 @@ struct ModelInfo {
 
 /**
  * Reads configs and file headers; costs milliseconds, whatever the model's size.
- * @throws Error not_found, bad_file, unsupported_model: the same that loading would throw before it
- * reads weights.
+ * @throws Error not_found, bad_file, unsupported_model: the same that loading would throw before it reads weights.
  */
 ModelInfo inspect_model(const ModelSource& source);
 

@@ -67,8 +67,7 @@ constexpr Foreign kForeign[] = {
     {"edm_vpred.sigma_max", "trained with EDM's noise (CosXL)"},
 };
 
-// Exact names, beginnings (trailing *) and endings (leading *), each with the reason why nothing is
-// lost.
+// Exact names, beginnings (trailing *) and endings (leading *), each with the reason why nothing is lost.
 constexpr std::string_view kIgnored[] = {
     // Averaged copies for further training; names without dots, so no network could take them.
     "model_ema.*",
@@ -101,6 +100,8 @@ constexpr std::string_view kIgnored[] = {
     // OpenCLIP's causal mask.
     "*.attn_mask",
     "attn_mask",
+    // Words that somebody trained; the program's prompts cannot name them.
+    "embedding_manager.*",
     // What the VAE was trained against.
     "first_stage_model.loss.*",
     "first_stage_model.model_ema.*",

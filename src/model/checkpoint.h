@@ -1,6 +1,5 @@
 #pragma once
-// A single .safetensors file taken apart: which tensors belong to which network, under Diffusers'
-// names.
+// A single .safetensors file taken apart: which tensors belong to which network, under Diffusers' names.
 
 #include <filesystem>
 #include <map>
@@ -17,8 +16,7 @@ namespace corepulse::model {
 /** The networks of a model, by the names of their folders. */
 enum class Part { unet, vae, text_encoder, text_encoder_2 };
 
-/** "unet", "vae", "text_encoder", "text_encoder_2": folder names, and the names of ModelSource's
- * fields. */
+/** "unet", "vae", "text_encoder", "text_encoder_2": folder names, and the names of ModelSource's fields. */
 const char* name(Part part) noexcept;
 /** "--vae": the option that gives this part, for messages. */
 std::string option(Part part);
@@ -41,8 +39,7 @@ struct Checkpoint {
 
 /**
  * Sorts the tensors of a whole checkpoint, or of a file with one network alone (no prefixes).
- * @throws Error unsupported_model, naming what the file is instead (Flux, LoRA, ControlNet,
- * EDM-trained models ...).
+ * @throws Error unsupported_model, naming what the file is instead (Flux, LoRA, ControlNet, EDM-trained models ...).
  */
 Checkpoint take_apart(const io::SafetensorsFile& file, const std::filesystem::path& path);
 

@@ -37,26 +37,28 @@ const std::string& override_of(const ModelSource& source, Part part) {
   return source.text_encoder_2;
 }
 
+/** A file or folder, or the snapshot of an org/name in the Hugging Face cache; nullopt if it is neither. */
+std::optional<fs::path> find_path(const std::string& given) {
+  if (is_there(given)) return given;
+  const bool id = io::is_hf_id(given) && given.find('/') != std::string::npos && !given.ends_with(".safetensors");
+  return id ? std::optional(io::find_hf_snapshot(given).folder) : std::nullopt;
+}
+
 /** Path and name of ModelSource::model. */
 void locate(const std::string& model, Collection& result) {
   result.name = model;
   result.builtin = model == "builtin";
-  if (result.builtin) {
-    result.path = builtin_folder();
-  } else if (is_there(model)) {
-    result.path = model;
-    const auto last = fs::path(model).lexically_normal();
-    result.name = (last.has_filename() ? last : last.parent_path()).filename().string();
-  } else if (io::is_hf_id(model) && model.find('/') != std::string::npos && !model.ends_with(".safetensors")) {
-    result.path = io::find_hf_snapshot(model).folder;
-  } else {
-    fail(ErrorCode::not_found, "model",
-         fmt::format("there is no {:?}; expected \"builtin\", a Diffusers folder, a .safetensors "
-                     "file, or org/name of a "
-                     "model that Hugging Face's tools have downloaded",
-                     io::printable(model, 300)));
-  }
-  result.is_folder = is_folder(result.path);
+  const auto path = result.builtin ? builtin_folder() : find_path(model);
+  if (!path)
+    fail(
+        ErrorCode::not_found, "model",
+        fmt::format("there is no {:?}; expected \"builtin\", a Diffusers folder, a .safetensors file, or org/name of a "
+                    "model that Hugging Face's tools have downloaded",
+                    io::printable(model, 300)));
+  result.path = *path;
+  result.is_folder = is_folder(*path);
+  std::error_code error;
+  if (is_there(model) && !result.builtin) result.name = fs::canonical(model, error).filename().string();
 }
 
 std::optional<ConfigFile> read_config(const fs::path& file) {
@@ -87,12 +89,14 @@ void take_markers(const Checkpoint& checkpoint, Collection& result) {
   result.global_step = checkpoint.global_step;
 }
 
-/** A network given by itself: a folder, a file with nothing else in it, or a whole checkpoint that
- * holds it. */
-Network read_override(const fs::path& path, Part part, const std::string& variant, Collection& result) {
-  if (!is_there(path))
+/** A network given by itself: a folder, a file with nothing else in it, or a whole checkpoint that holds it. */
+Network read_override(const std::string& given, Part part, const std::string& variant, Collection& result) {
+  const auto found_path = find_path(given);
+  if (!found_path)
     fail(ErrorCode::not_found, "model",
-         fmt::format("{} {}: there is no such file or folder", option(part), path.string()));
+         fmt::format("{} {}: there is no such file or folder", option(part), io::printable(given, 300)));
+  const auto& path = *found_path;
+  if (is_folder(path / name(part))) return read_network_folder(path / name(part), part, variant, result.notes);
   if (is_folder(path)) return read_network_folder(path, part, variant, result.notes);
   const auto file = io::open_safetensors(path);
   auto checkpoint = take_apart(file, path);

@@ -1,6 +1,5 @@
 #pragma once
-// Diffusers' config.json of the UNet and the VAE. Every field that changes the maths is read or
-// refused.
+// Diffusers' config.json of the UNet and the VAE. Every field that changes the maths is read or refused.
 
 #include <string>
 #include <vector>
@@ -14,8 +13,7 @@ namespace corepulse::model {
 /**
  * A UNet2DConditionModel's config; absent fields mean Diffusers' defaults.
  * @param where the file, for messages. @param notes gets a sentence about fields that nobody knows.
- * @throws Error bad_file (impossible values), unsupported_model (values not implemented), both
- * naming the field.
+ * @throws Error bad_file (impossible values), unsupported_model (values not implemented), both naming the field.
  */
 unet::Config unet_config(const io::Json& json, const std::string& where, std::vector<std::string>& notes);
 

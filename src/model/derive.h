@@ -1,6 +1,5 @@
 #pragma once
-// Configs of single files, which carry none: read off the tensors' shapes, and what shapes cannot
-// say from the family.
+// Configs of single files, which carry none: read off the tensors' shapes, and what shapes cannot say from the family.
 
 #include <string_view>
 

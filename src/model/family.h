@@ -16,8 +16,7 @@ std::optional<Family> parse_family(std::string_view name);
 /** ModelSource::prediction: "" gives nullopt. @throws Error{invalid_request}. */
 std::optional<Prediction> parse_source_prediction(std::string_view name);
 
-/** Numbers per token that the first cross-attention of a UNet reads (Diffusers' names); 0 if there
- * is none. */
+/** Numbers per token that the first cross-attention of a UNet reads (Diffusers' names); 0 if there is none. */
 int64_t context_width(const io::Tensors& unet);
 /** Channels that the UNet reads: 4, 9 for inpainting, 8 for instruct-pix2pix; 0 if unknown. */
 int64_t input_channels(const io::Tensors& unet);

@@ -29,8 +29,7 @@ bool Fields::is_null(const char* name) const {
   return !find(name) && object_.contains(name);
 }
 
-// Short enough for a message, whatever the file holds; replace: a string may end inside a UTF-8
-// sequence.
+// Short enough for a message, whatever the file holds; replace: a string may end inside a UTF-8 sequence.
 std::string Fields::shown(const char* name) const {
   const auto* value = find(name);
   auto text = value ? value->dump(-1, ' ', true, Json::error_handler_t::replace) : "null";
@@ -48,8 +47,7 @@ void Fields::unsupported(const char* name, std::string_view expected) const {
 
 int Fields::to_integer(const char* name, const Json& value, Range range) const {
   const auto expected = fmt::format("an integer from {} to {}", range.least, range.most);
-  // Some writers store integers as 8.0; anything beyond the range is refused before it is
-  // converted.
+  // Some writers store integers as 8.0; anything beyond the range is refused before it is converted.
   if (!value.is_number()) bad(name, expected);
   const double number = value.get<double>();
   if (number != std::floor(number) || number < static_cast<double>(range.least) ||

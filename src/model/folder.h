@@ -30,8 +30,7 @@ struct ComponentFolder {
  * Reads config.json and maps the weights: NAME.VARIANT.safetensors or its index if a variant is
  * asked for and there, else NAME.safetensors or its index, else the fp16 variant; NAME is
  * "diffusion_pytorch_model" or "model".
- * @throws Error not_found, bad_file (an index that leaves its folder; pickles), invalid_request
- * (variant).
+ * @throws Error not_found, bad_file (an index that leaves its folder; pickles), invalid_request (variant).
  */
 ComponentFolder read_component(const std::filesystem::path& folder, const std::string& variant);
 

@@ -15,7 +15,7 @@ namespace {
 
 using control::BlockKind;
 
-constexpr size_t kSamples = 16, kSampleBytes = 4096;  // of each network, in a fingerprint
+constexpr size_t kSamples = 8, kSampleBytes = 4096;  // of each network: a fault may read megabytes ahead
 
 const char* word(BlockKind kind) {
   constexpr const char* words[] = {"input", "middle", "output"};
@@ -33,8 +33,7 @@ void add_text(io::Sha256& sum, const std::string& text) {
   sum.update(std::as_bytes(std::span(text)));
 }
 
-/** Names, types and shapes, and the beginning of some tensors: two models of one shape differ in
- * those. */
+/** Names, types and shapes, and the beginning of some tensors: two models of one shape differ in those. */
 void add_network(io::Sha256& sum, const Network& network) {
   for (const auto& mapping : network.mappings) mapping->check_unchanged();
   const auto& tensors = network.stored.tensors;

@@ -115,8 +115,7 @@ std::span<const Rule> rules(Naming naming) {
   return kDiffusers;
 }
 
-/** How many characters of `name` the pattern matches, up to a '.' or the end; its numbers go to
- * `numbers`. */
+/** How many characters of `name` the pattern matches, up to a '.' or the end; its numbers go to `numbers`. */
 std::optional<size_t> match(std::string_view pattern, std::string_view name, std::vector<int>& numbers) {
   numbers.clear();
   size_t at = 0;
@@ -135,8 +134,7 @@ std::optional<size_t> match(std::string_view pattern, std::string_view name, std
   return at == name.size() || name[at] == '.' ? std::optional(at) : std::nullopt;
 }
 
-/** Where LDM's flat numbers stand in Diffusers' blocks, found from the blocks that change the
- * resolution. */
+/** Where LDM's flat numbers stand in Diffusers' blocks, found from the blocks that change the resolution. */
 class Places {
  public:
   struct Place {
@@ -144,8 +142,7 @@ class Places {
   };
 
   explicit Places(const io::Tensors& tensors) {
-    // Input 0 is conv_in. A downsampler is a block of its own; an upsampler belongs to its block's
-    // last layer.
+    // Input 0 is conv_in. A downsampler is a block of its own; an upsampler belongs to its block's last layer.
     Place place;
     for (int i = 1; tensors.contains(fmt::format("input_blocks.{}.0.in_layers.0.weight", i)) ||
                     tensors.contains(fmt::format("input_blocks.{}.0.op.weight", i));

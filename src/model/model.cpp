@@ -21,6 +21,10 @@ Network load_network(const Parts& parts, Part part, const Config& config, mx::Dt
   return network;
 }
 
+mx::Dtype vae_dtype(const Parts& parts, mx::Dtype dtype) {
+  return parts.vae.force_float32 ? mx::float32 : dtype;
+}
+
 }  // namespace
 
 text::ClipTokenizer load_tokenizer(const TextPart& part) {
@@ -42,15 +46,18 @@ std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype) {
   for (const auto& text : parts.texts)
     texts.push_back(
         {load_tokenizer(text), load_network<text::ClipTextModel>(parts, text.part, text.config, dtype), text.rule});
-  const auto vae_dtype = parts.vae.force_float32 ? mx::float32 : dtype;
-  return std::make_shared<const Model>(Model{describe(parts), std::move(texts),
-                                             load_network<unet::UNet>(parts, Part::unet, parts.unet, dtype),
-                                             load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype),
-                                             parts.scheduler, parts.collection.zeros_for_empty_prompt});
+  return std::make_shared<const Model>(
+      Model{describe(parts), std::move(texts), load_network<unet::UNet>(parts, Part::unet, parts.unet, dtype),
+            load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype(parts, dtype)), parts.scheduler,
+            parts.collection.zeros_for_empty_prompt});
 }
 
-uint64_t weight_bytes(const ModelInfo& info, mx::Dtype dtype) {
-  return info.parameters * size_of(dtype);
+uint64_t weight_bytes(const Parts& parts, mx::Dtype dtype) {
+  uint64_t bytes = 0;
+  for (const auto& [part, network] : parts.collection.networks)
+    for (const auto& [name, view] : network.stored.tensors)
+      bytes += view.elements() * size_of(part == Part::vae ? vae_dtype(parts, dtype) : dtype);
+  return bytes;
 }
 
 }  // namespace corepulse::model

@@ -40,7 +40,7 @@ std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype);
 /** @throws Error bad_file, unsupported_model (a tokenizer that the encoder does not know). */
 text::ClipTokenizer load_tokenizer(const TextPart& part);
 
-/** Bytes that the weights of all networks take in memory, computed in `dtype`. */
-uint64_t weight_bytes(const ModelInfo& info, mx::Dtype dtype);
+/** Bytes that the weights of all networks take in memory once load(parts, dtype) has read them. */
+uint64_t weight_bytes(const Parts& parts, mx::Dtype dtype);
 
 }  // namespace corepulse::model

@@ -84,8 +84,7 @@ Scheduler decide_scheduler(const ModelSource& source, const Collection& collecti
   return result;
 }
 
-/** The original SD2 file holds OpenCLIP's last layer and projection, which SD2 was not trained to
- * read. */
+/** The original SD2 file holds OpenCLIP's last layer and projection, which SD2 was not trained to read. */
 void drop_unused_text(Network& network, Part part, Family family) {
   auto& tensors = network.stored.tensors;
   if (part == Part::text_encoder) tensors.erase("text_projection.weight");

@@ -1,6 +1,5 @@
 #pragma once
-// A model understood but not yet loaded: every network's config and tensors, checked against each
-// other.
+// A model understood but not yet loaded: every network's config and tensors, checked against each other.
 
 #include <optional>
 #include <string>
@@ -36,8 +35,7 @@ struct Parts {
 
 /**
  * Finds, reads headers and configs, decides the family, derives what is not said, and checks that
- * the networks fit. No weights are read. @throws Error not_found, bad_file, unsupported_model,
- * invalid_request.
+ * the networks fit. No weights are read. @throws Error not_found, bad_file, unsupported_model, invalid_request.
  */
 Parts understand(const ModelSource& source);
 

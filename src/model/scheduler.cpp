@@ -10,8 +10,7 @@
 namespace corepulse::model {
 namespace {
 
-/** A scheduler class of Diffusers: our sampler, and the betas that it assumes when its config is
- * silent. */
+/** A scheduler class of Diffusers: our sampler, and the betas that it assumes when its config is silent. */
 struct SchedulerClass {
   const char* name;
   std::optional<SamplerKind> sampler;
@@ -71,8 +70,7 @@ std::optional<ScheduleKind> read_spacing(const Fields& fields) {
   return {};
 }
 
-// What a scheduler does beyond the choice of noise levels: kept as a note, since the sampler is the
-// caller's choice.
+// What a scheduler does beyond the choice of noise levels: kept as a note, since the sampler is the caller's choice.
 void note_left_out(const Fields& fields, std::vector<std::string>& notes) {
   constexpr Fixed plain[] = {
       {"clip_sample", "[false]"},

@@ -10,8 +10,7 @@ bool is_there(const std::filesystem::path& path);
 
 /**
  * Where a shipped file or folder lies, e.g. "models/builtin": below $COREPULSE_DATA, else
- * share/corepulse near the library, else the source tree it was built from. @throws
- * Error{not_found} naming the places.
+ * share/corepulse near the library, else the source tree it was built from. @throws Error{not_found} naming the places.
  */
 std::filesystem::path shipped(const std::filesystem::path& relative);
 

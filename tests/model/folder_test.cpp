@@ -141,8 +141,12 @@ TEST_CASE("a component that the user gives is not looked for in the folder") {
   const Copy model;
   fs::remove_all(model / "vae");
   auto source = model.source();
-  source.vae = kModels + "sd2/vae";
-  CHECK(inspect_model(source).components[1].files[0].starts_with(kModels));
+  for (const std::string vae : {"sd2/vae", "sd2", "sd2/vae/diffusion_pytorch_model.safetensors"}) {
+    CAPTURE(vae);
+    source.vae = kModels + vae;
+    source.config = kModels + "sd2";  // a file alone has no config
+    CHECK(inspect_model(source).components[1].files[0].starts_with(kModels + "sd2/vae"));
+  }
 }
 
 TEST_CASE("a folder of another kind of model says what it is") {
@@ -197,6 +201,7 @@ TEST_CASE("a model in the Hugging Face cache is found by org/name, without a net
   const auto info = inspect_model({.model = "org/tiny"});
   CHECK(info.name == "org/tiny");
   CHECK(info.fingerprint == inspect_model({.model = kModels + "small"}).fingerprint);
+  CHECK(inspect_model({.vae = "org/tiny"}).components[1].files[0].find("org--tiny") != std::string::npos);
   CHECK(has(refusal([] { inspect_model({.model = "org/other"}); }), {"not_found", "org/other"}));
   ::unsetenv("HF_HUB_CACHE");
 }

@@ -64,7 +64,9 @@ TEST_CASE("the built-in model loads from what is shipped") {
   const auto model = loaded({});
   CHECK(model->info.builtin);
   CHECK(model->text_encoders[0].tokenizer.vocabulary_size() == 1556);
-  CHECK(weight_bytes(model->info, mx::float32) == 4 * model->info.parameters);
+  const auto parts = understand({});
+  CHECK(weight_bytes(parts, mx::float32) == 4 * model->info.parameters);
+  CHECK(weight_bytes(parts, mx::float16) == 2 * (model->info.parameters + model->info.components[1].parameters));
 }
 
 TEST_CASE("a tensor that no network takes is named") {
