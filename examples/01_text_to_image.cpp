@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "corepulse/error.h"
 #include "corepulse/pipeline.h"
 
 int main(int argc, char** argv) {
@@ -15,8 +16,7 @@ int main(int argc, char** argv) {
     const auto pipeline = corepulse::Pipeline::load({.model = "builtin"});
     const auto result = pipeline.generate(request);
     corepulse::save_image(result.images[0], file, corepulse::image_text(result, 0));
-    std::cout << file << ": " << result.seconds_steps << " s for " << result.model_calls
-              << " model calls\n";
+    std::cout << file << ": " << result.seconds_steps << " s for " << result.model_calls << " model calls\n";
   } catch (const corepulse::Error& error) {
     std::cerr << error.what() << '\n';
     return corepulse::exit_status(error.code());

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "corepulse/control.h"
+#include "corepulse/error.h"
 #include "corepulse/pipeline.h"
 
 int main() {

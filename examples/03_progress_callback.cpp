@@ -3,6 +3,7 @@
 #include <iostream>
 #include <string>
 
+#include "corepulse/error.h"
 #include "corepulse/pipeline.h"
 
 int main() {
@@ -12,8 +13,7 @@ int main() {
   // Called on the engine's thread, one step after the other; false ends the run before its next
   // model call.
   request.progress = [](const corepulse::Progress& at) {
-    std::cout << "step " << at.step << " of " << at.steps << ", sigma " << at.sigma << ", "
-              << at.seconds << " s\n";
+    std::cout << "step " << at.step << " of " << at.steps << ", sigma " << at.sigma << ", " << at.seconds << " s\n";
     corepulse::save_image(at.preview(0), "preview-" + std::to_string(at.step) + ".png");
     return at.step < 5;
   };

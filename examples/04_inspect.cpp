@@ -4,18 +4,18 @@
 #include <iostream>
 
 #include "corepulse/control.h"
+#include "corepulse/error.h"
 #include "corepulse/pipeline.h"
 
 int main(int argc, char** argv) {
   const corepulse::ModelSource source{.model = argc > 1 ? argv[1] : "builtin"};
   try {
     const auto info = corepulse::inspect_model(source);
-    std::cout << corepulse::name(info.family) << ", " << info.parameters / 1'000'000
-              << " million parameters, " << info.width << " x " << info.height << "\n\n";
+    std::cout << corepulse::name(info.family) << ", " << info.parameters / 1'000'000 << " million parameters, "
+              << info.width << " x " << info.height << "\n\n";
     for (const auto& block : info.blocks)
-      std::cout << block.id << "  " << block.path << "  " << block.cross_layers
-                << " layers read the text on a grid of " << block.grid_height << " x "
-                << block.grid_width << '\n';
+      std::cout << block.id << "  " << block.path << "  " << block.cross_layers << " layers read the text on a grid of "
+                << block.grid_height << " x " << block.grid_width << '\n';
 
     corepulse::Recipe recipe;
     recipe.prompt = "a cat in a park";

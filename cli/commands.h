@@ -1,0 +1,26 @@
+#pragma once
+// The subcommands: each adds itself to the program and runs from its callback.
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
+
+namespace corepulse::cli {
+
+/** What main() must know of whichever command ran. */
+struct Global {
+  bool json = false;  ///< Print one JSON object on stdout, also for an error.
+};
+
+void add_generate(CLI::App& app, Global& global);
+void add_demo(CLI::App& app, Global& global);
+void add_explain(CLI::App& app, Global& global);
+void add_inspect(CLI::App& app, Global& global);
+void add_models(CLI::App& app, Global& global);
+
+/** Adds --json to a command. */
+void add_json_flag(CLI::App& command, Global& global);
+
+/** On stdout, with a line end; bytes that are no UTF-8 are replaced. */
+void print_json(const nlohmann::json& value);
+
+}  // namespace corepulse::cli

@@ -1,0 +1,126 @@
+// corepulse generate: from a prompt to picture files.
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "corepulse/pipeline.h"
+
+#include "commands.h"
+#include "interrupt.h"
+#include "output.h"
+#include "progress.h"
+#include "run_flags.h"
+
+namespace corepulse::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Generate {
+  explicit Generate(CLI::App& command) : run(command) {}
+  RunFlags run;
+  std::string output, device = "auto";
+  bool quiet = false;
+};
+
+LoadOptions load_options(const std::string& dtype, const std::string& device) {
+  LoadOptions options{.lazy = true};  // what is wrong with the request is said before weights are read
+  if (dtype == "f32") options.dtype = ComputeType::float32;
+  if (dtype == "f16") options.dtype = ComputeType::float16;
+  if (device == "cpu") options.device = LoadOptions::Device::cpu;
+  if (device == "gpu") options.device = LoadOptions::Device::gpu;
+  return options;
+}
+
+/** "isa avx512 there, avx2 here", for what may change the bits of a repeated picture. */
+std::string differences(const MadeWith& there, const MadeWith& here) {
+  std::string text;
+  const auto compare = [&](const char* what, const std::string& a, const std::string& b) {
+    if (!a.empty() && a != b) text += fmt::format("{}{} {} there, {} here", text.empty() ? "" : "; ", what, a, b);
+  };
+  compare("program", there.program, here.program);
+  compare("model", there.model, here.model);
+  compare("backend", there.backend, here.backend);
+  compare("dtype", there.dtype, here.dtype);
+  compare("isa", there.isa, here.isa);
+  return text;
+}
+
+void print_result(const Result& result, const std::vector<fs::path>& files) {
+  nlohmann::json json;
+  for (const auto& file : files) json["files"].push_back(file.string());
+  json["recipe"] = nlohmann::json::parse(to_json(result.recipe));
+  json["notes"] = result.notes;
+  json["model_calls"] = result.model_calls;
+  json["seconds"] = {{"text", result.seconds_text}, {"steps", result.seconds_steps}, {"decode", result.seconds_decode}};
+  json["version"] = version();
+  print_json(json);
+}
+
+void save(const Result& result, const std::vector<fs::path>& files) {
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (files[i].has_parent_path()) fs::create_directories(files[i].parent_path());
+    save_image(result.images[i], files[i], image_text(result, int(i)));
+  }
+}
+
+void generate(const Generate& flags, bool json) {
+  Request request;
+  request.recipe = flags.run.recipe();
+  const auto made_with = request.recipe.made_with;
+  const auto source = model_source(request.recipe);
+  const auto files = output_files(flags.output, request.recipe.prompt, request.recipe.seeds);
+  check_output(files);
+
+  note(fmt::format("loading {}", source.model), flags.quiet);
+  const auto pipeline = Pipeline::load(source, load_options(request.recipe.dtype, flags.device));
+  ProgressLine progress("drawing", flags.quiet);
+  request.progress = progress.callback();
+  const auto result = pipeline.generate(request);
+  stop_if_interrupted();
+  save(result, files);
+  progress.finish();
+
+  for (const auto& line : result.notes) note("note: " + line, flags.quiet);
+  if (const auto different = differences(made_with, result.recipe.made_with); !different.empty())
+    note("note: the picture may differ from the one repeated: " + different, flags.quiet);
+  if (json) return print_result(result, files);
+  for (const auto& file : files) fmt::print("{}\n", file.string());
+}
+
+const char* const kExamples = R"(Examples:
+  corepulse generate -p "a cat in a park" -o cat.png
+  corepulse generate -p "a red car on the beach" --seed 1,2,3 --steps 30 -o cars.png
+      cars-1.png, cars-2.png, cars-3.png
+  corepulse generate -p "a cat in a park" --inject "a dragon @ output:0" -o dragon.png
+      the same picture, but output:0 reads another prompt
+  corepulse generate -p "a cat in a park" --inject "snow @ all, sigma 15..2, strength 0.5"
+  corepulse generate -p "a cat in a park" --reweight "park=0.3" --mask "a @ output:2"
+  corepulse generate -p "a garden" --region "a cat @ left half" --region "a dog @ right half"
+  corepulse generate --from dragon.png -o again.png
+      the same picture again; with --seed 4 the same idea on another seed
+  corepulse generate -m sd15.safetensors -p "a lighthouse" -W 512 -H 512 --sampler "DPM++ 2M Karras"
+
+Selectors: input:N, middle:0, output:N as `corepulse inspect` lists them, or all, coarse, mid, fine.
+Pictures are PNG, JPEG or WebP by extension and hold their recipe. Without -o they are named after
+prompt and seed, here in this folder.)";
+
+}  // namespace
+
+void add_generate(CLI::App& app, Global& global) {
+  auto* command = app.add_subcommand("generate", "Draw pictures from a prompt");
+  command->footer(kExamples);
+  auto flags = std::make_shared<Generate>(*command);
+  command->add_option("-o,--output", flags->output, "A file (.png .jpg .webp) or a folder [.]")->group("Output");
+  command->add_option("--device", flags->device, "[auto]")
+      ->check(CLI::IsMember({"auto", "cpu", "gpu"}))
+      ->group("Model");
+  command->add_flag("-q,--quiet", flags->quiet, "No progress, no notes")->group("Output");
+  add_json_flag(*command, global);
+  command->callback([flags, &global] { generate(*flags, global.json); });
+}
+
+}  // namespace corepulse::cli

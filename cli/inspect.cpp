@@ -1,0 +1,67 @@
+// corepulse inspect: what is in a model, or in a picture file.
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "corepulse/image.h"
+#include "corepulse/model.h"
+
+#include "commands.h"
+#include "output.h"
+
+namespace corepulse::cli {
+
+namespace {
+
+const char* const kExamples = R"(Examples:
+  corepulse inspect                      the built-in model: its blocks are what controls select
+  corepulse inspect sd15.safetensors
+  corepulse inspect ./my-diffusers-folder --json
+  corepulse inspect dragon.png           the prompt and the recipe inside a picture
+
+Reads headers only, never weights: milliseconds, whatever the model's size.)";
+
+void inspect_picture(const std::string& file, bool json) {
+  const auto text = load_image_text(file);
+  if (!json) {
+    std::printf("%s\n", file.c_str());
+    for (const auto& [key, value] : text) std::printf("\n%s:\n%s\n", key.c_str(), value.c_str());
+    if (text.empty()) std::puts("holds no text");
+    return;
+  }
+  nlohmann::json result = {{"picture", file}, {"text", text}};
+  if (const auto recipe = text.find("corepulse"); recipe != text.end())
+    result["recipe"] = nlohmann::json::parse(recipe->second, nullptr, /*allow_exceptions=*/false);
+  print_json(result);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Global& global) {
+  auto* command = app.add_subcommand("inspect", "Show what is in a model or a picture");
+  command->footer(kExamples);
+  auto source = std::make_shared<ModelSource>();
+  command->add_option("what", source->model,
+                      "builtin, a folder, a .safetensors file, org/name, or a picture [builtin]");
+  command->add_option("--unet", source->unet, "The UNet from elsewhere");
+  command->add_option("--vae", source->vae, "The VAE from elsewhere");
+  command->add_option("--text-encoder", source->text_encoder, "The (first) text encoder from elsewhere");
+  command->add_option("--text-encoder-2", source->text_encoder_2, "SDXL's second text encoder from elsewhere");
+  command->add_option("--tokenizer", source->tokenizer, "A folder with vocab.json and merges.txt");
+  command->add_option("--config", source->config, "A Diffusers folder whose config.json files are used");
+  command->add_option("--family", source->family, "sd1, sd2, sdxl [detected]");
+  command->add_option("--prediction", source->prediction, "epsilon, v [as the model says]");
+  command->add_option("--variant", source->variant, "Prefer files of this variant, e.g. fp16");
+  add_json_flag(*command, global);
+  command->callback([source, &global] {
+    if (is_picture_name(source->model)) return inspect_picture(source->model, global.json);
+    const auto info = inspect_model(*source);
+    if (global.json)
+      std::puts(to_json(info).c_str());
+    else
+      std::fputs(to_text(info).c_str(), stdout);
+  });
+}
+
+}  // namespace corepulse::cli

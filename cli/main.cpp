@@ -1,0 +1,82 @@
+// The program `corepulse`: subcommands, and what an error looks like to people and to programs.
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <nlohmann/json.hpp>
+
+#include "corepulse/error.h"
+#include "corepulse/pipeline.h"
+
+#include "commands.h"
+#include "interrupt.h"
+
+namespace corepulse::cli {
+
+namespace {
+
+int report(ErrorCode code, const std::string& message, bool json) {
+  if (json) print_json({{"error", {{"code", name(code)}, {"message", message}}}});
+  std::fprintf(stderr, "corepulse: %s\n", message.c_str());
+  return exit_status(code);
+}
+
+/** CLI11's own complaints, with the command whose help would answer them. */
+int report(const CLI::ParseError& error, const CLI::App& app, bool json) {
+  if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+  std::string command = "corepulse";
+  for (const auto* sub : app.get_subcommands()) command += " " + sub->get_name();
+  return report(ErrorCode::invalid_request, std::string(error.what()) + "; see " + command + " --help", json);
+}
+
+const char* const kOverview = R"(Start here:
+  corepulse demo                                        what injection does, in six pictures
+  corepulse generate -p "a cat in a park" -o cat.png    one picture from the built-in model
+  corepulse generate -p "a cat in a park" --inject "a dragon @ output:0" -o dragon.png
+  corepulse explain -p "a cat in a park" --inject "a dragon @ output:0"
+  corepulse COMMAND --help                              every option, with examples
+
+Exit status: 0 done, 2 wrong request, 3 not found, 4 damaged file, 5 unsupported model,
+  6 reading or writing failed, 7 out of memory, 8 stopped by Ctrl-C, 9 defect of the program.)";
+
+int run(int argc, char** argv) {
+  Global global;
+  // Known before parsing, so that a parse error is reported as asked, too.
+  global.json = std::any_of(argv, argv + argc, [](const char* a) { return !std::strcmp(a, "--json"); });
+  CLI::App app(
+      "Stable Diffusion with open attention: decide what the model attends to, in which "
+      "layer,\nat which moment, in which part of the picture.",
+      "corepulse");
+  app.set_version_flag("--version", [] { return version(); });
+  app.footer(kOverview);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  add_generate(app, global);
+  add_demo(app, global);
+  add_explain(app, global);
+  add_inspect(app, global);
+  add_models(app, global);
+  try {
+    if (argc == 1) {
+      std::fputs(app.help().c_str(), stderr);
+      return exit_status(ErrorCode::invalid_request);
+    }
+    catch_interrupts();
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return report(error, app, global.json);
+  } catch (const Error& error) {
+    return report(error.code(), error.what(), global.json);
+  } catch (const std::exception& error) {
+    return report(ErrorCode::internal, error.what(), global.json);
+  }
+}
+
+}  // namespace
+}  // namespace corepulse::cli
+
+int main(int argc, char** argv) {
+  return corepulse::cli::run(argc, argv);
+}

@@ -1,0 +1,29 @@
+#pragma once
+// Where pictures go: one file, file-1.png file-2.png ..., or a folder that names them itself.
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace corepulse::cli {
+
+/**
+ * One path per seed. `output` with an extension is a file: "cat.png", or "cat-1.png", "cat-2.png",
+ * ... for several seeds. Else it is a folder ("", ".", "out/"), where pictures are named after
+ * prompt and seed, and none that exists is overwritten: "a-cat-in-a-park-3.png", then
+ * "a-cat-in-a-park-3-2.png".
+ */
+std::vector<std::filesystem::path> output_files(const std::string& output, const std::string& prompt,
+                                                const std::vector<uint64_t>& seeds);
+
+/**
+ * Finds out before a run whether the pictures could be written. Folders that are missing would be made: then it asks
+ * about the nearest one that exists. @throws Error invalid_request (no picture's extension), not_found, io.
+ */
+void check_output(const std::vector<std::filesystem::path>& files);
+
+/** Whether the name ends in .png, .jpg, .jpeg or .webp, in either case. */
+bool is_picture_name(const std::filesystem::path& file);
+
+}  // namespace corepulse::cli

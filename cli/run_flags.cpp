@@ -1,0 +1,207 @@
+// The flags that describe a run, shared by the commands that make or explain one.
+
+#include "run_flags.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <utility>
+
+#include "corepulse/error.h"
+#include "corepulse/image.h"
+#include "corepulse/shorthand.h"
+
+namespace corepulse::cli {
+
+namespace {
+
+std::string read_text(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw Error(ErrorCode::not_found, fmt::format("[recipe] cannot read {}", file));
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+Recipe recipe_in_picture(const std::string& file) {
+  const auto text = load_image_text(file);
+  if (const auto found = text.find("corepulse"); found != text.end()) return recipe_from_json(found->second);
+  throw Error(ErrorCode::invalid_request,
+              fmt::format("[recipe] {} holds no corepulse recipe{}", file,
+                          text.count("parameters") ? "; its other parameters are shown by corepulse inspect" : ""));
+}
+
+}  // namespace
+
+std::vector<uint64_t> parse_seeds(const std::string& text) {
+  if (text == "random") return {std::random_device{}()};
+  std::vector<uint64_t> seeds;
+  const char *at = text.data(), *end = at + text.size();
+  while (true) {
+    uint64_t seed = 0;
+    const auto [next, error] = std::from_chars(at, end, seed);
+    if (error != std::errc()) break;
+    seeds.push_back(seed);
+    if (next == end) return seeds;
+    if (*next != ',') break;
+    at = next + 1;
+  }
+  throw Error(
+      ErrorCode::invalid_request,
+      fmt::format("[--seed] '{}' is no list of seeds; expected 3, or 3,4,5, each 0 to 2^64-1, or random", text));
+}
+
+RunFlags::RunFlags(CLI::App& command) : command_(command) {
+  command_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  group_ = "Start from";
+  add_start();
+  group_ = "What to draw";
+  add_picture();
+  group_ = "Control (each may be given several times; they act in the order given)";
+  add_controls();
+  group_ = "Sampling";
+  add_sampling();
+  group_ = "Model";
+  add_model();
+}
+
+template <class T>
+CLI::Option* RunFlags::field(const std::string& flag, T Recipe::* member, const std::string& help) {
+  return command_
+      .add_option_function<T>(
+          flag,
+          [this, member](const T& value) {
+            changes_.push_back([member, value](Recipe& recipe) { recipe.*member = value; });
+          },
+          help)
+      ->group(group_);
+}
+
+void RunFlags::text(const std::string& flag, const std::string& help,
+                    std::function<void(Recipe&, const std::string&)> change) {
+  command_
+      .add_option_function<std::string>(
+          flag,
+          [this, change = std::move(change)](const std::string& value) {
+            changes_.push_back([change, value](Recipe& recipe) { change(recipe, value); });
+          },
+          help)
+      ->group(group_);
+}
+
+void RunFlags::add_start() {
+  auto* recipe = command_.add_option("--recipe", recipe_file_, "A recipe (JSON file); flags change its fields");
+  auto* from = command_.add_option("--from", picture_file_, "A picture made by corepulse: repeats its run");
+  recipe->group(group_)->excludes(from);
+  from->group(group_);
+}
+
+void RunFlags::add_picture() {
+  field("-p,--prompt", &Recipe::prompt, "What the picture shows");
+  field("-n,--negative", &Recipe::negative_prompt, "What it should not show");
+  field("-W,--width", &Recipe::width, "Pixels, a multiple of 8 [the model's own]");
+  field("-H,--height", &Recipe::height, "Pixels, a multiple of 8 [the model's own]");
+  text("-s,--seed", "N or N,N,...: one picture each; or random [0]",
+       [](Recipe& recipe, const std::string& value) { recipe.seeds = parse_seeds(value); });
+  command_.add_option("--batch", batch_, "This many pictures, from seeds N, N+1, ...")
+      ->group(group_)
+      ->check(CLI::Range(1, 1000));
+}
+
+void RunFlags::add_sampling() {
+  field("--steps", &Recipe::steps, "1 to 1000 [20]");
+  field("-g,--guidance", &Recipe::guidance, "How strongly the prompt leads; 1 = no guidance [5]");
+  field("--guidance-rescale", &Recipe::guidance_rescale, "0 to 1 [0]");
+  text("--sampler", fmt::format("{} [euler]", fmt::join(sampler_names(), ", ")),
+       [](Recipe& recipe, const std::string& value) {
+         const auto name = parse_sampler(value);
+         recipe.sampler = name.sampler;
+         if (name.schedule != ScheduleKind::model) recipe.schedule = name.schedule;
+       });
+  text("--schedule", fmt::format("{} [model]", fmt::join(schedule_names(), ", ")),
+       [](Recipe& recipe, const std::string& value) { recipe.schedule = parse_schedule(value); });
+  text("--eta", "Share of fresh noise in each step [the sampler's own]", [](Recipe& recipe, const std::string& value) {
+    double eta = 0;
+    if (!CLI::detail::lexical_cast(value, eta)) throw CLI::ConversionError(value, "--eta");
+    recipe.eta = eta;
+  });
+  text("--rng", "Whose random numbers: cpu, cuda (both as in torch), mlx [cpu]",
+       [](Recipe& recipe, const std::string& value) { recipe.rng = parse_noise(value); });
+  text("--compat", "Whose arithmetic: diffusers, comfy, a1111 [diffusers]",
+       [](Recipe& recipe, const std::string& value) { recipe.compat = parse_compat(value); });
+  field("--clip-skip", &Recipe::clip_skip, "Leave out the text encoder's last N layers [0]");
+}
+
+void RunFlags::add_model() {
+  field("-m,--model", &Recipe::model, "builtin, a folder, a .safetensors file, or org/name [builtin]");
+  field("--unet", &Recipe::unet, "The UNet from elsewhere");
+  field("--vae", &Recipe::vae, "The VAE from elsewhere");
+  field("--text-encoder", &Recipe::text_encoder, "The (first) text encoder from elsewhere");
+  field("--text-encoder-2", &Recipe::text_encoder_2, "SDXL's second text encoder from elsewhere");
+  field("--tokenizer", &Recipe::tokenizer, "A folder with vocab.json and merges.txt");
+  field("--config", &Recipe::config, "A Diffusers folder whose config.json files are used");
+  field("--family", &Recipe::family, "sd1, sd2, sdxl [detected]");
+  field("--prediction", &Recipe::prediction, "epsilon, v [as the model says]");
+  field("--variant", &Recipe::variant, "Prefer files of this variant, e.g. fp16");
+  field("--dtype", &Recipe::dtype, "[auto]")->check(CLI::IsMember({"auto", "f32", "f16"}));
+}
+
+void RunFlags::control(const std::string& flag, const std::string& help,
+                       std::function<Control(const std::string&)> parse) {
+  auto* option = command_.add_option(flag, [](const CLI::results_t&) { return true; }, help);
+  option->group(group_)->type_name("TEXT")->type_size(1)->expected(1);
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  control_flags_.push_back({option, std::move(parse)});
+}
+
+void RunFlags::add_controls() {
+  control("--inject", "\"a dragon @ output:0, sigma 15..0, strength 0.8\"", parse_inject);
+  control("--reweight", "\"park=0.3 @ output:1\": attention to a phrase", parse_reweight);
+  control("--mask", "\"park\": a phrase is not read", parse_mask);
+  control("--replace", "\"cat=>fox\": a phrase is read as another", parse_replace);
+  control("--value-gain", "\"red=1.5\": what a phrase contributes", parse_value_gain);
+  control("--temperature", "\"0.8 @ fine\": below 1 sharper, above softer", parse_temperature);
+  control("--region", "\"a red car @ left half feather 0.05\": a part with its own prompt", {});
+  command_.add_option("--base-share", base_share_, "How much of the prompt stays inside regions, 0 to 1 [0]")
+      ->group(group_);
+}
+
+std::vector<Control> RunFlags::controls() const {
+  std::vector<Control> result;
+  std::vector<RegionPrompt> parts;
+  std::map<const CLI::Option*, size_t> used;
+  for (const CLI::Option* option : command_.parse_order()) {
+    const auto flag =
+        std::find_if(control_flags_.begin(), control_flags_.end(), [&](const auto& f) { return f.option == option; });
+    if (flag == control_flags_.end()) continue;
+    const auto& value = option->results().at(used[option]++);
+    if (flag->parse)
+      result.push_back(flag->parse(value));
+    else
+      parts.push_back(parse_region_prompt(value));
+  }
+  if (!parts.empty())
+    result.push_back(regions(parts, base_share_.empty() ? Curve(0) : parse_curve(base_share_)));
+  else if (!base_share_.empty())
+    throw Error(ErrorCode::invalid_request, "[--base-share] needs at least one --region");
+  return result;
+}
+
+Recipe RunFlags::recipe() const {
+  Recipe recipe;
+  if (!recipe_file_.empty()) recipe = recipe_from_json(read_text(recipe_file_));
+  if (!picture_file_.empty()) recipe = recipe_in_picture(picture_file_);
+  for (const auto& change : changes_) change(recipe);
+  if (batch_ > 0) {
+    const auto first = recipe.seeds.empty() ? 0 : recipe.seeds[0];
+    recipe.seeds.resize(size_t(batch_));
+    for (size_t i = 0; i < recipe.seeds.size(); ++i) recipe.seeds[i] = first + i;
+  }
+  for (auto& control : controls()) recipe.controls.push_back(std::move(control));
+  return recipe;
+}
+
+}  // namespace corepulse::cli

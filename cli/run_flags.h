@@ -1,0 +1,53 @@
+#pragma once
+// The flags that describe a run, shared by the commands that make or explain one.
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "corepulse/model.h"
+#include "corepulse/recipe.h"
+
+namespace corepulse::cli {
+
+/** Flags of one command. A recipe (--recipe, --from) is the start; every flag given changes one
+ * field of it. */
+class RunFlags {
+ public:
+  explicit RunFlags(CLI::App& command);
+  RunFlags(const RunFlags&) = delete;
+  RunFlags& operator=(const RunFlags&) = delete;
+
+  /** The run they describe. @throws Error for unreadable recipes and wrong values. */
+  Recipe recipe() const;
+
+ private:
+  void add_start();
+  void add_picture();
+  void add_sampling();
+  void add_model();
+  void add_controls();
+  template <class T>
+  CLI::Option* field(const std::string& flag, T Recipe::* member, const std::string& help);
+  void text(const std::string& flag, const std::string& help, std::function<void(Recipe&, const std::string&)> change);
+  void control(const std::string& flag, const std::string& help, std::function<Control(const std::string&)> parse);
+  std::vector<Control> controls() const;
+
+  CLI::App& command_;
+  std::string group_;
+  std::string recipe_file_, picture_file_;
+  int batch_ = 0;
+  std::vector<std::function<void(Recipe&)>> changes_;
+  struct ControlFlag {
+    CLI::Option* option;
+    std::function<Control(const std::string&)> parse;  ///< Empty: --region, which all make one control.
+  };
+  std::vector<ControlFlag> control_flags_;
+  std::string base_share_;
+};
+
+/** "3", "3,4,5" or "random". @throws Error{invalid_request}. */
+std::vector<uint64_t> parse_seeds(const std::string& text);
+
+}  // namespace corepulse::cli

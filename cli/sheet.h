@@ -1,0 +1,24 @@
+#pragma once
+// Several pictures side by side on one sheet, each with a label under it.
+
+#include <string>
+#include <vector>
+
+#include "corepulse/image.h"
+
+namespace corepulse::cli {
+
+constexpr int kGlyphWidth = 5, kGlyphHeight = 8;
+
+/** Whether the letter is inked at (x, y); letters other than printable ASCII look like '?'. */
+bool glyph_pixel(char letter, int x, int y);
+
+struct LabelledImage {
+  Image image;
+  std::string label;  ///< Wrapped at spaces to the picture's width; at most two lines are shown.
+};
+
+/** Rows of `columns` pictures of equal size on white. */
+Image make_sheet(const std::vector<LabelledImage>& pictures, int columns);
+
+}  // namespace corepulse::cli

@@ -1,0 +1,88 @@
+// Where pictures go.
+
+#include "output.h"
+
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "corepulse/error.h"
+
+using corepulse::Error;
+using corepulse::ErrorCode;
+using corepulse::cli::check_output;
+using corepulse::cli::output_files;
+namespace fs = std::filesystem;
+
+namespace {
+
+/** An empty folder that goes away at the end of the test. */
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("corepulse-output-" + std::to_string(std::rand()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+};
+
+}  // namespace
+
+TEST_CASE("one seed and a file name give that file") {
+  CHECK(output_files("cat.png", "a cat", {7}) == std::vector<fs::path>{"cat.png"});
+  CHECK(output_files("a/cat.webp", "a cat", {7}) == std::vector<fs::path>{"a/cat.webp"});
+}
+
+TEST_CASE("several seeds number the file name") {
+  CHECK(output_files("a/cat.png", "a cat", {7, 9}) == std::vector<fs::path>{"a/cat-1.png", "a/cat-2.png"});
+}
+
+TEST_CASE("a folder names pictures after prompt and seed") {
+  const Folder folder;
+  const auto files = output_files(folder.path.string(), "A cat, in a PARK!", {3, 4});
+  REQUIRE(files.size() == 2);
+  CHECK(files[0] == folder.path / "a-cat-in-a-park-3.png");
+  CHECK(files[1] == folder.path / "a-cat-in-a-park-4.png");
+}
+
+TEST_CASE("a name without extension is a folder, even when it does not exist yet") {
+  CHECK(output_files("no-such-folder", "a cat", {1}) == std::vector<fs::path>{"no-such-folder/a-cat-1.png"});
+  CHECK(output_files("no-such-folder/", "a cat", {1}) == std::vector<fs::path>{"no-such-folder/a-cat-1.png"});
+}
+
+TEST_CASE("in a folder nothing that exists is overwritten, nor a seed given twice") {
+  const Folder folder;
+  std::ofstream(folder.path / "a-cat-3.png") << "mine";
+  const auto files = output_files(folder.path.string(), "a cat", {3, 3});
+  CHECK(files[0] == folder.path / "a-cat-3-2.png");
+  CHECK(files[1] == folder.path / "a-cat-3-3.png");
+}
+
+TEST_CASE("a prompt cannot lead out of the folder, and a long or foreign one still gives a name") {
+  const Folder folder;
+  const auto name = [&](const std::string& prompt) {
+    return output_files(folder.path.string(), prompt, {1})[0].lexically_relative(folder.path).string();
+  };
+  CHECK(name("../../etc/passwd") == "etc-passwd-1.png");
+  CHECK(name("\xe7\x8c\xab") == "picture-1.png");
+  CHECK(name("") == "picture-1.png");
+  CHECK(name(std::string(5000, 'x')).size() == 48 + 6);
+}
+
+TEST_CASE("an output that cannot become a picture is found before the run, and nothing is made") {
+  const Folder folder;
+  std::ofstream(folder.path / "taken") << "a file, no folder";
+  const auto code = [&](const std::string& name) -> std::optional<ErrorCode> {
+    try {
+      check_output({folder.path / name});
+      return std::nullopt;
+    } catch (const Error& error) {
+      return error.code();
+    }
+  };
+  CHECK(code("cat.png") == std::nullopt);
+  CHECK(code("cat.JPEG") == std::nullopt);
+  CHECK(code("new/deeper/cat.webp") == std::nullopt);
+  CHECK(code("cat.gif") == ErrorCode::invalid_request);
+  CHECK(code("cat") == ErrorCode::invalid_request);
+  CHECK(code("taken/cat.png").has_value());
+  CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+}

@@ -1,0 +1,135 @@
+// From flags to a recipe.
+
+#include "run_flags.h"
+
+#include <cstdlib>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+
+#include "corepulse/error.h"
+#include "corepulse/image.h"
+
+using namespace corepulse;
+using corepulse::cli::parse_seeds;
+using corepulse::cli::RunFlags;
+namespace fs = std::filesystem;
+
+namespace {
+
+Recipe parse(std::vector<std::string> arguments) {
+  CLI::App app;
+  RunFlags flags(app);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  app.parse(arguments);
+  return flags.recipe();
+}
+
+struct File {
+  fs::path path;
+  explicit File(const std::string& name) : path(fs::temp_directory_path() / name) {}
+  ~File() { fs::remove(path); }
+};
+
+}  // namespace
+
+TEST_CASE("no flags give the default recipe") {
+  CHECK(parse({}) == Recipe{});
+}
+
+TEST_CASE("every flag changes its own field") {
+  const auto recipe = parse(
+      {"-p",       "a cat", "-n",        "blurry", "-W",         "320",           "-H",    "256", "--steps",     "7",
+       "-g",       "3.5",   "--sampler", "heun",   "--schedule", "karras",        "--eta", "0.5", "--rng",       "cuda",
+       "--compat", "comfy", "--dtype",   "f32",    "-m",         "x.safetensors", "--vae", "v",   "--clip-skip", "2"});
+  Recipe expected;
+  expected.prompt = "a cat";
+  expected.negative_prompt = "blurry";
+  expected.width = 320;
+  expected.height = 256;
+  expected.steps = 7;
+  expected.guidance = 3.5;
+  expected.sampler = SamplerKind::heun;
+  expected.schedule = ScheduleKind::karras;
+  expected.eta = 0.5;
+  expected.rng = NoiseKind::cuda;
+  expected.compat = Compat::comfy;
+  expected.dtype = "f32";
+  expected.model = "x.safetensors";
+  expected.vae = "v";
+  expected.clip_skip = 2;
+  CHECK(recipe == expected);
+}
+
+TEST_CASE("of a flag given twice the last counts") {
+  CHECK(parse({"--steps", "7", "-p", "a cat", "--steps", "9", "-p", "a dog"}).steps == 9);
+  CHECK(parse({"-p", "a cat", "-p", "a dog"}).prompt == "a dog");
+  CHECK(parse({"-m", "a", "-m", "b", "-s", "1", "-s", "2,3"}).seeds == std::vector<uint64_t>{2, 3});
+}
+
+TEST_CASE("a sampler's name may imply its schedule, and --schedule has the last word") {
+  CHECK(parse({"--sampler", "DPM++ 2M Karras"}).schedule == ScheduleKind::karras);
+  CHECK(parse({"--schedule", "exponential", "--sampler", "DPM++ 2M Karras"}).schedule == ScheduleKind::exponential);
+}
+
+TEST_CASE("seeds are a list, and a batch counts up from the first") {
+  CHECK(parse_seeds("3") == std::vector<uint64_t>{3});
+  CHECK(parse_seeds("3,18446744073709551615") == std::vector<uint64_t>{3, 18446744073709551615u});
+  CHECK(parse_seeds("random").size() == 1);
+  CHECK(parse({"-s", "5", "--batch", "3"}).seeds == std::vector<uint64_t>{5, 6, 7});
+  for (const char* wrong : {"", ",", "1,", "1,,2", "-1", "1.5", "18446744073709551616", " 1", "1 2"})
+    CHECK_THROWS_AS(parse_seeds(wrong), Error);
+}
+
+TEST_CASE("controls act in the order of the command line, whatever their kind") {
+  const auto recipe = parse({"--mask", "park", "--inject", "a dragon @ output:0", "--mask", "cat", "--inject", "snow"});
+  REQUIRE(recipe.controls.size() == 4);
+  CHECK(recipe.controls[0] == mask_tokens("park"));
+  CHECK(recipe.controls[1] == inject("a dragon").at("output:0"));
+  CHECK(recipe.controls[2] == mask_tokens("cat"));
+  CHECK(recipe.controls[3] == inject("snow"));
+}
+
+TEST_CASE("all regions make one control, with its base share") {
+  const auto recipe = parse({"--region", "a cat @ left half", "--base-share", "0.2", "--region", "a dog @ right half"});
+  REQUIRE(recipe.controls.size() == 1);
+  const auto& made = std::get<Regions>(recipe.controls[0].effect);
+  REQUIRE(made.prompts.size() == 2);
+  CHECK(made.prompts[0].prompt == "a cat");
+  CHECK(made.prompts[1].prompt == "a dog");
+  CHECK(made.base_share == Curve(0.2));
+  CHECK_THROWS_AS(parse({"--base-share", "0.2"}), Error);
+}
+
+TEST_CASE("brackets, quotes and leading dashes in a prompt stay as they are") {
+  CHECK(parse({"-p", "[a, b]"}).prompt == "[a, b]");
+  CHECK(parse({"-p", "\"a cat\""}).prompt == "\"a cat\"");
+  CHECK(parse({"--prompt=-p"}).prompt == "-p");
+  CHECK(parse({"-p", ""}).prompt == "");
+}
+
+TEST_CASE("flags change a recipe's fields and add to its controls") {
+  const File file("corepulse-run-flags-test.json");
+  Recipe written;
+  written.prompt = "a cat";
+  written.steps = 9;
+  written.controls = {inject("a dragon")};
+  std::ofstream(file.path) << to_json(written);
+  CHECK(parse({"--recipe", file.path.string()}) == written);
+  const auto changed = parse({"--recipe", file.path.string(), "--steps", "4", "--mask", "cat"});
+  CHECK(changed.steps == 4);
+  CHECK(changed.prompt == "a cat");
+  CHECK(changed.controls.size() == 2);
+}
+
+TEST_CASE("a picture's recipe is read, and a picture without one is an error") {
+  const File file("corepulse-run-flags-test.png");
+  Recipe written;
+  written.prompt = "a cat";
+  const Image image{8, 8, std::vector<uint8_t>(8 * 8 * 3)};
+  save_image(image, file.path, {{"corepulse", to_json(written)}});
+  CHECK(parse({"--from", file.path.string()}) == written);
+  save_image(image, file.path, {{"parameters", "a cat"}});
+  CHECK_THROWS_AS(parse({"--from", file.path.string()}), Error);
+  CHECK_THROWS_AS(parse({"--from", "/no/such/picture.png"}), Error);
+}
