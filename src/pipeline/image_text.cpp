@@ -1,7 +1,8 @@
 // The text that travels inside a picture: A1111's line for people and other tools, our recipe for
 // ourselves.
-#include <cctype>
+#include <algorithm>
 #include <fmt/format.h>
+#include <variant>
 
 #include "corepulse/pipeline.h"
 
@@ -70,11 +71,28 @@ std::string parameters(const Recipe& recipe) {
   return text + fmt::format(", RNG: {}, Version: {}", a1111_noise(recipe.rng), recipe.made_with.program);
 }
 
+bool reads_other_images(const Control& control) {
+  const auto* share = std::get_if<Share>(&control.effect);
+  return control.enabled && share && share->image;
+}
+
+/** The recipe that draws image i of a batch alone: its controls only, and as image 0. */
+Recipe recipe_of_image(Recipe recipe, int i) {
+  if (std::any_of(recipe.controls.begin(), recipe.controls.end(), reads_other_images))
+    return recipe;  // the picture needs the others of its batch
+  recipe.seeds = {recipe.seeds.at(i)};
+  std::erase_if(recipe.controls, [i](const Control& control) {
+    return !control.images.empty() && std::count(control.images.begin(), control.images.end(), i) == 0;
+  });
+  for (auto& control : recipe.controls)
+    if (!control.images.empty()) control.images = {0};
+  return recipe;
+}
+
 }  // namespace
 
 ImageText image_text(const Result& result, int i) {
-  auto recipe = result.recipe;
-  recipe.seeds = {result.recipe.seeds.at(i)};
+  const auto recipe = recipe_of_image(result.recipe, i);
   return {{"parameters", parameters(recipe)}, {"corepulse", to_json(recipe, -1)}};
 }
 

@@ -94,7 +94,7 @@ TEST_CASE("a picture's recipe repeats it bit for bit, also one of a batch") {
   recipe.steps = 3;
   recipe.seeds = {3, 4};
   recipe.controls = {inject("a dragon").strength({{0, 0}, {1, 0.9}}).within(circle(0.5, 0.5, 0.3)),
-                     reweight("cat", 0.5)};
+                     reweight("cat", 0.5), reweight("cat", 3).for_images({1}), reweight("park", 2).for_images({0})};
   const auto result = run("small", recipe, true);
   const auto file = (std::filesystem::temp_directory_path() / "corepulse_repeat.png").string();
   save_image(result.images[1], file, image_text(result, 1));

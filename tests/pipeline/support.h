@@ -8,6 +8,7 @@
 
 #include "corepulse/pipeline.h"
 
+#include "io/json.h"
 #include "support/golden.h"
 
 namespace corepulse::test {
@@ -26,12 +27,14 @@ inline const Pipeline& tiny(const std::string& family) {
 
 /** The run that the goldens' `pipeline` describes. */
 inline Recipe golden_recipe(const std::string& family) {
+  const Golden golden(family == "inpaint" ? "small" : family);  // inpaint has no run
+  const auto json = io::parse_json(golden.metadata().at("pipeline"), family);
   Recipe recipe;
   recipe.model = tiny_folder(family);
-  recipe.prompt = family == "builtin" ? "a cat in a park" : "a small red cat in a park at sunset";
-  recipe.width = family == "builtin" ? 256 : 128;
-  recipe.height = family == "builtin" ? 256 : 64;
-  recipe.steps = 20, recipe.guidance = 5, recipe.seeds = {3};
+  recipe.prompt = json["prompt"];
+  if (json["negative_prompt"].is_string()) recipe.negative_prompt = json["negative_prompt"];
+  recipe.width = json["width"], recipe.height = json["height"];
+  recipe.steps = json["steps"], recipe.guidance = json["guidance"], recipe.seeds = {json["seed"].get<uint64_t>()};
   return recipe;
 }
 
