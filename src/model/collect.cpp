@@ -138,7 +138,7 @@ void collect_folder(const ModelSource& source, Collection& result) {
        {std::pair{Part::text_encoder, "tokenizer"}, std::pair{Part::text_encoder_2, "tokenizer_2"}})
     if (is_there(folder / tokenizer)) result.tokenizers[part] = folder / tokenizer;
   const auto zeros = index.value("force_zeros_for_empty_prompt", io::Json());
-  result.zeros_for_empty_prompt = zeros.is_boolean() && zeros.get<bool>();
+  if (zeros.is_boolean()) result.zeros_for_empty_prompt = zeros.get<bool>();
 }
 
 void collect_file(const ModelSource& source, Collection& result) {

@@ -38,8 +38,8 @@ struct Collection {
   std::optional<ConfigFile> scheduler;
   /** Folders with vocab.json and merges.txt, of the first and second text encoder. */
   std::map<Part, std::filesystem::path> tokenizers;
-  /** SDXL: Diffusers replaces an absent negative prompt by zeros. */
-  bool zeros_for_empty_prompt = false;
+  /** SDXL: Diffusers replaces an absent negative prompt by zeros, unless the model's index says otherwise. */
+  bool zeros_for_empty_prompt = true;
   // What a single file says about its training.
   std::optional<Prediction> prediction;
   bool zero_snr = false;

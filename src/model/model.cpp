@@ -49,7 +49,7 @@ std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype) {
   return std::make_shared<const Model>(
       Model{describe(parts), std::move(texts), load_network<unet::UNet>(parts, Part::unet, parts.unet, dtype),
             load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype(parts, dtype)), parts.scheduler,
-            parts.collection.zeros_for_empty_prompt});
+            parts.family == Family::sdxl && parts.collection.zeros_for_empty_prompt});
 }
 
 uint64_t weight_bytes(const Parts& parts, mx::Dtype dtype) {
