@@ -1,7 +1,9 @@
 // Composing: for every layer, call and row, the controls act in list order.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <fmt/format.h>
+#include <limits>
 
 #include "base/fail.h"
 #include "control/resolver.h"
@@ -10,6 +12,18 @@ namespace corepulse::control {
 namespace {
 
 constexpr size_t kMostStored = 128u << 20;  // numbers in all plans together: 512 MB
+
+// Attention computes in float32.
+void check_range(const Draft& draft) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const auto fits = [](double v) { return std::abs(v) <= kMost; };
+  const bool gains = std::all_of(draft.key_gain.begin(), draft.key_gain.end(), fits) &&
+                     std::all_of(draft.value_gain.begin(), draft.value_gain.end(), fits);
+  const bool bias = std::all_of(draft.bias.begin(), draft.bias.end(), [](double v) { return v <= kMost; });
+  if (!gains || !bias || !(static_cast<float>(draft.temperature) > 0))
+    fail(ErrorCode::invalid_request, "controls",
+         "their gains, scales or temperatures multiply to numbers that are too large; use smaller ones");
+}
 
 }  // namespace
 
@@ -162,6 +176,7 @@ Part Resolver::part_of(const Placed& item, const Site& site, const std::vector<d
 int Resolver::publish(const std::vector<Draft>& drafts) {
   std::vector<Reading> readings;
   for (const auto& draft : drafts) {
+    check_range(draft);
     Reading r{.sources = draft.sources};
     for (auto& source : r.sources)
       if (source.kind == Source::Kind::text) source.id = tables_->texts.publish(source.id);

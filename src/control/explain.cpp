@@ -75,8 +75,7 @@ std::string control_text(const Data& data, const ControlReport& report) {
   if (report.state == State::neutral) return text + fmt::format("    changes nothing, left out: {}\n", report.reason);
   const auto steps = steps_of(data, report.calls);
   text += fmt::format("    acts on {} of {} steps ({})", count(steps), steps.size(), ranges(steps));
-  if (!report.sites.empty())
-    text += fmt::format(", {} of {} layers: {}", count(report.sites), data.sites.size(), places(data, report));
+  if (!report.sites.empty()) text += ", " + places(data, report);
   text += "\n";
   for (const auto& [id, positions] : report.tokens)
     text += fmt::format("    tokens {} of text {} {}\n", fmt::join(positions, ", "), id, quote(data.texts[id].prompt));

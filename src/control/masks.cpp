@@ -8,8 +8,13 @@
 namespace corepulse::control {
 namespace {
 
-// Drawing a cell costs about this many times as much as a number of a mix.
-constexpr size_t kDrawingCost = 8;
+// About how many numbers of a mix cost as much as drawing one cell.
+size_t cost(const Region& region, int depth = 0) {
+  size_t sum = 1 + (region.feather_width > 0 ? 4 : 0) + (region.blur_sigma > 0 ? 16 : 0);
+  if (depth < 64)  // deeper ones are refused when they are drawn
+    for (const auto& part : region.parts) sum += cost(part, depth + 1);
+  return sum;
+}
 
 }  // namespace
 
@@ -19,8 +24,8 @@ MaskTable::MaskTable(Canvas canvas, std::vector<Grid> grids, Budget& budget)
 const std::map<MaskTable::Key, Part>& MaskTable::all(const Region& region, const std::string& path) {
   const auto known = masks_.find(&region);
   if (known != masks_.end()) return known->second;
+  budget_.spend(cost(region) * raster_cells(canvas_));
   const auto mask = rasterize(region, canvas_, path);
-  budget_.spend(kDrawingCost * mask.values.size());
   std::map<Key, Part> parts;
   for (const auto& g : grids_) {
     Part part{1, g.tokens(), resample(mask, g.height, g.width).values};

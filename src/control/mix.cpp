@@ -9,7 +9,7 @@
 namespace corepulse::control {
 namespace {
 
-constexpr size_t kMostNumbers = 4'000'000'000;
+constexpr size_t kMostNumbers = 1'000'000'000;  // several seconds
 constexpr size_t kMostReadings = 64;
 
 template <class Operation>

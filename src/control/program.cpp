@@ -1,5 +1,6 @@
 #include "control/program.h"
 
+#include <cmath>
 #include <fmt/format.h>
 
 #include "base/fail.h"
@@ -8,17 +9,13 @@
 namespace corepulse::control {
 
 int Program::Data::call(const Step& step) const {
-  int same_turn = -1;
   if (step.index >= 0 && step.index < static_cast<int>(calls_of_step.size()))
     for (const int i : calls_of_step[step.index]) {
-      if (calls[i].first_evaluation != step.first_evaluation) continue;
-      if (calls[i].sigma == step.sigma) return i;
-      same_turn = i;
+      const bool near = std::abs(calls[i].sigma - step.sigma) <= 1e-6 * calls[i].sigma;
+      if (near && calls[i].first_evaluation == step.first_evaluation) return i;
     }
-  if (same_turn < 0)
-    fail(ErrorCode::internal, "control",
-         fmt::format("step {} (sigma {}) is none of the run's model calls", step.index, step.sigma));
-  return same_turn;
+  fail(ErrorCode::internal, "control",
+       fmt::format("step {} (sigma {}) is none of the run's model calls", step.index, step.sigma));
 }
 
 AttentionPlan Program::plan(const Site& site, const Step& step) const {

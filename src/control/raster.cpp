@@ -29,10 +29,11 @@ constexpr int kDeepest = 32;
 
 class Rasterizer {
  public:
-  Rasterizer(const Canvas& canvas) : canvas_(canvas) {
+  explicit Rasterizer(const Canvas& canvas) : canvas_(canvas) {
     const int factor = (std::max(canvas.height, canvas.width) + kLargestSide - 1) / kLargestSide;
     height_ = (canvas.height + factor - 1) / factor, width_ = (canvas.width + factor - 1) / factor;
   }
+  size_t cells() const { return static_cast<size_t>(height_) * width_; }
 
   Mask operator()(const Region& r, const std::string& path, int depth = 0) const {
     if (depth > kDeepest) refuse(path, fmt::format("regions nested deeper than {}", kDeepest));
@@ -193,6 +194,10 @@ Mask Rasterizer::combine(const Region& r, const std::string& path, int depth) co
 
 Mask rasterize(const Region& region, const Canvas& canvas, const std::string& path) {
   return Rasterizer(canvas)(region, path);
+}
+
+size_t raster_cells(const Canvas& canvas) {
+  return Rasterizer(canvas).cells();
 }
 
 Mask resample(const Mask& mask, int height, int width) {

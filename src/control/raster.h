@@ -30,6 +30,9 @@ struct Canvas {
  */
 Mask rasterize(const Region& region, const Canvas& canvas, const std::string& path);
 
+/** How many cells it has there. */
+size_t raster_cells(const Canvas& canvas);
+
 /** Means over the cells of another grid, each rounded to a multiple of 2^-16: mirrored masks stay
  * mirrored. */
 Mask resample(const Mask& mask, int height, int width);

@@ -116,7 +116,8 @@ Json to(const MadeWith& x) {
 }
 
 Json to(const Curve& x) {
-  return x.constant() ? to(x.points[0].second) : to(x.points);
+  // A number stands for a point at progress 0.
+  return x.constant() && x.points[0].first == 0 ? to(x.points[0].second) : to(x.points);
 }
 
 Json to(const Window& x) {

@@ -103,7 +103,11 @@ Region Scanner::region_shape() {
       return rectangle(named.x, named.y, named.width, named.height);
   }
   at_ = begin;
-  refuse("a region; " + choices(peek_word(), shape_words()));
+  Scanner ahead = *this;
+  auto words = ahead.done() ? "" : ahead.word("a region");
+  for (const char* half : {"left", "right", "top", "bottom", "center"})
+    if (words == half && !ahead.done()) words += " " + ahead.word("a region");
+  refuse("a region; " + choices(words, shape_words()));
 }
 
 }  // namespace control

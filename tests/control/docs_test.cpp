@@ -1,0 +1,92 @@
+// docs/control.md: its examples are valid, and each kind has one that acts.
+#include <doctest/doctest.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "corepulse/recipe.h"
+#include "corepulse/shorthand.h"
+
+#include "control/field_names.h"
+#include "schema.h"
+#include "support.h"
+
+namespace corepulse::control::test {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string page() {
+  std::ostringstream text;
+  text << std::ifstream(COREPULSE_TEST_DATA "/../../docs/control.md").rdbuf();
+  return text.str();
+}
+
+// The objects in the page's ```json blocks: one each, or one per line.
+std::vector<Json> examples() {
+  std::vector<Json> all;
+  const auto text = page();
+  for (size_t at = text.find("```json\n"); at != text.npos; at = text.find("```json\n", at + 1)) {
+    const size_t begin = at + 8, end = text.find("```", begin);
+    const auto block = text.substr(begin, end - begin);
+    auto whole = Json::parse(block, nullptr, false);
+    if (!whole.is_discarded()) {
+      all.push_back(std::move(whole));
+      continue;
+    }
+    std::istringstream lines(block);
+    for (std::string line; std::getline(lines, line);) all.push_back(Json::parse(line));
+  }
+  return all;
+}
+
+ProgramInputs run() {
+  auto inputs = run_of(builtin_sites(), "a red cat in a park with snow", 256, 256);
+  inputs.batch = 2, inputs.pooled = true, inputs.time_ids = TimeIds{256, 256, 0, 0, 256, 256};
+  return inputs;
+}
+
+}  // namespace
+
+TEST_CASE("every kind has an example in the documentation that acts") {
+  std::set<std::string> kinds;
+  for (const auto& example : examples()) {
+    CAPTURE(example.dump());
+    const auto recipe =
+        example.contains("version") ? example : Json{{"version", 1}, {"controls", Json::array({example})}};
+    CHECK(invalid(recipe) == "");
+    const auto controls = recipe_from_json(recipe.dump()).controls;
+    const auto program = Program::resolve(controls, run());
+    for (const auto& report : program.reports()) CHECK(report.state == ControlReport::State::acts);
+    for (const auto& control : controls) kinds.insert(kind_name(control.effect));
+  }
+  for (const auto& kind : kind_names()) {
+    CAPTURE(kind);
+    CHECK(kinds.count(kind) == 1);
+  }
+}
+
+TEST_CASE("the short forms in the documentation are read") {
+  const auto text = page();
+  const std::regex option("--(inject|reweight|mask|replace|region) \"([^\"]+)\"");
+  int found = 0;
+  for (auto it = std::sregex_iterator(text.begin(), text.end(), option); it != std::sregex_iterator(); ++it, ++found) {
+    const std::string name = (*it)[1], value = (*it)[2];
+    CAPTURE(value);
+    if (name == "inject")
+      CHECK_NOTHROW(parse_inject(value));
+    else if (name == "reweight")
+      CHECK_NOTHROW(parse_reweight(value));
+    else if (name == "mask")
+      CHECK_NOTHROW(parse_mask(value));
+    else if (name == "replace")
+      CHECK_NOTHROW(parse_replace(value));
+    else
+      CHECK_NOTHROW(parse_region_prompt(value));
+  }
+  CHECK(found >= 7);
+}
+
+}  // namespace corepulse::control::test

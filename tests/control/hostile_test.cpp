@@ -1,0 +1,100 @@
+// Recipes made to hurt: they end in bounded time and memory, with an error or a plan.
+#include <chrono>
+#include <cmath>
+#include <doctest/doctest.h>
+
+#include "corepulse/error.h"
+#include "corepulse/recipe.h"
+
+#include "control/explain.h"
+#include "support.h"
+
+namespace corepulse::control::test {
+namespace {
+
+using Controls = std::vector<corepulse::Control>;
+
+double seconds(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+ProgramInputs run() {
+  return run_of(sd15_sites(), "a cat in a park");
+}
+
+}  // namespace
+
+TEST_CASE("10,000 edits, or injections that replace each other, resolve") {
+  Controls edits, injections;
+  for (int i = 0; i < 10000; ++i) {
+    edits.push_back(reweight("cat", 1 + 1e-4 * (i % 7)));
+    injections.push_back(inject("a dragon " + std::to_string(i)));
+  }
+  CHECK(seconds([&] { CHECK(error_of(edits, run()).empty()); }) < 20);
+  const auto program = Program::resolve(injections, run());
+  CHECK(program.texts().size() == 3);  // only the last is ever read
+  edits.push_back(reweight("cat", 2));
+  CHECK(error_of(edits, run()) == "[controls] 10001 controls; expected at most 10000");
+}
+
+TEST_CASE("readings that pile up are an error") {
+  Controls controls;
+  for (int i = 0; i < 100; ++i) controls.push_back(inject("text " + std::to_string(i)).strength(0.01));
+  CHECK(error_of(controls, run()).find("more than 64 readings of one row") != std::string::npos);
+  Controls splits;
+  for (int i = 0; i < 100; ++i) splits.push_back(reweight("cat", 2).within(circle(0.01 * i, 0.5, 0.3).feather(0.1)));
+  CHECK_FALSE(error_of(splits, run()).empty());
+}
+
+TEST_CASE("10,000 soft regions with curves end in an error or in a plan, soon") {
+  Controls controls;
+  for (int i = 0; i < 10000; ++i)
+    controls.push_back(inject("snow").within(circle(1e-4 * i, 0.5, 0.3).feather(0.1)).strength({{0, 0}, {1, 0.5}}));
+  auto inputs = run();
+  inputs.calls = schedule(1000);
+  CHECK(seconds([&] { CHECK(error_of(controls, inputs).find("use fewer controls") != std::string::npos); }) < 60);
+}
+
+TEST_CASE("numbers that overflow while they are multiplied do not become NaN in a plan") {
+  Controls controls;
+  for (int i = 0; i < 4; ++i) controls.push_back(reweight("cat", 1e300)), controls.push_back(reweight("park", 1e-300));
+  const auto inputs = run();
+  const auto plan =
+      Program::resolve(controls, inputs).plan(site_of(inputs.sites, "middle:0"), with_rows(inputs.calls[0]));
+  for (const float b : *plan.rows[1][0].bias) CHECK_FALSE(std::isnan(b));
+  const auto message = error_of({value_gain("cat", 1e300), value_gain("cat", 1e300)}, inputs);
+  CHECK(message.find("too large") != std::string::npos);
+  CHECK_FALSE(error_of({temperature(1e-300), temperature(1e-300)}, inputs).empty());
+}
+
+TEST_CASE("a recipe of 10,000 controls and 20,000 pixels a side reads, writes and resolves") {
+  Recipe recipe;
+  for (int i = 0; i < 10000; ++i) recipe.controls.push_back(reweight("cat", 2).steps(i % 20, i % 20 + 1));
+  CHECK(recipe_from_json(to_json(recipe)) == recipe);
+  auto inputs = run_of(sd15_sites(), "a cat", 20000, 20000);
+  inputs.calls = schedule(1);
+  CHECK(error_of({inject("snow").within(rectangle(0, 0, 10000, 20000).pixels()).at("middle:0")}, inputs).empty());
+  CHECK(seconds([&] { error_of({inject("snow").within(circle(0.5, 0.5, 0.3).feather(0.2))}, inputs); }) < 20);
+}
+
+TEST_CASE("resolving and explaining a usual recipe takes milliseconds") {
+  const Controls controls{inject("a dragon").at("middle:0, output:0").sigma(15, 0).strength(0.8),
+                          reweight("park", 0.3).at("output:1"),
+                          inject("snow").strength({{0, 0}, {0.5, 1}}).within(rectangle(0, 0, 0.5, 1).feather(0.05)),
+                          regions({{"sky", rectangle(0, 0, 1, 0.5).blur(0.05)}, {"sea", circle(0.5, 0.7, 0.2)}}, 0.2),
+                          attend(circle(0.5, 0.5, 0.2), 3)};
+  double best = 1e9;
+  for (int i = 0; i < 3; ++i)
+    best = std::min(best, seconds([&] {
+                      const auto program =
+                          Program::resolve(controls, run_of(builtin_sites(), "a cat in a park", 256, 256));
+                      CHECK_FALSE(explain_text(program).empty());
+                      CHECK_FALSE(explain_json(program).empty());
+                    }));
+  CHECK(best < 0.1);
+  MESSAGE("resolve and explain: ", best * 1000, " ms");
+}
+
+}  // namespace corepulse::control::test

@@ -1,0 +1,262 @@
+// Recipes as JSON: exact round trips, strict reading, and the published schema.
+#include "corepulse/recipe.h"
+
+#include <cmath>
+#include <doctest/doctest.h>
+#include <set>
+
+#include "corepulse/error.h"
+
+#include "control/field_names.h"
+#include "control/region_fields.h"
+#include "schema.h"
+
+namespace corepulse::control::test {
+namespace {
+
+const std::string kExample = R"({"version": 1, "model": "builtin", "prompt": "a cat in a park", "seed": 3,
+ "steps": 20, "guidance": 5,
+ "controls": [
+  {"kind": "inject", "prompt": "a dragon", "where": "middle:0, output:0", "when": {"sigma": [15, 0]}, "strength": 1.0},
+  {"kind": "reweight", "phrase": "park", "scale": 0.3, "where": "output:1"},
+  {"kind": "inject", "prompt": "snow", "where": "all", "strength": [[0, 0], [0.5, 1]],
+   "region": {"shape": "rectangle", "box": [0, 0, 0.5, 1], "feather": 0.05}}]})";
+
+// A recipe in which every field of every kind is set.
+Recipe everything() {
+  const auto region = (rectangle(0.1, 0.2, 0.3, 0.4).feather(0.05) + circle(0.5, 0.5, 0.1).pixels()) -
+                      ellipse(0.1, 0.2, 0.3, 0.4) * !polygon({{0, 0}, {1, 0}, {0.5, 1}}).blur(0.01);
+  const auto gradients = (linear_gradient({0, 0}, {1, 1}, 0.25, 1) + radial_gradient({0.5, 0.5}, 0.3, 0, 1)) *
+                         picture("mask \"1\".png", PictureChannel::alpha);
+  Recipe r{.model = "sd15.safetensors",
+           .unet = "u",
+           .vae = "v",
+           .text_encoder = "t",
+           .text_encoder_2 = "t2",
+           .tokenizer = "k",
+           .config = "c",
+           .family = "sd1",
+           .prediction = "v",
+           .variant = "fp16",
+           .prompt = "a cat\n\"quoted\" \xc3\xa9",
+           .negative_prompt = "blurry",
+           .width = 640,
+           .height = 384,
+           .seeds = {0, 18446744073709551615u},
+           .steps = 31,
+           .guidance = 7.1,
+           .guidance_rescale = 0.7,
+           .sampler = SamplerKind::dpmpp_2m,
+           .schedule = ScheduleKind::karras,
+           .eta = 0.5,
+           .rng = NoiseKind::cuda,
+           .compat = Compat::comfy,
+           .dtype = "f16",
+           .clip_skip = 2};
+  auto first = inject("a dragon").gains({{0, 1}, {1, 0.1}}, -2).strength(Curve::ramp(0.1, 0.9));
+  std::get<Inject>(first.effect).noise = 0.5, std::get<Inject>(first.effect).noise_seed = 4000000000u;
+  first.at("all").sigma(INFINITY, 2.5).within(region).on(Rows::both).for_images({0, 1}).for_heads({3});
+  first.as(Mode::comfy).enable(false);
+  r.controls = {first,
+                reweight(Tokens("cat", 2), 0.3).steps(1, 5).strength(0.1),
+                mask_tokens("cat").context(TokenContext::reencode).progress(0.25, 1.0 / 3),
+                replace_tokens("cat", "dog").context(TokenContext::replace).percent(0.1, 0.9),
+                value_gain(Tokens(Tokens::Part::padding), -1),
+                regions({{"snow", gradients}, {"fire", !gradients}}, 0.2),
+                attend(region, 3),
+                temperature({{0.5, 2}}, AttentionKind::both),
+                smooth(0.5).as(Mode::corepulse),
+                share_image(1),
+                share_recording("style run"),
+                guidance(3),
+                pooled("a dragon", 0.5),
+                time_ids({.original = {{512, 768}}, .crop = {{1, 2}}, .target = {{3, 4}}}),
+                negative("blue"),
+                capture("cat", "heat"),
+                record("run")};
+  std::get<Attend>(r.controls[6].effect).interaction = Attend::Interaction::redirect;
+  r.edits = {{3, {inject("a ship")}}, {7, {}}};
+  r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2"};
+  return r;
+}
+
+std::string error(const std::string& text) {
+  try {
+    recipe_from_json(text);
+  } catch (const Error& e) {
+    CHECK(e.code() == ErrorCode::invalid_request);
+    return e.what();
+  }
+  return "";
+}
+
+// A recipe with one control given as JSON.
+std::string control_error(const std::string& control) {
+  return error(R"({"version": 1, "controls": [)" + control + "]}");
+}
+
+// Collects the names that fields.h lists.
+struct Names {
+  std::set<std::string> all;
+  void operator()(const char* name, auto) { all.insert(name); }
+  void required(const char* name, auto) { all.insert(name); }
+  void always(const char* name, auto) { all.insert(name); }
+  template <class M, class C>
+  void inline_fields(M C::*) {
+    fields(*this, Type<M>());
+  }
+  void point(const char* name, size_t) { all.insert(name); }
+  void box(const char* name) { all.insert(name); }
+};
+
+std::set<std::string> keys(const nlohmann::json& object) {
+  std::set<std::string> all;
+  for (const auto& [name, value] : object.items()) all.insert(name);
+  return all;
+}
+
+const nlohmann::json& alternative(const char* of, const char* field, const std::string& value) {
+  for (const auto& one : recipe_schema()["$defs"][of]["oneOf"])
+    if (one["properties"].contains(field) && one["properties"][field]["const"] == value) return one["properties"];
+  throw std::runtime_error("not in the schema: " + value);
+}
+
+}  // namespace
+
+TEST_CASE("the example of the documentation reads as what it says") {
+  const auto r = recipe_from_json(kExample);
+  CHECK(r.prompt == "a cat in a park");
+  CHECK(r.seeds == std::vector<uint64_t>{3});
+  REQUIRE(r.controls.size() == 3);
+  CHECK(r.controls[0] == inject("a dragon").at("middle:0, output:0").sigma(15, 0));
+  CHECK(r.controls[1] == reweight("park", 0.3).at("output:1"));
+  CHECK(r.controls[2] ==
+        inject("snow").at("all").strength({{0, 0}, {0.5, 1}}).within(rectangle(0, 0, 0.5, 1).feather(0.05)));
+}
+
+TEST_CASE("every field of every kind survives writing and reading, bit for bit") {
+  const auto recipe = everything();
+  for (const int indent : {-1, 0, 4}) CHECK(recipe_from_json(to_json(recipe, indent)) == recipe);
+  CHECK(controls_from_json(to_json(recipe.controls)) == recipe.controls);
+  CHECK(recipe_from_json(to_json(Recipe{})) == Recipe{});
+  Recipe odd{.guidance = 0.1 + 0.2};
+  CHECK(recipe_from_json(to_json(odd)).guidance == 0.1 + 0.2);
+}
+
+TEST_CASE("the schema accepts what is written, and both list the same fields") {
+  CHECK(invalid(nlohmann::json::parse(kExample)) == "");
+  CHECK(invalid(nlohmann::json::parse(to_json(everything()))) == "");
+  CHECK(invalid(nlohmann::json::parse(to_json(Recipe{}))) == "");
+  Names recipe;
+  fields(recipe, Type<Recipe>());
+  recipe.all.insert({"seed", "seeds"});
+  CHECK(keys(recipe_schema()["properties"]) == recipe.all);
+  for (const auto& kind : kind_names())
+    std::visit(
+        [&]<class E>(const E&) {
+          Names names;
+          fields(names, Type<E>());
+          common<E>(names);
+          names.all.insert("kind");
+          CAPTURE(kind);
+          CHECK(keys(alternative("control", "kind", kind)) == names.all);
+        },
+        effect_of(kind));
+  CHECK(recipe_schema()["$defs"]["control"]["oneOf"].size() == kind_names().size());
+  const auto shapes = names_of<Region::Shape>();
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    Names names;
+    fields(names, static_cast<Region::Shape>(i));
+    names.all.insert("shape");
+    CHECK(keys(alternative("region", "shape", shapes[i])) == names.all);
+  }
+  Names made_with;
+  fields(made_with, Type<MadeWith>());
+  CHECK(keys(recipe_schema()["properties"]["made_with"]["properties"]) == made_with.all);
+}
+
+TEST_CASE("schema and reader refuse the same mistakes") {
+  const std::string wrong[] = {R"({"kind": "inject"})",
+                               R"({"kind": "inject", "prompt": 3})",
+                               R"({"kind": "injekt", "prompt": "x"})",
+                               R"({"kind": "inject", "prompt": "x", "strenght": 1})",
+                               R"({"kind": "guidance", "scale": 3, "region": {"shape": "circle"}})",
+                               R"({"kind": "inject", "prompt": "x", "when": {"sigma": [1]}})",
+                               R"({"kind": "inject", "prompt": "x", "when": {"seconds": [1, 2]}})",
+                               R"({"kind": "inject", "prompt": "x", "strength": []})",
+                               R"({"kind": "inject", "prompt": "x", "rows": "all"})"};
+  for (const auto& control : wrong) {
+    CAPTURE(control);
+    CHECK_FALSE(control_error(control).empty());
+    CHECK_FALSE(invalid({{"version", 1}, {"controls", {nlohmann::json::parse(control)}}}).empty());
+  }
+}
+
+TEST_CASE("errors name the path, what stands there and the nearest valid name") {
+  CHECK(error(R"({"version": 1, "promt": "x"})")
+            .find("[recipe] unknown field of a recipe \"promt\"; valid: version, model") == 0);
+  CHECK(error(R"({"version": 1, "promt": "x"})").find("(did you mean prompt?)") != std::string::npos);
+  CHECK(control_error(R"({"kind": "inject", "prompt": "x", "strenght": 1})") ==
+        "[controls[0]] unknown field of a inject control \"strenght\"; valid: kind, prompt, strength, gain_k, "
+        "gain_v, noise, noise_seed, enabled, where, when, region, rows, images, heads, mode, tokens (did you "
+        "mean strength?)");
+  CHECK(control_error(R"({"kind": "injekt"})")
+            .find("[controls[0].kind] unknown kind \"injekt\"; valid: inject, reweight") == 0);
+  CHECK(control_error(R"({"kind": "inject", "prompt": "x", "when": {"sigmas": [1, 0]}})") ==
+        "[controls[0].when] unknown unit \"sigmas\"; valid: steps, progress, sigma, percent (did you mean sigma?)");
+  CHECK(control_error(R"({"kind": "inject", "prompt": "x", "strength": "strong"})") ==
+        "[controls[0].strength] the text \"strong\"; expected a number, or points [[progress, value], ...]");
+  CHECK(
+      control_error(R"({"kind": "inject", "prompt": "x", "region": {"shape": "add", "parts": [{"shape": "circel"}]}})")
+          .find("[controls[0].region.parts[0].shape] unknown value \"circel\"; valid: rectangle, circle") == 0);
+  CHECK(control_error(R"({"kind": "inject", "prompt": "x", "region": {"shape": "circle", "center": [0, 0]}})") ==
+        "[controls[0].region] the field \"radius\" is missing");
+  CHECK(control_error(R"({"kind": "inject", "prompt": "x", "images": [0.5]})")
+            .find("[controls[0].images[0]] the number 0.5; expected a whole number") == 0);
+  CHECK(error("{}") == "[recipe] the field \"version\" is missing");
+  CHECK(error(R"({"version": 2})") == "[version] 2; this program reads version 1: update it");
+  CHECK(error(R"({"version": 1, "seed": 1, "seeds": [2]})") ==
+        "[seed] both seed and seeds are given; expected one of them");
+  CHECK(error(R"({"version": 1, "seed": -1})")
+            .find("[seed] the number -1; expected a whole number of 0..18446744073709551615") == 0);
+  CHECK(error(R"({"version": 1, "steps": 0})") == "[steps] 0; expected 1..1000");
+  CHECK(error(R"({"version": 1, "dtype": "f8"})").find("[dtype] unknown value \"f8\"; valid: auto, f32, f16") == 0);
+  CHECK(error(R"({"version": 1, "sampler": "eulr"})").find("[sampler]") == 0);
+}
+
+TEST_CASE("what is not JSON, or stands twice, or is no number, is an error") {
+  for (const char* bad : {"", "[]", "3", "{", R"({"version": 1, "version": 1})", R"({"version": NaN})",
+                          R"({"version": 1, "guidance": 1e999})", R"({"version": 1, "guidance": "inf"})",
+                          R"({"version": 1, "controls": {}})", R"({"version": 1, "controls": [3]})",
+                          "{\"version\": 1, \"prompt\": \"\xff\"}"})
+    CHECK_FALSE(error(bad).empty());
+  CHECK_FALSE(control_error(R"({"kind": "inject", "prompt": "x", "when": {"progress": ["inf", 0]}})").empty());
+  CHECK_FALSE(control_error(R"({"kind": "inject", "prompt": "x", "when": {"steps": [0.5, 2]}})").empty());
+  CHECK_FALSE(
+      control_error(R"({"kind": "inject", "prompt": "x", "when": {"steps": [0, 2], "sigma": [1, 0]}})").empty());
+  CHECK_FALSE(control_error(R"({"kind": "reweight", "phrase": "x", "tokens": "all", "scale": 1})").empty());
+  CHECK(control_error(R"({"kind": "inject", "prompt": "x", "when": {"sigma": ["inf", 0]}})").empty());
+  std::string deep = R"({"shape": "circle", "center": [0, 0], "radius": 1})";
+  for (int i = 0; i < 100; ++i) deep = R"({"shape": "add", "parts": [)" + deep + "]}";
+  CHECK(control_error(R"({"kind": "inject", "prompt": "x", "region": )" + deep + "}").find("nested deeper") !=
+        std::string::npos);
+}
+
+TEST_CASE("numbers that JSON has no word for cannot be written") {
+  const auto fails = [](const Recipe& r) { CHECK_THROWS_AS(to_json(r), Error); };
+  fails({.guidance = NAN});
+  fails({.controls = {inject("x").strength(INFINITY)}});
+  fails({.controls = {inject("x").sigma(3, -INFINITY)}});
+  fails({.controls = {inject("x").progress(INFINITY, 3)}});
+  fails({.controls = {inject("x").within(Region{})}});
+  fails({.prompt = "\xff"});
+}
+
+TEST_CASE("names of other tools are read, and a sampler's name may bring its schedule") {
+  CHECK(recipe_from_json(R"({"version": 1, "sampler": "DPM++ 2M Karras"})").schedule == ScheduleKind::karras);
+  const auto r = recipe_from_json(R"({"version": 1, "sampler": "DPM++ 2M Karras", "schedule": "simple"})");
+  CHECK(r.sampler == SamplerKind::dpmpp_2m);
+  CHECK(r.schedule == ScheduleKind::simple);
+}
+
+}  // namespace corepulse::control::test

@@ -1,0 +1,35 @@
+#pragma once
+// The composition rule written as plainly as possible: every pixel and head keeps its own list of what it reads.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/program.h"
+
+namespace corepulse::control::test {
+
+/** One thing a pixel reads: for every key, whose embedding it is and its numbers. */
+struct Read {
+  double share = 1;
+  std::string prompt;     ///< Cross: the text whose words are looked for.
+  std::vector<int> keys;  ///< Numbers of "prompt#position", "own#3", "image 1#3".
+  std::vector<double> weight, key_gain, value_gain;
+  double temperature = 1;
+};
+
+/** What one pixel and head reads, as key name -> numbers; readings that agree are one. */
+using Pixel = std::vector<Read>;
+
+/** By hand: what the controls make of a row at a site and call. Heads x pixels. */
+std::vector<Pixel> expected_row(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs,
+                                const Site& site, const Step& call, const Row& row);
+
+/** The same from a plan. */
+std::vector<Pixel> planned_row(const Program& program, const ProgramInputs& inputs, const Site& site,
+                               const std::vector<Reading>& readings);
+
+/** "" if both say the same (shares and numbers to 1e-5), else what differs. */
+std::string difference(const std::vector<Pixel>& a, const std::vector<Pixel>& b);
+
+}  // namespace corepulse::control::test

@@ -1,0 +1,119 @@
+// Controls as one line of text.
+#include "corepulse/shorthand.h"
+
+#include <cmath>
+#include <doctest/doctest.h>
+
+#include "corepulse/corepulse_adapter.h"
+#include "corepulse/error.h"
+
+namespace corepulse::control::test {
+namespace {
+
+template <class F>
+std::string error(F parse, std::string_view text) {
+  try {
+    parse(text);
+  } catch (const Error& e) {
+    CHECK(e.code() == ErrorCode::invalid_request);
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("short forms are the controls they stand for") {
+  CHECK(parse_inject("a dragon @ middle:0, sigma 15..0, strength 0.8") ==
+        inject("a dragon").at("middle:0").sigma(15, 0).strength(0.8));
+  CHECK(parse_inject("a dragon, red @ middle:0, output:1, steps 3..8") ==
+        inject("a dragon, red").at("middle:0, output:1").steps(3, 8));
+  CHECK(parse_inject("me @ home @ all") == inject("me @ home").at("all"));
+  CHECK(parse_inject("  snow ") == inject("snow"));
+  CHECK(
+      parse_inject("snow @ sigma inf..2.5, gain 2, rows both, images 0 2, heads 1, mode comfy") ==
+      inject("snow").sigma(INFINITY, 2.5).gains(2, 2).on(Rows::both).for_images({0, 2}).for_heads({1}).as(Mode::comfy));
+  CHECK(parse_inject("snow @ strength 0:0 0.5:1, gain_k -1, progress 0.25..1, fine") ==
+        inject("snow").strength({{0, 0}, {0.5, 1}}).gains(-1, 1).progress(0.25, 1).at("fine"));
+  CHECK(parse_inject("snow @ strength ramp 0.1..0.9 edge 0.2") == inject("snow").strength(Curve::ramp(0.1, 0.9, 0.2)));
+  CHECK(parse_inject("snow @ region rect 0,0,0.5,1 feather 0.05, sigma 15..0, up_blocks.1.attentions.0") ==
+        inject("snow").within(rectangle(0, 0, 0.5, 1).feather(0.05)).sigma(15, 0).at("up_blocks.1.attentions.0"));
+  CHECK(parse_reweight("park=0.3 @ output:1") == reweight("park", 0.3).at("output:1"));
+  CHECK(parse_reweight("a=b = 0:1 1:0 @ occurrence 2") == reweight(Tokens("a=b", 2), {{0, 1}, {1, 0}}));
+  CHECK(parse_mask("red hat @ context reencode") == mask_tokens("red hat").context(TokenContext::reencode));
+  CHECK(parse_replace("cat => fluffy dog @ output:1") == replace_tokens("cat", "fluffy dog").at("output:1"));
+  CHECK(parse_value_gain("cat=-1") == value_gain("cat", -1));
+  CHECK(parse_temperature("0.5 @ fine") == temperature(0.5).at("fine"));
+  CHECK(parse_capture("cat @ output:1, steps 0..5") == capture("cat").at("output:1").steps(0, 5));
+  CHECK(parse_region_prompt("a red car @ left half feather 0.05") ==
+        RegionPrompt{"a red car", rectangle(0, 0, 0.5, 1).feather(0.05)});
+}
+
+TEST_CASE("regions in words") {
+  CHECK(parse_region("bottom right") == rectangle(0.5, 0.5, 0.5, 0.5));
+  CHECK(parse_region("top half") == rectangle(0, 0, 1, 0.5));
+  CHECK(parse_region("center circle") == circle(0.5, 0.5, 0.25));
+  CHECK(parse_region("not circle 0.5,0.5,0.3 blur 0.1") == !circle(0.5, 0.5, 0.3).blur(0.1));
+  CHECK(parse_region("ellipse 100,50,20,10 px") == ellipse(100, 50, 20, 10).pixels());
+  CHECK(parse_region("polygon 0,0 1,0 0.5,1") == polygon({{0, 0}, {1, 0}, {0.5, 1}}));
+  CHECK(parse_region("linear 0,0,1,0") == linear_gradient({0, 0}, {1, 0}));
+  CHECK(parse_region("radial 0.5,0.5,0.4") == radial_gradient({0.5, 0.5}, 0.4));
+  CHECK(parse_region("picture mask.png alpha") == picture("mask.png", PictureChannel::alpha));
+  CHECK(parse_region("picture \"my mask.png\"") == picture("my mask.png"));
+  CHECK(parse_region("left half + circle 0.5,0.5,0.2 - rect -0.1,0,0.2,1 * top half") ==
+        ((rectangle(0, 0, 0.5, 1) + circle(0.5, 0.5, 0.2)) - rectangle(-0.1, 0, 0.2, 1)) * rectangle(0, 0, 1, 0.5));
+}
+
+TEST_CASE("errors point at the position") {
+  CHECK(error(parse_inject, "a dragon @ middle:0, sigmo 15..0") ==
+        "[inject] at position 21 of \"a dragon @ middle:0, sigmo 15..0\": \"sigmo 15..0\"; expected an item; "
+        "valid: steps, progress, sigma, percent, strength, gain, gain_k, gain_v, region, rows, mode, images, "
+        "heads, context, occurrence (did you mean sigma?)");
+  CHECK(error(parse_inject, "a @ sigma 15")
+            .find("at position 12 of \"a @ sigma 15\": the text ends; expected two numbers") != std::string::npos);
+  CHECK(error(parse_reweight, "park").find("expected PHRASE=SCALE") != std::string::npos);
+  CHECK(error(parse_reweight, "park=much").find("at position 5 of \"park=much\"") != std::string::npos);
+  CHECK(error(parse_reweight, "park=0.3 @ gain 2").find("\"gain 2\"") != std::string::npos);
+  CHECK(error(parse_region, "left side").find("(did you mean left half?)") != std::string::npos);
+  CHECK(error(parse_region, "rect 0,0,1").find("4 numbers with commas") != std::string::npos);
+  CHECK(error(parse_region, "left half right half").find("at position 10") != std::string::npos);
+  CHECK(error(parse_region_prompt, "a red car").find("PROMPT @ REGION") != std::string::npos);
+  CHECK(error(parse_inject, "a @ rows all").find("valid: cond, uncond, both") != std::string::npos);
+  CHECK(error(parse_temperature, "0.5 @ gain_k 2, x").find("\"gain_k 2, x\"") != std::string::npos);
+  for (const char* bad : {"a @ ,", "a @ steps", "a @ strength nan", "a @ region", "a @ images x", "a @ sigma 1..2..3",
+                          "a @ middle:0 output:0", "a @ gain 1 2", "a @ strength 0:0 1"})
+    CHECK_FALSE(error(parse_inject, bad).empty());
+  for (const char* bad : {"", "nan", "1 2", "0:", "ramp 1"}) CHECK_FALSE(error(parse_curve, bad).empty());
+}
+
+TEST_CASE("text from anywhere is read or refused, never worse") {
+  const std::string_view pieces[] = {" @ ",     "a", ",",    "sigma ",   "15..0", "region ", "rect ",
+                                     "0,0,1,1", "=", "not ", "feather ", "inf",   "..",      "\"",
+                                     "1e999",   "-", " + ",  "polygon ", ":",     "\xff",    "\n"};
+  unsigned state = 1;
+  for (int i = 0; i < 20000; ++i) {
+    std::string text;
+    for (int j = 0; j < 8; ++j) text += pieces[(state = state * 1664525 + 1013904223) >> 16 & 0xff % std::size(pieces)];
+    error(parse_inject, text), error(parse_reweight, text), error(parse_region, text), error(parse_region_prompt, text);
+  }
+  std::string many = "left half";
+  for (int i = 0; i < 5000; ++i) many += " - left half * top half";
+  CHECK_FALSE(error(parse_region, many).empty());
+}
+
+TEST_CASE("CorePulse's words make controls in its mode") {
+  UNetPatcher patcher;
+  patcher.add_injection("middle:0", "dragon", 2.0, 15.0, 0.0)
+      .add_attention_manipulation("all", "cat", 0.5)
+      .add_self_attention_manipulation("middle:0", rectangle(0, 0, 0.5, 1), rectangle(0.5, 0, 0.5, 1), 3, "redirect");
+  REQUIRE(patcher.controls().size() == 3);
+  CHECK(patcher.controls()[0] == inject("dragon").at("middle:0").gains(2, 2).sigma(15, 0).as(Mode::corepulse));
+  CHECK(patcher.controls()[1] == reweight("cat", 0.5).at("all").sigma(INFINITY, 0).as(Mode::corepulse));
+  CHECK(std::get<Attend>(patcher.controls()[2].effect).interaction == Attend::Interaction::redirect);
+  CHECK_THROWS_AS(patcher.add_self_attention_manipulation("all", {}, {}, 2, "sharpn"), Error);
+  CHECK_THROWS_AS(patcher.add_self_attention_manipulation("all", {}, circle(0, 0, 1), 2, "smooth"), Error);
+  patcher.clear_injections();
+  CHECK(patcher.controls().empty());
+}
+
+}  // namespace corepulse::control::test
