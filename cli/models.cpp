@@ -95,8 +95,8 @@ void print_row(const nlohmann::json& row) {
     fmt::print("{:<40} cannot be used: {}\n", model, row["error"]["message"].get<std::string>());
     return;
   }
-  fmt::print("{:<40} {:<6} {:>5} M parameters {:>7.2f} GB  {} x {}{}\n", model, row["family"].get<std::string>(),
-             row["parameters"].get<uint64_t>() / 1'000'000, row["bytes"].get<double>() / 1e9, row["width"].get<int>(),
+  fmt::print("{:<40} {:<6} {:>7.1f} M parameters {:>7.2f} GB  {} x {}{}\n", model, row["family"].get<std::string>(),
+             row["parameters"].get<double>() / 1e6, row["bytes"].get<double>() / 1e9, row["width"].get<int>(),
              row["height"].get<int>(), row["inpaint"].get<bool>() ? "  inpaint" : "");
 }
 

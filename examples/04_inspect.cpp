@@ -8,19 +8,19 @@
 #include "corepulse/pipeline.h"
 
 int main(int argc, char** argv) {
-  const corepulse::ModelSource source{.model = argc > 1 ? argv[1] : "builtin"};
+  corepulse::Recipe recipe;
+  if (argc > 1) recipe.model = argv[1];
   try {
-    const auto info = corepulse::inspect_model(source);
+    const auto info = corepulse::inspect_model({.model = recipe.model});
     std::cout << corepulse::name(info.family) << ", " << info.parameters / 1'000'000 << " million parameters, "
               << info.width << " x " << info.height << "\n\n";
     for (const auto& block : info.blocks)
       std::cout << block.id << "  " << block.path << "  " << block.cross_layers << " layers read the text on a grid of "
                 << block.grid_height << " x " << block.grid_width << '\n';
 
-    corepulse::Recipe recipe;
     recipe.prompt = "a cat in a park";
     recipe.controls.push_back(corepulse::inject("a dragon").at("output:0"));
-    std::cout << '\n' << corepulse::explain(recipe, source).text;
+    std::cout << '\n' << corepulse::explain(recipe).text;
   } catch (const corepulse::Error& error) {
     std::cerr << error.what() << '\n';
     return corepulse::exit_status(error.code());

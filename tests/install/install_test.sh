@@ -12,7 +12,7 @@ mv "$work/first" "$work/prefix"  # an installed tree may be moved
 fail() { echo "FAILED: $*" >&2; exit 1; }
 program=$work/prefix/bin/corepulse
 libraries=$(ldd "$program")
-[[ $libraries == *"$work/prefix/lib/corepulse/mlx/lib/libmlx"* ]] || fail "MLX is not the installed one: $libraries"
+[[ $libraries == *"$work/prefix/"*"/corepulse/mlx/lib/libmlx"* ]] || fail "MLX is not the installed one: $libraries"
 [[ $libraries != *"not found"* ]] || fail "a library is missing: $libraries"
 [[ $libraries != *"$source_dir"* && $libraries != *"$build_dir"* ]] || fail "needs the source tree: $libraries"
 [[ $("$program" --version) == "corepulse "* ]] || fail "--version"
@@ -29,4 +29,5 @@ examples/04_inspect >/dev/null
 examples/01_text_to_image "a cat in a park" cat.png 2
 [[ -s cat.png ]] || fail "no picture"
 "$program" inspect cat.png | grep -q "a cat in a park" || fail "the picture does not hold its recipe"
+examples/03_progress_callback | grep -q "stopped, as asked" || fail "the callback did not stop the run"
 echo "installed, moved, built against, run: fine"
