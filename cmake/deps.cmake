@@ -35,10 +35,17 @@ find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 
 # Own CPU kernels: oneDNN for GEMM and convolution, Highway for SIMD with run-time dispatch. Without them (macOS,
 # CUDA builds) the same functions are MLX's own ops.
-find_package(dnnl QUIET)
+# oneDNN's own CMake package asks for OpenCL's headers, which only its GPU part needs.
+find_path(DNNL_INCLUDE dnnl.hpp)
+find_library(DNNL_LIBRARY dnnl)
+if(DNNL_INCLUDE AND DNNL_LIBRARY)
+  add_library(DNNL::dnnl SHARED IMPORTED)
+  set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION "${DNNL_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${DNNL_INCLUDE}")
+endif()
 find_package(hwy QUIET)
 find_package(OpenMP QUIET COMPONENTS CXX)
-if(dnnl_FOUND AND hwy_FOUND AND OpenMP_CXX_FOUND AND NOT APPLE)
+if(TARGET DNNL::dnnl AND hwy_FOUND AND OpenMP_CXX_FOUND AND NOT APPLE)
   set(cpu_kernels_default ON)
 else()
   set(cpu_kernels_default OFF)
