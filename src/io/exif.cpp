@@ -163,7 +163,8 @@ Image upright(Image image, int orientation) {
   if (orientation == 1) return image;
   const int w = image.width, h = image.height;
   const bool turned = orientation >= 5;
-  Image out{turned ? h : w, turned ? w : h, std::vector<uint8_t>(image.pixels.size())};
+  Image out{turned ? h : w, turned ? w : h, std::vector<uint8_t>(image.pixels.size()),
+            std::vector<uint8_t>(image.alpha.size())};
   const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_below = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   auto* to = out.pixels.data();
@@ -172,6 +173,7 @@ Image upright(Image image, int orientation) {
       const int a = turned ? y : x, b = turned ? x : y;
       const size_t column = from_right ? w - 1 - a : a, row = from_below ? h - 1 - b : b;
       std::copy_n(&image.pixels[(row * w + column) * 3], 3, to);
+      if (!image.alpha.empty()) out.alpha[size_t(y) * out.width + x] = image.alpha[row * w + column];
     }
   return out;
 }

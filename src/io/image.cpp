@@ -84,6 +84,16 @@ void check_image_size(uint64_t width, uint64_t height, std::string_view file) {
          fmt::format("{}: {} x {} pixels; expected at most {} in all", file, width, height, kMostPixels));
 }
 
+void part_alpha(Image& image) {
+  auto& p = image.pixels;
+  image.alpha.resize(p.size() / 4);
+  for (size_t i = 0; i < image.alpha.size(); ++i) {
+    image.alpha[i] = p[4 * i + 3];
+    for (size_t c = 0; c < 3; ++c) p[3 * i + c] = over_black(p[4 * i + c], image.alpha[i]);
+  }
+  p.resize(3 * image.alpha.size());
+}
+
 Image decode_image(std::string_view bytes, std::string_view file) {
   switch (known_format(bytes, file)) {
     case ImageFormat::png:

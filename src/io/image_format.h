@@ -49,4 +49,7 @@ inline uint8_t over_black(uint8_t value, uint8_t alpha) {
   return static_cast<uint8_t>((value * alpha + 127) / 255);
 }
 
+/** An image whose pixels are RGBA: they become RGB over black, with the alpha beside them. */
+void part_alpha(Image& image);
+
 }  // namespace corepulse::io

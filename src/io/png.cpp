@@ -172,12 +172,8 @@ Image decode_png(std::string_view bytes, std::string_view file) {
   std::vector<png_bytep> rows(reader.height);
   for (size_t y = 0; y < rows.size(); ++y) rows[y] = pixels.data() + y * reader.width * reader.channels;
   check(reader.read_rows(rows.data()));
-  if (reader.channels == 4) {
-    for (size_t i = 0; i < count; ++i)
-      for (int c = 0; c < 3; ++c) pixels[3 * i + c] = over_black(pixels[4 * i + c], pixels[4 * i + 3]);
-    pixels.resize(3 * count);
-  }
   image.pixels = std::move(pixels);
+  if (reader.channels == 4) part_alpha(image);
   return image;
 }
 

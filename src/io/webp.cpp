@@ -75,10 +75,7 @@ Image decode_webp(std::string_view bytes, std::string_view file) {
   const int stride = static_cast<int>(channels) * image.width;
   const auto decode = features.has_alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto;
   if (!decode(data, bytes.size(), image.pixels.data(), image.pixels.size(), stride)) damaged("damaged WebP");
-  auto& p = image.pixels;
-  for (size_t i = 0; features.has_alpha && i < count; ++i)
-    for (size_t c = 0; c < 3; ++c) p[3 * i + c] = over_black(p[4 * i + c], p[4 * i + 3]);
-  p.resize(3 * count);
+  if (features.has_alpha) part_alpha(image);
   return image;
 }
 

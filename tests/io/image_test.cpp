@@ -1,3 +1,5 @@
+#include <set>
+
 #include "pictures.h"
 
 using namespace corepulse;
@@ -46,6 +48,15 @@ TEST_CASE("every kind of PNG, JPEG and WebP is read as Pillow reads it") {
     CAPTURE(name);
     CHECK(difference(load_image(golden(name)), expected(name)) <= 3);
   }
+}
+
+TEST_CASE("transparency is read beside the colours; a picture without it has none") {
+  const auto png = load_image(golden("rgba.png")), webp = load_image(golden("lossless_alpha.webp"));
+  REQUIRE(png.alpha.size() == size_t(png.width) * png.height);
+  CHECK(png.alpha == webp.alpha);
+  CHECK(std::set<uint8_t>(png.alpha.begin(), png.alpha.end()).size() > 10);
+  CHECK(load_image(golden("rgb.png")).alpha.empty());
+  CHECK(load_image(golden("rgb.jpg")).alpha.empty());
 }
 
 TEST_CASE("a photograph that EXIF turns or mirrors is loaded upright") {
