@@ -1,5 +1,6 @@
 #include "model/inspect.h"
 
+#include <algorithm>
 #include <chrono>
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -15,7 +16,7 @@ namespace {
 
 const std::string kModels = std::string(COREPULSE_TEST_DATA) + "/models/";
 
-const SiteInfo& site(const ModelInfo& info, const std::string& path) {
+SiteInfo site(const ModelInfo& info, const std::string& path) {
   const auto found = std::find_if(info.sites.begin(), info.sites.end(), [&](const auto& s) { return s.path == path; });
   REQUIRE(found != info.sites.end());
   return *found;
@@ -72,7 +73,7 @@ TEST_CASE("blocks stand in order of execution, with grids at the native size") {
 
 TEST_CASE("sites carry every name that selectors accept") {
   const auto info = inspect_model({.model = kModels + "sdxl"});
-  const auto& deep = site(info, "up_blocks.0.attentions.1.transformer_blocks.2.attn2");
+  const auto deep = site(info, "up_blocks.0.attentions.1.transformer_blocks.2.attn2");
   CHECK(deep.id == "output:0.1#2");
   CHECK(deep.block == "output:0");
   CHECK(deep.ldm == "ldm:output_1");
@@ -81,7 +82,7 @@ TEST_CASE("sites carry every name that selectors accept") {
   CHECK(deep.cross);
   CHECK(deep.heads == 3);
   CHECK(deep.grid_height == 2);
-  const auto& flat = site(inspect_model({}), "down_blocks.1.attentions.0.transformer_blocks.0.attn1");
+  const auto flat = site(inspect_model({}), "down_blocks.1.attentions.0.transformer_blocks.0.attn1");
   CHECK(flat.id == "input:1.0");
   CHECK_FALSE(flat.cross);
   const auto middle = site(info, "mid_block.attentions.0.transformer_blocks.0.attn2");
