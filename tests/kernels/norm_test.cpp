@@ -12,6 +12,11 @@ namespace {
 using kernels::group_norm;
 using kernels::layer_norm;
 
+/** Float32 statistics lose digits to a large mean; the own kernels' do not. */
+double bound(float mean) {
+  return own_kernels() ? 1e-6 : mean < 100 ? 1e-5 : 1e-3;
+}
+
 double silu(double x) {
   return x / (1 + std::exp(-x));
 }
@@ -66,8 +71,8 @@ TEST_CASE("group_norm normalises each group of each batch row, then applies silu
           exact(x, weight, bias, static_cast<size_t>(c.shape[0]), static_cast<size_t>(c.groups), 1e-5, with_silu);
       const auto run = [&](const mx::array& in) { return group_norm(in, weight, bias, c.groups, 1e-5f, with_silu); };
       const auto y = run(x);
-      if (c.mean < 100 || own_kernels()) CHECK(error(y, truth) <= 1e-5);
-      if (c.mean < 100 || own_kernels()) CHECK(same(run(strided(x)), y));
+      CHECK(error(y, truth) <= bound(c.mean));
+      CHECK(error(run(strided(x)), y) <= (own_kernels() ? 0 : bound(c.mean)));
       if (c.mean < 100)
         CHECK(error(kernels::group_norm_reference(x, weight, bias, c.groups, 1e-5f, with_silu), truth) <= 1e-5);
     }
@@ -112,7 +117,7 @@ TEST_CASE("layer_norm normalises each row") {
                bias = normal({channels}, 3);
     const auto truth = exact(x, weight, bias, static_cast<size_t>(rows), 1, 1e-5, false);
     const auto y = layer_norm(x, weight, bias, 1e-5f);
-    if (mean < 100 || own_kernels()) CHECK(error(y, truth) <= 1e-5);
+    CHECK(error(y, truth) <= bound(mean));
     CHECK(same(layer_norm(as_slice(x), weight, bias, 1e-5f), y));
     if (mean < 100) CHECK(error(kernels::layer_norm_reference(x, weight, bias, 1e-5f), truth) <= 1e-5);
   }
