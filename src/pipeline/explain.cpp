@@ -8,7 +8,8 @@ namespace corepulse {
 
 Explanation explain(const Recipe& recipe) {
   const pipeline::Outline outline(model_source(recipe));
-  const auto program = pipeline::prepare(recipe, outline).program;
+  const auto prepared = pipeline::prepare(recipe, outline);
+  const auto& program = prepared.control.programs().front().second;
   return {control::explain_text(program), control::explain_json(program)};
 }
 

@@ -1,7 +1,9 @@
 #include "pipeline/generate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <variant>
 
 #include "mlx/transforms.h"
 
@@ -45,6 +47,19 @@ class BatchNoise {
   int height_, width_;
 };
 
+bool shares_images(const std::vector<Control>& controls) {
+  return std::any_of(controls.begin(), controls.end(), [](const Control& control) {
+    const auto* share = std::get_if<Share>(&control.effect);
+    return control.enabled && share && share->image;
+  });
+}
+
+/** Some picture looks at another of its batch: they must be denoised together. */
+bool reads_other_images(const Recipe& recipe) {
+  return shares_images(recipe.controls) || std::any_of(recipe.edits.begin(), recipe.edits.end(),
+                                                       [](const LiveEdit& e) { return shares_images(e.controls); });
+}
+
 mx::array image_of(const mx::array& batch, int i) {
   return mx::slice(batch, {i, 0, 0, 0}, {i + 1, batch.shape(1), batch.shape(2), batch.shape(3)});
 }
@@ -74,14 +89,14 @@ Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prep
   result.notes = prepared.notes;
   Clock clock;
   const Run run{model,
-                prepared.program,
+                prepared.control,
                 prepared.resolved.schedule,
                 prepared.resolved.sampling,
                 dtype,
-                encode_texts(model, prepared.program.texts(), recipe),
+                encode_texts(model, prepared.control.texts(), recipe),
                 own_size(recipe),
                 recipe.guidance_rescale,
-                mx::default_device() == mx::Device::cpu};
+                mx::default_device() == mx::Device::cpu && !reads_other_images(recipe)};
   result.seconds_text = clock.lap();
 
   const BatchNoise noise(recipe, prepared.resolved.latent_height, prepared.resolved.latent_width);

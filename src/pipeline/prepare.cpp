@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "corepulse/image.h"
-
+#include "base/fail.h"
 #include "model/inspect.h"
 #include "pipeline/mask_picture.h"
 #include "unet/sites.h"
@@ -47,6 +46,23 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline) 
   return in;
 }
 
+/** Kinds that are understood but that no network carries out yet must not be ignored in silence. */
+void require_carried_out(const control::Program& program) {
+  const char* what = !program.captures().empty() ? "capture" : !program.functions().empty() ? "sharpen" : nullptr;
+  if (what)
+    fail(ErrorCode::invalid_request, "controls",
+         fmt::format("{} is not carried out by this version; expected another kind; leave it out", what));
+}
+
+Timeline timeline(const Resolved& resolved, const Outline& outline) {
+  const auto in = inputs(resolved, outline);
+  Timeline control(control::Program::resolve(resolved.recipe.controls, in));
+  for (const auto& edit : resolved.recipe.edits)
+    control.edit(edit.step, control::Program::resolve(edit.controls, in, {.texts = control.texts()}));
+  for (const auto& [step, program] : control.programs()) require_carried_out(program);
+  return control;
+}
+
 void note_cut(const char* field, const std::string& prompt, const Outline& outline, std::vector<std::string>& notes) {
   const auto cut = outline.tokenizers.front().encode(prompt).cut;
   if (!cut.empty())
@@ -70,8 +86,11 @@ Prepared prepare(const Recipe& recipe, const Outline& outline) {
   std::vector<std::string> notes = outline.info.notes;
   note_cut("prompt", recipe.prompt, outline, notes);
   note_cut("negative prompt", recipe.negative_prompt, outline, notes);
-  auto program = control::Program::resolve(resolved.recipe.controls, inputs(resolved, outline));
-  return {std::move(resolved), std::move(program), std::move(notes)};
+  auto control = timeline(resolved, outline);
+  for (const auto& report : control.programs().front().second.reports())
+    if (report.state != control::ControlReport::State::acts)
+      notes.push_back(fmt::format("control {} changes nothing: {}", report.title, report.reason));
+  return {std::move(resolved), std::move(control), std::move(notes)};
 }
 
 }  // namespace corepulse::pipeline

@@ -105,3 +105,27 @@ TEST_CASE("a dragon injected at output:0 of the built-in model changes its pictu
   const auto recipe = short_run("builtin", 2);
   CHECK(latents("builtin", recipe, {inject("a dragon").at("output:0")}) != latents("builtin", recipe));
 }
+
+TEST_CASE("a recipe's edits hold from their step on, and repeat to the same bits") {
+  auto recipe = short_run("small", 5);
+  const auto windows = latents("small", recipe, {inject(kOther).steps(2, 5)});
+  recipe.edits = {{2, {inject(kOther)}}};
+  CHECK(latents("small", recipe) == windows);
+  recipe.edits = {{2, {inject(kOther)}}, {4, {}}};
+  CHECK(latents("small", recipe) == latents("small", short_run("small", 5), {inject(kOther).steps(2, 4)}));
+}
+
+TEST_CASE("an image that looks at another of its batch differs from itself alone, and the other does not") {
+  auto recipe = short_run("small");
+  recipe.seeds = {3, 4};
+  const auto plain = run("small", recipe).latents;
+  recipe.controls = {share_image(0).for_images({1})};
+  const auto shared = run("small", recipe).latents;
+  CHECK(relative_error(shared[0], plain[0]) <= 1e-4);  // one call for the batch: other sums, the same numbers
+  CHECK(relative_error(shared[1], plain[1]) > 1e-2);
+}
+
+TEST_CASE("kinds that are not carried out yet are refused, not ignored") {
+  const auto recipe = short_run("small");
+  CHECK_THROWS_AS(latents("small", recipe, {capture("cat")}), Error);
+}

@@ -40,14 +40,15 @@ Steps steps(const Recipe& recipe) {
     const pipeline::Outline outline(model_source(recipe));
     const auto prepared = pipeline::prepare(recipe, outline);
     const auto model = model::load(outline.parts, mx::float32);
-    const Counting counting(prepared.program);
+    const auto& program = prepared.control.programs().front().second;
+    const Counting counting(program);
     const auto& resolved = prepared.resolved;
     const pipeline::Run run{*model,
                             counting,
                             resolved.schedule,
                             resolved.sampling,
                             mx::float32,
-                            pipeline::encode_texts(*model, prepared.program.texts(), resolved.recipe),
+                            pipeline::encode_texts(*model, program.texts(), resolved.recipe),
                             pipeline::own_size(resolved.recipe)};
     const auto stream = sampler::make_noise(NoiseKind::cpu, recipe.seeds[0]);
     const auto noise = [&] { return sampler::latent_noise(*stream, 4, resolved.latent_height, resolved.latent_width); };
@@ -62,7 +63,7 @@ Steps steps(const Recipe& recipe) {
         },
         calls);
     result.acted = counting.acted();
-    for (const auto& report : prepared.program.reports()) result.expected += report.pairs;
+    for (const auto& report : program.reports()) result.expected += report.pairs;
     return result;
   });
 }
