@@ -54,9 +54,9 @@ void require_carried_out(const control::Program& program) {
          fmt::format("{} is not carried out by this version; expected another kind; leave it out", what));
 }
 
-Timeline timeline(const Resolved& resolved, const Outline& outline) {
+control::Timeline timeline(const Resolved& resolved, const Outline& outline) {
   const auto in = inputs(resolved, outline);
-  Timeline control(control::Program::resolve(resolved.recipe.controls, in));
+  control::Timeline control(control::Program::resolve(resolved.recipe.controls, in));
   for (const auto& edit : resolved.recipe.edits)
     control.edit(edit.step, control::Program::resolve(edit.controls, in, {.texts = control.texts()}));
   for (const auto& [step, program] : control.programs()) require_carried_out(program);

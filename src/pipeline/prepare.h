@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "control/timeline.h"
 #include "model/model.h"
 #include "model/parts.h"
 #include "pipeline/resolve.h"
-#include "pipeline/timeline.h"
 
 namespace corepulse::pipeline {
 
@@ -21,7 +21,7 @@ struct Outline {
 
 struct Prepared {
   Resolved resolved;
-  Timeline control;                ///< The controls, and the recipe's edits of them.
+  control::Timeline control;       ///< The controls, and the recipe's edits of them.
   std::vector<std::string> notes;  ///< What the user should know: words cut off, neutral controls, guesses.
 };
 
