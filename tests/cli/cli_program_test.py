@@ -122,7 +122,9 @@ class ProgramTest(unittest.TestCase):
         done = self.run_program("demo", "--steps", "1", "-o", "sheet")
         self.assertIn("s per step", done.stderr)
         self.assertIn("output:0", done.stderr)
-        self.assertEqual(len(list((self.folder / "sheet").glob("*.png"))), 7)
+        names = sorted(f.name for f in (self.folder / "sheet").iterdir())
+        self.assertEqual(names[0], "1-plain.png")
+        self.assertEqual(names[-1], "demo.png")
 
 
 if __name__ == "__main__":
