@@ -177,7 +177,7 @@ void compare(unsigned seed, const Scene& scene, Tally& tally) {
     try {
       found = scene.run(controls, cross);
     } catch (const Error& error) {
-      // It can never act: its phrase was taken away, its image is alone, every pixel is barred.
+      // It can never act: its phrase is in no text, or the run lacks its row or image.
       if (error.code() != ErrorCode::invalid_request) throw;
       continue;
     }
