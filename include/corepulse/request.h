@@ -7,14 +7,18 @@
 //   const auto result = pipeline.generate(request);
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "corepulse/heat_map.h"
 #include "corepulse/image.h"
 #include "corepulse/recipe.h"
 
 namespace corepulse {
+
+struct ReplacedAttention;  // corepulse/attention_function.h
 
 /** What the callback gets between two steps. */
 struct Progress {
@@ -33,12 +37,16 @@ struct Request {
   Recipe recipe;
   ProgressFunction progress;  ///< Called on the engine's thread.
   bool decode = true;         ///< False: latents only (Result::images is empty).
+  /** Attention of your own, see corepulse/attention_function.h. Not part of the recipe: a note of the result says so.
+   */
+  std::vector<std::shared_ptr<const ReplacedAttention>> functions;
 };
 
 /** One finished picture's numbers, and the recipe that repeats it. */
 struct Result {
   std::vector<Image> images;                ///< One per seed, in order.
   std::vector<std::vector<float>> latents;  ///< [4, h, w] each, final, as torch orders them.
+  std::vector<HeatMap> heat_maps;           ///< Of the recipe's captures: in order, image by image.
   Recipe recipe;                   ///< The request's with everything resolved: size, seeds, dtype, backend, ISA.
   std::vector<std::string> notes;  ///< Words that were cut off, controls that were neutral, guesses made.
   double seconds_text = 0, seconds_steps = 0, seconds_decode = 0;

@@ -24,10 +24,11 @@ mx::array predict(const Run& run, const mx::array& x, control::Step step, const 
   for (const int image : images) step.rows.push_back({image, true});
   const auto scaled = sampler::model_input(x, step.sigma);
   const auto input = guided ? mx::concatenate({scaled, scaled}, 0) : scaled;
-  const auto output =
-      mx::astype(run.model.unet(mx::astype(input, run.dtype), {run.control, step, contexts(run.texts), cache},
-                                added_conditioning(run.texts, plan, run.time_ids, step.rows)),
-                 mx::float32);
+  const auto texts = contexts(run.texts);
+  const unet::Pass pass{run.control, step, texts, cache, run.observer, run.replacements};
+  const auto output = mx::astype(
+      run.model.unet(mx::astype(input, run.dtype), pass, added_conditioning(run.texts, plan, run.time_ids, step.rows)),
+      mx::float32);
   if (!guided) return output;
   const auto halves = mx::split(output, 2, 0);
   const auto mixed = sampler::guide(halves[0], halves[1], plan.guidance);

@@ -10,6 +10,7 @@
 #include "model/model.h"
 #include "pipeline/encode_prompt.h"
 #include "sampler/sampler.h"
+#include "unet/pass.h"
 
 namespace corepulse::pipeline {
 
@@ -23,7 +24,9 @@ struct Run {
   std::vector<EncodedText> texts;  ///< By control::TextId.
   control::TimeIds time_ids{};     ///< SDXL: unless control says otherwise.
   double guidance_rescale = 0;
-  bool one_by_one = true;  ///< One image per UNet call: a picture's bits do not depend on its batch.
+  bool one_by_one = true;                ///< One image per UNet call: a picture's bits do not depend on its batch.
+  unet::Observer* observer = nullptr;    ///< Of the program's captures.
+  unet::Replacements replacements = {};  ///< The program's functions.
 };
 
 /** After step i (1..n): the latents x [B, h, w, 4] at sigma, and the current estimate of x0. False

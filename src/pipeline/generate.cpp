@@ -10,6 +10,8 @@
 #include "pipeline/denoise.h"
 #include "pipeline/encode_prompt.h"
 #include "pipeline/estimate.h"
+#include "pipeline/functions.h"
+#include "pipeline/heat_maps.h"
 #include "pipeline/preview.h"
 #include "sampler/noise.h"
 
@@ -88,6 +90,8 @@ Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prep
   result.recipe = recipe;
   result.notes = prepared.notes;
   Clock clock;
+  const int height = prepared.resolved.latent_height, width = prepared.resolved.latent_width;
+  HeatMaps heat_maps(prepared.control, height, width);
   const Run run{model,
                 prepared.control,
                 prepared.resolved.schedule,
@@ -96,10 +100,12 @@ Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prep
                 encode_texts(model, prepared.control.texts(), recipe),
                 own_size(recipe),
                 recipe.guidance_rescale,
-                mx::default_device() == mx::Device::cpu && !reads_other_images(recipe)};
+                mx::default_device() == mx::Device::cpu && !reads_other_images(recipe),
+                &heat_maps,
+                replacements(prepared.control, request.functions, height, width)};
   result.seconds_text = clock.lap();
 
-  const BatchNoise noise(recipe, prepared.resolved.latent_height, prepared.resolved.latent_width);
+  const BatchNoise noise(recipe, height, width);
   const auto first = noise();
   const auto x = first * like(static_cast<float>(prepared.resolved.schedule.initial_scale), first);
   Clock step_clock;
@@ -110,6 +116,7 @@ Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prep
   };
   const auto latents = denoise(run, x, [&noise] { return noise(); }, on_step, result.model_calls);
   result.seconds_steps = clock.lap();
+  result.heat_maps = heat_maps.maps();
 
   decode(model, latents, request.decode, result);
   result.seconds_decode = clock.lap();

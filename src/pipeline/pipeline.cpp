@@ -109,7 +109,7 @@ Pipeline Pipeline::load(const ModelSource& source, const LoadOptions& options) {
 
 Result Pipeline::generate(const Request& request) const {
   auto& state = *state_;
-  const auto prepared = pipeline::prepare(request.recipe, state.outline);
+  const auto prepared = pipeline::prepare(request.recipe, state.outline, request.functions);
   return guarded("generate", [&] {
     auto result = pipeline::generate(state.loaded(), state.dtype, prepared, request);
     auto& made = result.recipe.made_with;

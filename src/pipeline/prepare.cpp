@@ -47,19 +47,30 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline) 
 }
 
 /** Kinds that are understood but that no network carries out yet must not be ignored in silence. */
-void require_carried_out(const control::Program& program) {
-  const char* what = !program.captures().empty() ? "capture" : !program.functions().empty() ? "sharpen" : nullptr;
-  if (what)
-    fail(ErrorCode::invalid_request, "controls",
-         fmt::format("{} is not carried out by this version; expected another kind; leave it out", what));
+void require_no_recordings(const std::vector<Control>& controls) {
+  for (size_t i = 0; i < controls.size(); ++i) {
+    if (!controls[i].enabled) continue;
+    const auto* share = std::get_if<Share>(&controls[i].effect);
+    const auto* capture = std::get_if<Capture>(&controls[i].effect);
+    if (share && !share->image)
+      fail(ErrorCode::invalid_request, fmt::format("controls[{}].recording", i),
+           "this version reads no recordings; expected an image of this batch; leave the control out");
+    if (capture && capture->what == Capture::What::keys)
+      fail(ErrorCode::invalid_request, fmt::format("controls[{}].what", i),
+           "this version records no keys; expected map; leave the control out");
+  }
 }
 
-control::Timeline timeline(const Resolved& resolved, const Outline& outline) {
-  const auto in = inputs(resolved, outline);
+control::Timeline timeline(const Resolved& resolved, const Outline& outline, const FunctionList& functions) {
+  auto in = inputs(resolved, outline);
+  in.functions = function_uses(functions);
+  require_no_recordings(resolved.recipe.controls);
   control::Timeline control(control::Program::resolve(resolved.recipe.controls, in));
-  for (const auto& edit : resolved.recipe.edits)
+  for (const auto& edit : resolved.recipe.edits) {
+    require_no_recordings(edit.controls);
     control.edit(edit.step, control::Program::resolve(edit.controls, in, {.texts = control.texts()}));
-  for (const auto& [step, program] : control.programs()) require_carried_out(program);
+  }
+  for (const auto& [step, program] : control.programs()) require_no_bias(program);
   return control;
 }
 
@@ -81,12 +92,14 @@ Outline::Outline(const ModelSource& source) : parts(model::understand(source)), 
   for (const auto& text : parts.texts) tokenizers.push_back(model::load_tokenizer(text));
 }
 
-Prepared prepare(const Recipe& recipe, const Outline& outline) {
+Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions) {
   auto resolved = resolve(recipe, outline.info, outline.parts.scheduler);
   std::vector<std::string> notes = outline.info.notes;
   note_cut("prompt", recipe.prompt, outline, notes);
   note_cut("negative prompt", recipe.negative_prompt, outline, notes);
-  auto control = timeline(resolved, outline);
+  auto control = timeline(resolved, outline, functions);
+  if (!functions.empty())
+    notes.push_back("attention functions of the application acted; the recipe alone does not repeat this picture");
   for (const auto& report : control.programs().front().second.reports())
     if (report.state != control::ControlReport::State::acts)
       notes.push_back(fmt::format("control {} changes nothing: {}", report.title, report.reason));

@@ -7,6 +7,7 @@
 #include "control/timeline.h"
 #include "model/model.h"
 #include "model/parts.h"
+#include "pipeline/functions.h"
 #include "pipeline/resolve.h"
 
 namespace corepulse::pipeline {
@@ -29,6 +30,6 @@ struct Prepared {
 control::TimeIds own_size(const Recipe& recipe);
 
 /** @throws every Error of the request's that is not about weights or memory. */
-Prepared prepare(const Recipe& recipe, const Outline& outline);
+Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions = {});
 
 }  // namespace corepulse::pipeline

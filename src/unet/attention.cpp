@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "kernels/attention.h"
+#include "unet/capture.h"
 #include "unet/share.h"
 
 namespace corepulse::unet {
@@ -41,12 +42,17 @@ Attention::Attention(const nn::Weights& w, const control::Site& site_, int chann
 mx::array Attention::operator()(const mx::array& x, const Pass& pass) const {
   const AttentionPlan plan = pass.control.plan(site, pass.step);  // the control point
   const auto q = to_q(x);
+  if (site.cross && pass.observer && !plan.captures.empty()) capture(q, plan, x, pass);
   // Rows that each read one plain source are one fused call, whoever chose the source.
   const bool whole_rows = std::all_of(plan.rows.begin(), plan.rows.end(),
                                       [](const auto& readings) { return readings.size() == 1 && readings[0].plain(); });
   if (whole_rows) return to_out(attend(q, rows_of(x, plan, pass), 1, {}));
   std::vector<mx::array> rows;
-  for (size_t r = 0; r < plan.rows.size(); ++r) rows.push_back(read_row(row_of(q, r), r, plan.rows[r], x, pass));
+  for (size_t r = 0; r < plan.rows.size(); ++r)
+    rows.push_back(blend(row_of(q, r), plan.rows[r], site.heads, pass.cache,
+                         [&](const mx::array& queries, const Reading& reading) {
+                           return read(queries, reading, keys_of(reading, r, x, pass), pass);
+                         }));
   return to_out(mx::concatenate(rows, 0));
 }
 
@@ -98,33 +104,45 @@ KeyValue Attention::keys_of(const Reading& reading, int row, const mx::array& x,
   return {mx::concatenate(k, 1), mx::concatenate(v, 1)};
 }
 
-mx::array Attention::read(const mx::array& q, const Reading& reading, KeyValue kv, RunCache& cache) const {
+mx::array Attention::read(const mx::array& q, const Reading& reading, KeyValue kv, const Pass& pass) const {
   const int keys = kv.k.shape(1);
   const auto per_key = [&](const control::Values& values) {
-    return mx::astype(mx::reshape(cache.upload(values), {1, keys, 1}), q.dtype());
+    return mx::astype(mx::reshape(pass.cache.upload(values), {1, keys, 1}), q.dtype());
   };
   if (reading.key_gain) kv.k = kv.k * per_key(reading.key_gain);
   if (reading.value_gain) kv.v = kv.v * per_key(reading.value_gain);
   std::optional<mx::array> bias;
-  if (reading.bias) bias = mx::reshape(cache.upload(reading.bias), {1, keys});
+  if (reading.bias) bias = mx::reshape(pass.cache.upload(reading.bias), {1, keys});
+  if (reading.replaced >= 0) return read_replaced(q, reading, kv, bias, pass);
   return attend(q, kv, reading.temperature, bias);
 }
 
-mx::array Attention::read_row(const mx::array& q, int row, const std::vector<Reading>& readings, const mx::array& x,
-                              const Pass& pass) const {
-  const auto one = [&](const mx::array& queries, const Reading& reading) {
-    return read(queries, reading, keys_of(reading, row, x, pass), pass.cache);
+mx::array Attention::read_replaced(const mx::array& q, const Reading& reading, const KeyValue& kv,
+                                   const std::optional<mx::array>& bias, const Pass& pass) const {
+  const auto heads_apart = [&](const mx::array& x) {
+    return mx::transpose(mx::reshape(x, {x.shape(0), x.shape(1), site.heads, -1}), {0, 2, 1, 3});
   };
-  if (readings.size() == 1) return one(q, readings[0]);
-  // Shares of 0 and 1 part the pixels: each is computed once, by the one reading that owns it.
-  if (is_partition(readings)) return read_partition(q, readings, one);
-  // Blending before to_out equals blending after it: to_out is affine and the shares sum to one.
-  std::optional<mx::array> sum;
-  for (const auto& reading : readings) {
-    const auto part = one(q, reading) * share_of(reading, q, site.heads, pass.cache);
-    sum = sum ? *sum + part : part;
-  }
-  return *sum;
+  ReplacedInput in{heads_apart(q), heads_apart(kv.k), heads_apart(kv.v), {}};
+  if (reading.temperature != 1) in.q = in.q * like(1 / reading.temperature, q);
+  if (bias) in.bias = mx::reshape(*bias, {1, 1, 1, -1});
+  const auto out = pass.replacements(reading.replaced, pass.step)(in, site, pass.step);
+  check_shape(out, in.q.shape(), site.path.c_str());
+  return mx::reshape(mx::transpose(mx::astype(out, q.dtype()), {0, 2, 1, 3}), q.shape());
+}
+
+void Attention::capture(const mx::array& q, const AttentionPlan& plan, const mx::array& x, const Pass& pass) const {
+  const auto read_indicator = [&](int row, const Indicator& indicator) {
+    return blend(
+        row_of(q, row), plan.rows[row], site.heads, pass.cache, [&](const mx::array& queries, const Reading& reading) {
+          std::vector<mx::array> values;
+          for (const auto& source : reading.sources) values.push_back(indicator(source.id));
+          const KeyValue kv{keys_of(reading, row, x, pass).k, mx::astype(mx::concatenate(values, 1), q.dtype())};
+          auto attention = reading;
+          attention.value_gain = nullptr;  // what is looked at, not what it says
+          return read(queries, attention, kv, pass);
+        });
+  };
+  observe(site, plan.captures, q.shape(2), pass, read_indicator);
 }
 
 }  // namespace corepulse::unet

@@ -24,10 +24,12 @@ struct Attention {
   /** Keys and values of all sources of one reading, one after the other: [1, T, C]. */
   KeyValue keys_of(const control::Reading& reading, int row, const mx::array& x, const Pass& pass) const;
   /** One reading of the query rows q [1, N, C]. */
-  mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv, RunCache& cache) const;
-  /** All readings of one row, blended by their shares. */
-  mx::array read_row(const mx::array& q, int row, const std::vector<control::Reading>& readings, const mx::array& x,
-                     const Pass& pass) const;
+  mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv, const Pass& pass) const;
+  /** The same by the function that replaces our attention. */
+  mx::array read_replaced(const mx::array& q, const control::Reading& reading, const KeyValue& kv,
+                          const std::optional<mx::array>& bias, const Pass& pass) const;
+  /** Maps of the captures that the plan names. */
+  void capture(const mx::array& q, const control::AttentionPlan& plan, const mx::array& x, const Pass& pass) const;
   mx::array attend(const mx::array& q, const KeyValue& kv, float temperature,
                    const std::optional<mx::array>& bias) const;
 };

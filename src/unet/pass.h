@@ -8,6 +8,8 @@
 
 #include "base/tensor.h"
 #include "control/plan.h"
+#include "unet/observer.h"
+#include "unet/replace.h"
 
 namespace corepulse::unet {
 
@@ -39,6 +41,8 @@ struct Pass {
   const control::Step& step;            ///< step.rows says whose each batch row is.
   const std::vector<mx::array>& texts;  ///< By TextId, [1, T, context_width] each.
   RunCache& cache;
+  Observer* observer = nullptr;    ///< Needed where plans hold captures.
+  Replacements replacements = {};  ///< Needed where readings are replaced.
 };
 
 template <class Project>

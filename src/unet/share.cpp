@@ -1,6 +1,7 @@
 #include "unet/share.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace corepulse::unet {
 
@@ -8,9 +9,23 @@ using control::Reading;
 
 bool is_partition(const std::vector<Reading>& readings) {
   return std::all_of(readings.begin(), readings.end(), [](const Reading& reading) {
-    return reading.share && reading.share_heads == 1 && reading.share_pixels > 1 &&
+    return reading.replaced < 0 && reading.share && reading.share_heads == 1 && reading.share_pixels > 1 &&
            std::all_of(reading.share->begin(), reading.share->end(), [](float s) { return s == 0 || s == 1; });
   });
+}
+
+mx::array blend(const mx::array& q, const std::vector<Reading>& readings, int heads, RunCache& cache,
+                const ReadFunction& read) {
+  if (readings.size() == 1) return read(q, readings[0]);
+  // Shares of 0 and 1 part the pixels: each is computed once, by the one reading that owns it.
+  if (is_partition(readings)) return read_partition(q, readings, read);
+  // Blending before to_out equals blending after it: to_out is affine and the shares sum to one.
+  std::optional<mx::array> sum;
+  for (const auto& reading : readings) {
+    const auto part = read(q, reading) * share_of(reading, q, heads, cache);
+    sum = sum ? *sum + part : part;
+  }
+  return *sum;
 }
 
 mx::array read_partition(const mx::array& q, const std::vector<Reading>& readings, const ReadFunction& read) {

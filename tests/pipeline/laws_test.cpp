@@ -127,5 +127,6 @@ TEST_CASE("an image that looks at another of its batch differs from itself alone
 
 TEST_CASE("kinds that are not carried out yet are refused, not ignored") {
   const auto recipe = short_run("small");
-  CHECK_THROWS_AS(latents("small", recipe, {capture("cat")}), Error);
+  CHECK_THROWS_AS(latents("small", recipe, {record("style")}), Error);
+  CHECK_THROWS_AS(latents("small", recipe, {share_recording("style")}), Error);
 }

@@ -1,0 +1,80 @@
+#include "pipeline/functions.h"
+
+#include <exception>
+#include <fmt/format.h>
+#include <new>
+
+#include "base/fail.h"
+#include "control/program_data.h"
+#include "pipeline/program_at.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+std::string name_of(size_t i) {
+  return fmt::format("functions[{}]", i);
+}
+
+/** The user's function by FunctionSpec::name. */
+size_t index_of(const control::FunctionSpec& spec, const FunctionList& functions) {
+  for (size_t i = 0; i < functions.size(); ++i)
+    if (name_of(i) == spec.name) return i;
+  fail(ErrorCode::internal, "attention", fmt::format("no function {}", spec.name));
+}
+
+mx::array call(const ReplacedAttention& user, const std::string& name, const unet::ReplacedInput& in,
+               const AttentionSite& site, const AttentionStep& step) {
+  const auto where = fmt::format("{} at {}", name, site.path);
+  const auto out = [&] {
+    try {
+      return user.function(in.q, in.k, in.v, site, step);
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::exception& e) {
+      fail(ErrorCode::internal, where, e.what());
+    } catch (...) {
+      fail(ErrorCode::internal, where, "it threw something that is no std::exception");
+    }
+  }();
+  check_shape(out, in.q.shape(), where.c_str());
+  return out;
+}
+
+}  // namespace
+
+std::vector<control::FunctionUse> function_uses(const FunctionList& functions) {
+  std::vector<control::FunctionUse> uses;
+  for (size_t i = 0; i < functions.size(); ++i) {
+    if (!functions[i] || !functions[i]->function)
+      fail(ErrorCode::invalid_request, name_of(i), "it is empty; expected a function");
+    const auto& f = *functions[i];
+    uses.push_back({name_of(i), f.where, f.attention, f.when, f.rows});
+  }
+  return uses;
+}
+
+void require_no_bias(const control::Program& program) {
+  for (const auto& readings : program.data().readings)
+    for (const auto& reading : readings)
+      if (reading.replaced >= 0 && !program.functions()[reading.replaced].builtin && reading.bias)
+        fail(
+            ErrorCode::invalid_request, program.functions()[reading.replaced].name.c_str(),
+            "it replaces attention whose weights a control changes too (reweight, mask_tokens, attend), which it would "
+            "not see; give them other layers, rows or steps");
+}
+
+unet::Replacements replacements(const control::Timeline& control, const FunctionList& functions, int latent_height,
+                                int latent_width) {
+  return [&control, &functions, latent_height, latent_width](int index, const control::Step& at) -> unet::Replacement {
+    const auto& spec = program_at(control, at.index).functions().at(index);
+    if (spec.builtin) return unet::sharpen(spec.number);
+    const auto& user = *functions[index_of(spec, functions)];
+    return [=, &user, &spec](const unet::ReplacedInput& in, const control::Site& site, const control::Step& step) {
+      const auto grid = control::grid(site, latent_height, latent_width);
+      return call(user, spec.name, in, {site.path, site.cross, site.heads, grid.height, grid.width},
+                  {step.index, step.count, step.progress, step.t, step.sigma, step.first_evaluation});
+    };
+  };
+}
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,44 @@
+#pragma once
+// The captures of a run: running means of attention, one small grid per capture and image.
+
+#include "corepulse/heat_map.h"
+
+#include "control/timeline.h"
+#include "unet/observer.h"
+
+namespace corepulse::pipeline {
+
+class HeatMaps : public unet::Observer {
+ public:
+  HeatMaps(const control::Timeline& control, int latent_height, int latent_width);
+
+  std::optional<unet::Watch> watch(int capture, const control::Step& step, const control::Row& row) const override;
+  void record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
+              const std::vector<double>& map) override;
+
+  /** By capture, then image; a capture that saw nothing of an image has no map of it. */
+  std::vector<HeatMap> maps() const;
+
+ private:
+  /** After an edit, captures of the same name go on: the first of that name with the first, and so on. */
+  using Key = std::pair<std::string, int>;
+  struct Mean {
+    int calls = 0;
+    std::vector<double> sum;
+  };
+  struct Entry {
+    control::Grid grid;
+    std::map<int, Mean> images;
+  };
+
+  const control::CaptureSpec& spec(int capture, const control::Step& step) const;
+  void enter(const control::Program& program);
+
+  const control::Timeline& control_;
+  int latent_height_, latent_width_;
+  std::map<const control::CaptureSpec*, size_t> entry_of_;
+  std::vector<Key> keys_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace corepulse::pipeline

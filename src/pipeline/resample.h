@@ -1,0 +1,16 @@
+#pragma once
+// Small grids of numbers at another size.
+
+#include <vector>
+
+#include "control/site.h"
+
+namespace corepulse::pipeline {
+
+/** By area: a cell of the new grid is the mean of what it covers, so means are kept and ones stay ones. */
+std::vector<double> resample_area(const std::vector<double>& values, control::Grid from, control::Grid to);
+
+/** Linear between the centres of the cells; for looking at. */
+std::vector<double> resample_linear(const std::vector<double>& values, control::Grid from, control::Grid to);
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,29 @@
+#pragma once
+// Those who watch attention. They get numbers and give none back.
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "control/plan.h"
+
+namespace corepulse::unet {
+
+/** What is counted in one row of one attention call. */
+struct Watch {
+  /** By text, the keys that are counted; texts that are not listed are not. */
+  const std::map<control::TextId, std::vector<int>>& positions;
+  const std::vector<int>& heads;  ///< Those a layer does not have are left out; empty: all.
+};
+
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /** What capture `capture` (AttentionPlan::captures) counts in this row; nothing: it does not watch the row. */
+  virtual std::optional<Watch> watch(int capture, const control::Step& step, const control::Row& row) const = 0;
+  /** How much each pixel looked at the counted keys, mean over the heads: map [N], 0..1. */
+  virtual void record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
+                      const std::vector<double>& map) = 0;
+};
+
+}  // namespace corepulse::unet
