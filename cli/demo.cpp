@@ -26,21 +26,23 @@ struct Demo {
   bool quiet = false;
 };
 
-/** One picture of the sheet; an empty site is the plain run. */
+/** One picture of the sheet; no sites: the plain run. */
 struct Scene {
-  const char* site;
+  const char* sites;
   const char* file;
 };
 constexpr Scene kScenes[] = {{"", "1-plain.png"},
                              {"output:0", "2-output-0.png"},
-                             {"input:2", "3-input-2.png"},
-                             {"middle:0", "4-middle-0.png"},
-                             {"output:1", "5-output-1.png"},
-                             {"output:2", "6-output-2.png"}};
-constexpr int kColumns = 3;
+                             {"output:0, output:1", "3-output-0-and-1.png"},
+                             {"output:1", "4-output-1.png"},
+                             {"input:2", "5-input-2.png"},
+                             {"input:0, input:1", "6-input-0-and-1.png"},
+                             {"middle:0", "7-middle-0.png"},
+                             {"output:2", "8-output-2.png"}};
+constexpr int kColumns = 4;
 
 std::string label(const Demo& demo, const Scene& scene) {
-  return *scene.site ? fmt::format("{} at {}", demo.injected, scene.site) : demo.prompt;
+  return *scene.sites ? fmt::format("{} at {}", demo.injected, scene.sites) : demo.prompt;
 }
 
 void draw(const Demo& demo) {
@@ -55,7 +57,7 @@ void draw(const Demo& demo) {
     request.recipe.prompt = demo.prompt;
     request.recipe.seeds = {parse_seeds(demo.seed).front()};
     request.recipe.steps = demo.steps;
-    if (*scene.site) request.recipe.controls = {inject(demo.injected).at(scene.site)};
+    if (*scene.sites) request.recipe.controls = {inject(demo.injected).at(scene.sites)};
     ProgressLine progress(fmt::format("{}/{} {:<24}", pictures.size() + 1, std::size(kScenes), label(demo, scene)),
                           demo.quiet);
     request.progress = progress.callback();
@@ -68,11 +70,12 @@ void draw(const Demo& demo) {
   }
   const auto sheet = folder / "demo.png";
   save_image(make_sheet(pictures, kColumns), sheet);
-  note(fmt::format("\nThe same seed six times. In this model the object's identity is decided at "
-                   "output:0: there "
-                   "\"{}\" takes\nthe place of the object. The other blocks decide other things.\n"
-                   "{:.2f} s per step, {} steps each, {}",
-                   demo.injected, seconds / double(demo.steps * int(std::size(kScenes))), demo.steps, version()),
+  note(fmt::format(
+           "\nThe same seed every time. In this model the object's identity is decided at output:0: there \"{}\"\n"
+           "takes the place of the object; with output:1 it brings its colours too. The other blocks decide other\n"
+           "things: input:2 the scene.\n"
+           "{:.2f} s per step, {} steps each, {}",
+           demo.injected, seconds / double(demo.steps * int(std::size(kScenes))), demo.steps, version()),
        demo.quiet);
   fmt::print("{}\n", sheet.string());
 }

@@ -20,7 +20,8 @@ const char* const kExamples = R"(Examples:
   corepulse inspect ./my-diffusers-folder --json
   corepulse inspect dragon.png           the prompt and the recipe inside a picture
 
-Reads headers only, never weights: milliseconds, whatever the model's size.)";
+Reads headers only, never weights: milliseconds, whatever the model's size. The built-in model's files
+are compared with their checksums.)";
 
 void inspect_picture(const std::string& file, bool json) {
   const auto text = load_image_text(file);
@@ -57,6 +58,7 @@ void add_inspect(CLI::App& app, Global& global) {
   command->callback([source, &global] {
     if (is_picture_name(source->model)) return inspect_picture(source->model, global.json);
     const auto info = inspect_model(*source);
+    if (info.builtin) verify_builtin_model();
     if (global.json)
       std::puts(to_json(info).c_str());
     else

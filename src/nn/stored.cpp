@@ -35,30 +35,31 @@ float from_f8(uint8_t bits, int exponent_bits) {
   return bits & 0x80 ? -value : value;
 }
 
-void to_float32(const io::TensorView& view, size_t first, size_t n, float* target) {
+void to_float32(const io::TensorView& view, float* target) {
   using io::StoredType;
   const auto* bytes = view.data;
+  const size_t n = view.elements();
   switch (view.type) {
     case StoredType::f32:
-      std::memcpy(target, bytes + first * 4, n * 4);
+      std::memcpy(target, bytes, n * 4);
       return;
     case StoredType::f16:
-      kernels::f16_to_f32(bytes + first * 2, target, n);
+      kernels::f16_to_f32(bytes, target, n);
       return;
     case StoredType::bf16:
-      kernels::bf16_to_f32(bytes + first * 2, target, n);
+      kernels::bf16_to_f32(bytes, target, n);
       return;
     case StoredType::f64:
       for (size_t i = 0; i < n; ++i) {
         double value;
-        std::memcpy(&value, bytes + (first + i) * 8, 8);
+        std::memcpy(&value, bytes + i * 8, 8);
         target[i] = static_cast<float>(value);
       }
       return;
     case StoredType::f8_e4m3:
     case StoredType::f8_e5m2: {
       const int exponent_bits = view.type == StoredType::f8_e4m3 ? 4 : 5;
-      for (size_t i = 0; i < n; ++i) target[i] = from_f8(std::to_integer<uint8_t>(bytes[first + i]), exponent_bits);
+      for (size_t i = 0; i < n; ++i) target[i] = from_f8(std::to_integer<uint8_t>(bytes[i]), exponent_bits);
       return;
     }
     default:
@@ -74,16 +75,16 @@ mx::array in_dtype(mx::array x, mx::Dtype dtype) {
   return x;
 }
 
-/** Rows of `outer` matrices [rows, columns], each turned to [columns, rows]. */
+/** `outer` matrices [rows, columns], each turned to [columns, rows]. */
 mx::array turned(const io::TensorView& view, size_t outer, size_t rows, size_t columns, const mx::Shape& shape) {
-  auto result = uninitialised(shape, mx::float32, outer * rows * columns);
+  const size_t n = outer * rows * columns;
+  auto result = uninitialised(shape, mx::float32, n);
   auto* out = result.data<float>();
-  std::vector<float> block(rows * columns);
-  for (size_t o = 0; o < outer; ++o, out += rows * columns) {
-    to_float32(view, o * rows * columns, rows * columns, block.data());
+  std::vector<float> stored(n);  // all at once: the conversion is threaded
+  to_float32(view, stored.data());
+  for (const float* block = stored.data(); block != stored.data() + n; block += rows * columns, out += rows * columns)
     for (size_t c = 0; c < columns; ++c)
       for (size_t r = 0; r < rows; ++r) out[c * rows + r] = block[r * columns + c];
-  }
   return result;
 }
 
@@ -97,7 +98,7 @@ mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype
     return same;
   }
   auto result = uninitialised(shape, mx::float32, n);
-  to_float32(view, 0, n, result.data<float>());
+  to_float32(view, result.data<float>());
   return in_dtype(std::move(result), dtype);
 }
 

@@ -57,7 +57,7 @@ struct Pipeline::State {
     if (!model) {
       mx::set_cache_limit(kCacheLimit);
       pipeline::require_memory(fmt::format("{} ({})", outline.info.name, recipe_dtype()),
-                               outline.info.parameters * size_of(dtype));
+                               model::weight_bytes(outline.parts, dtype));
       model = model::load(outline.parts, dtype);
     }
     return *model;
