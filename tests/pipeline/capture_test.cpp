@@ -159,3 +159,14 @@ TEST_CASE("a heat map is saved as .npy of its height and width") {
   CHECK(std::filesystem::file_size(file) == 128 + 8);
   std::filesystem::remove(file);
 }
+
+TEST_CASE("the built-in model looks at \"cat\" where it draws the cat") {
+  Recipe recipe;
+  recipe.model = "builtin", recipe.prompt = "a cat in a park", recipe.seeds = {3}, recipe.steps = 3;
+  const auto map = with("builtin", recipe, {capture("cat").at("output:0")}).heat_maps.at(0);
+  REQUIRE(map.width == 8);
+  double inside = 0, outside = 0;  // the cat stands in the middle four columns, from the third row to the seventh
+  for (int y = 0; y < 8; ++y)
+    for (int x = 0; x < 8; ++x) (x >= 2 && x < 6 && y >= 2 && y < 7 ? inside : outside) += map.values[y * 8 + x];
+  CHECK(inside / 20 > 5 * outside / 44);
+}
