@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "engine/memory.h"
+#include "vae/autoencoder.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -17,7 +18,8 @@ constexpr size_t kUnetArrays = 70, kDecoderArrays = 7;
 
 size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, bool decode) {
   const size_t latents = size_t(resolved.latent_height) * resolved.latent_width;
-  const size_t pixels = size_t(resolved.recipe.height) * resolved.recipe.width;
+  const size_t at_once = latents > size_t{vae::kWhole} * vae::kWhole ? size_t{vae::kTile} * vae::kTile : latents;
+  const size_t pixels = at_once * vae.downscale() * vae.downscale();
   const size_t rows = 2;
   const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
   return std::max(steps, decode ? kDecoderArrays * vae.channels[0] * pixels * sizeof(float) : 0);

@@ -76,7 +76,7 @@ void decode(const model::Model& model, const mx::array& latents, bool pictures, 
   for (int i = 0; i < latents.shape(0); ++i) {  // one by one: the decoder's activations are the largest of a run
     const auto latent = image_of(latents, i);
     result.latents.push_back(as_torch_orders(latent));
-    if (pictures) result.images.push_back(to_image(model.vae.decode(latent)));
+    if (pictures) result.images.push_back(to_image(model.vae.decode_within_memory(latent)));
   }
 }
 

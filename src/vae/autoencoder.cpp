@@ -49,6 +49,10 @@ mx::array Autoencoder::decode(const mx::array& latent) const {
   return decode_unscaled(unscaled(mx::astype(latent, dtype_)));
 }
 
+mx::array Autoencoder::decode_within_memory(const mx::array& latent) const {
+  return latent.shape(1) * latent.shape(2) > kWhole * kWhole ? decode_tiled(latent, kTile) : decode(latent);
+}
+
 mx::array Autoencoder::decode_tiled(const mx::array& latent, int tile) const {
   return tiled(unscaled(mx::astype(latent, dtype_)), tile, config_.downscale(),
                [&](const mx::array& part) { return decode_unscaled(part); });

@@ -13,6 +13,9 @@ struct Posterior {
   mx::array mean, logvar;  // [B, h, w, latent channels]; logvar clamped to -30..20 as in Diffusers
 };
 
+/** Latents of more than kWhole x kWhole (1280 x 1280 pixels) are decoded in tiles of kTile x kTile. */
+constexpr int kWhole = 160, kTile = 96;
+
 class Autoencoder {
  public:
   /** @throws Error{unsupported_model} naming a tensor that is missing, misshapen or left over. */
@@ -25,6 +28,8 @@ class Autoencoder {
   /** latent as the UNet knows it [B, h, w, 4] -> picture [B, 8h, 8w, 3], about -1..1 (not clamped).
    */
   mx::array decode(const mx::array& latent) const;
+  /** decode, or decode_tiled for latents of more than kWhole x kWhole: by size alone, so that recipes repeat. */
+  mx::array decode_within_memory(const mx::array& latent) const;
   /**
    * As decode, in tiles of `tile` latents that overlap by a quarter and are blended linearly
    * (Diffusers' tiled_decode). Needs memory for one tile only; each tile has its own norm

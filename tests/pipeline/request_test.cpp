@@ -125,3 +125,16 @@ TEST_CASE("float16 on the CPU is refused with the reason") {
     CHECK(e.code() == ErrorCode::invalid_request);
   }
 }
+
+TEST_CASE("a picture that cannot fit is refused before the run, with both figures") {
+  auto recipe = golden_recipe("builtin");
+  recipe.width = recipe.height = 8192;
+  try {
+    tiny("builtin").generate({recipe, {}, false});
+    FAIL("a run of 8192 x 8192 began");
+  } catch (const Error& e) {
+    CHECK(e.code() == ErrorCode::out_of_memory);
+    CHECK(contains(e.what(), "8192x8192 needs about 75.2 GB"));
+    CHECK(contains(e.what(), "GB is available"));
+  }
+}

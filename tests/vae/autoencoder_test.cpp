@@ -46,6 +46,14 @@ TEST_CASE("tiles that cover everything at once are the whole decode, bit for bit
   CHECK(same_bits(vae.decode_tiled(z, 64), vae.decode(z)));
 }
 
+TEST_CASE("only latents too large to be decoded whole are tiled") {
+  const auto vae = load("small");
+  const auto z = mx::zeros({1, 161, 160, 4});
+  const auto piece = mx::slice(z, {0, 0, 0, 0}, {1, 16, 16, 4});
+  CHECK(same_bits(vae.decode_within_memory(piece), vae.decode(piece)));
+  CHECK(same_bits(vae.decode_within_memory(z), vae.decode_tiled(z, vae::kTile)));
+}
+
 TEST_CASE("tiling an upsampling without norms changes nothing but rounding") {
   const auto z = mx::reshape(mx::arange(0, 13 * 10 * 3, mx::float32), {1, 13, 10, 3});
   const auto upsample = [](const mx::array& part) { return kernels::upsample2x_reference(part); };
