@@ -11,8 +11,8 @@
 namespace corepulse {
 
 /**
- * A number over the run's progress (0 at the first step, 1 at the last): linear between points,
- * constant outside. Two points of the same progress make a jump; at it the second holds.
+ * A number over the run's progress (0 at the first step, 1 at the last): linear between points, constant outside. Two
+ * points of the same progress make a jump; at it the second holds.
  */
 struct Curve {
   std::vector<std::pair<double, double>> points;  ///< (progress, value), progress not falling; one point: a constant.
@@ -20,8 +20,7 @@ struct Curve {
   Curve(double constant) : points{{0, constant}} {}
   Curve(std::initializer_list<std::pair<double, double>> list) : points(list) {}
   explicit Curve(std::vector<std::pair<double, double>> list) : points(std::move(list)) {}
-  /** 0 up to `start`, rising to `height` within `edge`, and falling back to 0 within `edge` before
-   * `end`. */
+  /** 0 up to `start`, rising to `height` within `edge`, and falling back to 0 within `edge` before `end`. */
   static Curve ramp(double start, double end, double edge = 0.1, double height = 1);
 
   double at(double progress) const;

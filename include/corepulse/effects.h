@@ -90,8 +90,7 @@ struct RegionPrompt {
   bool operator==(const RegionPrompt&) const = default;
 };
 
-/** Each region reads its own prompt; where regions overlap they share, elsewhere the prompt is
- * read. */
+/** Each region reads its own prompt; where regions overlap they share, elsewhere the prompt is read. */
 struct Regions {
   std::vector<RegionPrompt> prompts;
   Curve base_share = 0;  ///< 0..1: how much of the prompt stays inside the regions.

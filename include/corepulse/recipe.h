@@ -56,14 +56,13 @@ struct Recipe {
   bool operator==(const Recipe&) const = default;
 };
 
-/** All numbers in full, so that reading gives the same recipe. @param indent spaces per level; -1:
- * one line. */
+/** All numbers in full, so that reading gives the same recipe. @param indent spaces per level; -1: one line. */
 std::string to_json(const Recipe& recipe, int indent = 2);
 std::string to_json(const std::vector<Control>& controls, int indent = 2);
 
 /**
- * Strict: an unknown field, kind, unit or name, a duplicate, a number out of range, is an error
- * that gives its JSON path and the nearest valid name.
+ * Strict: an unknown field, kind, unit or name, a duplicate, a number out of range, is an error that gives its JSON
+ * path and the nearest valid name.
  * @throws Error{invalid_request}.
  */
 Recipe recipe_from_json(std::string_view text);

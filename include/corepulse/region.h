@@ -5,8 +5,7 @@
 //   auto ring = corepulse::circle(0.5, 0.5, 0.3) - corepulse::circle(0.5, 0.5, 0.2);
 //   auto sky  = corepulse::picture("sky.png").blur(0.01) * !left;
 //
-// Every pixel gets a value of 0 (outside) to 1 (inside). x grows to the right, y down, (0, 0) is
-// the top left corner.
+// Every pixel gets a value of 0 (outside) to 1 (inside). x grows to the right, y down, (0, 0) is the top left corner.
 
 #include <string>
 #include <string_view>
@@ -43,8 +42,9 @@ struct Region {
 
   Shape shape = Shape::rectangle;
   LengthUnit unit = LengthUnit::fraction;
-  /** rectangle: left top corner, (width, height). circle, radial: center. ellipse: center, (x
-   * radius, y radius). linear: start, end. polygon: the corners; its edges may cross, windings add.
+  /**
+   * rectangle: left top corner, (width, height). circle, radial: center. ellipse: center, (x radius, y radius). linear:
+   * start, end. polygon: the corners; its edges may cross, windings add.
    */
   std::vector<Point> points;
   double radius = 0;                       ///< circle, radial.
@@ -81,9 +81,8 @@ Region operator-(const Region& a, const Region& b);  ///< max(0, a - b)
 Region operator*(const Region& a, const Region& b);
 
 /**
- * The short form of the command line: "left half", "center circle", "rect 0,0,0.5,1 feather 0.05",
- * "circle 0.5,0.5,0.3", "picture mask.png alpha", "not circle 0.5,0.5,0.3". Grammar:
- * docs/control.md.
+ * The short form of the command line: "left half", "center circle", "rect 0,0,0.5,1 feather 0.05", "circle
+ * 0.5,0.5,0.3", "picture mask.png alpha", "not circle 0.5,0.5,0.3". Grammar: docs/control.md.
  * @throws Error{invalid_request} pointing at the position.
  */
 Region parse_region(std::string_view text);

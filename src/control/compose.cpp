@@ -178,8 +178,10 @@ int Resolver::publish(const std::vector<Draft>& drafts) {
   for (const auto& draft : drafts) {
     check_range(draft);
     Reading r{.sources = draft.sources};
-    for (auto& source : r.sources)
+    for (auto& source : r.sources) {
       if (source.kind == Source::Kind::text) source.id = tables_->texts.publish(source.id);
+      data_->joins_images |= source.kind == Source::Kind::image;
+    }
     if (!draft.share.is(1) || !options_.elide) {
       r.share = interner_(draft.share.values);
       r.share_heads = draft.share.heads, r.share_pixels = draft.share.pixels;

@@ -8,8 +8,7 @@ namespace {
 
 using Point = Region::Point;
 
-// Adds to a row what lies right of an edge piece that falls by `d` between columns x0 <= x1 of that
-// row.
+// Adds to a row what lies right of an edge piece that falls by `d` between columns x0 <= x1 of that row.
 void add_piece(double* row, double x0, double x1, double d) {
   const int first = static_cast<int>(std::floor(x0));
   const int last = std::max(first + 1, static_cast<int>(std::ceil(x1)));
@@ -19,8 +18,7 @@ void add_piece(double* row, double x0, double x1, double d) {
     row[last] += d * mean;
     return;
   }
-  // The covered area of cell i is the integral of the part of the piece left of each point of the
-  // cell.
+  // The covered area of cell i is the integral of the part of the piece left of each point of the cell.
   const double slope = 1 / (x1 - x0);
   const auto area_before = [&](double x) {  // integral of clamp((x - x0) * slope, 0, 1) up to x
     if (x <= x0) return 0.0;

@@ -1,6 +1,5 @@
 #pragma once
-// Every field of a recipe's JSON, once: the reader, the writer and the schema's test walk these
-// lists.
+// Every field of a recipe's JSON, once: the reader, the writer and the schema's test walk these lists.
 
 #include <type_traits>
 

@@ -9,8 +9,7 @@ namespace corepulse::control {
 Mask area_mean(const Mask& mask, int height, int width);
 Mask area_mean(const MaskPicture& picture, int height, int width);
 
-/** Every value becomes the mean of a box of x by y cells around it; the border's values go on
- * outside. */
+/** Every value becomes the mean of a box of x by y cells around it; the border's values go on outside. */
 void moving_average(Mask& mask, double x, double y);
 
 /** As a Gaussian of these sigmas (cells): four moving averages of its variance. */

@@ -1,6 +1,5 @@
 #pragma once
-// What control is told about a run before it begins: plain tables of layers, model calls and
-// tokens.
+// What control is told about a run before it begins: plain tables of layers, model calls and tokens.
 
 #include <cstdint>
 #include <functional>
@@ -65,6 +64,8 @@ struct ProgramInputs {
   int batch = 1;            ///< Images.
   std::string prompt, negative_prompt;
   double guidance = 1;
+  /** Whether guidance below 1 reads the negative prompt; Diffusers takes it for no guidance. */
+  bool guided_below_one = true;
   bool pooled = false;              ///< The model takes a pooled text vector (SDXL).
   std::optional<TimeIds> time_ids;  ///< The request's, if the model takes any (SDXL).
   Tokenizer tokenizer;

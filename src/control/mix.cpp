@@ -9,7 +9,6 @@
 namespace corepulse::control {
 namespace {
 
-constexpr size_t kMostNumbers = 1'000'000'000;  // several seconds
 constexpr size_t kMostReadings = 64;
 
 template <class Operation>
@@ -38,7 +37,7 @@ bool all_are(const std::vector<double>& values, double value) {
 }  // namespace
 
 void Budget::spend(size_t numbers) {
-  if ((spent_ += numbers) > kMostNumbers)
+  if ((spent_ += numbers) > limit_)
     fail(ErrorCode::invalid_request, "controls",
          "resolving them takes too much work; use fewer controls, curves or regions");
 }

@@ -12,11 +12,13 @@ namespace corepulse::control {
 /** Counts the work of resolving a program, so that hostile recipes end in an error and not in hours. */
 class Budget {
  public:
+  /** @param limit numbers computed in all; 10^9 take several seconds. */
+  explicit Budget(size_t limit) : limit_(limit) {}
   /** @throws Error{invalid_request} once the sum of all numbers exceeds the limit. */
   void spend(size_t numbers);
 
  private:
-  size_t spent_ = 0;
+  size_t limit_, spent_ = 0;
 };
 
 /** A part of a row: [heads, pixels], either may be 1. Canonical: the fewest numbers that say it. */

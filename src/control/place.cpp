@@ -40,6 +40,7 @@ Resolver::Resolver(const std::vector<corepulse::Control>& controls, const Progra
     : controls_(controls),
       inputs_(inputs),
       options_(options),
+      budget_(options.work),
       site_table_(inputs.sites, inputs.latent_height, inputs.latent_width),
       tables_(new Tables{{inputs.tokenizer, inputs.prompt, inputs.negative_prompt},
                          {{inputs.image_height, inputs.image_width, inputs.picture}, all_grids(inputs), budget_},
@@ -171,7 +172,7 @@ void Resolver::check_calls(const Placed& item) const {
   for (size_t i = 0; i < item.calls.size(); ++i)
     if (item.calls[i] && guided(static_cast<int>(i))) return;
   refuse(item.path + ".rows",
-         "no negative prompt is read while it acts: guidance is 1; expected rows cond, or more guidance");
+         "no negative prompt is read while it acts: there is no guidance; expected rows cond, or guidance above 1");
 }
 
 void Resolver::narrow_to_recording(Placed& item) const {

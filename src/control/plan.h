@@ -17,8 +17,7 @@ struct Row {
   bool conditional = true;  ///< The prompt's row, or the negative prompt's.
 };
 
-/** One model call. A second evaluation (Heun, SDE) has its step's index and progress and its own t
- * and sigma. */
+/** One model call. A second evaluation (Heun, SDE) has its step's index and progress and its own t and sigma. */
 struct Step {
   int index = 0, count = 1;
   double progress = 0;  ///< index / (count - 1), 0 if count is 1.
@@ -47,8 +46,7 @@ struct Source {
 /** Immutable numbers, shared between steps; the same pointer always means the same numbers. */
 using Values = std::shared_ptr<const std::vector<float>>;
 
-/** One source read by (a share of) the picture. Shares of a row's readings sum to 1 at every pixel
- * and head. */
+/** One source read by (a share of) the picture. Shares of a row's readings sum to 1 at every pixel and head. */
 struct Reading {
   std::vector<Source> sources;  ///< Several: one softmax over all their keys.
   Values share;                 ///< null: all of it. Else [share_heads, share_pixels], either may be 1.
@@ -68,8 +66,7 @@ struct Reading {
 struct AttentionPlan {
   std::vector<std::vector<Reading>> rows;
   std::vector<int> captures;  ///< Observers (index in Program::captures()) that want this call's map.
-  /** No control acts here now: every row is one plain reading of its own source. Takes the fused
-   * path untouched. */
+  /** No control acts here now: every row is one plain reading of its own source. Takes the fused path untouched. */
   bool plain = true;
 };
 
@@ -85,8 +82,7 @@ struct StepPlan {
   std::optional<TimeIds> time_ids;  ///< Absent: the request's.
 };
 
-/** Decides what each model call and each attention call does. Const: the same question has the same
- * answer. */
+/** Decides what each model call and each attention call does. Const: the same question has the same answer. */
 class Control {
  public:
   virtual ~Control() = default;

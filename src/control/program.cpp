@@ -52,6 +52,9 @@ const std::vector<CaptureSpec>& Program::captures() const {
 const std::vector<FunctionSpec>& Program::functions() const {
   return data_->functions;
 }
+bool Program::joins_images() const {
+  return data_->joins_images;
+}
 const std::vector<ControlReport>& Program::reports() const {
   return data_->reports;
 }

@@ -49,6 +49,8 @@ struct ProgramOptions {
   bool elide = true;
   /** Live edits: the texts of the program before; equal ones keep their ids. */
   std::vector<ContextSpec> texts;
+  /** The most work resolving may take, see Budget. */
+  size_t work = 1'000'000'000;
 };
 
 class Program : public Control {
@@ -66,6 +68,8 @@ class Program : public Control {
   /** By the index that plans hold. */
   const std::vector<CaptureSpec>& captures() const;
   const std::vector<FunctionSpec>& functions() const;
+  /** Some image looks at another of its batch: they must go through the UNet together. */
+  bool joins_images() const;
   /** One per control of the list. */
   const std::vector<ControlReport>& reports() const;
   /** The controls, by index in the list, that change what this layer reads at this call. */

@@ -27,6 +27,8 @@ struct Program::Data {
   /** [conditional][image]: images that all controls treat alike share a class. */
   std::vector<int> row_classes[2];
 
+  bool joins_images = false;
+
   std::vector<ContextSpec> texts;
   std::vector<CaptureSpec> captures;
   std::vector<FunctionSpec> functions;

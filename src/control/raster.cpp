@@ -18,7 +18,7 @@ namespace {
 using Point = Region::Point;
 using Shape = Region::Shape;
 
-constexpr int kLargestSide = 1024;
+constexpr int kLargestSide = 768;
 constexpr double kLargestNumber = 1e6;
 constexpr size_t kMostCorners = 10000, kMostParts = 1000;
 constexpr int kDeepest = 32;
@@ -30,7 +30,8 @@ constexpr int kDeepest = 32;
 class Rasterizer {
  public:
   explicit Rasterizer(const Canvas& canvas) : canvas_(canvas) {
-    const int factor = (std::max(canvas.height, canvas.width) + kLargestSide - 1) / kLargestSide;
+    int factor = 1;
+    while (std::max(canvas.height, canvas.width) > factor * kLargestSide) factor *= 2;
     height_ = (canvas.height + factor - 1) / factor, width_ = (canvas.width + factor - 1) / factor;
   }
   size_t cells() const { return static_cast<size_t>(height_) * width_; }

@@ -22,19 +22,16 @@ struct Canvas {
 };
 
 /**
- * The region at the picture's size, or at an even fraction of it so that no side exceeds 1024: each
- * cell holds the mean over its area.
- * @throws Error{invalid_request} at `path` for numbers that are not finite, negative sizes, less
- * than 3 corners, more than 10,000 corners or 1,000 parts, nesting beyond 32; Error of the picture
- * reader.
+ * The region at the picture's size, halved until no side exceeds 768: each cell holds the mean over its area.
+ * @throws Error{invalid_request} at `path` for numbers that are not finite, negative sizes, less than 3 corners, more
+ * than 10,000 corners or 1,000 parts, nesting beyond 32; Error of the picture reader.
  */
 Mask rasterize(const Region& region, const Canvas& canvas, const std::string& path);
 
 /** How many cells it has there. */
 size_t raster_cells(const Canvas& canvas);
 
-/** Means over the cells of another grid, each rounded to a multiple of 2^-16: mirrored masks stay
- * mirrored. */
+/** Means over the cells of another grid, each rounded to a multiple of 2^-16: mirrored masks stay mirrored. */
 Mask resample(const Mask& mask, int height, int width);
 
 }  // namespace corepulse::control

@@ -24,8 +24,7 @@ constexpr bool combines(Region::Shape shape) {
   return shape >= Region::Shape::add;
 }
 
-/** `v.point(name, i)` is points[i] as [x, y]; `v.box(name)` the first two points as four numbers.
- */
+/** `v.point(name, i)` is points[i] as [x, y]; `v.box(name)` the first two points as four numbers. */
 template <class V>
 void fields(V& v, Region::Shape shape) {
   using Shape = Region::Shape;

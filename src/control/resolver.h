@@ -61,7 +61,10 @@ class Resolver {
   // step_inputs.cpp
   void step_inputs();
   void step_input(int index);
-  bool guided(int call) const { return data_->steps[call].guidance != 1; }
+  bool guided(int call) const {
+    const double scale = data_->steps[call].guidance;
+    return scale > 1 || (scale < 1 && inputs_.guided_below_one);
+  }
 
   // compose.cpp
   void classify_rows();

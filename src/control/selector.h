@@ -34,8 +34,8 @@ class SiteTable {
 /**
  * For every site, whether the selector names it and it is of this attention; "" means all.
  * @param path begins error messages, e.g. "controls[2].where".
- * @throws Error{invalid_request} listing the valid spellings if a part names no layer of this
- * model, or only layers of the other attention.
+ * @throws Error{invalid_request} listing the valid spellings if a part names no layer of this model, or only layers of
+ * the other attention.
  */
 std::vector<bool> select(const SiteTable& table, std::string_view selector, AttentionKind attention,
                          const std::string& path);

@@ -8,8 +8,7 @@ namespace corepulse::control {
 
 enum class BlockKind { input, middle, output };
 
-/** One attention layer of a UNet: where it stands, as CorePulse counts and as the checkpoint spells
- * it. */
+/** One attention layer of a UNet: where it stands, as CorePulse counts and as the checkpoint spells it. */
 struct Site {
   int index = 0;  ///< Position among all attention layers of the UNet, in order of execution.
   BlockKind kind = BlockKind::input;

@@ -39,10 +39,7 @@ Change change_of(const Effect& effect, TextTable& texts, const ProgramInputs& in
     return [e](StepPlan& plan, const Step& step) { plan.guidance = e->scale.at(step.progress); };
   if (const auto* e = std::get_if<Negative>(&effect)) {
     const int text = texts.add(e->prompt, true);
-    return [&texts, text](StepPlan& plan, const Step&) {
-      // No guidance, no negative prompt.
-      if (plan.guidance != 1) plan.negative = texts.publish(text);
-    };
+    return [&texts, text](StepPlan& plan, const Step&) { plan.negative = texts.publish(text); };
   }
   if (const auto* e = std::get_if<Pooled>(&effect)) {
     const int text = texts.add(e->prompt);
@@ -90,7 +87,9 @@ void Resolver::step_input(int index) {
   bool any_guided = false;
   for (size_t i = 0; i < active.size(); ++i) {
     if (!active[i]) continue;
-    any_guided |= guided(static_cast<int>(i));
+    // Without guidance there is no negative prompt to set.
+    if (std::holds_alternative<Negative>(control.effect) && !guided(static_cast<int>(i))) continue;
+    any_guided = true;
     const auto before = data_->steps[i];
     change(data_->steps[i], inputs_.calls[i]);
     if (equal(before, data_->steps[i])) continue;
@@ -99,7 +98,7 @@ void Resolver::step_input(int index) {
   }
   if (std::holds_alternative<Negative>(control.effect) && !any_guided)
     fail(ErrorCode::invalid_request, path + ".when",
-         "no negative prompt is read there: guidance is 1; expected more guidance");
+         "no negative prompt is read there: there is no guidance; expected guidance above 1");
   if (report.pairs == 0) report.reason = "it sets what is set already";
 }
 

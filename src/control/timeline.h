@@ -22,12 +22,14 @@ class Timeline : public Control {
   const std::vector<ContextSpec>& texts() const { return programs_.back().second.texts(); }
   const std::vector<std::pair<int, Program>>& programs() const { return programs_; }
 
- private:
+  /** The program that holds at a step. */
   const Program& at(int step) const {
     size_t i = programs_.size() - 1;
     while (i > 0 && programs_[i].first > step) --i;
     return programs_[i].second;
   }
+
+ private:
   std::vector<std::pair<int, Program>> programs_;
 };
 

@@ -14,8 +14,8 @@ bool inside(const Window& window, const Step& call);
 
 /**
  * For every call, whether it lies inside.
- * @throws Error{invalid_request} at `path` if the window is not one (start before end, negative
- * step, NaN) or meets no call; the message shows the run's steps or sigmas.
+ * @throws Error{invalid_request} at `path` if the window is not one (start before end, negative step, NaN) or meets no
+ * call; the message shows the run's steps or sigmas.
  */
 std::vector<bool> active_calls(const Window& window, const std::vector<Step>& calls, const std::string& path);
 

@@ -1,8 +1,9 @@
 // docs/control.md: its examples are valid, and each kind has one that acts.
 #include <doctest/doctest.h>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -69,23 +70,20 @@ TEST_CASE("every kind has an example in the documentation that acts") {
 }
 
 TEST_CASE("the short forms in the documentation are read") {
+  const std::map<std::string, std::function<void(std::string_view)>> options{{"--inject", parse_inject},
+                                                                             {"--reweight", parse_reweight},
+                                                                             {"--mask", parse_mask},
+                                                                             {"--replace", parse_replace},
+                                                                             {"--region", parse_region_prompt}};
   const auto text = page();
-  const std::regex option("--(inject|reweight|mask|replace|region) \"([^\"]+)\"");
   int found = 0;
-  for (auto it = std::sregex_iterator(text.begin(), text.end(), option); it != std::sregex_iterator(); ++it, ++found) {
-    const std::string name = (*it)[1], value = (*it)[2];
-    CAPTURE(value);
-    if (name == "inject")
-      CHECK_NOTHROW(parse_inject(value));
-    else if (name == "reweight")
-      CHECK_NOTHROW(parse_reweight(value));
-    else if (name == "mask")
-      CHECK_NOTHROW(parse_mask(value));
-    else if (name == "replace")
-      CHECK_NOTHROW(parse_replace(value));
-    else
-      CHECK_NOTHROW(parse_region_prompt(value));
-  }
+  for (const auto& [option, parse] : options)
+    for (size_t at = text.find(option + " \""); at != text.npos; at = text.find(option + " \"", at + 1), ++found) {
+      const size_t begin = at + option.size() + 2;
+      const auto value = text.substr(begin, text.find('"', begin) - begin);
+      CAPTURE(value);
+      CHECK_NOTHROW(parse(value));
+    }
   CHECK(found >= 7);
 }
 

@@ -68,10 +68,14 @@ TEST_CASE("layers, windows, regions, rows, images and heads that do not exist ar
   CHECK(refuses(inject("x").for_heads({8}), "[controls[0].heads[0]] head 8; the layers it acts on have heads 0..7"));
   auto unguided = run();
   unguided.guidance = 1;
-  CHECK(error_of({inject("x").on(Rows::uncond)}, unguided).find("guidance is 1") != std::string::npos);
-  CHECK(error_of({negative("x")}, unguided).find("guidance is 1") != std::string::npos);
+  CHECK(error_of({inject("x").on(Rows::uncond)}, unguided).find("there is no guidance") != std::string::npos);
+  CHECK(error_of({negative("x")}, unguided).find("there is no guidance") != std::string::npos);
   CHECK(error_of({guidance({{0, 1}, {0.5, 3}}), negative("x")}, unguided).empty());
   CHECK(error_of({inject("x").on(Rows::both)}, unguided).empty());
+  unguided.guidance = 0.5;
+  CHECK(error_of({negative("x")}, unguided).empty());
+  unguided.guided_below_one = false;
+  CHECK(error_of({negative("x")}, unguided).find("there is no guidance") != std::string::npos);
 }
 
 TEST_CASE("numbers out of range are errors at their field") {

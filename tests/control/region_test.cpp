@@ -205,8 +205,8 @@ TEST_CASE("masks come from pictures, stretched over the whole picture") {
 
 TEST_CASE("pictures of 20,000 pixels a side are drawn at a bounded size") {
   const auto mask = drawn(circle(0.5, 0.5, 0.25).feather(0.01), 20000, 20000);
-  CHECK(mask.width == 1000);
-  CHECK(mask.height == 1000);
+  CHECK(mask.width == 625);
+  CHECK(mask.height == 625);
   CHECK(mean(mask) == doctest::Approx(std::numbers::pi / 16).epsilon(1e-4));
 }
 
@@ -234,7 +234,7 @@ TEST_CASE("huge polygons are drawn in bounded time") {
   std::vector<Region::Point> corners;
   for (int i = 0; i < 10000; ++i) corners.emplace_back(far(random), far(random));
   const auto mask = drawn(polygon(corners), 1024, 1024);
-  CHECK(mask.values.size() == 1024 * 1024);
+  CHECK(mask.values.size() == 512 * 512);
 }
 
 }  // namespace corepulse::control::test
