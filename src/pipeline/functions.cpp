@@ -6,7 +6,6 @@
 
 #include "base/fail.h"
 #include "control/program_data.h"
-#include "pipeline/program_at.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -66,7 +65,7 @@ void require_no_bias(const control::Program& program) {
 unet::Replacements replacements(const control::Timeline& control, const FunctionList& functions, int latent_height,
                                 int latent_width) {
   return [&control, &functions, latent_height, latent_width](int index, const control::Step& at) -> unet::Replacement {
-    const auto& spec = program_at(control, at.index).functions().at(index);
+    const auto& spec = control.at(at.index).functions().at(index);
     if (spec.builtin) return unet::sharpen(spec.number);
     const auto& user = *functions[index_of(spec, functions)];
     return [=, &user, &spec](const unet::ReplacedInput& in, const control::Site& site, const control::Step& step) {

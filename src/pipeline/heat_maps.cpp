@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "control/program_data.h"
-#include "pipeline/program_at.h"
 #include "pipeline/resample.h"
 
 namespace corepulse::pipeline {
@@ -37,7 +36,7 @@ void HeatMaps::enter(const control::Program& program) {
 }
 
 const control::CaptureSpec& HeatMaps::spec(int capture, const control::Step& step) const {
-  return program_at(control_, step.index).captures().at(capture);
+  return control_.at(step.index).captures().at(capture);
 }
 
 std::optional<unet::Watch> HeatMaps::watch(int capture, const control::Step& step, const control::Row& row) const {
