@@ -1,6 +1,7 @@
 #pragma once
 // Control that was edited while a run went on: one program after another.
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,10 @@ class Timeline : public Control {
   const std::vector<ContextSpec>& texts() const { return programs_.back().second.texts(); }
   const std::vector<std::pair<int, Program>>& programs() const { return programs_; }
 
+  /** Some image looks at another of its batch at some step: they must go through the UNet together. */
+  bool joins_images() const {
+    return std::any_of(programs_.begin(), programs_.end(), [](const auto& p) { return p.second.joins_images(); });
+  }
   /** The program that holds at a step. */
   const Program& at(int step) const {
     size_t i = programs_.size() - 1;

@@ -1,9 +1,7 @@
 #include "pipeline/generate.h"
 
-#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
-#include <variant>
 
 #include "mlx/transforms.h"
 
@@ -49,19 +47,6 @@ class BatchNoise {
   int height_, width_;
 };
 
-bool shares_images(const std::vector<Control>& controls) {
-  return std::any_of(controls.begin(), controls.end(), [](const Control& control) {
-    const auto* share = std::get_if<Share>(&control.effect);
-    return control.enabled && share && share->image;
-  });
-}
-
-/** Some picture looks at another of its batch: they must be denoised together. */
-bool reads_other_images(const Recipe& recipe) {
-  return shares_images(recipe.controls) || std::any_of(recipe.edits.begin(), recipe.edits.end(),
-                                                       [](const LiveEdit& e) { return shares_images(e.controls); });
-}
-
 mx::array image_of(const mx::array& batch, int i) {
   return mx::slice(batch, {i, 0, 0, 0}, {i + 1, batch.shape(1), batch.shape(2), batch.shape(3)});
 }
@@ -100,7 +85,7 @@ Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prep
                 encode_texts(model, prepared.control.texts(), recipe),
                 own_size(recipe),
                 recipe.guidance_rescale,
-                mx::default_device() == mx::Device::cpu && !reads_other_images(recipe),
+                mx::default_device() == mx::Device::cpu && !prepared.control.joins_images(),
                 &heat_maps,
                 replacements(prepared.control, request.functions, height, width)};
   result.seconds_text = clock.lap();

@@ -35,6 +35,7 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline) 
   in.batch = static_cast<int>(recipe.seeds.size());
   in.prompt = recipe.prompt, in.negative_prompt = recipe.negative_prompt;
   in.guidance = recipe.guidance;
+  in.guided_below_one = recipe.compat != Compat::diffusers;  // as denoise does
   in.pooled = outline.parts.unet.addition_input > 0;
   if (in.pooled) in.time_ids = own_size(recipe);
   in.tokenizer = [&outline](const std::string& prompt) {
