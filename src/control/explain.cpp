@@ -158,6 +158,7 @@ std::string explain_text(const Program& program) {
                         data.texts[id].negative         ? " (negative)"
                         : !data.texts[id].picks.empty() ? " (some words only)"
                                                         : "");
+  for (const auto& cut : data.cut_texts) text += "  " + cut + "\n";
   if (data.reports.empty()) return text + "no controls\n";
   text += "controls\n";
   for (const auto& report : data.reports) {

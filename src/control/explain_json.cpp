@@ -89,6 +89,7 @@ std::string explain_json(const Program& program) {
                                 {"tokens", tokens_of(spec.positions)},
                                 {"layers", sites_of(data, spec.sites)},
                                 {"calls", indices(spec.calls)}});
+  json["notes"] = data.notes;
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 

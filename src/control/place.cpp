@@ -68,6 +68,7 @@ std::shared_ptr<const Program::Data> Resolver::operator()() {
   compose_all();
   finish_captures();
   report();
+  note();
   data_->texts = tables_->texts.specs();
   data_->functions = tables_->functions;
   return data_;

@@ -55,6 +55,9 @@ const std::vector<FunctionSpec>& Program::functions() const {
 bool Program::joins_images() const {
   return data_->joins_images;
 }
+const std::vector<std::string>& Program::notes() const {
+  return data_->notes;
+}
 const std::vector<ControlReport>& Program::reports() const {
   return data_->reports;
 }

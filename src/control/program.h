@@ -70,6 +70,8 @@ class Program : public Control {
   const std::vector<FunctionSpec>& functions() const;
   /** Some image looks at another of its batch: they must go through the UNet together. */
   bool joins_images() const;
+  /** For people: words of injected prompts that were cut off, controls that change nothing. */
+  const std::vector<std::string>& notes() const;
   /** One per control of the list. */
   const std::vector<ControlReport>& reports() const;
   /** The controls, by index in the list, that change what this layer reads at this call. */

@@ -33,6 +33,7 @@ struct Program::Data {
   std::vector<CaptureSpec> captures;
   std::vector<FunctionSpec> functions;
   std::vector<ControlReport> reports;
+  std::vector<std::string> cut_texts, notes;  ///< Sentences; notes holds both these and the neutral controls.
 
   /** @throws Error{internal}. */
   int call(const Step& step) const;

@@ -70,6 +70,24 @@ void Resolver::report_region(const Placed& item, ControlReport& report) {
   }
 }
 
+void Resolver::note() {
+  const auto& texts = tables_->texts;
+  // The prompt and the negative prompt are the request's own: who made it reports on them.
+  for (TextId id = 2; id < static_cast<TextId>(texts.specs().size()); ++id) {
+    const auto& tokens = texts.tokens(texts.number(id));
+    const auto kept = static_cast<size_t>(tokens.kept);
+    if (kept == tokens.tokens.size()) continue;
+    const auto& prompt = texts.specs()[id].prompt;
+    data_->cut_texts.push_back(fmt::format("the text {} is longer than {} tokens; not read: {}", quote(prompt), kept,
+                                           quote(prompt.substr(tokens.tokens[kept].begin))));
+  }
+  data_->notes = data_->cut_texts;
+  for (const auto& report : data_->reports)
+    if (report.state == ControlReport::State::neutral)
+      data_->notes.push_back(
+          fmt::format("controls[{}], {}, changes nothing: {}", report.index, report.title, report.reason));
+}
+
 void Resolver::finish_captures() {
   size_t next = 0;
   for (size_t i = 0; i < controls_.size(); ++i) {

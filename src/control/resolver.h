@@ -80,6 +80,7 @@ class Resolver {
   void finish_captures();
   void report();
   void report_region(const Placed& placed, ControlReport& report);
+  void note();
   void refuse_idle(const Placed& placed) const;
 
   std::vector<Grid> grids_of(const std::vector<bool>& sites) const;

@@ -65,6 +65,16 @@ TEST_CASE("the table equals the counters of a run that asks for every plan") {
   CHECK(cells[0] == nlohmann::json::parse(R"({"height": 32, "width": 32, "touched": 544, "whole": 480, "mean": 0.5})"));
 }
 
+TEST_CASE("words of injected prompts that are cut off, and neutral controls, are noted") {
+  std::string prompt = "a";
+  for (int i = 0; i < 74; ++i) prompt += " b";
+  const auto program = Program::resolve({inject(prompt + " red house"), temperature(1)}, run());
+  REQUIRE(program.notes().size() == 2);
+  CHECK(program.notes()[0].find("is longer than 75 tokens; not read: \"red house\"") != std::string::npos);
+  CHECK(program.notes()[1] == "controls[1], temperature, changes nothing: the temperature is 1");
+  CHECK(explain_text(program).find("not read: \"red house\"") != std::string::npos);
+}
+
 TEST_CASE("the text says what acts where") {
   const auto text = explain_text(Program::resolve(kControls, run()));
   for (const char* part :
