@@ -12,6 +12,7 @@
 
 #include "base/fail.h"
 #include "kernels/parallel.h"
+#include "kernels/profile.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -62,7 +63,10 @@ class CpuOp : public mx::Primitive {
     auto& out = outputs[0];
     out.set_data(mx::allocator::malloc(out.nbytes()));
     encoder.set_output_array(out);
-    encoder.dispatch([kernel = kernel_, in = std::move(in), to = out.data<float>()] { kernel(in, to); });
+    encoder.dispatch([kernel = kernel_, name = name_, shape = out.shape(), in = std::move(in), to = out.data<float>()] {
+      const KernelTimer timer(name, shape);
+      kernel(in, to);
+    });
   }
 
   void eval_gpu(const std::vector<mx::array>&, std::vector<mx::array>&) override {
