@@ -19,6 +19,7 @@
 namespace corepulse {
 
 struct ReplacedAttention;  // corepulse/attention_function.h
+class LiveControls;        // corepulse/live_controls.h
 
 /** What the callback gets between two steps. */
 struct Progress {
@@ -40,6 +41,7 @@ struct Request {
   /** Attention of your own, see corepulse/attention_function.h. Not part of the recipe: a note of the result says so.
    */
   std::vector<std::shared_ptr<const ReplacedAttention>> functions;
+  std::shared_ptr<LiveControls> live;  ///< To change the controls during the run, see corepulse/live_controls.h.
 };
 
 /** One finished picture's numbers, and the recipe that repeats it. */
@@ -47,7 +49,7 @@ struct Result {
   std::vector<Image> images;                ///< One per seed, in order.
   std::vector<std::vector<float>> latents;  ///< [4, h, w] each, final, as torch orders them.
   std::vector<HeatMap> heat_maps;           ///< Of the recipe's captures: in order, image by image.
-  Recipe recipe;                   ///< The request's with everything resolved: size, seeds, dtype, backend, ISA.
+  Recipe recipe;  ///< The request's with everything resolved (size, seeds, dtype, backend, ISA) and all live edits.
   std::vector<std::string> notes;  ///< Words that were cut off, controls that were neutral, guesses made.
   double seconds_text = 0, seconds_steps = 0, seconds_decode = 0;
   int model_calls = 0;

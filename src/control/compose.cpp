@@ -104,6 +104,7 @@ void Resolver::compose_all() {
       const auto [place, fresh] = known.emplace(signature(static_cast<int>(c), call), 0);
       if (fresh) place->second = compose(*examples[c], call);
       data_->moments[c][call] = place->second;
+      data_->steps[call].joins_images |= data_->plans[place->second].joins_images;
     }
   }
 }
@@ -121,6 +122,8 @@ int Resolver::compose(const Site& site, int call) {
       plan.rows.push_back(publish(drafts));
       const auto& readings = data_->readings[plan.rows.back()];
       const Source own = site.cross ? Source{Source::Kind::text, conditional ? 0 : 1} : Source{Source::Kind::own, 0};
+      for (const auto& reading : readings)
+        for (const auto& source : reading.sources) plan.joins_images |= source.kind == Source::Kind::image;
       plan.plain &= readings.size() == 1 && readings[0].plain() && readings[0].sources[0] == own;
     }
   for (const int i : acting)
@@ -180,7 +183,6 @@ int Resolver::publish(const std::vector<Draft>& drafts) {
     Reading r{.sources = draft.sources};
     for (auto& source : r.sources) {
       if (source.kind == Source::Kind::text) source.id = tables_->texts.publish(source.id);
-      data_->joins_images |= source.kind == Source::Kind::image;
     }
     if (!draft.share.is(1) || !options_.elide) {
       r.share = interner_(draft.share.values);

@@ -47,7 +47,7 @@ Resolver::Resolver(const std::vector<corepulse::Control>& controls, const Progra
                          inputs.recordings,
                          {}}) {
   if (controls.size() > kMostControls)
-    refuse("controls", fmt::format("{} controls; expected at most {}", controls.size(), kMostControls));
+    refuse(options_.path, fmt::format("{} controls; expected at most {}", controls.size(), kMostControls));
   tables_->texts.adopt(options.texts);
   data_->sites = inputs.sites, data_->calls = inputs.calls, data_->batch = inputs.batch;
   data_->latent_height = inputs.latent_height, data_->latent_width = inputs.latent_width;
@@ -94,7 +94,7 @@ void Resolver::place_all() {
 void Resolver::place(int index) {
   const auto& control = controls_[index];
   auto& report = data_->reports[index];
-  const auto path = fmt::format("controls[{}]", index);
+  const auto path = path_of(index);
   report.index = index, report.title = title(control);
   check(control, path);
   if (!control.enabled) {
@@ -212,7 +212,7 @@ void Resolver::add_functions() {
 void Resolver::add_capture(int index) {
   const auto& control = controls_[index];
   const auto& capture = std::get<Capture>(control.effect);
-  const auto path = fmt::format("controls[{}]", index);
+  const auto path = path_of(index);
   check_images(control, path);
   const bool keys = capture.what == Capture::What::keys;
   CaptureSpec spec{.name = capture.name.empty() ? capture.tokens.phrase : capture.name,

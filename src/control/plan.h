@@ -80,6 +80,8 @@ struct StepPlan {
   std::vector<std::pair<TextId, float>> pooled{{0, 1.f}};
   TextId negative = 1;
   std::optional<TimeIds> time_ids;  ///< Absent: the request's.
+  /** Some image looks at another of its batch in this call: all must go through the UNet together. */
+  bool joins_images = false;
 };
 
 /** Decides what each model call and each attention call does. Const: the same question has the same answer. */

@@ -52,9 +52,6 @@ const std::vector<CaptureSpec>& Program::captures() const {
 const std::vector<FunctionSpec>& Program::functions() const {
   return data_->functions;
 }
-bool Program::joins_images() const {
-  return data_->joins_images;
-}
 const std::vector<std::string>& Program::notes() const {
   return data_->notes;
 }

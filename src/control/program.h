@@ -49,6 +49,8 @@ struct ProgramOptions {
   bool elide = true;
   /** Live edits: the texts of the program before; equal ones keep their ids. */
   std::vector<ContextSpec> texts;
+  /** What errors call the list. */
+  std::string path = "controls";
   /** The most work resolving may take, see Budget. */
   size_t work = 1'000'000'000;
 };
@@ -68,8 +70,6 @@ class Program : public Control {
   /** By the index that plans hold. */
   const std::vector<CaptureSpec>& captures() const;
   const std::vector<FunctionSpec>& functions() const;
-  /** Some image looks at another of its batch: they must go through the UNet together. */
-  bool joins_images() const;
   /** For people: words of injected prompts that were cut off, controls that change nothing. */
   const std::vector<std::string>& notes() const;
   /** One per control of the list. */

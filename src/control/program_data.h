@@ -21,13 +21,12 @@ struct Program::Data {
     std::vector<int> rows;    ///< By row class: index of `readings`; -1: there is no such row.
     std::vector<int> acting;  ///< Controls that change something.
     bool plain = true;
+    bool joins_images = false;
   };
   std::vector<Plan> plans;
   std::vector<std::vector<Reading>> readings;
   /** [conditional][image]: images that all controls treat alike share a class. */
   std::vector<int> row_classes[2];
-
-  bool joins_images = false;
 
   std::vector<ContextSpec> texts;
   std::vector<CaptureSpec> captures;

@@ -85,7 +85,7 @@ void Resolver::note() {
   for (const auto& report : data_->reports)
     if (report.state == ControlReport::State::neutral)
       data_->notes.push_back(
-          fmt::format("controls[{}], {}, changes nothing: {}", report.index, report.title, report.reason));
+          fmt::format("{}, {}, changes nothing: {}", path_of(report.index), report.title, report.reason));
 }
 
 void Resolver::finish_captures() {
@@ -110,7 +110,7 @@ void Resolver::finish_captures() {
     }
     report.tokens = spec.positions;
     if (spec.positions.empty())
-      fail(ErrorCode::invalid_request, fmt::format("controls[{}]", i),
+      fail(ErrorCode::invalid_request, path_of(static_cast<int>(i)),
            phrase_not_found(capture->tokens, quote(inputs_.prompt)) +
                (cut ? "; it is cut off where the text encoder ends" : ""));
   }

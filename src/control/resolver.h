@@ -45,6 +45,8 @@ class Resolver {
 
  private:
   using Data = Program::Data;
+  /** "controls[3]". */
+  std::string path_of(int index) const { return options_.path + "[" + std::to_string(index) + "]"; }
 
   // place.cpp
   void place_all();

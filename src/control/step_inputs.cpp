@@ -70,7 +70,7 @@ void Resolver::step_inputs() {
 
 void Resolver::step_input(int index) {
   const auto& control = controls_[index];
-  const auto path = fmt::format("controls[{}]", index);
+  const auto path = path_of(index);
   const bool sdxl_only =
       std::holds_alternative<Pooled>(control.effect) || std::holds_alternative<SizeConditioning>(control.effect);
   if (!control.enabled) return;

@@ -11,22 +11,26 @@ namespace corepulse::control {
 
 class Timeline : public Control {
  public:
-  explicit Timeline(Program first) { programs_.emplace_back(0, std::move(first)); }
+  explicit Timeline(Program first) : latest_(first) { programs_.emplace_back(0, std::move(first)); }
 
-  /** From this step on `next` holds; its texts must begin with those of the program before (ProgramOptions::texts). */
-  void edit(int step, Program next) { programs_.emplace_back(step, std::move(next)); }
+  /**
+   * From this step on, up to the next edit's, `next` holds; of several at one step the last given does. Its texts must
+   * begin with texts() (ProgramOptions::texts).
+   */
+  void edit(int step, Program next) {
+    latest_ = next;
+    const auto later = std::find_if(programs_.begin(), programs_.end(), [=](const auto& p) { return p.first > step; });
+    programs_.emplace(later, step, std::move(next));
+  }
 
   AttentionPlan plan(const Site& site, const Step& step) const override { return at(step.index).plan(site, step); }
   StepPlan step(const Step& step) const override { return at(step.index).step(step); }
 
-  /** All texts of the run: the last program's begin with all earlier ones'. */
-  const std::vector<ContextSpec>& texts() const { return programs_.back().second.texts(); }
+  /** All texts of the run: those of the program that was added last begin with all earlier ones'. */
+  const std::vector<ContextSpec>& texts() const { return latest_.texts(); }
+  /** With the steps they hold from, in order. */
   const std::vector<std::pair<int, Program>>& programs() const { return programs_; }
 
-  /** Some image looks at another of its batch at some step: they must go through the UNet together. */
-  bool joins_images() const {
-    return std::any_of(programs_.begin(), programs_.end(), [](const auto& p) { return p.second.joins_images(); });
-  }
   /** The program that holds at a step. */
   const Program& at(int step) const {
     size_t i = programs_.size() - 1;
@@ -36,6 +40,7 @@ class Timeline : public Control {
 
  private:
   std::vector<std::pair<int, Program>> programs_;
+  Program latest_;
 };
 
 }  // namespace corepulse::control

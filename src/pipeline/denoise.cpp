@@ -49,7 +49,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
   const auto model = [&](const mx::array& x_t, const sampler::Evaluation& at) {
     const control::Step step{at.step, steps, steps > 1 ? at.step / (steps - 1.0) : 0, at.t, at.sigma, at.first, {}};
     std::vector<mx::array> outputs;
-    const int stride = run.one_by_one ? 1 : batch;
+    const int stride = run.one_by_one && !run.control.step(step).joins_images ? 1 : batch;
     for (int image = 0; image < batch; image += stride) {
       std::vector<int> images(stride);
       std::iota(images.begin(), images.end(), image);

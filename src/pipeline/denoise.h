@@ -20,11 +20,13 @@ struct Run {
   const control::Control& control;
   const sampler::Schedule& schedule;
   const SamplingOptions& sampling;
-  mx::Dtype dtype;                 ///< What the UNet computes in.
-  std::vector<EncodedText> texts;  ///< By control::TextId.
-  control::TimeIds time_ids{};     ///< SDXL: unless control says otherwise.
+  mx::Dtype dtype;  ///< What the UNet computes in.
+  /** By control::TextId; texts may be added between steps. */
+  const std::vector<EncodedText>& texts;
+  control::TimeIds time_ids{};  ///< SDXL: unless control says otherwise.
   double guidance_rescale = 0;
-  bool one_by_one = true;                ///< One image per UNet call: a picture's bits do not depend on its batch.
+  /** One image per UNet call where the control allows it: a picture's bits do not depend on its batch. */
+  bool one_by_one = true;
   unet::Observer* observer = nullptr;    ///< Of the program's captures.
   unet::Replacements replacements = {};  ///< The program's functions.
 };

@@ -47,11 +47,11 @@ EncodedText encode_prompt(const model::Model& model, const std::string& prompt, 
   return text;
 }
 
-std::vector<EncodedText> encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts,
-                                      const Recipe& recipe) {
+void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
+                  std::vector<EncodedText>& encoded) {
   const bool zero_negative = model.zeros_for_empty_prompt && recipe.compat == Compat::diffusers;
-  std::vector<EncodedText> encoded;
-  for (const auto& text : texts) {
+  for (size_t id = encoded.size(); id < texts.size(); ++id) {
+    const auto& text = texts[id];
     auto one = encode_prompt(model, text.prompt, recipe.clip_skip);
     if (text.negative && text.prompt.empty() && zero_negative) one = zeros_like(one);
     if (!text.picks.empty()) one.context = picked(text.picks, encoded);
@@ -59,7 +59,6 @@ std::vector<EncodedText> encode_texts(const model::Model& model, const std::vect
     mx::eval(one.context);
     encoded.push_back(std::move(one));
   }
-  return encoded;
 }
 
 std::vector<mx::array> contexts(const std::vector<EncodedText>& texts) {

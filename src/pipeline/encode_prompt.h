@@ -23,11 +23,11 @@ struct EncodedText {
 EncodedText encode_prompt(const model::Model& model, const std::string& prompt, int clip_skip);
 
 /**
- * All texts of a program. As in Diffusers, SDXL reads zeros for an empty negative prompt where the model's index says
- * so; A1111 and ComfyUI (recipe.compat) encode the empty text.
+ * Those of a run's texts that are not among `encoded` yet, appended to it. As in Diffusers, SDXL reads zeros for an
+ * empty negative prompt where the model's index says so; A1111 and ComfyUI (recipe.compat) encode the empty text.
  */
-std::vector<EncodedText> encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts,
-                                      const Recipe& recipe);
+void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
+                  std::vector<EncodedText>& encoded);
 
 /** The contexts alone, by TextId. */
 std::vector<mx::array> contexts(const std::vector<EncodedText>& texts);

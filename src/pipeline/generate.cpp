@@ -1,5 +1,6 @@
 #include "pipeline/generate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 
@@ -65,39 +66,67 @@ void decode(const model::Model& model, const mx::array& latents, bool pictures, 
   }
 }
 
+/** A run while it goes on: what live edits change. */
+struct Running {
+  const model::Model& model;
+  Prepared& prepared;
+  Result& result;
+  HeatMaps& heat_maps;
+  std::vector<EncodedText> texts = {};
+
+  void encode() { encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts); }
+
+  void take(LiveEdits& live, int step) {
+    live.take(step + 1 == prepared.resolved.schedule.steps(), [&](LiveEdits::Edit edit) {
+      for (auto& line : neutral_notes(edit.program, fmt::format("edit at step {}: ", step)))
+        result.notes.push_back(std::move(line));
+      prepared.control.edit(step, std::move(edit.program));
+      encode();
+      heat_maps.enter(prepared.control.at(step));
+      auto& edits = result.recipe.edits;
+      const auto later = std::find_if(edits.begin(), edits.end(), [=](const auto& e) { return e.step > step; });
+      edits.insert(later, {step, std::move(edit.controls)});
+    });
+  }
+};
+
 }  // namespace
 
-Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prepared, const Request& request) {
+Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, LiveEdits& live,
+                const Request& request) {
   const auto& recipe = prepared.resolved.recipe;
+  const auto& schedule = prepared.resolved.schedule;
+  const int height = prepared.resolved.latent_height, width = prepared.resolved.latent_width;
   require_memory(fmt::format("a picture of {}x{}", recipe.width, recipe.height),
                  activation_bytes(model.unet.config(), model.vae.config(), prepared.resolved, request.decode));
-  Result result;
-  result.recipe = recipe;
-  result.notes = prepared.notes;
+  Result result{.recipe = recipe, .notes = prepared.notes};
   Clock clock;
-  const int height = prepared.resolved.latent_height, width = prepared.resolved.latent_width;
   HeatMaps heat_maps(prepared.control, height, width);
-  const Run run{model,
-                prepared.control,
-                prepared.resolved.schedule,
-                prepared.resolved.sampling,
-                dtype,
-                encode_texts(model, prepared.control.texts(), recipe),
-                own_size(recipe),
-                recipe.guidance_rescale,
-                mx::default_device() == mx::Device::cpu && !prepared.control.joins_images(),
-                &heat_maps,
-                replacements(prepared.control, request.functions, height, width)};
+  Running running{model, prepared, result, heat_maps};
+  running.encode();
+  running.take(live, 0);
   result.seconds_text = clock.lap();
 
+  const Run run{model,
+                prepared.control,
+                schedule,
+                prepared.resolved.sampling,
+                dtype,
+                running.texts,
+                own_size(recipe),
+                recipe.guidance_rescale,
+                mx::default_device() == mx::Device::cpu,
+                &heat_maps,
+                replacements(prepared.control, request.functions, height, width)};
   const BatchNoise noise(recipe, height, width);
   const auto first = noise();
-  const auto x = first * like(static_cast<float>(prepared.resolved.schedule.initial_scale), first);
+  const auto x = first * like(static_cast<float>(schedule.initial_scale), first);
   Clock step_clock;
   const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
-    if (!request.progress) return true;
-    return request.progress({i, prepared.resolved.schedule.steps(), sigma, step_clock.lap(),
-                             [&](int image) { return preview(denoised, image, model.info); }});
+    const auto show = [&](int image) { return preview(denoised, image, model.info); };
+    if (request.progress && !request.progress({i, schedule.steps(), sigma, step_clock.lap(), show})) return false;
+    if (i < schedule.steps()) running.take(live, i);
+    return true;
   };
   const auto latents = denoise(run, x, [&noise] { return noise(); }, on_step, result.model_calls);
   result.seconds_steps = clock.lap();

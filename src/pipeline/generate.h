@@ -4,12 +4,16 @@
 #include "corepulse/request.h"
 
 #include "model/model.h"
+#include "pipeline/live_edits.h"
 #include "pipeline/prepare.h"
 
 namespace corepulse::pipeline {
 
-/** @param dtype what the UNet computes in. @throws Error out_of_memory before the run, cancelled or internal during it.
+/**
+ * @param dtype what the UNet computes in. @param prepared live edits are added to it. @throws Error out_of_memory
+ * before the run, cancelled or internal during it.
  */
-Result generate(const model::Model& model, mx::Dtype dtype, const Prepared& prepared, const Request& request);
+Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, LiveEdits& live,
+                const Request& request);
 
 }  // namespace corepulse::pipeline

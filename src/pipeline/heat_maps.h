@@ -16,6 +16,9 @@ class HeatMaps : public unet::Observer {
   void record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
               const std::vector<double>& map) override;
 
+  /** Captures of a program that was added to the control since. */
+  void enter(const control::Program& program);
+
   /** By capture, then image; a capture that saw nothing of an image has no map of it. */
   std::vector<HeatMap> maps() const;
 
@@ -32,7 +35,6 @@ class HeatMaps : public unet::Observer {
   };
 
   const control::CaptureSpec& spec(int capture, const control::Step& step) const;
-  void enter(const control::Program& program);
 
   const control::Timeline& control_;
   int latent_height_, latent_width_;

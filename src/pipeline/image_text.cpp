@@ -71,21 +71,31 @@ std::string parameters(const Recipe& recipe) {
   return text + fmt::format(", RNG: {}, Version: {}", a1111_noise(recipe.rng), recipe.made_with.program);
 }
 
-bool reads_other_images(const Control& control) {
-  const auto* share = std::get_if<Share>(&control.effect);
-  return control.enabled && share && share->image;
+bool reads_other_images(const std::vector<Control>& controls) {
+  return std::any_of(controls.begin(), controls.end(), [](const Control& control) {
+    const auto* share = std::get_if<Share>(&control.effect);
+    return control.enabled && share && share->image;
+  });
+}
+
+/** Those that act on image i of a batch, which is now the only one. */
+void keep_image(std::vector<Control>& controls, int i) {
+  std::erase_if(controls, [i](const Control& control) {
+    return !control.images.empty() && std::count(control.images.begin(), control.images.end(), i) == 0;
+  });
+  for (auto& control : controls)
+    if (!control.images.empty()) control.images = {0};
 }
 
 /** The recipe that draws image i of a batch alone: its controls only, and as image 0. */
 Recipe recipe_of_image(Recipe recipe, int i) {
-  if (std::any_of(recipe.controls.begin(), recipe.controls.end(), reads_other_images))
-    return recipe;  // the picture needs the others of its batch
+  const bool joined = reads_other_images(recipe.controls) ||
+                      std::any_of(recipe.edits.begin(), recipe.edits.end(),
+                                  [](const LiveEdit& edit) { return reads_other_images(edit.controls); });
+  if (joined) return recipe;  // the picture needs the others of its batch
   recipe.seeds = {recipe.seeds.at(i)};
-  std::erase_if(recipe.controls, [i](const Control& control) {
-    return !control.images.empty() && std::count(control.images.begin(), control.images.end(), i) == 0;
-  });
-  for (auto& control : recipe.controls)
-    if (!control.images.empty()) control.images = {0};
+  keep_image(recipe.controls, i);
+  for (auto& edit : recipe.edits) keep_image(edit.controls, i);
   return recipe;
 }
 

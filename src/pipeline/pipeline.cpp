@@ -109,9 +109,10 @@ Pipeline Pipeline::load(const ModelSource& source, const LoadOptions& options) {
 
 Result Pipeline::generate(const Request& request) const {
   auto& state = *state_;
-  const auto prepared = pipeline::prepare(request.recipe, state.outline, request.functions);
+  auto prepared = pipeline::prepare(request.recipe, state.outline, request.functions);
+  LiveEdits live(request, state.outline, prepared);
   return guarded("generate", [&] {
-    auto result = pipeline::generate(state.loaded(), state.dtype, prepared, request);
+    auto result = pipeline::generate(state.loaded(), state.dtype, prepared, live, request);
     auto& made = result.recipe.made_with;
     made = {"corepulse " COREPULSE_VERSION, state.outline.info.fingerprint, state.backend(), state.recipe_dtype(),
             kernels::isa()};

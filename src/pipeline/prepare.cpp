@@ -48,31 +48,43 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline) 
 }
 
 /** Kinds that are understood but that no network carries out yet must not be ignored in silence. */
-void require_no_recordings(const std::vector<Control>& controls) {
+void require_no_recordings(const std::vector<Control>& controls, const std::string& path) {
   for (size_t i = 0; i < controls.size(); ++i) {
     if (!controls[i].enabled) continue;
     const auto* share = std::get_if<Share>(&controls[i].effect);
     const auto* capture = std::get_if<Capture>(&controls[i].effect);
     if (share && !share->image)
-      fail(ErrorCode::invalid_request, fmt::format("controls[{}].recording", i),
+      fail(ErrorCode::invalid_request, fmt::format("{}[{}].recording", path, i),
            "this version reads no recordings; expected an image of this batch; leave the control out");
     if (capture && capture->what == Capture::What::keys)
-      fail(ErrorCode::invalid_request, fmt::format("controls[{}].what", i),
+      fail(ErrorCode::invalid_request, fmt::format("{}[{}].what", path, i),
            "this version records no keys; expected map; leave the control out");
   }
 }
 
-control::Timeline timeline(const Resolved& resolved, const Outline& outline, const FunctionList& functions) {
+control::Program resolve(const std::vector<Control>& controls, const Resolved& resolved, const Outline& outline,
+                         const FunctionList& functions, const control::ProgramOptions& options) {
   auto in = inputs(resolved, outline);
   in.functions = function_uses(functions);
-  require_no_recordings(resolved.recipe.controls);
-  control::Timeline control(control::Program::resolve(resolved.recipe.controls, in));
-  for (const auto& edit : resolved.recipe.edits) {
-    require_no_recordings(edit.controls);
-    control.edit(edit.step, control::Program::resolve(edit.controls, in, {.texts = control.texts()}));
+  require_no_recordings(controls, options.path);
+  auto program = control::Program::resolve(controls, in, options);
+  require_no_bias(program);
+  return program;
+}
+
+void check_edits(const Recipe& recipe) {
+  int from = 0;
+  for (size_t i = 0; i < recipe.edits.size(); ++i) {
+    const int step = recipe.edits[i].step;
+    if (step < from || step >= recipe.steps)
+      fail(ErrorCode::invalid_request, fmt::format("edits[{}].step", i),
+           fmt::format("{}; expected edits in order of steps, here {}..{}", step, from, recipe.steps - 1));
+    from = step;
   }
-  for (const auto& [step, program] : control.programs()) require_no_bias(program);
-  return control;
+}
+
+void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
+  list.insert(list.end(), more.begin(), more.end());
 }
 
 void note_cut(const char* field, const std::string& prompt, const Outline& outline, std::vector<std::string>& notes) {
@@ -98,13 +110,34 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
   std::vector<std::string> notes = outline.info.notes;
   note_cut("prompt", recipe.prompt, outline, notes);
   note_cut("negative prompt", recipe.negative_prompt, outline, notes);
-  auto control = timeline(resolved, outline, functions);
+  check_edits(resolved.recipe);
+  Prepared prepared{resolved, control::Timeline(resolve(recipe.controls, resolved, outline, functions, {})), notes};
+  auto& timeline = prepared.control;
   if (!functions.empty())
-    notes.push_back("attention functions of the application acted; the recipe alone does not repeat this picture");
-  for (const auto& report : control.programs().front().second.reports())
+    prepared.notes.push_back(
+        "attention functions of the application acted; the recipe alone does not repeat this picture");
+  append(prepared.notes, neutral_notes(timeline.programs().front().second));
+  for (size_t i = 0; i < recipe.edits.size(); ++i) {
+    const auto& [step, controls] = recipe.edits[i];
+    const auto list = fmt::format("edits[{}]", i);
+    auto program = resolve_edit(controls, prepared, outline, functions, list + ".controls");
+    append(prepared.notes, neutral_notes(program, list + ": "));
+    timeline.edit(step, std::move(program));
+  }
+  return prepared;
+}
+
+control::Program resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
+                              const FunctionList& functions, const std::string& path) {
+  return resolve(controls, prepared.resolved, outline, functions, {.texts = prepared.control.texts(), .path = path});
+}
+
+std::vector<std::string> neutral_notes(const control::Program& program, const std::string& list) {
+  std::vector<std::string> notes;
+  for (const auto& report : program.reports())
     if (report.state != control::ControlReport::State::acts)
-      notes.push_back(fmt::format("control {} changes nothing: {}", report.title, report.reason));
-  return {std::move(resolved), std::move(control), std::move(notes)};
+      notes.push_back(fmt::format("{}control {} changes nothing: {}", list, report.title, report.reason));
+  return notes;
 }
 
 }  // namespace corepulse::pipeline

@@ -22,7 +22,7 @@ struct Outline {
 
 struct Prepared {
   Resolved resolved;
-  control::Timeline control;       ///< The controls, and the recipe's edits of them.
+  control::Timeline control;       ///< The controls, and the edits of them.
   std::vector<std::string> notes;  ///< What the user should know: words cut off, neutral controls, guesses.
 };
 
@@ -31,5 +31,12 @@ control::TimeIds own_size(const Recipe& recipe);
 
 /** @throws every Error of the request's that is not about weights or memory. */
 Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions = {});
+
+/** Another list of controls for a later step of the same run. @param path what errors call it. @throws as prepare. */
+control::Program resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
+                              const FunctionList& functions, const std::string& path);
+
+/** For people: the controls of a program that change nothing. @param list "" or "edits[0]: ". */
+std::vector<std::string> neutral_notes(const control::Program& program, const std::string& list = "");
 
 }  // namespace corepulse::pipeline

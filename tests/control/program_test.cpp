@@ -299,8 +299,8 @@ TEST_CASE("self-attention: attend, temperature, smooth and share make their read
   const auto smoothed = at(smooth(0.25));
   CHECK(std::isinf(smoothed.rows[2][1].temperature));
   CHECK((*smoothed.rows[2][1].share)[0] == 0.25f);
-  CHECK(Program::resolve({share_image(0)}, inputs).joins_images());
-  CHECK_FALSE(Program::resolve({smooth(1)}, inputs).joins_images());
+  const auto joined = Program::resolve({share_image(0).steps(3, 5)}, inputs);
+  for (const auto& call : inputs.calls) CHECK(joined.step(call).joins_images == (call.index == 3 || call.index == 4));
   const auto shared = at(share_image(0));
   CHECK(shared.rows[2][0].plain());
   CHECK(shared.rows[3][0].sources == std::vector<Source>{{Source::Kind::own, 0}, {Source::Kind::image, 0}});

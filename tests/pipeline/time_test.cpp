@@ -43,12 +43,14 @@ Steps steps(const Recipe& recipe) {
     const auto& program = prepared.control.programs().front().second;
     const Counting counting(program);
     const auto& resolved = prepared.resolved;
+    std::vector<pipeline::EncodedText> texts;
+    pipeline::encode_texts(*model, program.texts(), resolved.recipe, texts);
     const pipeline::Run run{*model,
                             counting,
                             resolved.schedule,
                             resolved.sampling,
                             mx::float32,
-                            pipeline::encode_texts(*model, program.texts(), resolved.recipe),
+                            texts,
                             pipeline::own_size(resolved.recipe)};
     const auto stream = sampler::make_noise(NoiseKind::cpu, recipe.seeds[0]);
     const auto noise = [&] { return sampler::latent_noise(*stream, 4, resolved.latent_height, resolved.latent_width); };

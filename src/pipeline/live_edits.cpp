@@ -1,0 +1,46 @@
+#include "pipeline/live_edits.h"
+
+#include "base/fail.h"
+
+namespace corepulse {
+
+void LiveControls::set(std::vector<Control> controls) {
+  const std::lock_guard lock(mutex_);
+  if (!take_)
+    fail(ErrorCode::invalid_request, "live",
+         "no run takes new controls: none has begun, or its last step has; expected a run with a step ahead; put the "
+         "controls into the recipe");
+  take_(std::move(controls));
+}
+
+LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, const pipeline::Prepared& prepared)
+    : channel_(request.live.get()) {
+  if (!channel_) return;
+  const std::lock_guard lock(channel_->mutex_);
+  if (channel_->take_) {
+    channel_ = nullptr;
+    fail(ErrorCode::invalid_request, "live", "it steers another run; expected LiveControls of this run's own");
+  }
+  channel_->take_ = [this, &request, &outline, &prepared](std::vector<Control> controls) {
+    auto program = pipeline::resolve_edit(controls, prepared, outline, request.functions, "controls");
+    pending_.emplace(Edit{std::move(controls), std::move(program)});
+  };
+}
+
+LiveEdits::~LiveEdits() {
+  if (!channel_) return;
+  const std::lock_guard lock(channel_->mutex_);
+  channel_->take_ = nullptr;
+}
+
+void LiveEdits::take(bool last, const std::function<void(Edit)>& apply) {
+  if (!channel_) return;
+  const std::lock_guard lock(channel_->mutex_);
+  if (last) channel_->take_ = nullptr;  // what is taken later would never act
+  if (!pending_) return;
+  auto edit = std::move(*pending_);
+  pending_.reset();
+  apply(std::move(edit));
+}
+
+}  // namespace corepulse

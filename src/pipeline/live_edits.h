@@ -1,0 +1,38 @@
+#pragma once
+// The run's end of LiveControls: lists are checked on the thread that gives them and taken over between two steps.
+
+#include <optional>
+
+#include "corepulse/live_controls.h"
+#include "corepulse/request.h"
+
+#include "pipeline/prepare.h"
+
+namespace corepulse {
+
+class LiveEdits {
+ public:
+  struct Edit {
+    std::vector<Control> controls;
+    control::Program program;
+  };
+
+  /**
+   * Opens request.live, if there is one, until the last step begins. The arguments must outlive this;
+   * `prepared.control` may be changed inside take()'s `apply` only. @throws Error{invalid_request} if it steers another
+   * run.
+   */
+  LiveEdits(const Request& request, const pipeline::Outline& outline, const pipeline::Prepared& prepared);
+  ~LiveEdits();
+  LiveEdits(const LiveEdits&) = delete;
+  LiveEdits& operator=(const LiveEdits&) = delete;
+
+  /** Calls `apply` with what was given since the last time, if anything was. @param last the last step begins. */
+  void take(bool last, const std::function<void(Edit)>& apply);
+
+ private:
+  LiveControls* channel_;
+  std::optional<Edit> pending_;  ///< Guarded by the channel's mutex.
+};
+
+}  // namespace corepulse
