@@ -1,5 +1,5 @@
 #pragma once
-// y = x W^T + b.
+// y = x W^T + b, and the gated feed-forward made of two.
 
 #include <memory>
 #include <optional>
@@ -13,15 +13,27 @@ class Linear {
  public:
   /** weight [out, in], bias [out]; evaluated arrays of one dtype. */
   Linear(mx::array weight, std::optional<mx::array> bias);
-  mx::array operator()(const mx::array& x) const;  // [..., in] -> [..., out]
+  /**
+   * x [..., in] -> [..., out]. @param added of the result's shape, added to it as it is stored. On the CPU a row's
+   * result has the same bits whatever other rows stand beside it.
+   */
+  mx::array operator()(const mx::array& x, const std::optional<mx::array>& added = {}) const;
   int in() const { return in_; }
   int out() const { return out_; }
 
  private:
+  friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const std::optional<mx::array>&);
   struct Packed;
   std::shared_ptr<Packed> packed_;
   int in_, out_;
 };
+
+/**
+ * second(geglu(first(x))) + added: what a transformer's GEGLU feed-forward computes (Shazeer 2020). On the CPU the wide
+ * part in between is never in memory. first has twice as many outputs as second has inputs.
+ */
+mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second,
+                       const std::optional<mx::array>& added = {});
 
 /** The plain formula, MLX ops only: what tests compare with and other devices run. */
 mx::array linear_reference(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias);

@@ -19,7 +19,7 @@ TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& se
 mx::array TransformerBlock::operator()(mx::array x, const Pass& pass) const {
   x = nn::settle(x + attn1(norm1(x), pass));  // the picture looks at itself
   x = nn::settle(x + attn2(norm2(x), pass));  // the picture reads the text
-  return nn::settle(x + ff(norm3(x)));
+  return nn::settle(ff(norm3(x), x));
 }
 
 Transformer2D::Transformer2D(const nn::Weights& w, const Config& config, int channels,
@@ -37,7 +37,7 @@ mx::array Transformer2D::operator()(const mx::array& x, const Pass& pass) const 
   const int batch = x.shape(0), height = x.shape(1), width = x.shape(2), channels = x.shape(3);
   auto h = proj_in(mx::reshape(norm(x), {batch, height * width, channels}));  // [B, H*W, C]
   for (const auto& block : transformer_blocks) h = block(h, pass);
-  return x + mx::reshape(proj_out(h), {batch, height, width, channels});
+  return mx::reshape(proj_out(h, mx::reshape(x, h.shape())), x.shape());
 }
 
 }  // namespace corepulse::unet

@@ -13,7 +13,10 @@ namespace corepulse::unet {
 /** GEGLU feed-forward, four times as wide inside. */
 struct FeedForward {
   FeedForward(const nn::Weights& w, int channels);
-  mx::array operator()(const mx::array& x) const { return net_2(kernels::geglu(net_0_proj(x))); }
+  /** The feed-forward of `normed`, added to x; both [B, H*W, C]. */
+  mx::array operator()(const mx::array& normed, const mx::array& x) const {
+    return kernels::gated_linear(normed, net_0_proj, net_2, x);
+  }
   nn::Linear net_0_proj, net_2;
 };
 

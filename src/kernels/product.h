@@ -1,0 +1,52 @@
+#pragma once
+// The float32 matrices of linear layers and 1x1 convolutions. Only with COREPULSE_CPU_KERNELS.
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "kernels/plain_weights.h"
+#include "kernels/product_simd.h"
+
+namespace corepulse::kernels {
+
+/** Floats aligned to 64 bytes. */
+class AlignedFloats {
+ public:
+  explicit AlignedFloats(size_t n) : data_(static_cast<float*>(::operator new[](n * sizeof(float), kAlignment))) {}
+  float* data() const { return data_.get(); }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  struct Free {
+    void operator()(float* p) const { ::operator delete[](p, kAlignment); }
+  };
+  std::unique_ptr<float[], Free> data_;
+};
+
+/** A matrix [out, in] and its bias. The plain array is repacked by the first call, then dropped. */
+class ProductWeights : public PlainWeights {
+ public:
+  ProductWeights(mx::array weight, std::optional<mx::array> bias, int out, int in);
+
+  /** Packed; `plain` is the data of arrays() as it was when the op was built. */
+  PackedMatrix packed(const std::vector<const float*>& plain);
+
+  int64_t out() const { return out_; }
+  int64_t in() const { return in_; }
+
+ private:
+  const int64_t out_, in_;
+  std::mutex mutex_;
+  std::optional<AlignedFloats> packed_;
+  std::vector<float> packed_bias_;
+};
+
+/** y = x W^T + b (+ added, or null) for `rows` rows, on all threads. The bits do not depend on their number. */
+void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y);
+
+/** gated_product() on all threads. */
+void run_gated_product(const float* x, int64_t rows, const PackedMatrix& w1, const PackedMatrix& w2, const float* added,
+                       float* y);
+
+}  // namespace corepulse::kernels
