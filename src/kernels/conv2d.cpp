@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "kernels/activation.h"
 #include "kernels/device.h"
 #include "kernels/plain_weights.h"
 #include "kernels/primitive.h"
 #ifdef COREPULSE_CPU_KERNELS
 #include "kernels/onednn.h"
+#include "kernels/winograd.h"
 #endif
 
 namespace corepulse::kernels {
@@ -23,13 +25,13 @@ struct Geometry {
     return kh == 1 && kw == 1 && stride == 1 && !padding.top && !padding.bottom && !padding.left && !padding.right;
   }
 
-  /** [B, H', W', out] for x [B, H, W, in]; throws Error{internal} if nothing is left. */
-  mx::Shape target(const mx::array& x, int out) const {
-    const int h = x.shape(1) + padding.top + padding.bottom - kh, w = x.shape(2) + padding.left + padding.right - kw;
+  /** [B, H', W', out] for a picture x of shape [B, H, W, in]; throws Error{internal} if nothing is left. */
+  mx::Shape target(const mx::Shape& x, int out) const {
+    const int h = x[1] + padding.top + padding.bottom - kh, w = x[2] + padding.left + padding.right - kw;
     if (h < 0 || w < 0)
       fail(ErrorCode::internal, "conv2d",
-           fmt::format("shape {} under a {}x{} kernel; expected a larger picture", to_string(x.shape()), kh, kw));
-    return {x.shape(0), h / stride + 1, w / stride + 1, out};
+           fmt::format("shape {} under a {}x{} kernel; expected a larger picture", to_string(x), kh, kw));
+    return {x[0], h / stride + 1, w / stride + 1, out};
   }
 };
 
@@ -40,6 +42,12 @@ mx::array plain_conv2d(const mx::array& x, const mx::array& weight, const std::o
   const auto y =
       mx::conv_general(x, weight, stride, before, after, /*kernel_dilation=*/{1, 1}, /*input_dilation=*/{1, 1});
   return bias ? y + *bias : y;
+}
+
+mx::array add(mx::array y, const Added& added) {
+  if (added.per_row) y = y + mx::expand_dims(*added.per_row, {1, 2});
+  if (added.picture) y = y + *added.picture;
+  return y;
 }
 
 }  // namespace
@@ -79,11 +87,37 @@ dnnl::primitive_desc describe(const mx::Shape& source, const mx::Shape& target, 
 
 }  // namespace
 
-struct Conv2d::Packed : OnednnWeights {
-  Packed(const mx::array& w, std::optional<mx::array> bias, Geometry g)
-      : OnednnWeights(w, std::move(bias), layout(w.shape(), g)), geometry(g) {}
+/** 3x3 kernels by Winograd's algorithm, others by oneDNN. */
+struct Conv2d::Packed {
+  Packed(const mx::array& w, std::optional<mx::array> bias, Geometry g) : geometry(g) {
+    if (winograd_fits(w.shape(), g.stride))
+      winograd.emplace(w, std::move(bias));
+    else
+      onednn.emplace(w, std::move(bias), layout(w.shape(), g));
+  }
+  const PlainWeights& weights() const { return winograd ? static_cast<const PlainWeights&>(*winograd) : *onednn; }
+  bool has_bias() const { return weights().has_bias(); }
+  std::vector<mx::array> arrays() const { return weights().arrays(); }
+
   Geometry geometry;
+  std::optional<WinogradWeights> winograd;
+  std::optional<OnednnWeights> onednn;
 };
+
+namespace {
+
+using Pointers = std::vector<const float*>;
+
+WinogradShape winograd_shape(const mx::Shape& from, const mx::Shape& to, const Geometry& g, int scale) {
+  return {from[0], from[1], from[2], from[3], to[1], to[2], to[3], g.padding.top, g.padding.left, scale};
+}
+
+/** The array at `in`, after which the next one is read; null if there is none. */
+const float* next_of(Pointers::const_iterator& in, bool there) {
+  return there ? *in++ : nullptr;
+}
+
+}  // namespace
 #else
 struct Conv2d::Packed : PlainWeights {
   Packed(mx::array weight, std::optional<mx::array> bias, Geometry g)
@@ -102,26 +136,67 @@ Conv2d::Conv2d(mx::array weight, std::optional<mx::array> bias, int stride, Padd
   packed_ = std::make_shared<Packed>(std::move(weight), std::move(bias), geometry);
 }
 
-mx::array Conv2d::operator()(const mx::array& x) const {
+mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
   check_shape(x, {-1, -1, -1, in_}, "conv2d");
-  auto shape = packed_->geometry.target(x, out_);
-  auto arrays = packed_->arrays();
+  const auto shape = packed_->geometry.target(x.shape(), out_);
+  if (added.per_row) check_shape(*added.per_row, {shape[0], out_}, "conv2d");
+  if (added.picture) check_shape(*added.picture, shape, "conv2d");
 #ifdef COREPULSE_CPU_KERNELS
-  if (use_cpu_kernels(x)) {
-    arrays.insert(arrays.begin(), x);
-    return cpu_op("conv2d", std::move(arrays), shape,
-                  [packed = packed_, from = x.shape(), to = shape](const std::vector<const float*>& in, float* out) {
-                    packed->run(in[0], out, {in.begin() + 1, in.end()}, {from[0], from[1], from[2]},
-                                [&](const dnnl::memory::desc& weights) {
-                                  return describe(from, to, packed->geometry, packed->has_bias(), weights);
-                                });
-                  });
-  }
+  if (use_cpu_kernels(x)) return packed_->winograd ? winograd(x, x.shape(), 1, added) : add(onednn(x, shape), added);
 #endif
+  const auto arrays = packed_->arrays();
   if (arrays.empty())
     fail(ErrorCode::internal, "conv2d", "weights are packed for float32 on the CPU; expected float32 x there");
-  return plain_conv2d(x, arrays[0], packed_->has_bias() ? std::optional(arrays[1]) : std::nullopt, packed_->geometry);
+  const auto bias = packed_->has_bias() ? std::optional(arrays[1]) : std::nullopt;
+  return add(plain_conv2d(x, arrays[0], bias, packed_->geometry), added);
 }
+
+mx::array Conv2d::upsampled(const mx::array& x, int height, int width) const {
+  check_shape(x, {-1, -1, -1, in_}, "conv2d");
+  if ((height + 1) / 2 != x.shape(1) || (width + 1) / 2 != x.shape(2))
+    fail(ErrorCode::internal, "conv2d",
+         fmt::format("{}x{} pixels of the enlarged {}; expected all, or all but the last", height, width,
+                     to_string(x.shape())));
+  const mx::Shape enlarged{x.shape(0), height, width, in_};
+#ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x) && packed_->winograd) return winograd(x, enlarged, 2, {});
+#endif
+  const auto whole = upsample2x(x);
+  return (*this)(whole.shape() == enlarged ? whole : mx::slice(whole, {0, 0, 0, 0}, enlarged));
+}
+
+#ifdef COREPULSE_CPU_KERNELS
+mx::array Conv2d::onednn(const mx::array& x, const mx::Shape& shape) const {
+  auto inputs = packed_->arrays();
+  inputs.insert(inputs.begin(), x);
+  return cpu_op("conv2d", std::move(inputs), shape,
+                [packed = packed_, from = x.shape(), to = shape](const Pointers& in, float* out) {
+                  packed->onednn->run(in[0], out, {in.begin() + 1, in.end()}, {from[0], from[1], from[2]},
+                                      [&](const dnnl::memory::desc& weights) {
+                                        return describe(from, to, packed->geometry, packed->has_bias(), weights);
+                                      });
+                });
+}
+
+mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Added& added) const {
+  const auto shape = packed_->geometry.target(convolved, out_);
+  std::vector<mx::array> inputs{x};
+  if (added.per_row) inputs.push_back(*added.per_row);
+  if (added.picture) inputs.push_back(*added.picture);
+  const auto plain = packed_->arrays();
+  inputs.insert(inputs.end(), plain.begin(), plain.end());
+  return cpu_op(
+      "conv2d winograd", std::move(inputs), shape,
+      [packed = packed_, task = winograd_shape(convolved, shape, packed_->geometry, scale),
+       per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Pointers& in, float* out) {
+        auto next = in.begin() + 1;
+        ConvAddends add;
+        add.row_bias = next_of(next, per_row);
+        add.picture = next_of(next, picture);
+        packed->winograd->run(task, in[0], {next, in.end()}, add, out);
+      });
+}
+#endif
 
 mx::array conv2d_reference(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias,
                            int stride, Padding padding) {

@@ -14,17 +14,34 @@ struct Padding {
   static Padding same(int n) { return {n, n, n, n}; }
 };
 
-/** Convolution weights ready for use; on the CPU repacked at first use, the plain copy is dropped. */
+/** What is added to a convolution's result as it is stored. */
+struct Added {
+  std::optional<mx::array> per_row;  ///< [B, out], the same for every pixel of a batch row.
+  std::optional<mx::array> picture;  ///< [B, H', W', out].
+};
+
+/**
+ * Convolution weights ready for use; on the CPU repacked at first use, the plain copy is dropped. There, a batch row's
+ * result has the same bits whatever other rows stand beside it.
+ */
 class Conv2d {
  public:
   /** weight [out, kh, kw, in], bias [out]. */
   Conv2d(mx::array weight, std::optional<mx::array> bias, int stride, Padding padding);
-  mx::array operator()(const mx::array& x) const;  // [B, H, W, in] -> [B, H', W', out]
+  /** x [B, H, W, in] -> [B, H', W', out] */
+  mx::array operator()(const mx::array& x, const Added& added = {}) const;
+  /**
+   * The convolution of the first height x width pixels of upsample2x(x), height and width 2n or 2n - 1 for n pixels of
+   * x: most often without the enlarged picture in memory.
+   */
+  mx::array upsampled(const mx::array& x, int height, int width) const;
   int in() const { return in_; }
   int out() const { return out_; }
 
  private:
   struct Packed;
+  mx::array winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Added& added) const;
+  mx::array onednn(const mx::array& x, const mx::Shape& shape) const;
   std::shared_ptr<Packed> packed_;
   int in_, out_;
 };

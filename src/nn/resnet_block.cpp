@@ -14,10 +14,10 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
 }
 
 mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time) const {
-  auto h = settle(conv1(norm1.silu(x)));
-  if (time_emb_proj) h = h + mx::expand_dims((*time_emb_proj)(*time), {1, 2});
-  h = settle(conv2(norm2.silu(h)));
-  return settle((conv_shortcut ? (*conv_shortcut)(x) : x) + h);
+  kernels::Added embedding;
+  if (time_emb_proj) embedding.per_row = (*time_emb_proj)(*time);
+  const auto h = settle(conv1(norm1.silu(x), embedding));
+  return settle(conv2(norm2.silu(h), {.picture = conv_shortcut ? (*conv_shortcut)(x) : x}));
 }
 
 }  // namespace corepulse::nn

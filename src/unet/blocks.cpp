@@ -70,12 +70,9 @@ mx::array UpBlock::operator()(mx::array x, const mx::array& time, const Pass& pa
     if (!attentions.empty()) x = attentions[l](x, pass);
   }
   if (!upsamplers_0) return x;
-  x = kernels::upsample2x(x);
   // Sizes that were odd before halving: the next skip says how large this level really is.
   const auto& next = skips.back().shape();
-  if (x.shape(1) != next[1] || x.shape(2) != next[2])
-    x = mx::slice(x, {0, 0, 0, 0}, {x.shape(0), next[1], next[2], x.shape(3)});
-  return upsamplers_0->conv(x);
+  return upsamplers_0->conv.upsampled(x, next[1], next[2]);
 }
 
 }  // namespace corepulse::unet

@@ -1,0 +1,70 @@
+#include "kernels/winograd.h"
+
+#include <algorithm>
+
+#include "kernels/parallel.h"
+#include "kernels/primitive.h"
+
+namespace corepulse::kernels {
+namespace {
+
+/** How the tiles are cut: rounds whose transformed sources are in memory together, and units within a round. */
+struct Cut {
+  int64_t round, unit;
+
+  explicit Cut(const WinogradShape& s) {
+    // A round stays in the last level cache; a unit's sums, with a chunk of weights, in the second.
+    constexpr int64_t kRound = int64_t{2} << 20, kUnit = 96;
+    const int64_t tiles = s.tiles(), most = std::max(kUnit, kRound / (kPoints * s.in));
+    const int64_t rounds = (tiles + most - 1) / most;
+    round = (tiles + rounds - 1) / rounds;
+    unit = std::min(round, kUnit);
+  }
+};
+
+int64_t round_up(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+}  // namespace
+
+bool winograd_fits(const mx::Shape& weight, int stride) {
+  return stride == 1 && weight[1] == 3 && weight[2] == 3 && weight[0] % 16 == 0 && weight[3] % 16 == 0;
+}
+
+void WinogradWeights::pack(const WinogradShape& s, const std::vector<const float*>& plain) {
+  const std::lock_guard lock(mutex_);
+  if (!packed_.empty()) return;
+  packed_.resize(static_cast<size_t>(s.out * s.in) * 9);
+  parallel_for((s.out + winograd_block() - 1) / winograd_block(),
+               [&](int64_t block, int) { winograd_pack(plain.at(0), s.out, s.in, block, packed_.data()); });
+  if (has_bias()) packed_bias_.assign(plain.at(1), plain.at(1) + s.out);
+  drop();
+}
+
+void WinogradWeights::run(const WinogradShape& s, const float* source, const std::vector<const float*>& plain,
+                          ConvAddends add, float* out) {
+  pack(s, plain);
+  if (has_bias()) add.bias = packed_bias_.data();
+  const Cut cut(s);
+  const int64_t blocks = (s.out + winograd_block() - 1) / winograd_block();
+  const int64_t per_worker = round_up(winograd_workspace(s, cut.unit), 16), values = winograd_values(s, cut.round);
+  float* const memory = scratch(static_cast<size_t>(round_up(values, 16) + threads() * per_worker) * sizeof(float));
+  float* const workspaces = memory + round_up(values, 16);
+  for (int64_t first = 0; first < s.tiles(); first += cut.round) {
+    const int64_t tiles = std::min(cut.round, s.tiles() - first);
+    parallel_ranges(tiles, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) winograd_source(s, source, first + i, memory, tiles, i);
+    });
+    const int64_t parts = (tiles + cut.unit - 1) / cut.unit;
+    parallel_for(parts * blocks, [&](int64_t index, int worker) {
+      const int64_t place = index / blocks * cut.unit;
+      winograd_result(s,
+                      {memory, packed_.data(), tiles, place, first + place, std::min(cut.unit, tiles - place),
+                       index % blocks, workspaces + worker * per_worker},
+                      add, out);
+    });
+  }
+}
+
+}  // namespace corepulse::kernels
