@@ -14,6 +14,7 @@
 #include <hwy/targets.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "kernels/short_waits.h"
 #include "kernels/simd_targets.h"
 #endif
 
@@ -87,6 +88,7 @@ void cap_instructions_once() {
 bool use_cpu_kernels(const mx::array& x) {
 #ifdef COREPULSE_CPU_KERNELS
   cap_instructions_once();
+  keep_waits_short();
   return x.dtype() == mx::float32 && mx::default_device() == mx::Device::cpu;
 #else
   static_cast<void>(x);
