@@ -14,7 +14,7 @@ struct Cut {
 
   explicit Cut(const WinogradShape& s) {
     // A round stays in the last level cache; a unit's sums, with a chunk of weights, in the second.
-    constexpr int64_t kRound = int64_t{2} << 20, kUnit = 96;
+    constexpr int64_t kRound = int64_t{1} << 20, kUnit = 96;
     const int64_t tiles = s.tiles(), most = std::max(kUnit, kRound / (kPoints * s.in));
     const int64_t rounds = (tiles + most - 1) / most;
     round = (tiles + rounds - 1) / rounds;
