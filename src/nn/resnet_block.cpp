@@ -10,7 +10,7 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
       norm2(w / "norm2", out, groups, eps),
       conv2(w / "conv2", out, out, 3) {
   if (time_width) time_emb_proj.emplace(w / "time_emb_proj", time_width, out);
-  if (in != out) conv_shortcut.emplace(w / "conv_shortcut", in, out, 1);
+  if (in != out) conv_shortcut.emplace(w / "conv_shortcut", in, out);
 }
 
 mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time) const {

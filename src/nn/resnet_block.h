@@ -19,7 +19,7 @@ struct ResnetBlock {
   std::optional<Linear> time_emb_proj;
   GroupNorm norm2;
   Conv2d conv2;
-  std::optional<Conv2d> conv_shortcut;
+  std::optional<Linear> conv_shortcut;  // 1x1: each pixel by itself is a matrix product
 };
 
 }  // namespace corepulse::nn
