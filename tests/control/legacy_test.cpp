@@ -3,11 +3,14 @@
 #include <doctest/doctest.h>
 
 #include "corepulse/corepulse_adapter.h"
+#include "corepulse/error.h"
 
 #include "support.h"
 
 namespace corepulse::control::test {
 namespace {
+
+using Controls = std::vector<corepulse::Control>;
 
 ProgramInputs run() {
   return run_of(sd15_sites(), "a cat in a park");
@@ -19,6 +22,40 @@ AttentionPlan plan(const corepulse::Control& control, bool cross = true) {
 }
 
 }  // namespace
+
+TEST_CASE("CorePulse's injectors are its patcher's calls") {
+  const auto injected = [](const char* block, const char* prompt, double weight) {
+    return inject(prompt).at(block).gains(weight, weight).sigma(INFINITY, 0).as(Mode::corepulse);
+  };
+  CHECK(UNetPatcher().add_content_style_split("cat", "oil", 2, 0.5).controls() ==
+        Controls{injected("content", "cat", 2), injected("style", "oil", 0.5)});
+  CHECK(UNetPatcher().add_stage_based_injection("a", "b", "c", 1, 2, 3).controls() ==
+        Controls{injected("composition", "a", 1), injected("content", "b", 2), injected("style", "c", 3)});
+  CHECK(UNetPatcher().configure_from_locations("output:0,1.5\n\r\ninput:2, -2 \n", "cat").controls() ==
+        Controls{injected("output:0", "cat", 1.5), injected("input:2", "cat", -2)});
+  for (const char* wrong : {"", "\n", "output:0", "output:0,", "output:0,x", "output:0,1 2", "output:0,1,2"})
+    CHECK_THROWS_AS(UNetPatcher().configure_from_locations(wrong, "cat"), Error);
+
+  const auto left = rectangle(0, 0, 0.5, 1), right = rectangle(0.5, 0, 0.5, 1), sky = rectangle(0, 0, 1, 0.3);
+  const auto looks = [](Region from, Region to, double scale) {
+    return attend(std::move(to), scale).within(std::move(from)).at("all").sigma(INFINITY, 0).as(Mode::corepulse);
+  };
+  CHECK(UNetPatcher().add_regional_injection("middle:0", "cat", left, 2).controls() ==
+        Controls{injected("middle:0", "cat", 2).within(left)});
+  CHECK(UNetPatcher().redirect_attention(left, sky, right, 4).controls() ==
+        Controls{looks(left, sky, 0.25), looks(left, right, 4)});
+  CHECK(UNetPatcher().create_attention_barrier(left).controls() ==
+        Controls{looks(left, !left, 0.1), looks(!left, left, 0.1)});
+  const auto coherent = UNetPatcher().enhance_global_coherence().controls();
+  CHECK_FALSE(coherent.at(0).region);
+  CHECK(std::get<Attend>(coherent[0].effect).scale == Curve(1.5));
+
+  const auto inputs = run_of(sd15_sites(), "a cat in a park");  // what they make resolves
+  UNetPatcher all;
+  all.add_content_style_split("a dog", "oil").create_attention_barrier(left).redirect_attention(left, sky, right);
+  all.enhance_global_coherence().add_regional_injection("output:1", "snow", right);
+  CHECK(Program::resolve(all.controls(), inputs).reports().size() == 8);
+}
 
 TEST_CASE("corepulse inject multiplies keys and values of the new prompt, in the cond row") {
   UNetPatcher patcher;
