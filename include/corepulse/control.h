@@ -73,7 +73,7 @@ Control attend(Region target, Curve scale);
 Control temperature(Curve value, AttentionKind attention = AttentionKind::self);
 Control smooth(Curve strength);
 Control share_image(int image, Share::How how = Share::How::with);
-Control share_recording(std::string name, Share::How how = Share::How::instead);
+Control share_recording(std::string file, Share::How how = Share::How::instead);
 Control guidance(Curve scale);
 Control pooled(std::string prompt, Curve strength = 1);
 Control time_ids(SizeConditioning ids);

@@ -127,7 +127,7 @@ struct Smooth {
 /** Looks at another image of the batch, or at a recorded run, too or instead. */
 struct Share {
   std::optional<int> image;                          ///< Index in the batch; or
-  std::string recording;                             ///< the name of a recorded run.
+  std::string recording;                             ///< the file of a recorded run.
   enum class How { with, instead } how = How::with;  ///< with: one softmax over both ("union").
   Curve strength = 1;
   bool operator==(const Share&) const = default;

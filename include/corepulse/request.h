@@ -15,6 +15,7 @@
 #include "corepulse/heat_map.h"
 #include "corepulse/image.h"
 #include "corepulse/recipe.h"
+#include "corepulse/recording.h"
 
 namespace corepulse {
 
@@ -49,6 +50,7 @@ struct Result {
   std::vector<Image> images;                ///< One per seed, in order.
   std::vector<std::vector<float>> latents;  ///< [4, h, w] each, final, as torch orders them.
   std::vector<HeatMap> heat_maps;           ///< Of the recipe's captures: in order, image by image.
+  std::vector<Recording> recordings;        ///< Of its captures of keys, in order.
   Recipe recipe;  ///< The request's with everything resolved (size, seeds, dtype, backend, ISA) and all live edits.
   std::vector<std::string> notes;  ///< Words that were cut off, controls that were neutral, guesses made.
   double seconds_text = 0, seconds_steps = 0, seconds_decode = 0;

@@ -133,8 +133,8 @@ Control smooth(Curve strength) {
 Control share_image(int image, Share::How how) {
   return {.effect = Share{.image = image, .how = how}};
 }
-Control share_recording(std::string name, Share::How how) {
-  return {.effect = Share{.recording = std::move(name), .how = how}};
+Control share_recording(std::string file, Share::How how) {
+  return {.effect = Share{.recording = std::move(file), .how = how}};
 }
 Control guidance(Curve scale) {
   return {.effect = Guidance{std::move(scale)}};

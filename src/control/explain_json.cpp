@@ -86,6 +86,7 @@ std::string explain_json(const Program& program) {
   json["captures"] = Json::array();
   for (const auto& spec : data.captures)
     json["captures"].push_back({{"name", spec.name},
+                                {"what", spec.what == Capture::What::map ? "map" : "keys"},
                                 {"tokens", tokens_of(spec.positions)},
                                 {"layers", sites_of(data, spec.sites)},
                                 {"calls", indices(spec.calls)}});

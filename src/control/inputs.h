@@ -39,12 +39,14 @@ struct MaskPicture {
 /** Reads a picture file of a region. @throws Error. */
 using PictureReader = std::function<MaskPicture(const std::string& file, PictureChannel channel)>;
 
-/** A run that was recorded with `capture: keys`: at which layers (paths) and steps. */
+/** A run that was recorded with `capture: keys`: at which layers (paths), steps and rows. */
 struct RecordingInfo {
   std::string name;
   std::vector<std::string> sites;
   std::vector<int> steps;
+  std::vector<double> sigmas;  ///< Of the steps.
   int latent_height = 0, latent_width = 0;
+  bool unconditional = true, conditional = true;
 };
 
 /** A user's own attention function: where and when it replaces ours. */

@@ -176,31 +176,6 @@ void Resolver::check_calls(const Placed& item) const {
          "no negative prompt is read while it acts: there is no guidance; expected rows cond, or guidance above 1");
 }
 
-void Resolver::narrow_to_recording(Placed& item) const {
-  const auto* share = std::get_if<Share>(&item.control->effect);
-  if (!share || share->image) return;
-  const auto& info = *std::find_if(inputs_.recordings.begin(), inputs_.recordings.end(),
-                                   [&](const RecordingInfo& r) { return r.name == share->recording; });
-  if (info.latent_height != inputs_.latent_height || info.latent_width != inputs_.latent_width)
-    refuse(item.path + ".recording",
-           fmt::format("it was recorded at a latent size of {}x{}; this run's is {}x{}", info.latent_width,
-                       info.latent_height, inputs_.latent_width, inputs_.latent_height));
-  bool some_site = false, some_call = false;
-  for (size_t i = 0; i < item.sites.size(); ++i) {
-    if (std::find(info.sites.begin(), info.sites.end(), inputs_.sites[i].path) == info.sites.end())
-      item.sites[i] = false;
-    some_site |= item.sites[i];
-  }
-  for (size_t i = 0; i < item.calls.size(); ++i) {
-    const auto& call = inputs_.calls[i];
-    const bool recorded =
-        call.first_evaluation && std::find(info.steps.begin(), info.steps.end(), call.index) != info.steps.end();
-    if (!recorded) item.calls[i] = false, item.numbers_at[i] = -1;
-    some_call |= item.calls[i];
-  }
-  if (!some_site || !some_call) refuse(item.path + ".recording", "it holds none of these layers and steps");
-}
-
 void Resolver::add_functions() {
   for (size_t i = 0; i < inputs_.functions.size(); ++i) {
     const auto& use = inputs_.functions[i];
@@ -222,6 +197,7 @@ void Resolver::add_capture(int index) {
                    .heads = control.heads};
   spec.sites = select(site_table_, control.where, keys ? AttentionKind::self : AttentionKind::cross, path + ".where");
   spec.calls = active_calls(control.when, inputs_.calls, path + ".when");
+  if (keys) settle_recording(spec, control, path);
   data_->reports[index].state = ControlReport::State::acts;
   data_->captures.push_back(std::move(spec));
 }

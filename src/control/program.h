@@ -19,8 +19,8 @@ namespace corepulse::control {
 struct CaptureSpec {
   std::string name;
   Capture::What what = Capture::What::map;
-  Rows rows = Rows::cond;
-  std::vector<int> images, heads;  ///< Empty: all.
+  Rows rows = Rows::cond;          ///< Of keys: exactly those of its calls.
+  std::vector<int> images, heads;  ///< Empty: all. Of keys: one image.
   /** The tokens' positions in each text that holds them; texts that are not listed are not counted. */
   std::map<TextId, std::vector<int>> positions;
   std::vector<bool> sites, calls;  ///< By index.

@@ -55,10 +55,15 @@ class Resolver {
   void check_images(const corepulse::Control& control, const std::string& path) const;
   void check_heads(const Placed& placed) const;
   void check_regions(const Placed& placed);
-  void narrow_to_recording(Placed& placed) const;
   void add_functions();
   void add_capture(int index);
   void check_calls(const Placed& placed) const;
+
+  // recording.cpp
+  void settle_recording(CaptureSpec& spec, const corepulse::Control& control, const std::string& path) const;
+  void narrow_to_recording(Placed& placed) const;
+  void narrow_layers(Placed& placed, const RecordingInfo& info) const;
+  void narrow_calls(Placed& placed, const RecordingInfo& info) const;
 
   // step_inputs.cpp
   void step_inputs();

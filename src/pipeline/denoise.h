@@ -29,6 +29,8 @@ struct Run {
   bool one_by_one = true;
   unet::Observer* observer = nullptr;    ///< Of the program's captures.
   unet::Replacements replacements = {};  ///< The program's functions.
+  unet::Recorder* recorder = nullptr;    ///< Of the program's captures of keys.
+  unet::Recordings recordings = {};      ///< That the program reads.
 };
 
 /** After step i (1..n): the latents x [B, h, w, 4] at sigma, and the current estimate of x0. False

@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "engine/memory.h"
+#include "pipeline/recorder.h"
 #include "vae/autoencoder.h"
 
 namespace corepulse::pipeline {
@@ -31,6 +32,11 @@ void require_memory(const std::string& what, size_t bytes) {
   fail(ErrorCode::out_of_memory, "memory",
        fmt::format("{} needs about {}; {} is available; choose a smaller picture or model, or end other programs", what,
                    engine::gigabytes(bytes), engine::gigabytes(available)));
+}
+
+void require_memory_to_record(const control::Program& program, const Resolved& resolved, const unet::Config& unet) {
+  const auto numbers = recorded_numbers(program, {unet, resolved.latent_height, resolved.latent_width});
+  if (numbers > 0) require_memory("the recording", numbers * sizeof(float));
 }
 
 }  // namespace corepulse::pipeline

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "control/program.h"
 #include "pipeline/resolve.h"
 #include "unet/config.h"
 #include "vae/config.h"
@@ -15,5 +16,8 @@ size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const 
 
 /** @throws Error{out_of_memory} with both figures if `what` cannot fit. */
 void require_memory(const std::string& what, size_t bytes);
+
+/** @throws Error{out_of_memory} if what a program records cannot be held in memory. */
+void require_memory_to_record(const control::Program& program, const Resolved& resolved, const unet::Config& unet);
 
 }  // namespace corepulse::pipeline

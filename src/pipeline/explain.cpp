@@ -1,5 +1,8 @@
 #include "control/explain.h"
 
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 #include "corepulse/pipeline.h"
 
 #include "pipeline/prepare.h"
@@ -9,8 +12,26 @@ namespace corepulse {
 Explanation explain(const Recipe& recipe) {
   const pipeline::Outline outline(model_source(recipe));
   const auto prepared = pipeline::prepare(recipe, outline);
-  const auto& program = prepared.control.programs().front().second;
-  return {control::explain_text(program), control::explain_json(program)};
+  const auto& programs = prepared.control.programs();
+  Explanation explanation{control::explain_text(programs.front().second), ""};
+  auto json = nlohmann::ordered_json::parse(control::explain_json(programs.front().second));
+  for (size_t i = 1; i < programs.size(); ++i) {
+    const auto& [step, program] = programs[i];
+    explanation.text += fmt::format("\nfrom step {} on, edited:\n{}", step, control::explain_text(program));
+    json["edits"].push_back(
+        {{"step", step}, {"program", nlohmann::ordered_json::parse(control::explain_json(program))}});
+  }
+  explanation.json = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return explanation;
+}
+
+size_t recording_bytes(const Recipe& recipe) {
+  const pipeline::Outline outline(model_source(recipe));
+  const auto prepared = pipeline::prepare(recipe, outline);
+  const auto& resolved = prepared.resolved;
+  return pipeline::recorded_numbers(prepared.control,
+                                    {outline.parts.unet, resolved.latent_height, resolved.latent_width}) *
+         sizeof(float);
 }
 
 }  // namespace corepulse

@@ -6,6 +6,7 @@
 
 #include "mlx/transforms.h"
 
+#include "engine/memory.h"
 #include "pipeline/denoise.h"
 #include "pipeline/encode_prompt.h"
 #include "pipeline/estimate.h"
@@ -66,23 +67,36 @@ void decode(const model::Model& model, const mx::array& latents, bool pictures, 
   }
 }
 
+void require_memory_for(const model::Model& model, mx::Dtype dtype, const Prepared& prepared, bool pictures,
+                        size_t recorded) {
+  const auto& resolved = prepared.resolved;
+  const size_t bytes = recorded * size_of(dtype);
+  const auto recordings = bytes > 0 ? fmt::format(" with {} of recordings", engine::gigabytes(bytes)) : "";
+  require_memory(fmt::format("a picture of {}x{}{}", resolved.recipe.width, resolved.recipe.height, recordings),
+                 activation_bytes(model.unet.config(), model.vae.config(), resolved, pictures) + bytes);
+}
+
 /** A run while it goes on: what live edits change. */
 struct Running {
   const model::Model& model;
   Prepared& prepared;
   Result& result;
   HeatMaps& heat_maps;
+  Recorder& recorder;
   std::vector<EncodedText> texts = {};
 
   void encode() { encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts); }
 
   void take(LiveEdits& live, int step) {
     live.take(step + 1 == prepared.resolved.schedule.steps(), [&](LiveEdits::Edit edit) {
-      for (auto& line : neutral_notes(edit.program, fmt::format("edit at step {}: ", step)))
+      auto& [program, recordings] = edit.resolved;
+      for (auto& line : neutral_notes(program, fmt::format("edit at step {}: ", step)))
         result.notes.push_back(std::move(line));
-      prepared.control.edit(step, std::move(edit.program));
+      prepared.control.edit(step, std::move(program));
+      prepared.recordings = std::move(recordings);
       encode();
       heat_maps.enter(prepared.control.at(step));
+      recorder.enter(prepared.control.at(step));
       auto& edits = result.recipe.edits;
       const auto later = std::find_if(edits.begin(), edits.end(), [=](const auto& e) { return e.step > step; });
       edits.insert(later, {step, std::move(edit.controls)});
@@ -97,12 +111,13 @@ Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, 
   const auto& recipe = prepared.resolved.recipe;
   const auto& schedule = prepared.resolved.schedule;
   const int height = prepared.resolved.latent_height, width = prepared.resolved.latent_width;
-  require_memory(fmt::format("a picture of {}x{}", recipe.width, recipe.height),
-                 activation_bytes(model.unet.config(), model.vae.config(), prepared.resolved, request.decode));
+  const RecordedShape shape{model.unet.config(), height, width};
+  require_memory_for(model, dtype, prepared, request.decode, recorded_numbers(prepared.control, shape));
   Result result{.recipe = recipe, .notes = prepared.notes};
   Clock clock;
   HeatMaps heat_maps(prepared.control, height, width);
-  Running running{model, prepared, result, heat_maps};
+  Recorder recorder(prepared.control, shape, model.info.fingerprint);
+  Running running{model, prepared, result, heat_maps, recorder};
   running.encode();
   running.take(live, 0);
   result.seconds_text = clock.lap();
@@ -117,7 +132,9 @@ Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, 
                 recipe.guidance_rescale,
                 mx::default_device() == mx::Device::cpu,
                 &heat_maps,
-                replacements(prepared.control, request.functions, height, width)};
+                replacements(prepared.control, request.functions, height, width),
+                &recorder,
+                [&prepared](int i, const auto&... at) { return prepared.recordings.at(i)->read(at...); }};
   const BatchNoise noise(recipe, height, width);
   const auto first = noise();
   const auto x = first * like(static_cast<float>(schedule.initial_scale), first);
@@ -131,6 +148,7 @@ Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, 
   const auto latents = denoise(run, x, [&noise] { return noise(); }, on_step, result.model_calls);
   result.seconds_steps = clock.lap();
   result.heat_maps = heat_maps.maps();
+  result.recordings = recorder.recordings();
 
   decode(model, latents, request.decode, result);
   result.seconds_decode = clock.lap();

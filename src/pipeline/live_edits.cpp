@@ -1,6 +1,7 @@
 #include "pipeline/live_edits.h"
 
 #include "base/fail.h"
+#include "pipeline/estimate.h"
 
 namespace corepulse {
 
@@ -22,8 +23,9 @@ LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, c
     fail(ErrorCode::invalid_request, "live", "it steers another run; expected LiveControls of this run's own");
   }
   channel_->take_ = [this, &request, &outline, &prepared](std::vector<Control> controls) {
-    auto program = pipeline::resolve_edit(controls, prepared, outline, request.functions, "controls");
-    pending_.emplace(Edit{std::move(controls), std::move(program)});
+    auto resolved = pipeline::resolve_edit(controls, prepared, outline, request.functions, "controls");
+    pipeline::require_memory_to_record(resolved.program, prepared.resolved, outline.parts.unet);
+    pending_.emplace(Edit{std::move(controls), std::move(resolved)});
   };
 }
 

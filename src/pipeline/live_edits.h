@@ -14,7 +14,7 @@ class LiveEdits {
  public:
   struct Edit {
     std::vector<Control> controls;
-    control::Program program;
+    pipeline::ResolvedControls resolved;
   };
 
   /**

@@ -47,29 +47,16 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline) 
   return in;
 }
 
-/** Kinds that are understood but that no network carries out yet must not be ignored in silence. */
-void require_no_recordings(const std::vector<Control>& controls, const std::string& path) {
-  for (size_t i = 0; i < controls.size(); ++i) {
-    if (!controls[i].enabled) continue;
-    const auto* share = std::get_if<Share>(&controls[i].effect);
-    const auto* capture = std::get_if<Capture>(&controls[i].effect);
-    if (share && !share->image)
-      fail(ErrorCode::invalid_request, fmt::format("{}[{}].recording", path, i),
-           "this version reads no recordings; expected an image of this batch; leave the control out");
-    if (capture && capture->what == Capture::What::keys)
-      fail(ErrorCode::invalid_request, fmt::format("{}[{}].what", path, i),
-           "this version records no keys; expected map; leave the control out");
-  }
-}
-
-control::Program resolve(const std::vector<Control>& controls, const Resolved& resolved, const Outline& outline,
-                         const FunctionList& functions, const control::ProgramOptions& options) {
+ResolvedControls resolve(const std::vector<Control>& controls, const Resolved& resolved,
+                         const RecordingList& recordings, const Outline& outline, const FunctionList& functions,
+                         const control::ProgramOptions& options) {
   auto in = inputs(resolved, outline);
   in.functions = function_uses(functions);
-  require_no_recordings(controls, options.path);
+  auto files = with_recordings(recordings, controls, options.path, outline.parts.unet, outline.info.fingerprint);
+  for (const auto& file : files) in.recordings.push_back(file->info());
   auto program = control::Program::resolve(controls, in, options);
   require_no_bias(program);
-  return program;
+  return {std::move(program), std::move(files)};
 }
 
 void check_edits(const Recipe& recipe) {
@@ -111,7 +98,8 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
   note_cut("prompt", recipe.prompt, outline, notes);
   note_cut("negative prompt", recipe.negative_prompt, outline, notes);
   check_edits(resolved.recipe);
-  Prepared prepared{resolved, control::Timeline(resolve(recipe.controls, resolved, outline, functions, {})), notes};
+  auto [first, files] = resolve(recipe.controls, resolved, {}, outline, functions, {});
+  Prepared prepared{resolved, control::Timeline(std::move(first)), std::move(files), notes};
   auto& timeline = prepared.control;
   if (!functions.empty())
     prepared.notes.push_back(
@@ -120,16 +108,18 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
   for (size_t i = 0; i < recipe.edits.size(); ++i) {
     const auto& [step, controls] = recipe.edits[i];
     const auto list = fmt::format("edits[{}]", i);
-    auto program = resolve_edit(controls, prepared, outline, functions, list + ".controls");
-    append(prepared.notes, neutral_notes(program, list + ": "));
-    timeline.edit(step, std::move(program));
+    auto edit = resolve_edit(controls, prepared, outline, functions, list + ".controls");
+    append(prepared.notes, neutral_notes(edit.program, list + ": "));
+    timeline.edit(step, std::move(edit.program));
+    prepared.recordings = std::move(edit.recordings);
   }
   return prepared;
 }
 
-control::Program resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
+ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
                               const FunctionList& functions, const std::string& path) {
-  return resolve(controls, prepared.resolved, outline, functions, {.texts = prepared.control.texts(), .path = path});
+  return resolve(controls, prepared.resolved, prepared.recordings, outline, functions,
+                 {.texts = prepared.control.texts(), .path = path});
 }
 
 std::vector<std::string> neutral_notes(const control::Program& program, const std::string& list) {

@@ -8,6 +8,7 @@
 #include "model/model.h"
 #include "model/parts.h"
 #include "pipeline/functions.h"
+#include "pipeline/recording_file.h"
 #include "pipeline/resolve.h"
 
 namespace corepulse::pipeline {
@@ -20,9 +21,16 @@ struct Outline {
   std::vector<text::ClipTokenizer> tokenizers;  ///< One per text encoder.
 };
 
+/** A list of controls, and the recordings that it and all lists before it read. */
+struct ResolvedControls {
+  control::Program program;
+  RecordingList recordings;
+};
+
 struct Prepared {
   Resolved resolved;
   control::Timeline control;       ///< The controls, and the edits of them.
+  RecordingList recordings;        ///< By the index that plans hold.
   std::vector<std::string> notes;  ///< What the user should know: words cut off, neutral controls, guesses.
 };
 
@@ -33,7 +41,7 @@ control::TimeIds own_size(const Recipe& recipe);
 Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions = {});
 
 /** Another list of controls for a later step of the same run. @param path what errors call it. @throws as prepare. */
-control::Program resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
+ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
                               const FunctionList& functions, const std::string& path);
 
 /** For people: the controls of a program that change nothing. @param list "" or "edits[0]: ". */

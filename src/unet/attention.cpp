@@ -2,35 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 
-#include "base/fail.h"
 #include "kernels/attention.h"
 #include "unet/capture.h"
+#include "unet/keys.h"
 #include "unet/share.h"
 
 namespace corepulse::unet {
 
 using control::AttentionPlan;
 using control::Reading;
-using control::Source;
-
-namespace {
-
-mx::array row_of(const mx::array& x, int row) {
-  auto start = mx::Shape(x.ndim(), 0);
-  auto stop = x.shape();
-  start[0] = row, stop[0] = row + 1;
-  return mx::slice(x, start, stop);
-}
-
-int row_of_image(const control::Step& step, int image, bool conditional) {
-  for (size_t r = 0; r < step.rows.size(); ++r)
-    if (step.rows[r].image == image && step.rows[r].conditional == conditional) return static_cast<int>(r);
-  fail(ErrorCode::internal, "attention", fmt::format("image {} is not in this batch", image));
-}
-
-}  // namespace
 
 Attention::Attention(const nn::Weights& w, const control::Site& site_, int channels, int context_width)
     : site(site_),
@@ -42,16 +23,17 @@ Attention::Attention(const nn::Weights& w, const control::Site& site_, int chann
 mx::array Attention::operator()(const mx::array& x, const Pass& pass) const {
   const AttentionPlan plan = pass.control.plan(site, pass.step);  // the control point
   const auto q = to_q(x);
-  if (site.cross && pass.observer && !plan.captures.empty()) capture(q, plan, x, pass);
+  CallKeys keys(site, to_k, to_v, x, pass);
+  if (!plan.captures.empty()) watch(q, plan, x, keys, pass);
   // Rows that each read one plain source are one fused call, whoever chose the source.
   const bool whole_rows = std::all_of(plan.rows.begin(), plan.rows.end(),
                                       [](const auto& readings) { return readings.size() == 1 && readings[0].plain(); });
-  if (whole_rows) return to_out(attend(q, rows_of(x, plan, pass), 1, {}));
+  if (whole_rows) return to_out(attend(q, keys.of_rows(plan.rows), 1, {}));
   std::vector<mx::array> rows;
   for (size_t r = 0; r < plan.rows.size(); ++r)
     rows.push_back(blend(row_of(q, r), plan.rows[r], site.heads, pass.cache,
                          [&](const mx::array& queries, const Reading& reading) {
-                           return read(queries, reading, keys_of(reading, r, x, pass), pass);
+                           return read(queries, reading, keys.of(reading, static_cast<int>(r)), pass);
                          }));
   return to_out(mx::concatenate(rows, 0));
 }
@@ -62,46 +44,6 @@ mx::array Attention::attend(const mx::array& q, const KeyValue& kv, float temper
   // An infinite temperature makes every logit 0: the mean of V.
   return kernels::attention(q, kv.k, kv.v,
                             {.heads = site.heads, .scale = 1 / (std::sqrt(head_size) * temperature), .bias = bias});
-}
-
-KeyValue Attention::rows_of(const mx::array& x, const AttentionPlan& plan, const Pass& pass) const {
-  if (site.cross) {
-    std::vector<control::TextId> ids;
-    for (const auto& readings : plan.rows) ids.push_back(readings[0].sources[0].id);
-    return pass.cache.texts(site.index, ids,
-                            [&](int id) { return KeyValue{to_k(pass.texts.at(id)), to_v(pass.texts.at(id))}; });
-  }
-  const KeyValue own{to_k(x), to_v(x)};
-  const bool all_own = std::all_of(plan.rows.begin(), plan.rows.end(), [](const auto& readings) {
-    return readings[0].sources[0].kind == Source::Kind::own;
-  });
-  if (all_own) return own;
-  std::vector<mx::array> k, v;
-  for (size_t r = 0; r < plan.rows.size(); ++r) {
-    const auto one = keys_of(plan.rows[r][0], r, x, pass);
-    k.push_back(one.k), v.push_back(one.v);
-  }
-  return {mx::concatenate(k, 0), mx::concatenate(v, 0)};
-}
-
-KeyValue Attention::keys_of(const Reading& reading, int row, const mx::array& x, const Pass& pass) const {
-  std::vector<mx::array> k, v;
-  for (const auto& source : reading.sources) {
-    if (source.kind == Source::Kind::text) {
-      const auto& text = pass.cache.texts(
-          site.index, {source.id}, [&](int id) { return KeyValue{to_k(pass.texts.at(id)), to_v(pass.texts.at(id))}; });
-      k.push_back(text.k), v.push_back(text.v);
-      continue;
-    }
-    if (source.kind == Source::Kind::recording)
-      fail(ErrorCode::internal, "attention", "recordings are read by the pipeline; this plan holds one unresolved");
-    const int from =
-        source.kind == Source::Kind::own ? row : row_of_image(pass.step, source.id, pass.step.rows[row].conditional);
-    const auto picture = row_of(x, from);
-    k.push_back(to_k(picture)), v.push_back(to_v(picture));
-  }
-  if (k.size() == 1) return {k[0], v[0]};
-  return {mx::concatenate(k, 1), mx::concatenate(v, 1)};
 }
 
 mx::array Attention::read(const mx::array& q, const Reading& reading, KeyValue kv, const Pass& pass) const {
@@ -130,19 +72,26 @@ mx::array Attention::read_replaced(const mx::array& q, const Reading& reading, c
   return mx::reshape(mx::transpose(mx::astype(out, q.dtype()), {0, 2, 1, 3}), q.shape());
 }
 
-void Attention::capture(const mx::array& q, const AttentionPlan& plan, const mx::array& x, const Pass& pass) const {
+void Attention::watch(const mx::array& q, const AttentionPlan& plan, const mx::array& x, CallKeys& keys,
+                      const Pass& pass) const {
+  if (!site.cross) {
+    for (size_t r = 0; r < plan.rows.size() && pass.recorder; ++r)
+      for (const int capture : plan.captures)
+        pass.recorder->record(capture, pass.step, pass.step.rows[r], site, row_of(x, static_cast<int>(r)));
+    return;
+  }
   const auto read_indicator = [&](int row, const Indicator& indicator) {
-    return blend(
-        row_of(q, row), plan.rows[row], site.heads, pass.cache, [&](const mx::array& queries, const Reading& reading) {
-          std::vector<mx::array> values;
-          for (const auto& source : reading.sources) values.push_back(indicator(source.id));
-          const KeyValue kv{keys_of(reading, row, x, pass).k, mx::astype(mx::concatenate(values, 1), q.dtype())};
-          auto attention = reading;
-          attention.value_gain = nullptr;  // what is looked at, not what it says
-          return read(queries, attention, kv, pass);
-        });
+    return blend(row_of(q, row), plan.rows[row], site.heads, pass.cache,
+                 [&](const mx::array& queries, const Reading& reading) {
+                   std::vector<mx::array> values;
+                   for (const auto& source : reading.sources) values.push_back(indicator(source.id));
+                   const KeyValue kv{keys.of(reading, row).k, mx::astype(mx::concatenate(values, 1), q.dtype())};
+                   auto attention = reading;
+                   attention.value_gain = nullptr;  // what is looked at, not what it says
+                   return read(queries, attention, kv, pass);
+                 });
   };
-  observe(site, plan.captures, q.shape(2), pass, read_indicator);
+  if (pass.observer) observe(site, plan.captures, q.shape(2), pass, read_indicator);
 }
 
 }  // namespace corepulse::unet

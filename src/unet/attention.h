@@ -3,6 +3,7 @@
 
 #include "control/site.h"
 #include "nn/layers.h"
+#include "unet/keys.h"
 #include "unet/pass.h"
 
 namespace corepulse::unet {
@@ -19,17 +20,14 @@ struct Attention {
   nn::Linear to_q, to_k, to_v, to_out;
 
  private:
-  /** Keys and values per row of the batch, for rows that read one source each. */
-  KeyValue rows_of(const mx::array& x, const control::AttentionPlan& plan, const Pass& pass) const;
-  /** Keys and values of all sources of one reading, one after the other: [1, T, C]. */
-  KeyValue keys_of(const control::Reading& reading, int row, const mx::array& x, const Pass& pass) const;
   /** One reading of the query rows q [1, N, C]. */
   mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv, const Pass& pass) const;
   /** The same by the function that replaces our attention. */
   mx::array read_replaced(const mx::array& q, const control::Reading& reading, const KeyValue& kv,
                           const std::optional<mx::array>& bias, const Pass& pass) const;
-  /** Maps of the captures that the plan names. */
-  void capture(const mx::array& q, const control::AttentionPlan& plan, const mx::array& x, const Pass& pass) const;
+  /** For the captures that the plan names: maps of cross-attention, inputs of self-attention. */
+  void watch(const mx::array& q, const control::AttentionPlan& plan, const mx::array& x, CallKeys& keys,
+             const Pass& pass) const;
   mx::array attend(const mx::array& q, const KeyValue& kv, float temperature,
                    const std::optional<mx::array>& bias) const;
 };

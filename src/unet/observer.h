@@ -1,10 +1,12 @@
 #pragma once
-// Those who watch attention. They get numbers and give none back.
+// Those who watch attention. They get numbers and give none back to the run they watch.
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
 
+#include "base/tensor.h"
 #include "control/plan.h"
 
 namespace corepulse::unet {
@@ -25,5 +27,19 @@ class Observer {
   virtual void record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
                       const std::vector<double>& map) = 0;
 };
+
+/** Keeps what self-attention layers are given, for later runs. */
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  /** The normalised input x [1, N, C] of a layer, whose projections are keys and values; for any of a plan's captures.
+   */
+  virtual void record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
+                      const mx::array& x) = 0;
+};
+
+/** What a recorded run's layer was given, in place of row `row`'s own: [1, N, C]. */
+using Recordings = std::function<mx::array(int recording, const control::Site& site, const control::Step& step,
+                                           const control::Row& row)>;
 
 }  // namespace corepulse::unet

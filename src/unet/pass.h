@@ -41,8 +41,10 @@ struct Pass {
   const control::Step& step;            ///< step.rows says whose each batch row is.
   const std::vector<mx::array>& texts;  ///< By TextId, [1, T, context_width] each.
   RunCache& cache;
-  Observer* observer = nullptr;    ///< Needed where plans hold captures.
+  Observer* observer = nullptr;    ///< Needed where plans hold captures of maps.
   Replacements replacements = {};  ///< Needed where readings are replaced.
+  Recorder* recorder = nullptr;    ///< Needed where plans hold captures of keys.
+  Recordings recordings = {};      ///< Needed where a recorded run is read.
 };
 
 template <class Project>

@@ -124,9 +124,3 @@ TEST_CASE("an image that looks at another of its batch differs from itself alone
   CHECK(relative_error(shared[0], plain[0]) <= 1e-4);  // one call for the batch: other sums, the same numbers
   CHECK(relative_error(shared[1], plain[1]) > 1e-2);
 }
-
-TEST_CASE("kinds that are not carried out yet are refused, not ignored") {
-  const auto recipe = short_run("small");
-  CHECK_THROWS_AS(latents("small", recipe, {record("style")}), Error);
-  CHECK_THROWS_AS(latents("small", recipe, {share_recording("style")}), Error);
-}

@@ -227,6 +227,19 @@ TEST_CASE("what an edit leaves unchanged is noted with its step") {
   CHECK(contains(result.notes.back(), "edit at step 2: control inject \"x\" changes nothing"));
 }
 
+TEST_CASE("explain shows the controls before and after each edit") {
+  auto recipe = short_run(SamplerKind::euler);
+  recipe.controls = {reweight("cat", 2)};
+  recipe.edits = {{2, {kDragon}}};
+  const auto [text, json] = explain(recipe);
+  CHECK(contains(text, "reweight \"cat\""));
+  CHECK(text.find("inject \"a dragon") > text.find("from step 2 on, edited"));
+  const auto program = io::parse_json(json, "explain");
+  CHECK(program["controls"][0]["title"] == "reweight \"cat\"");
+  CHECK(program["edits"][0]["step"] == 2);
+  CHECK(program["edits"][0]["program"]["controls"].size() == 1);
+}
+
 TEST_CASE("a recipe's edits out of order or beyond the run are refused by name") {
   auto recipe = short_run(SamplerKind::euler, 4);
   const auto refusal = [&](std::vector<LiveEdit> edits) -> std::string {

@@ -1,0 +1,49 @@
+#pragma once
+// What the rows of one attention call look at: keys and values of every source, each projected once however many
+// readings look at it.
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "control/site.h"
+#include "nn/layers.h"
+#include "unet/pass.h"
+
+namespace corepulse::unet {
+
+class CallKeys {
+ public:
+  /** Of the call that turns x [B, N, C] at `site`; the arguments must outlive this. */
+  CallKeys(const control::Site& site, const nn::Linear& to_k, const nn::Linear& to_v, const mx::array& x,
+           const Pass& pass)
+      : site_(site), to_k_(to_k), to_v_(to_v), x_(x), pass_(pass) {}
+
+  /** For rows that read one whole source each: [B, T, C]. */
+  KeyValue of_rows(const std::vector<std::vector<control::Reading>>& rows);
+  /** Of all sources of one reading, one after the other: [1, T, C]. */
+  KeyValue of(const control::Reading& reading, int row);
+
+ private:
+  KeyValue project(const mx::array& x) const { return {to_k_(x), to_v_(x)}; }
+  const KeyValue& texts(const std::vector<control::TextId>& ids) const;
+  /** Of the pictures of this batch. */
+  const KeyValue& own();
+  const KeyValue& recorded(int recording, int row);
+  /** What a source of self-attention is: [1, N, C]. */
+  mx::array picture(const control::Source& source, int row) const;
+  /** The row of the batch that a source of kind own or image means. */
+  int row_of(const control::Source& source, int row) const;
+
+  const control::Site& site_;
+  const nn::Linear &to_k_, &to_v_;
+  const mx::array& x_;
+  const Pass& pass_;
+  std::optional<KeyValue> own_;
+  std::map<std::pair<int, bool>, KeyValue> recorded_;  ///< By recording and role.
+};
+
+/** Row `row` of a batch, as a batch of one. */
+mx::array row_of(const mx::array& x, int row);
+
+}  // namespace corepulse::unet
