@@ -7,6 +7,7 @@
 
 #include "corepulse/pipeline.h"
 
+#include "captures.h"
 #include "commands.h"
 #include "interrupt.h"
 #include "output.h"
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 struct Generate {
   explicit Generate(CLI::App& command) : run(command) {}
   RunFlags run;
-  std::string output, device = "auto";
+  std::string output, device = "auto", values;
   bool quiet = false;
 };
 
@@ -49,9 +50,21 @@ std::string differences(const MadeWith& there, const MadeWith& here) {
   return text;
 }
 
-void print_result(const Result& result, const std::vector<fs::path>& files) {
-  nlohmann::json json;
-  for (const auto& file : files) json["files"].push_back(file.string());
+/** What a run left on the disk. */
+struct Saved {
+  Files pictures, heat_maps, recordings;
+};
+
+nlohmann::json names(const Files& files) {
+  auto list = nlohmann::json::array();
+  for (const auto& file : files) list.push_back(file.string());
+  return list;
+}
+
+void print_result(const Result& result, const Saved& saved) {
+  nlohmann::json json{{"files", names(saved.pictures)}};
+  if (!saved.heat_maps.empty()) json["heat_maps"] = names(saved.heat_maps);
+  if (!saved.recordings.empty()) json["recordings"] = names(saved.recordings);
   json["recipe"] = nlohmann::json::parse(to_json(result.recipe));
   json["notes"] = result.notes;
   json["model_calls"] = result.model_calls;
@@ -60,11 +73,12 @@ void print_result(const Result& result, const std::vector<fs::path>& files) {
   print_json(json);
 }
 
-void save(const Result& result, const std::vector<fs::path>& files) {
+Saved save(const Result& result, const Files& files, const std::string& values) {
   for (size_t i = 0; i < files.size(); ++i) {
     if (files[i].has_parent_path()) fs::create_directories(files[i].parent_path());
     save_image(result.images[i], files[i], image_text(result, int(i)));
   }
+  return {files, save_heat_maps(result, files, values), save_recordings(result, files)};
 }
 
 void generate(const Generate& flags, bool json) {
@@ -74,6 +88,8 @@ void generate(const Generate& flags, bool json) {
   const auto source = model_source(request.recipe);
   const auto files = output_files(flags.output, request.recipe.prompt, request.recipe.seeds);
   check_output(files);
+  check_recipe_fits(request.recipe, files);
+  check_recordings(request.recipe, files);
 
   note(fmt::format("loading {}", source.model), flags.quiet);
   const auto pipeline = Pipeline::load(source, load_options(request.recipe.dtype, flags.device));
@@ -81,14 +97,15 @@ void generate(const Generate& flags, bool json) {
   request.progress = progress.callback();
   const auto result = pipeline.generate(request);
   stop_if_interrupted();
-  save(result, files);
+  const auto saved = save(result, files, flags.values);
   progress.finish();
 
   for (const auto& line : result.notes) note("note: " + line, flags.quiet);
   if (const auto different = differences(made_with, result.recipe.made_with); !different.empty())
     note("note: the picture may differ from the one repeated: " + different, flags.quiet);
-  if (json) return print_result(result, files);
-  for (const auto& file : files) fmt::print("{}\n", file.string());
+  if (json) return print_result(result, saved);
+  for (const auto* list : {&saved.pictures, &saved.heat_maps, &saved.recordings})
+    for (const auto& file : *list) fmt::print("{}\n", file.string());
 }
 
 const char* const kExamples = R"(Examples:
@@ -100,6 +117,8 @@ const char* const kExamples = R"(Examples:
   corepulse generate -p "a cat in a park" --inject "snow @ all, sigma 15..2, strength 0.5"
   corepulse generate -p "a cat in a park" --reweight "park=0.3" --mask "a @ output:2"
   corepulse generate -p "a garden" --region "a cat @ left half" --region "a dog @ right half"
+  corepulse generate -p "a cat in a park" --heatmap "cat @ output:0" -o cat.png
+      cat.png, and cat-heat-cat.png: where it looked at "cat"
   corepulse generate --from dragon.png -o again.png
       the same picture again; with --seed 4 the same idea on another seed
   corepulse generate -m sd15.safetensors -p "a lighthouse" -W 512 -H 512 --sampler "DPM++ 2M Karras"
@@ -115,6 +134,9 @@ void add_generate(CLI::App& app, Global& global) {
   command->footer(kExamples);
   auto flags = std::make_shared<Generate>(*command);
   command->add_option("-o,--output", flags->output, "A file (.png .jpg .webp) or a folder [.]")->group("Output");
+  command->add_option("--heatmap-values", flags->values, "Write the numbers of heat maps, too, as npy or safetensors")
+      ->check(CLI::IsMember({"npy", "safetensors"}))
+      ->group("Output");
   command->add_option("--device", flags->device, "[auto]")
       ->check(CLI::IsMember({"auto", "cpu", "gpu"}))
       ->group("Model");

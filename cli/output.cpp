@@ -8,29 +8,13 @@
 
 #include "corepulse/error.h"
 #include "corepulse/image.h"
+#include "corepulse/pipeline.h"
 
 namespace corepulse::cli {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/** "A cat, in a park!" -> "a-cat-in-a-park", at most 48 letters; "picture" when no ASCII letter is
- * left. */
-std::string slug(const std::string& prompt) {
-  constexpr size_t kLongest = 48;
-  std::string text;
-  for (const char c : prompt) {
-    const char lower = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
-    if ((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9'))
-      text += lower;
-    else if (!text.empty() && text.back() != '-')
-      text += '-';
-    if (text.size() == kLongest) break;
-  }
-  while (!text.empty() && text.back() == '-') text.pop_back();
-  return text.empty() ? "picture" : text;
-}
 
 /** The first of "name.png", "name-2.png", ... that neither exists nor was taken before. */
 fs::path unused(const fs::path& folder, const std::string& name, const std::vector<fs::path>& taken) {
@@ -42,6 +26,21 @@ fs::path unused(const fs::path& folder, const std::string& name, const std::vect
 }
 
 }  // namespace
+
+std::string slug(const std::string& text) {
+  constexpr size_t kLongest = 48;
+  std::string out;
+  for (const char c : text) {
+    const char lower = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+    if ((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9'))
+      out += lower;
+    else if (!out.empty() && out.back() != '-')
+      out += '-';
+    if (out.size() == kLongest) break;
+  }
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  return out.empty() ? "picture" : out;
+}
 
 std::vector<fs::path> output_files(const std::string& output, const std::string& prompt,
                                    const std::vector<uint64_t>& seeds) {
@@ -75,11 +74,23 @@ void check_output(const std::vector<fs::path>& files) {
     if (!is_picture_name(file))
       throw Error(ErrorCode::invalid_request,
                   fmt::format("[-o] {} is no picture's name; expected .png, .jpg, .jpeg or .webp", file.string()));
-    auto folder = fs::absolute(file).parent_path();
-    std::error_code ignored;
-    while (!fs::exists(folder, ignored) && folder.has_relative_path()) folder = folder.parent_path();
-    check_writable(folder / file.filename());
+    check_writable(nearest_folder(file) / file.filename());
   }
+}
+
+void check_recipe_fits(const Recipe& recipe, const std::vector<fs::path>& files) {
+  Result made{.recipe = recipe};
+  // What the run will fill in, at its longest.
+  made.recipe.width = made.recipe.height = 8192;
+  made.recipe.made_with = {version(), std::string(64, '0'), "metal", "bf16", "avx512_bf16"};
+  for (size_t i = 0; i < files.size(); ++i) check_text_fits(image_text(made, int(i)), files[i]);
+}
+
+fs::path nearest_folder(const fs::path& file) {
+  auto folder = fs::absolute(file).parent_path();
+  std::error_code ignored;
+  while (!fs::exists(folder, ignored) && folder.has_relative_path()) folder = folder.parent_path();
+  return folder;
 }
 
 }  // namespace corepulse::cli

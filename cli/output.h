@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "corepulse/recipe.h"
+
 namespace corepulse::cli {
 
 /**
@@ -22,6 +24,18 @@ std::vector<std::filesystem::path> output_files(const std::string& output, const
  * about the nearest one that exists. @throws Error invalid_request (no picture's extension), not_found, io.
  */
 void check_output(const std::vector<std::filesystem::path>& files);
+
+/**
+ * Finds out before a run whether the pictures' files can hold the recipe: JPEG holds about 64 KB of text.
+ * @throws Error{invalid_request}.
+ */
+void check_recipe_fits(const Recipe& recipe, const std::vector<std::filesystem::path>& files);
+
+/** "A cat, in a park!" -> "a-cat-in-a-park", at most 48 letters; "picture" when no ASCII letter is left. */
+std::string slug(const std::string& text);
+
+/** The nearest folder above the file that exists. */
+std::filesystem::path nearest_folder(const std::filesystem::path& file);
 
 /** Whether the name ends in .png, .jpg, .jpeg or .webp, in either case. */
 bool is_picture_name(const std::filesystem::path& file);

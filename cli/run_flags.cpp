@@ -164,6 +164,9 @@ void RunFlags::add_controls() {
   control("--replace", "\"cat=>fox\": a phrase is read as another", parse_replace);
   control("--value-gain", "\"red=1.5\": what a phrase contributes", parse_value_gain);
   control("--temperature", "\"0.8 @ fine\": below 1 sharper, above softer", parse_temperature);
+  control("--heatmap", "\"cat @ output:1\": where the picture looks at a phrase", parse_capture);
+  control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
+          parse_record);
   control("--region", "\"a red car @ left half feather 0.05\": a part with its own prompt", {});
   command_.add_option("--base-share", base_share_, "How much of the prompt stays inside regions, 0 to 1 [0]")
       ->group(group_);

@@ -35,4 +35,10 @@ Image overlay(const HeatMap& map, const Image& picture, double opacity = 0.6);
 /** Writes the values as NumPy's .npy, float32 [height, width]. @throws Error not_found, io. */
 void save_heat_map(const HeatMap& map, const std::filesystem::path& file);
 
+/**
+ * Writes several as safetensors, F32 [height, width] by name; the second of a name is "name-2", and so on.
+ * @throws Error not_found, io, invalid_request.
+ */
+void save_heat_maps(const std::vector<HeatMap>& maps, const std::filesystem::path& file);
+
 }  // namespace corepulse

@@ -39,6 +39,10 @@ Image load_image(const std::filesystem::path& file);
 /** The text of a picture file, without decoding its pixels. @throws Error not_found, io, bad_file. */
 ImageText load_image_text(const std::filesystem::path& file);
 
+/** Tells before a run whether save_image could store the text in a file of this name. @throws Error{invalid_request}.
+ */
+void check_text_fits(const ImageText& text, const std::filesystem::path& file);
+
 /** Tells before a run whether a file could be written; changes nothing. @throws Error not_found (no folder), io. */
 void check_writable(const std::filesystem::path& file);
 

@@ -20,6 +20,7 @@ Control parse_replace(std::string_view text);             ///< PHRASE=>WORDS [@ 
 Control parse_value_gain(std::string_view text);          ///< PHRASE=GAIN [@ items]
 Control parse_temperature(std::string_view text);         ///< T [@ items]
 Control parse_capture(std::string_view text);             ///< PHRASE [@ items]
+Control parse_record(std::string_view text);              ///< NAME [@ items]
 RegionPrompt parse_region_prompt(std::string_view text);  ///< PROMPT @ REGION
 
 /** "0.8", or points "0:0 0.5:1" (progress:value), or "ramp 0.1..0.9 edge 0.1". */

@@ -155,6 +155,11 @@ Control parse_capture(std::string_view text) {
   return with_items(capture(trim(subject)), "heatmap", text, items);
 }
 
+Control parse_record(std::string_view text) {
+  const auto [subject, items] = split(text);
+  return with_items(record(trim(subject)), "record", text, items);
+}
+
 RegionPrompt parse_region_prompt(std::string_view text) {
   const auto [subject, items] = split(text);
   control::Scanner scanner("region", text, items);

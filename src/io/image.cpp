@@ -138,6 +138,12 @@ ImageText load_image_text(const std::filesystem::path& file) {
   return io::read_image_text(io::read_file(file, io::kMostImageFile), shown(file));
 }
 
+void check_text_fits(const ImageText& text, const std::filesystem::path& file) {
+  const auto format = format_of_name(file);
+  check_text(text);
+  if (format == ImageFormat::jpeg) io::jpeg_exif(text);  // the others hold all that check_text lets through
+}
+
 void check_writable(const std::filesystem::path& file) {
   io::check_writable(file);
 }

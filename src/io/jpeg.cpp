@@ -129,14 +129,19 @@ struct Decompressor {
 
 }  // namespace
 
+std::string jpeg_exif(const ImageText& text) {
+  std::string exif = text.empty() ? "" : std::string(kExif) + write_exif(text);
+  if (exif.size() > kMostSegment)
+    fail(ErrorCode::invalid_request, "image",
+         fmt::format("{} bytes of text; JPEG holds at most {}; write PNG or WebP", exif.size(), kMostSegment));
+  return exif;
+}
+
 std::string encode_jpeg(const Image& image, const ImageText& text) {
   if (image.width > kMostSide || image.height > kMostSide)
     fail(ErrorCode::invalid_request, "image",
          fmt::format("{} x {} pixels; JPEG holds at most {} a side; write PNG", image.width, image.height, kMostSide));
-  const std::string exif = text.empty() ? "" : std::string(kExif) + write_exif(text);
-  if (exif.size() > kMostSegment)
-    fail(ErrorCode::invalid_request, "image",
-         fmt::format("{} bytes of text; JPEG holds at most {}; write PNG or WebP", exif.size(), kMostSegment));
+  const std::string exif = jpeg_exif(text);
   Compressor compressor;
   if (!compressor.write(image, exif))
     fail(ErrorCode::out_of_memory, "image", fmt::format("cannot encode a JPEG: {}", compressor.failure.message));

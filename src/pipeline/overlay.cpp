@@ -9,6 +9,7 @@
 
 #include "base/fail.h"
 #include "io/npy.h"
+#include "io/safetensors.h"
 #include "pipeline/resample.h"
 
 namespace corepulse {
@@ -66,6 +67,19 @@ Image overlay(const HeatMap& map, const Image& picture, double opacity) {
 void save_heat_map(const HeatMap& map, const std::filesystem::path& file) {
   check(map);
   io::write_npy(file, {map.height, map.width}, map.values);
+}
+
+void save_heat_maps(const std::vector<HeatMap>& maps, const std::filesystem::path& file) {
+  io::Tensors tensors;
+  for (const auto& map : maps) {
+    check(map);
+    auto name = map.name;
+    for (int n = 2; tensors.count(name) > 0; ++n) name = fmt::format("{}-{}", map.name, n);
+    tensors[name] = {.shape = {map.height, map.width},
+                     .data = reinterpret_cast<const std::byte*>(map.values.data()),
+                     .bytes = map.values.size() * sizeof(float)};
+  }
+  io::write_safetensors(file, tensors);
 }
 
 }  // namespace corepulse

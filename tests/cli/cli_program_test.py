@@ -25,6 +25,17 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(done.returncode, status, f"{arguments}\n{done.stdout}\n{done.stderr}")
         return done
 
+    def pixels(self, name):
+        """The compressed pixels of one of our PNG files: equal pictures have equal ones."""
+        data, at, pixels = (self.folder / name).read_bytes(), 8, b""
+        while at < len(data):
+            size = int.from_bytes(data[at:at + 4], "big")
+            if data[at + 4:at + 8] == b"IDAT":
+                pixels += data[at + 8:at + 8 + size]
+            at += size + 12
+        self.assertTrue(pixels)
+        return pixels
+
     def files(self):
         return sorted(f.name for f in self.folder.iterdir())
 
@@ -105,6 +116,69 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(json.loads(out)["files"], ["x/cat-1.png", "x/cat-2.png"])
         self.run_program("generate", *CAT, *QUICK, "-s", "4", "-o", "alone.png", "-q")
         self.assertEqual((self.folder / "x/cat-2.png").read_bytes(), (self.folder / "alone.png").read_bytes())
+
+    def test_heat_maps_lie_beside_the_picture_and_leave_its_bits_alone(self):
+        small = [*CAT, *QUICK, "-W", "128", "-H", "128", "-q"]
+        self.run_program("generate", *small, "-o", "plain.png")
+        done = self.run_program("generate", *small, "--heatmap", "cat @ output:0", "--heatmap", "cat @ output:1",
+                                "--heatmap", "park", "--heatmap-values", "npy", "-o", "cat.png")
+        made = ["cat.png", "cat-heat-cat.png", "cat-heat-cat.npy", "cat-heat-cat-2.png", "cat-heat-cat-2.npy",
+                "cat-heat-park.png", "cat-heat-park.npy"]
+        self.assertEqual(done.stdout.split(), made)
+        self.assertEqual(self.files(), sorted([*made, "plain.png"]))
+        self.assertEqual(self.pixels("cat.png"), self.pixels("plain.png"))
+        self.assertEqual(len({(self.folder / name).read_bytes() for name in made}), len(made))
+        values = (self.folder / "cat-heat-cat.npy").read_bytes()
+        self.assertIn(b"'shape': (4,4,)", values)  # output:0 looks at a quarter of the 16 x 16 latent
+        # A recipe with captures does the same, and an overlay holds that recipe.
+        self.run_program("generate", "--from", "cat-heat-park.png", "-q", "--heatmap-values", "safetensors",
+                         "-o", "again.jpg")
+        self.assertEqual((self.folder / "again-heat-cat-2.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual(self.pixels("again-heat-park.png"), self.pixels("cat-heat-park.png"))
+        numbers = (self.folder / "again-heat.safetensors").read_bytes()
+        header = json.loads(numbers[8:8 + int.from_bytes(numbers[:8], "little")])
+        self.assertEqual(sorted(header), ["cat", "cat-2", "park"])
+        begin, end = header["cat"]["data_offsets"]
+        self.assertEqual(numbers[len(numbers) - sum(h["data_offsets"][1] - h["data_offsets"][0] for h in header.values()):]
+                         [begin:end], values[128:])
+
+    def test_each_picture_of_a_batch_has_its_own_heat_map(self):
+        done = self.run_program("generate", *CAT, *QUICK, "-W", "64", "-H", "64", "-q", "-s", "3,4", "--heatmap", "cat",
+                                "-o", "out/cat.webp", "--json")
+        result = json.loads(done.stdout)
+        self.assertEqual(result["heat_maps"], ["out/cat-1-heat-cat.png", "out/cat-2-heat-cat.png"])
+        self.assertEqual(result["files"], ["out/cat-1.webp", "out/cat-2.webp"])
+
+    def test_a_run_is_recorded_and_looked_at_by_another(self):
+        small = [*CAT, *QUICK, "-W", "64", "-H", "64", "-q"]
+        done = self.run_program("generate", *small, "--record", "my style @ output:1", "-o", "cat.png")
+        self.assertEqual(done.stdout.split(), ["cat.png", "cat-my-style.safetensors"])
+        share = {"version": 1, "prompt": "a cat in a park", "steps": 2, "width": 64, "height": 64, "controls": [
+            {"kind": "share", "recording": "cat-my-style.safetensors", "how": "instead", "rows": "both"}]}
+        (self.folder / "share.json").write_text(json.dumps(share))
+        self.run_program("generate", "--recipe", "share.json", "-q", "-o", "same.png")
+        self.assertEqual(self.pixels("same.png"), self.pixels("cat.png"))  # its own recording
+        self.run_program("generate", "--recipe", "share.json", "-q", "-p", "a red car", "-o", "car.png")
+        self.run_program("generate", *small, "-p", "a red car", "-o", "plain.png")
+        self.assertNotEqual(self.pixels("car.png"), self.pixels("plain.png"))
+        error = self.run_program("generate", "--recipe", "share.json", "-q", "-W", "128", status=INVALID).stderr
+        self.assertIn("controls[0].recording", error)
+
+    def test_a_recipe_too_long_for_a_jpeg_is_refused_before_the_run(self):
+        curve = [[i / 8000, 0.5 + i / 20000] for i in range(8000)]
+        recipe = {"version": 1, "prompt": "a cat in a park", "steps": 1, "width": 64, "height": 64,
+                  "controls": [{"kind": "inject", "prompt": "a dragon", "strength": curve}]}
+        (self.folder / "long.json").write_text(json.dumps(recipe))
+        start = time.monotonic()
+        error = self.run_program("generate", "--recipe", "long.json", "-o", "long.jpg", status=INVALID).stderr
+        self.assertLess(time.monotonic() - start, 1)
+        self.assertIn("JPEG holds at most", error)
+        self.assertNotIn("step 1", error)
+        self.assertEqual(self.files(), ["long.json"])
+        for name in ("long.png", "long.webp"):
+            self.run_program("generate", "--recipe", "long.json", "-q", "-o", name)
+            again = json.loads(self.run_program("explain", "--from", name, "--json").stdout)
+            self.assertEqual(again["controls"][0]["state"], "acts")
 
     def test_ctrl_c_stops_within_a_step_and_leaves_what_was_there(self):
         (self.folder / "cat.png").write_text("mine")

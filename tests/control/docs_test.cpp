@@ -45,6 +45,10 @@ std::vector<Json> examples() {
 
 ProgramInputs run() {
   auto inputs = run_of(builtin_sites(), "a red cat in a park with snow", 256, 256);
+  RecordingInfo recording{.name = "cat-style.safetensors", .latent_height = 32, .latent_width = 32};
+  for (const auto& site : inputs.sites) recording.sites.push_back(site.path);
+  for (const auto& call : inputs.calls) recording.steps.push_back(call.index), recording.sigmas.push_back(call.sigma);
+  inputs.recordings = {recording};
   inputs.batch = 2, inputs.pooled = true, inputs.time_ids = TimeIds{256, 256, 0, 0, 256, 256};
   return inputs;
 }
@@ -70,11 +74,10 @@ TEST_CASE("every kind has an example in the documentation that acts") {
 }
 
 TEST_CASE("the short forms in the documentation are read") {
-  const std::map<std::string, std::function<void(std::string_view)>> options{{"--inject", parse_inject},
-                                                                             {"--reweight", parse_reweight},
-                                                                             {"--mask", parse_mask},
-                                                                             {"--replace", parse_replace},
-                                                                             {"--region", parse_region_prompt}};
+  const std::map<std::string, std::function<void(std::string_view)>> options{
+      {"--inject", parse_inject},   {"--reweight", parse_reweight},    {"--mask", parse_mask},
+      {"--replace", parse_replace}, {"--region", parse_region_prompt}, {"--heatmap", parse_capture},
+      {"--record", parse_record}};
   const auto text = page();
   int found = 0;
   for (const auto& [option, parse] : options)
