@@ -29,8 +29,10 @@ endfunction()
 
 # Outside libraries stay private to the shared library: an application sees include/corepulse and nothing else.
 function(corepulse_link_library)
-  target_link_libraries(corepulse PRIVATE mlx fmt::fmt PNG::PNG JPEG::JPEG ZLIB::ZLIB PkgConfig::webp
-    PkgConfig::utf8proc Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(corepulse PRIVATE mlx fmt::fmt ZLIB::ZLIB PkgConfig::utf8proc Threads::Threads ${CMAKE_DL_LIBS})
+  if(COREPULSE_PICTURES)
+    target_link_libraries(corepulse PRIVATE PNG::PNG JPEG::JPEG PkgConfig::webp)
+  endif()
   if(COREPULSE_CPU_KERNELS)
     target_link_libraries(corepulse PRIVATE DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX)
   endif()

@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "kernels/activation_simd.h"
+#include "kernels/fuse.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
 
@@ -66,21 +67,24 @@ mx::array silu(const mx::array& x) {
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x)) return elementwise("silu", Activation::silu, x);
 #endif
-  return silu_reference(x);
+  static const Fused fused([](const std::vector<mx::array>& in) { return silu_reference(in[0]); });
+  return fused({x});
 }
 
 mx::array gelu(const mx::array& x) {
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x)) return elementwise("gelu", Activation::gelu, x);
 #endif
-  return gelu_reference(x);
+  static const Fused fused([](const std::vector<mx::array>& in) { return gelu_reference(in[0]); });
+  return fused({x});
 }
 
 mx::array quick_gelu(const mx::array& x) {
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x)) return elementwise("quick_gelu", Activation::quick_gelu, x);
 #endif
-  return quick_gelu_reference(x);
+  static const Fused fused([](const std::vector<mx::array>& in) { return quick_gelu_reference(in[0]); });
+  return fused({x});
 }
 
 mx::array geglu(const mx::array& x) {
@@ -88,7 +92,8 @@ mx::array geglu(const mx::array& x) {
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x)) return fused_geglu(x, std::move(shape));
 #endif
-  return geglu_reference(x);
+  static const Fused fused([](const std::vector<mx::array>& in) { return in[0] * gelu_reference(in[1]); });
+  return fused(mx::split(x, 2, -1));
 }
 
 mx::array upsample2x(const mx::array& x) {

@@ -8,6 +8,7 @@
 #include "mlx/fast.h"
 
 #include "base/fail.h"
+#include "kernels/norm_cuda.h"
 #include "kernels/norm_simd.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
@@ -100,6 +101,7 @@ mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::arra
                   [task](const std::vector<const float*>& in, float* out) { task(in[0], in[1], in[2], out); });
   }
 #endif
+  if (use_cuda_group_norm(x)) return cuda_group_norm(x, weight, bias, groups, eps, silu);
   return group_norm_reference(x, weight, bias, groups, eps, silu);
 }
 

@@ -10,17 +10,16 @@
 
 namespace corepulse::test {
 
-inline unet::UNet load_unet(const std::string& folder) {
+inline unet::UNet load_unet(const std::string& folder, mx::Dtype dtype) {
   std::vector<std::string> notes;
   const auto json = io::read_json(folder + "/config.json");
-  return {
-      nn::Weights(io::open_safetensors(folder + "/diffusion_pytorch_model.safetensors").tensors, "unet", mx::float32),
-      model::unet_config(json, folder, notes)};
+  return {nn::Weights(io::open_safetensors(folder + "/diffusion_pytorch_model.safetensors").tensors, "unet", dtype),
+          model::unet_config(json, folder, notes)};
 }
 
-inline unet::UNet tiny_unet(const std::string& family) {
-  if (family == "builtin") return load_unet(std::string(COREPULSE_MODELS) + "/builtin/unet");
-  return load_unet(std::string(COREPULSE_TEST_DATA) + "/models/" + family + "/unet");
+inline unet::UNet tiny_unet(const std::string& family, mx::Dtype dtype = mx::float32) {
+  if (family == "builtin") return load_unet(std::string(COREPULSE_MODELS) + "/builtin/unet", dtype);
+  return load_unet(std::string(COREPULSE_TEST_DATA) + "/models/" + family + "/unet", dtype);
 }
 
 /** One golden call: row 0 reads text 1 (unconditional), row 1 text 0. */

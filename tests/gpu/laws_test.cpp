@@ -1,0 +1,93 @@
+// The laws of control on a GPU: the same numbers within rounding, where the CPU has the same bits.
+#include <doctest/doctest.h>
+
+#include "support.h"
+
+using namespace corepulse;
+using namespace corepulse::test;
+
+namespace {
+
+const std::string kOther = "a dragon on the beach, watercolor";
+
+struct Precision {
+  ComputeType type;
+  double tolerance;  ///< Of latents after four steps, relative.
+};
+
+class Runs {
+ public:
+  Runs(const std::string& family, Precision precision)
+      : recipe_(golden_recipe(family)),
+        pipeline_(Pipeline::load({.model = tiny_folder(family)}, {.dtype = precision.type})) {
+    recipe_.steps = 4;
+  }
+  std::vector<std::vector<float>> batch(const std::vector<Control>& controls, std::vector<uint64_t> seeds = {3},
+                                        const std::string& prompt = "") const {
+    auto recipe = recipe_;
+    recipe.controls = controls;
+    recipe.seeds = std::move(seeds);
+    if (!prompt.empty()) recipe.prompt = prompt;
+    return pipeline_.generate({recipe, {}, false}).latents;
+  }
+  std::vector<float> one(const std::vector<Control>& controls, const std::string& prompt = "") const {
+    return batch(controls, {3}, prompt).at(0);
+  }
+  const std::string& prompt() const { return recipe_.prompt; }
+
+ private:
+  Recipe recipe_;
+  Pipeline pipeline_;
+};
+
+template <class Law>
+void on_every_model(Law law) {
+  for (const std::string family : {"sd1", "sd2v", "sdxl", "small"}) {
+    for (const auto& precision : {Precision{ComputeType::float32, 1e-3}, {ComputeType::float16, 3e-2}}) {
+      CAPTURE(family);
+      CAPTURE(precision.tolerance);
+      law(Runs(family, precision), precision.tolerance, family);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("law 1: neutral controls are the plain run; another prompt is not") {
+  on_every_model([](const Runs& runs, double tolerance, const std::string&) {
+    const auto plain = runs.one({});
+    CHECK(relative_error(runs.one({}), plain) <= tolerance);
+    CHECK(relative_error(runs.one({inject(kOther).strength(0), inject(runs.prompt()), reweight("cat", 1)}), plain) <=
+          tolerance);
+    CHECK(relative_error(runs.one({inject(kOther)}), plain) > 3 * tolerance);
+  });
+}
+
+TEST_CASE("law 3: injecting a prompt everywhere is running with that prompt") {
+  on_every_model([](const Runs& runs, double tolerance, const std::string& family) {
+    std::vector<Control> controls{inject(kOther)};
+    if (family == "sdxl") controls.push_back(pooled(kOther));
+    CHECK(relative_error(runs.one(controls), runs.one({}, kOther)) <= tolerance);
+  });
+}
+
+TEST_CASE("law 4: adjacent windows are one; a mask of ones is none; halves commute") {
+  const auto left = rectangle(0, 0, 0.5, 1), right = rectangle(0.5, 0, 0.5, 1);
+  on_every_model([&](const Runs& runs, double tolerance, const std::string&) {
+    CHECK(relative_error(runs.one({inject(kOther).steps(0, 2), inject(kOther).steps(2, 4)}),
+                         runs.one({inject(kOther).steps(0, 4)})) <= tolerance);
+    CHECK(relative_error(runs.one({inject(kOther).within(rectangle(0, 0, 1, 1))}), runs.one({inject(kOther)})) <=
+          tolerance);
+    CHECK(relative_error(runs.one({inject(kOther).within(left), inject("snow").within(right)}),
+                         runs.one({inject("snow").within(right), inject(kOther).within(left)})) <= tolerance);
+  });
+}
+
+TEST_CASE("law 5: image i of a batch is the same image alone") {
+  on_every_model([](const Runs& runs, double tolerance, const std::string&) {
+    const auto batch = runs.batch({reweight("cat", 0.3)}, {3, 11});
+    CHECK(relative_error(batch[0], runs.batch({reweight("cat", 0.3)}, {3}).at(0)) <= tolerance);
+    CHECK(relative_error(batch[1], runs.batch({reweight("cat", 0.3)}, {11}).at(0)) <= tolerance);
+    CHECK(relative_error(batch[0], batch[1]) > 3 * tolerance);
+  });
+}
