@@ -25,6 +25,8 @@ set_target_properties(mlx PROPERTIES IMPORTED_LOCATION "${MLX_LIBRARY}"
 # The CUDA wheel's library needs cuDNN, cuBLAS and others, which its own search path finds at run time.
 if(IS_DIRECTORY "${MLX_SITE}/include/mlx/backend/cuda")
   set(mlx_cuda ON)
+  file(GLOB cuda_wheel_include "${MLX_SITE}/../nvidia/cu1*/include" "${MLX_SITE}/../nvidia/cuda_runtime/include")
+  find_path(CUDA_INCLUDE cuda_runtime.h HINTS ${cuda_wheel_include} /usr/local/cuda/include REQUIRED)
   set(corepulse_link_options -Wl,--allow-shlib-undefined)
   add_link_options(${corepulse_link_options})
 endif()

@@ -15,6 +15,7 @@ namespace corepulse::control {
 struct Row {
   int image = 0;            ///< Index in the request's batch.
   bool conditional = true;  ///< The prompt's row, or the negative prompt's.
+  bool operator==(const Row&) const = default;
 };
 
 /** One model call. A second evaluation (Heun, SDE) has its step's index and progress and its own t and sigma. */
@@ -91,5 +92,11 @@ class Control {
   virtual AttentionPlan plan(const Site& site, const Step& step) const = 0;
   virtual StepPlan step(const Step& step) const = 0;
 };
+
+/**
+ * True if every layer does the same at both calls and needs nothing from outside them (a function, a recording, an
+ * observer): they differ in the picture and the moment only.
+ */
+bool alike(const Control& control, const std::vector<Site>& sites, const Step& a, const Step& b);
 
 }  // namespace corepulse::control

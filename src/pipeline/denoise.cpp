@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "sampler/guidance.h"
 #include "sampler/prediction.h"
+#include "unet/replay.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 /** One UNet call for some images of the batch: x [n, h, w, 4] at step.sigma -> the guided
  * prediction. */
 mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
-                  unet::RunCache& cache) {
+                  unet::RunCache& cache, unet::Replay& network) {
   const auto plan = run.control.step(step);
   const bool guided = run.sampling.compat == Compat::diffusers ? plan.guidance > 1 : plan.guidance != 1;
   step.rows.clear();
@@ -27,7 +28,7 @@ mx::array predict(const Run& run, const mx::array& x, control::Step step, const 
   const auto texts = contexts(run.texts);
   const unet::Pass pass{run.control, step, texts, cache, run.observer, run.replacements, run.recorder, run.recordings};
   const auto output = mx::astype(
-      run.model.unet(mx::astype(input, run.dtype), pass, added_conditioning(run.texts, plan, run.time_ids, step.rows)),
+      network(mx::astype(input, run.dtype), pass, added_conditioning(run.texts, plan, run.time_ids, step.rows)),
       mx::float32);
   if (!guided) return output;
   const auto halves = mx::split(output, 2, 0);
@@ -46,6 +47,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
   const auto sampler = sampler::make_sampler(run.schedule, run.model.scheduler.training, run.sampling);
   const int steps = run.schedule.steps(), batch = x.shape(0);
   unet::RunCache cache;
+  unet::Replay network(run.model.unet);
   const auto model = [&](const mx::array& x_t, const sampler::Evaluation& at) {
     const control::Step step{at.step, steps, steps > 1 ? at.step / (steps - 1.0) : 0, at.t, at.sigma, at.first, {}};
     std::vector<mx::array> outputs;
@@ -53,7 +55,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
     for (int image = 0; image < batch; image += stride) {
       std::vector<int> images(stride);
       std::iota(images.begin(), images.end(), image);
-      outputs.push_back(predict(run, rows(x_t, image, image + stride), step, images, cache));
+      outputs.push_back(predict(run, rows(x_t, image, image + stride), step, images, cache, network));
       mx::eval(outputs.back());
       ++model_calls;
     }

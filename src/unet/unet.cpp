@@ -49,24 +49,34 @@ UNet::UNet(const nn::Weights& w, const Config& config)
   w.require_all_taken();
 }
 
-mx::array UNet::time_embedding(const Pass& pass, mx::Dtype dtype, const std::optional<AddedConditioning>& added) const {
+std::vector<mx::array> UNet::moment(mx::Dtype dtype, const Pass& pass,
+                                    const std::optional<AddedConditioning>& added) const {
   const std::vector<float> t(pass.step.rows.size(), static_cast<float>(pass.step.t));
-  auto time = time_embedding_(
-      mx::astype(sinusoids(t, config_.levels[0].channels, config_.flip_sin_to_cos, config_.freq_shift), dtype));
-  if (!add_embedding_) return time;
+  const auto as_given = [&](const mx::array& x) { return mx::astype(x, dtype); };
+  const auto time = sinusoids(t, config_.levels[0].channels, config_.flip_sin_to_cos, config_.freq_shift);
+  if (!add_embedding_) return {as_given(time)};
   if (!added) fail(ErrorCode::internal, "unet", "this UNet needs pooled text and size ids");
   std::vector<float> ids;
   for (const auto& row : added->time_ids) ids.insert(ids.end(), row.begin(), row.end());
   const auto sizes =
       mx::reshape(sinusoids(ids, config_.addition_time_width, config_.flip_sin_to_cos, config_.freq_shift),
                   {static_cast<int>(added->time_ids.size()), -1});
-  return time + (*add_embedding_)(mx::concatenate({mx::astype(added->pooled, dtype), mx::astype(sizes, dtype)}, 1));
+  return {as_given(time), mx::concatenate({as_given(added->pooled), as_given(sizes)}, 1)};
+}
+
+mx::array UNet::time_embedding(const std::vector<mx::array>& moment) const {
+  const auto time = time_embedding_(moment.at(0));
+  return add_embedding_ ? time + (*add_embedding_)(moment.at(1)) : time;
 }
 
 mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added) const {
+  return (*this)(x, moment(x.dtype(), pass, added), pass);
+}
+
+mx::array UNet::operator()(const mx::array& x, const std::vector<mx::array>& moment, const Pass& pass) const {
   check_shape(x, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
-  const auto time = kernels::silu(time_embedding(pass, x.dtype(), added));
+  const auto time = kernels::silu(time_embedding(moment));
   auto h = conv_in_(x);
   std::vector<mx::array> skips{h};
   for (const auto& block : down_blocks_) h = block(h, time, pass, skips);

@@ -28,11 +28,16 @@ class UNet {
    */
   mx::array operator()(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added = {}) const;
 
+  /** The moment as numbers: sinusoids of the timestep [B, channels] and, for SDXL, the added conditioning [B, 2816]. */
+  std::vector<mx::array> moment(mx::Dtype dtype, const Pass& pass, const std::optional<AddedConditioning>& added) const;
+  /** The call itself, which depends on the moment through these numbers alone, beside what control decides. */
+  mx::array operator()(const mx::array& x, const std::vector<mx::array>& moment, const Pass& pass) const;
+
   const Config& config() const { return config_; }
   const std::vector<control::Site>& sites() const { return sites_; }
 
  private:
-  mx::array time_embedding(const Pass& pass, mx::Dtype dtype, const std::optional<AddedConditioning>& added) const;
+  mx::array time_embedding(const std::vector<mx::array>& moment) const;
 
   Config config_;
   std::vector<control::Site> sites_;

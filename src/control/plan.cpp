@@ -1,0 +1,29 @@
+#include "control/plan.h"
+
+#include <algorithm>
+
+namespace corepulse::control {
+namespace {
+
+/** Nothing goes in but the picture and texts, and nothing goes out but the result. */
+bool closed(const AttentionPlan& plan) {
+  const auto fixed = [](const Reading& reading) {
+    return reading.replaced < 0 && std::none_of(
+                                       reading.sources.begin(), reading.sources.end(),
+                                       [](const Source& s) { return s.kind == Source::Kind::recording; });
+  };
+  return plan.captures.empty() && std::all_of(plan.rows.begin(), plan.rows.end(), [&](const auto& readings) {
+           return std::all_of(readings.begin(), readings.end(), fixed);
+         });
+}
+
+}  // namespace
+
+bool alike(const Control& control, const std::vector<Site>& sites, const Step& a, const Step& b) {
+  return a.rows == b.rows && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
+           const auto before = control.plan(site, a), now = control.plan(site, b);
+           return before.rows == now.rows && closed(before) && closed(now);
+         });
+}
+
+}  // namespace corepulse::control
