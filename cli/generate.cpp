@@ -31,6 +31,7 @@ LoadOptions load_options(const std::string& dtype, const std::string& device) {
   LoadOptions options{.lazy = true};  // what is wrong with the request is said before weights are read
   if (dtype == "f32") options.dtype = ComputeType::float32;
   if (dtype == "f16") options.dtype = ComputeType::float16;
+  if (dtype == "bf16") options.dtype = ComputeType::bfloat16;
   if (device == "cpu") options.device = LoadOptions::Device::cpu;
   if (device == "gpu") options.device = LoadOptions::Device::gpu;
   return options;

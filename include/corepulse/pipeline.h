@@ -14,8 +14,11 @@
 
 namespace corepulse {
 
-/** Numbers the networks compute in. `automatic`: float32 on CPU, float16 on GPU. */
-enum class ComputeType { automatic, float32, float16 };
+/**
+ * Numbers the networks compute in. `automatic`: float16 on GPU; on CPU bfloat16 where AMX makes it several times
+ * faster, else float32. bfloat16 needs a CPU with AVX-512 BF16 or AMX; what it costs in accuracy: docs/numerics.md.
+ */
+enum class ComputeType { automatic, float32, float16, bfloat16 };
 
 struct LoadOptions {
   ComputeType dtype = ComputeType::automatic;

@@ -148,6 +148,15 @@ void MappedFile::check_unchanged() const {
          fmt::format("{}: was changed while in use; expected the file as it was opened; load it again", shown(file_)));
 }
 
+void MappedFile::give_back(std::span<const std::byte> bytes) const {
+  if (bytes.empty() || bytes.data() < data_ || bytes.data() + bytes.size() > data_ + size_) return;
+  // Whole pages only: others may hold a neighbour. What is read again comes from the file again.
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 AtomicFile::AtomicFile(const fs::path& file) : shown_(file), target_(resolved_target(file)) {
   static std::atomic<unsigned> count{0};
   const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");

@@ -36,6 +36,9 @@ class MappedFile {
    */
   void check_unchanged() const;
 
+  /** The memory behind bytes of this file that will hardly be read again; no matter whose bytes they are. */
+  void give_back(std::span<const std::byte> bytes) const;
+
  private:
   MappedFile() = default;
   std::filesystem::path file_;

@@ -19,19 +19,19 @@ constexpr int64_t kGrain = 16384;  // elements per unit of work: 64 KiB, some 10
 
 mx::array elementwise(const char* name, Activation f, const mx::array& x) {
   const auto n = static_cast<int64_t>(x.size());
-  return cpu_op(name, {x}, x.shape(), [f, n](const std::vector<const float*>& in, float* out) {
+  return cpu_op(name, {x}, x.shape(), [f, n](const Inputs& in, Numbers out) {
     parallel_ranges(n, kGrain,
-                    [&](int64_t begin, int64_t end) { activate(f, in[0] + begin, out + begin, end - begin); });
+                    [&](int64_t begin, int64_t end) { activate(f, in[0].at(begin), out.at(begin), end - begin); });
   });
 }
 
 mx::array fused_geglu(const mx::array& x, mx::Shape shape) {
   const int64_t width = shape.back(), rows = static_cast<int64_t>(x.size()) / (2 * width);
-  return cpu_op("geglu", {x}, std::move(shape), [=](const std::vector<const float*>& in, float* out) {
+  return cpu_op("geglu", {x}, std::move(shape), [=](const Inputs& in, Numbers out) {
     parallel_ranges(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
-        const float* a = in[0] + row * 2 * width;
-        multiply_gelu(a, a + width, out + row * width, width);
+        const auto a = in[0].at(row * 2 * width);
+        multiply_gelu(a, a.at(width), out.at(row * width), width);
       }
     });
   });
@@ -39,16 +39,32 @@ mx::array fused_geglu(const mx::array& x, mx::Shape shape) {
 
 mx::array copy_upsample2x(const mx::array& x) {
   const int64_t h = x.shape(1), w = x.shape(2), c = x.shape(3), rows = x.shape(0) * h;
-  const size_t pixel = static_cast<size_t>(c) * sizeof(float);
   return cpu_op("upsample2x", {x}, {x.shape(0), 2 * x.shape(1), 2 * x.shape(2), x.shape(3)},
-                [=](const std::vector<const float*>& in, float* out) {
+                [=](const Inputs& in, Numbers out) {
+                  const size_t pixel = static_cast<size_t>(c) * out.bytes();
                   parallel_for(rows, [&](int64_t row, int) {
-                    float* first = out + row * 4 * w * c;
+                    const Numbers first = out.at(row * 4 * w * c);
                     for (int64_t i = 0; i < 2 * w; ++i)
-                      std::memcpy(first + i * c, in[0] + (row * w + i / 2) * c, pixel);
-                    std::memcpy(first + 2 * w * c, first, 2 * static_cast<size_t>(w) * pixel);
+                      std::memcpy(first.at(i * c).data(), in[0].at((row * w + i / 2) * c).data(), pixel);
+                    std::memcpy(first.at(2 * w * c).data(), first.data(), 2 * static_cast<size_t>(w) * pixel);
                   });
                 });
+}
+
+mx::array fused_add(const mx::array& x, const mx::array& y) {
+  // y's numbers serve `rows` of x's rows of y's last axis each, or x is as large as y.
+  const auto n = static_cast<int64_t>(x.size()),
+             width = x.size() == y.size() ? std::min(kGrain, n) : int64_t{x.shape(-1)};
+  const int64_t pixels = n / static_cast<int64_t>(y.size());
+  return cpu_op("add", {x, y}, x.shape(), [=](const Inputs& in, Numbers out) {
+    const int64_t rows = (n + width - 1) / width;
+    parallel_ranges(rows, std::max<int64_t>(1, kGrain / width), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const int64_t at = row * width;
+        sum(in[0].at(at), in[1].at(row / pixels * width), out.at(at), std::min(width, n - at));
+      }
+    });
+  });
 }
 
 #endif
@@ -94,6 +110,17 @@ mx::array geglu(const mx::array& x) {
 #endif
   static const Fused fused([](const std::vector<mx::array>& in) { return in[0] * gelu_reference(in[1]); });
   return fused(mx::split(x, 2, -1));
+}
+
+mx::array add(const mx::array& x, const mx::array& y) {
+#ifdef COREPULSE_CPU_KERNELS
+  const bool per_row = y.size() == static_cast<size_t>(x.shape(0)) * x.shape(-1) && y.shape(-1) == x.shape(-1);
+  // MLX adds float32 as fast as memory is; bfloat16 one by one.
+  if (x.dtype() == mx::bfloat16 && y.dtype() == x.dtype() && use_cpu_kernels(x) && x.size() > 0 &&
+      (x.shape() == y.shape() || per_row))
+    return fused_add(x, y);
+#endif
+  return x + y;
 }
 
 mx::array upsample2x(const mx::array& x) {

@@ -24,28 +24,43 @@ HWY_INLINE void for_each_vector(int64_t n, F f) {
   for (; i < n; ++i) f(one, i);
 }
 
-void Silu(const float* HWY_RESTRICT x, float* HWY_RESTRICT y, int64_t n) {
-  for_each_vector(n, [&](auto d, int64_t i) HWY_ATTR {
-    const auto v = hn::LoadU(d, x + i);
-    hn::StoreU(hn::Mul(v, sigmoid(d, v)), d, y + i);
+// y[i] = f(x[i]) in either type of number.
+template <class F>
+HWY_INLINE void map(ConstNumbers x, Numbers y, int64_t n, F f) {
+  y.visit([&]<class T>(T* to) HWY_ATTR {
+    const T* from = static_cast<const T*>(x.data());
+    for_each_vector(n, [&](auto d, int64_t i) HWY_ATTR { store(d, f(d, load(d, from + i)), to + i); });
   });
 }
 
-void QuickGelu(const float* HWY_RESTRICT x, float* HWY_RESTRICT y, int64_t n) {
-  for_each_vector(n, [&](auto d, int64_t i) HWY_ATTR {
-    const auto v = hn::LoadU(d, x + i);
-    hn::StoreU(hn::Mul(v, sigmoid(d, hn::Mul(v, hn::Set(d, 1.702f)))), d, y + i);
+void Silu(ConstNumbers x, Numbers y, int64_t n) {
+  map(x, y, n, [](auto d, auto v) HWY_ATTR { return hn::Mul(v, sigmoid(d, v)); });
+}
+
+void QuickGelu(ConstNumbers x, Numbers y, int64_t n) {
+  map(x, y, n, [](auto d, auto v) HWY_ATTR { return hn::Mul(v, sigmoid(d, hn::Mul(v, hn::Set(d, 1.702f)))); });
+}
+
+void Gelu(ConstNumbers x, Numbers y, int64_t n) {
+  map(x, y, n, [](auto d, auto v) HWY_ATTR { return gelu(d, v); });
+}
+
+// y[i] = f(a[i], b[i]).
+template <class F>
+HWY_INLINE void map2(ConstNumbers a, ConstNumbers b, Numbers y, int64_t n, F f) {
+  y.visit([&]<class T>(T* to) HWY_ATTR {
+    const T *left = static_cast<const T*>(a.data()), *right = static_cast<const T*>(b.data());
+    for_each_vector(n,
+                    [&](auto d, int64_t i) HWY_ATTR { store(d, f(d, load(d, left + i), load(d, right + i)), to + i); });
   });
 }
 
-void Gelu(const float* HWY_RESTRICT x, float* HWY_RESTRICT y, int64_t n) {
-  for_each_vector(n, [&](auto d, int64_t i) HWY_ATTR { hn::StoreU(gelu(d, hn::LoadU(d, x + i)), d, y + i); });
+void MultiplyGelu(ConstNumbers a, ConstNumbers b, Numbers y, int64_t n) {
+  map2(a, b, y, n, [](auto d, auto u, auto v) HWY_ATTR { return hn::Mul(u, gelu(d, v)); });
 }
 
-void MultiplyGelu(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, float* HWY_RESTRICT y, int64_t n) {
-  for_each_vector(n, [&](auto d, int64_t i) HWY_ATTR {
-    hn::StoreU(hn::Mul(hn::LoadU(d, a + i), gelu(d, hn::LoadU(d, b + i))), d, y + i);
-  });
+void Sum(ConstNumbers a, ConstNumbers b, Numbers y, int64_t n) {
+  map2(a, b, y, n, [](auto, auto u, auto v) HWY_ATTR { return hn::Add(u, v); });
 }
 
 }  // namespace corepulse::kernels::HWY_NAMESPACE
@@ -58,8 +73,9 @@ HWY_EXPORT(Silu);
 HWY_EXPORT(QuickGelu);
 HWY_EXPORT(Gelu);
 HWY_EXPORT(MultiplyGelu);
+HWY_EXPORT(Sum);
 
-void activate(Activation f, const float* x, float* y, int64_t n) {
+void activate(Activation f, ConstNumbers x, Numbers y, int64_t n) {
   switch (f) {
     case Activation::silu:
       return HWY_DYNAMIC_DISPATCH(Silu)(x, y, n);
@@ -70,8 +86,12 @@ void activate(Activation f, const float* x, float* y, int64_t n) {
   }
 }
 
-void multiply_gelu(const float* a, const float* b, float* y, int64_t n) {
+void multiply_gelu(ConstNumbers a, ConstNumbers b, Numbers y, int64_t n) {
   HWY_DYNAMIC_DISPATCH(MultiplyGelu)(a, b, y, n);
+}
+
+void sum(ConstNumbers a, ConstNumbers b, Numbers y, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(Sum)(a, b, y, n);
 }
 
 }  // namespace corepulse::kernels

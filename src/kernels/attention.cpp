@@ -72,18 +72,20 @@ void run(AttentionTask task) {
 }
 
 mx::array flash_attention(const mx::array& q, const mx::array& k, const mx::array& v, const AttentionOptions& o) {
-  AttentionTask task{};
-  task.batch = q.shape(0), task.heads = o.heads, task.queries = q.shape(1), task.keys = k.shape(1);
-  task.size = q.shape(2) / o.heads;
-  task.scale = o.scale;
-  task.causal = o.causal;
-  std::vector<mx::array> inputs{q, k, v};
-  if (o.bias) inputs.push_back(*o.bias);
-  return cpu_op("attention", std::move(inputs), q.shape(), [task](const std::vector<const float*>& in, float* out) {
-    AttentionTask t = task;
-    t.q = in[0], t.k = in[1], t.v = in[2], t.out = out;
-    t.bias = in.size() > 3 ? in[3] : nullptr;
-    run(t);
+  const AttentionTask sizes{.batch = q.shape(0),
+                            .heads = o.heads,
+                            .queries = q.shape(1),
+                            .keys = k.shape(1),
+                            .size = q.shape(2) / o.heads,
+                            .scale = o.scale,
+                            .causal = o.causal};
+  std::vector<mx::array> inputs{q, mx::astype(k, q.dtype()), mx::astype(v, q.dtype())};
+  if (o.bias) inputs.push_back(mx::astype(*o.bias, mx::float32));
+  return cpu_op("attention", std::move(inputs), q.shape(), [sizes](const Inputs& in, Numbers out) {
+    AttentionTask task = sizes;
+    task.q = in[0], task.k = in[1], task.v = in[2], task.out = out;
+    if (in.size() > 3) task.bias = in[3];
+    run(task);
   });
 }
 

@@ -42,21 +42,22 @@ constexpr int64_t round_up(int64_t n, int64_t multiple) {
 
 /** A worker's memory for one block of queries. */
 struct Workspace {
-  float *sums, *scores;     // [rows][padded size], [6][tile_keys]
+  float *queries, *sums;    // [rows][size], [rows][padded size]
+  float* scores;            // [6][tile_keys]
   float *highest, *totals;  // [rows]
 };
 
-std::array<int64_t, 4> workspace_parts(const AttentionTask& t) {
-  std::array<int64_t, 4> parts{t.block_queries * round_up(t.size, kLanes), kRows * t.tile_keys, t.block_queries,
-                               t.block_queries};
+std::array<int64_t, 5> workspace_parts(const AttentionTask& t) {
+  std::array<int64_t, 5> parts{t.block_queries * t.size, t.block_queries * round_up(t.size, kLanes),
+                               kRows * t.tile_keys, t.block_queries, t.block_queries};
   for (auto& n : parts) n = round_up(n, 16);
   return parts;
 }
 
 Workspace carve(const AttentionTask& t, float* memory) {
   const auto n = workspace_parts(t);
-  float* const highest = memory + n[0] + n[1];
-  return {memory, memory + n[0], highest, highest + n[2]};
+  float *const sums = memory + n[0], *const scores = sums + n[1], *const highest = scores + n[2];
+  return {memory, sums, scores, highest, highest + n[3]};
 }
 
 void PlanAttention(AttentionTask& t) {
@@ -78,8 +79,14 @@ void PackBias(const AttentionTask& t, int64_t row) {
   std::fill(to + t.keys, to + t.packed_bias, -std::numeric_limits<float>::infinity());
 }
 
+template <class T>
+void copy_row(const T* from, int64_t n, float* to) {
+  for (int64_t d = 0; d < n; ++d) to[d] = value(from[d]);
+}
+
 // Keys: panels of kPanel keys (the last one narrower), each [size][keys of the panel]. Values: rows padded with zeros.
-void PackTile(const AttentionTask& t, int64_t unit) {
+template <class T>
+void pack_tile(const AttentionTask& t, int64_t unit, const T* keys, const T* values) {
   const int64_t head = unit / t.tiles(), first = unit % t.tiles() * t.tile_keys;
   const int64_t last = std::min(first + t.tile_keys, t.keys), stride = t.heads * t.size;
   const int64_t origin = head / t.heads * t.keys * stride + head % t.heads * t.size;
@@ -87,16 +94,20 @@ void PackTile(const AttentionTask& t, int64_t unit) {
     const int64_t width = std::min(kPanel, round_up(t.keys - panel, kLanes));
     float* to = t.key_store + head * t.packed_keys + panel * t.size;
     for (int64_t j = 0; j < width; ++j) {
-      const float* from = t.k + origin + (panel + j) * stride;
-      for (int64_t d = 0; d < t.size; ++d) to[d * width + j] = panel + j < t.keys ? from[d] : 0.0f;
+      const T* from = keys + origin + (panel + j) * stride;
+      for (int64_t d = 0; d < t.size; ++d) to[d * width + j] = panel + j < t.keys ? value(from[d]) : 0.0f;
     }
   }
   const int64_t padded = round_up(t.size, kLanes);
   for (int64_t j = first; j < last; ++j) {
     float* to = t.value_store + head * t.packed_values + j * padded;
-    std::memcpy(to, t.v + origin + j * stride, static_cast<size_t>(t.size) * sizeof(float));
+    copy_row(values + origin + j * stride, t.size, to);
     std::fill(to + t.size, to + padded, 0.0f);
   }
+}
+
+void PackTile(const AttentionTask& t, int64_t unit) {
+  t.k.visit([&]<class T>(T* keys) { pack_tile<T>(t, unit, keys, static_cast<const T*>(t.v.data())); });
 }
 
 /** Where the numbers of six queries lie. */
@@ -249,6 +260,15 @@ void weigh_tile(const AttentionTask& t, const float* weights, int64_t keys, cons
   }
 }
 
+template <class T>
+HWY_INLINE void store_row(const float* sums, int64_t n, float share, T* to) {
+  const Floats d;
+  const hn::CappedTag<float, 1> one;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) store(d, hn::Mul(hn::Load(d, sums + i), hn::Set(d, share)), to + i);
+  for (; i < n; ++i) store(one, hn::Mul(hn::LoadU(one, sums + i), hn::Set(one, share)), to + i);
+}
+
 /** A block of queries of one head. */
 struct Block {
   const AttentionTask& t;
@@ -259,20 +279,23 @@ struct Block {
     return ((head / t.heads * t.queries + first + row) * t.heads + head % t.heads) * t.size;
   }
   Queries queries(int64_t group) const;
-  void clear() const;
+  void start() const;
   void add_tile(int64_t group, int64_t first_key) const;
   void store() const;
 };
 
 Queries Block::queries(int64_t group) const {
-  static constexpr float kZeros[kMaxHeadSize] = {};
   Queries q;
-  for (int64_t i = 0; i < kRows; ++i) q[static_cast<size_t>(i)] = group + i < rows ? t.q + offset(group + i) : kZeros;
+  for (int64_t i = 0; i < kRows; ++i) q[static_cast<size_t>(i)] = w.queries + (group + i) * t.size;
   return q;
 }
 
-void Block::clear() const {
+void Block::start() const {
   const int64_t n = round_up(rows, kRows);
+  t.q.visit([&](auto* q) {
+    for (int64_t row = 0; row < rows; ++row) copy_row(q + offset(row), t.size, w.queries + row * t.size);
+  });
+  std::fill(w.queries + rows * t.size, w.queries + n * t.size, 0.0f);
   std::fill_n(w.highest, n, kLowest);  // finite, so that a row of -inf gives 2^(-inf) = 0 and not NaN
   std::fill_n(w.totals, n, 0.0f);
   std::fill_n(w.sums, n * round_up(t.size, kLanes), 0.0f);
@@ -307,8 +330,8 @@ void Block::store() const {
   for (int64_t row = 0; row < rows; ++row) {
     // A total of 0 means that every key is masked; NaN is not equal to 0 and stays.
     const float share = w.totals[row] == 0.0f ? 0.0f : 1.0f / w.totals[row];
-    float* to = t.out + offset(row);
-    for (int64_t d = 0; d < t.size; ++d) to[d] = w.sums[row * padded + d] * share;
+    const float* sums = w.sums + row * padded;
+    t.out.visit([&](auto* out) HWY_ATTR { store_row(sums, t.size, share, out + offset(row)); });
   }
 }
 
@@ -319,7 +342,7 @@ void Attend(const AttentionTask& t, int64_t unit, float* workspace) {
   const int64_t head = t.few_keys ? rest % t.heads : rest / t.blocks();
   const int64_t first = (t.few_keys ? rest / t.heads : rest % t.blocks()) * t.block_queries;
   const Block block{t, row * t.heads + head, first, std::min(t.block_queries, t.queries - first), carve(t, workspace)};
-  block.clear();
+  block.start();
   for (int64_t key = 0; key < t.keys; key += t.tile_keys) {
     for (int64_t group = 0; group < block.rows; group += kRows) block.add_tile(group, key);
   }

@@ -3,23 +3,25 @@
 
 #include <cstdint>
 
+#include "kernels/number.h"
+
 namespace corepulse::kernels {
 
 constexpr int64_t kMaxHeadSize = 512;
 
-/** One attention call: its sizes, its inputs, and where the packed copies of keys and values lie. */
+/** One attention call: its sizes, its inputs, and where the packed copies of keys and values lie, as float32. */
 struct AttentionTask {
   int64_t batch, heads, queries, keys, size;  // size: of one head
   float scale;
   bool causal;
-  const float *q, *k, *v;  // [batch, queries or keys, heads * size]
-  const float* bias;       // [batch, keys] or null
-  float* out;              // [batch, queries, heads * size]
+  ConstNumbers q{}, k{}, v{};   // [batch, queries or keys, heads * size]
+  const float* bias = nullptr;  // [batch, keys] or null
+  Numbers out{};                // [batch, queries, heads * size], of q's type as k and v are
 
   // Filled by plan_attention; the counts are in floats.
-  int64_t tile_keys, block_queries;                            // keys per softmax step, queries per unit of work
-  int64_t packed_keys, packed_values, packed_bias, workspace;  // per head, per head, per batch row, per worker
-  bool few_keys;                                               // the keys and values of all heads fit in a cache
+  int64_t tile_keys = 0, block_queries = 0;  // keys per softmax step, queries per unit of work
+  int64_t packed_keys = 0, packed_values = 0, packed_bias = 0, workspace = 0;  // per head, head, batch row, worker
+  bool few_keys = false;  // the keys and values of all heads fit in a cache
   float *key_store = nullptr, *value_store = nullptr, *bias_store = nullptr;
 
   int64_t tiles() const { return (keys + tile_keys - 1) / tile_keys; }

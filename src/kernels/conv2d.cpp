@@ -5,7 +5,6 @@
 #include "base/fail.h"
 #include "kernels/activation.h"
 #include "kernels/device.h"
-#include "kernels/plain_weights.h"
 #include "kernels/primitive.h"
 #ifdef COREPULSE_CPU_KERNELS
 #include "kernels/onednn.h"
@@ -45,8 +44,8 @@ mx::array plain_conv2d(const mx::array& x, const mx::array& weight, const std::o
 }
 
 mx::array add(mx::array y, const Added& added) {
-  if (added.per_row) y = y + mx::expand_dims(*added.per_row, {1, 2});
-  if (added.picture) y = y + *added.picture;
+  if (added.per_row) y = kernels::add(y, mx::expand_dims(*added.per_row, {1, 2}));
+  if (added.picture) y = kernels::add(y, *added.picture);
   return y;
 }
 
@@ -58,27 +57,30 @@ namespace {
 using Format = dnnl::memory::format_tag;
 
 // oneDNN names dimensions in the order N, C, H, W however they lie in memory.
-dnnl::memory::desc pixels(const mx::Shape& s) {
-  return float32_memory({s[0], s[3], s[1], s[2]}, Format::nhwc);
+dnnl::memory::desc pixels(const mx::Shape& s, dnnl::memory::data_type type) {
+  return {{s[0], s[3], s[1], s[2]}, type, Format::nhwc};
 }
 
 // A pointwise convolution is a matrix product, whose packing serves every size of picture; oneDNN's 1x1 convolution
 // wants another one for nearly every size.
-dnnl::memory::desc layout(const mx::Shape& w, const Geometry& g) {
-  if (g.pointwise()) return float32_memory({w[0], w[3]}, Format::ab);
-  return float32_memory({w[0], w[3], w[1], w[2]}, Format::ohwi);
+dnnl::memory::desc layout(const LazyArray& weight, const Geometry& g) {
+  const auto& w = weight.shape();
+  const auto type = onednn_type(weight.dtype());
+  if (g.pointwise()) return {{w[0], w[3]}, type, Format::ab};
+  return {{w[0], w[3], w[1], w[2]}, type, Format::ohwi};
 }
 
 dnnl::primitive_desc describe(const mx::Shape& source, const mx::Shape& target, const Geometry& g, bool bias,
                               const dnnl::memory::desc& weights) {
   if (g.pointwise()) return describe_product(int64_t{source[0]} * source[1] * source[2], bias, weights);
-  const auto bias_desc = bias ? float32_memory({target[3]}, Format::x) : dnnl::memory::desc();
+  const auto type = weights.data_type();
+  const auto bias_desc = bias ? dnnl::memory::desc({target[3]}, kBiasType, Format::x) : dnnl::memory::desc();
   return dnnl::convolution_forward::primitive_desc({dnnl::prop_kind::forward_inference,
                                                     dnnl::algorithm::convolution_direct,
-                                                    pixels(source),
+                                                    pixels(source, type),
                                                     weights,
                                                     bias_desc,
-                                                    pixels(target),
+                                                    pixels(target, type),
                                                     {g.stride, g.stride},
                                                     {g.padding.top, g.padding.left},
                                                     {g.padding.bottom, g.padding.right}},
@@ -87,13 +89,13 @@ dnnl::primitive_desc describe(const mx::Shape& source, const mx::Shape& target, 
 
 }  // namespace
 
-/** 3x3 kernels by Winograd's algorithm, others by oneDNN. */
+/** 3x3 kernels in float32 by Winograd's algorithm, others by oneDNN. */
 struct Conv2d::Packed {
-  Packed(const mx::array& w, std::optional<mx::array> bias, Geometry g) : geometry(g) {
-    if (winograd_fits(w.shape(), g.stride))
-      winograd.emplace(w, std::move(bias));
+  Packed(const LazyArray& w, const std::optional<mx::array>& bias, Geometry g) : geometry(g) {
+    if (winograd_fits(w.shape(), g.stride) && w.dtype() != mx::bfloat16)
+      winograd.emplace(w, bias);
     else
-      onednn.emplace(w, std::move(bias), layout(w.shape(), g));
+      onednn.emplace(w, bias, layout(w, g));
   }
   const PlainWeights& weights() const { return winograd ? static_cast<const PlainWeights&>(*winograd) : *onednn; }
   bool has_bias() const { return weights().has_bias(); }
@@ -106,28 +108,28 @@ struct Conv2d::Packed {
 
 namespace {
 
-using Pointers = std::vector<const float*>;
-
 WinogradShape winograd_shape(const mx::Shape& from, const mx::Shape& to, const Geometry& g, int scale) {
   return {from[0], from[1], from[2], from[3], to[1], to[2], to[3], g.padding.top, g.padding.left, scale};
 }
 
 /** The array at `in`, after which the next one is read; null if there is none. */
-const float* next_of(Pointers::const_iterator& in, bool there) {
-  return there ? *in++ : nullptr;
+const float* next_of(Inputs::const_iterator& in, bool there) {
+  return there ? static_cast<const float*>(*in++) : nullptr;
 }
 
 }  // namespace
 #else
 struct Conv2d::Packed : PlainWeights {
-  Packed(mx::array weight, std::optional<mx::array> bias, Geometry g)
+  Packed(LazyArray weight, std::optional<mx::array> bias, Geometry g)
       : PlainWeights(std::move(weight), std::move(bias)), geometry(g) {}
   Geometry geometry;
 };
 #endif
 
-Conv2d::Conv2d(mx::array weight, std::optional<mx::array> bias, int stride, Padding padding) : in_(0), out_(0) {
-  check_shape(weight, {-1, -1, -1, -1}, "conv2d");
+Conv2d::Conv2d(LazyArray weight, std::optional<mx::array> bias, int stride, Padding padding) : in_(0), out_(0) {
+  if (weight.shape().size() != 4)
+    fail(ErrorCode::internal, "conv2d",
+         fmt::format("weight {}; expected [out, kh, kw, in]", to_string(weight.shape())));
   if (bias) check_shape(*bias, {weight.shape(0)}, "conv2d");
   if (stride < 1) fail(ErrorCode::internal, "conv2d", fmt::format("stride {}; expected at least 1", stride));
   out_ = weight.shape(0);
@@ -146,7 +148,7 @@ mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
 #endif
   const auto arrays = packed_->arrays();
   if (arrays.empty())
-    fail(ErrorCode::internal, "conv2d", "weights are packed for float32 on the CPU; expected float32 x there");
+    fail(ErrorCode::internal, "conv2d", "weights are packed for the CPU; expected x of their type there");
   const auto bias = packed_->has_bias() ? std::optional(arrays[1]) : std::nullopt;
   return add(plain_conv2d(x, arrays[0], bias, packed_->geometry), added);
 }
@@ -167,15 +169,11 @@ mx::array Conv2d::upsampled(const mx::array& x, int height, int width) const {
 
 #ifdef COREPULSE_CPU_KERNELS
 mx::array Conv2d::onednn(const mx::array& x, const mx::Shape& shape) const {
-  auto inputs = packed_->arrays();
-  inputs.insert(inputs.begin(), x);
-  return cpu_op("conv2d", std::move(inputs), shape,
-                [packed = packed_, from = x.shape(), to = shape](const Pointers& in, float* out) {
-                  packed->onednn->run(in[0], out, {in.begin() + 1, in.end()}, {from[0], from[1], from[2]},
-                                      [&](const dnnl::memory::desc& weights) {
-                                        return describe(from, to, packed->geometry, packed->has_bias(), weights);
-                                      });
-                });
+  return cpu_op("conv2d", {x}, shape, [packed = packed_, from = x.shape(), to = shape](const Inputs& in, Numbers out) {
+    packed->onednn->run(in[0], out, {from[0], from[1], from[2]}, [&](const dnnl::memory::desc& weights) {
+      return describe(from, to, packed->geometry, packed->has_bias(), weights);
+    });
+  });
 }
 
 mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Added& added) const {
@@ -183,17 +181,15 @@ mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int s
   std::vector<mx::array> inputs{x};
   if (added.per_row) inputs.push_back(*added.per_row);
   if (added.picture) inputs.push_back(*added.picture);
-  const auto plain = packed_->arrays();
-  inputs.insert(inputs.end(), plain.begin(), plain.end());
   return cpu_op(
       "conv2d winograd", std::move(inputs), shape,
       [packed = packed_, task = winograd_shape(convolved, shape, packed_->geometry, scale),
-       per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Pointers& in, float* out) {
+       per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
         auto next = in.begin() + 1;
         ConvAddends add;
         add.row_bias = next_of(next, per_row);
         add.picture = next_of(next, picture);
-        packed->winograd->run(task, in[0], {next, in.end()}, add, out);
+        packed->winograd->run(task, in[0], add, out);
       });
 }
 #endif

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/tensor.h"
+#include "kernels/plain_weights.h"
 
 namespace corepulse::kernels {
 
@@ -21,13 +22,13 @@ struct Added {
 };
 
 /**
- * Convolution weights ready for use; on the CPU repacked at first use, the plain copy is dropped. There, a batch row's
+ * Convolution weights; on the CPU read and repacked at first use, and no plain copy is kept. There, a batch row's
  * result has the same bits whatever other rows stand beside it.
  */
 class Conv2d {
  public:
   /** weight [out, kh, kw, in], bias [out]. */
-  Conv2d(mx::array weight, std::optional<mx::array> bias, int stride, Padding padding);
+  Conv2d(LazyArray weight, std::optional<mx::array> bias, int stride, Padding padding);
   /** x [B, H, W, in] -> [B, H', W', out] */
   mx::array operator()(const mx::array& x, const Added& added = {}) const;
   /**

@@ -81,6 +81,12 @@ void cap_instructions_once() {
   std::call_once(once, cap_instructions);
 }
 
+bool has_instructions(dnnl::cpu_isa wanted) {
+  cap_instructions_once();
+  const auto bits = static_cast<unsigned>(wanted);  // each set's bits hold those of the sets below it
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
+}
+
 #endif
 
 }  // namespace
@@ -89,9 +95,25 @@ bool use_cpu_kernels(const mx::array& x) {
 #ifdef COREPULSE_CPU_KERNELS
   cap_instructions_once();
   keep_waits_short();
-  return x.dtype() == mx::float32 && mx::default_device() == mx::Device::cpu;
+  return (x.dtype() == mx::float32 || x.dtype() == mx::bfloat16) && mx::default_device() == mx::Device::cpu;
 #else
   static_cast<void>(x);
+  return false;
+#endif
+}
+
+bool has_bf16() {
+#ifdef COREPULSE_CPU_KERNELS
+  return has_instructions(dnnl::cpu_isa::avx512_core_bf16);
+#else
+  return false;
+#endif
+}
+
+bool has_amx() {
+#ifdef COREPULSE_CPU_KERNELS
+  return has_instructions(dnnl::cpu_isa::avx512_core_amx);
+#else
   return false;
 #endif
 }

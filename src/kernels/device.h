@@ -7,8 +7,14 @@
 
 namespace corepulse::kernels {
 
-/** True if `x`'s op should run through the own CPU primitives: built with them, default device is the CPU, float32. */
+/** True if `x`'s op should run through the own CPU primitives: built with them, the default device is the CPU, x is
+ * float32 or bfloat16. */
 bool use_cpu_kernels(const mx::array& x);
+
+/** Whether this processor multiplies bfloat16 (AVX-512 BF16 or AMX), and whether it has AMX, which is several times
+ * faster at it than at float32. As COREPULSE_ISA caps it. */
+bool has_bf16();
+bool has_amx();
 
 /** The instruction set in use: "avx512", "avx2", "baseline", "neon", "mlx" (no own kernels). COREPULSE_ISA caps it. */
 std::string isa();

@@ -5,22 +5,35 @@
 #include "base/fail.h"
 #include "kernels/activation.h"
 #include "kernels/device.h"
-#include "kernels/plain_weights.h"
 #include "kernels/primitive.h"
 #ifdef COREPULSE_CPU_KERNELS
+#include "kernels/onednn.h"
 #include "kernels/product.h"
 #endif
 
 namespace corepulse::kernels {
 
 #ifdef COREPULSE_CPU_KERNELS
-struct Linear::Packed : ProductWeights {
-  using ProductWeights::ProductWeights;
+/** float32 by the own product, bfloat16 by oneDNN's. */
+struct Linear::Packed {
+  Packed(const LazyArray& weight, const std::optional<mx::array>& bias) {
+    const int out = weight.shape(0), in = weight.shape(1);
+    if (weight.dtype() == mx::bfloat16)
+      onednn.emplace(weight, bias,
+                     dnnl::memory::desc({out, in}, onednn_type(weight.dtype()), dnnl::memory::format_tag::ab));
+    else
+      product.emplace(weight, bias, out, in);
+  }
+  const PlainWeights& weights() const { return product ? static_cast<const PlainWeights&>(*product) : *onednn; }
+  bool has_bias() const { return weights().has_bias(); }
+  std::vector<mx::array> arrays() const { return weights().arrays(); }
+
+  std::optional<ProductWeights> product;
+  std::optional<OnednnWeights> onednn;
 };
 #else
 struct Linear::Packed : PlainWeights {
-  Packed(mx::array weight, std::optional<mx::array> bias, int, int)
-      : PlainWeights(std::move(weight), std::move(bias)) {}
+  using PlainWeights::PlainWeights;
 };
 #endif
 
@@ -36,53 +49,48 @@ mx::Shape result_shape(const mx::array& x, int in, int out, const std::optional<
   return shape;
 }
 
-#ifdef COREPULSE_CPU_KERNELS
-
-using Pointers = std::vector<const float*>;
-
-/** The inputs of an op: x, what is added, the plain arrays of the weights; and where in them each begins. */
-struct Inputs {
-  Inputs(const mx::array& x, const std::optional<mx::array>& added) : arrays{x}, has_added(added.has_value()) {
-    if (added) arrays.push_back(*added);
-  }
-  /** Where the plain arrays begin that it adds. */
-  ptrdiff_t add(const std::vector<mx::array>& plain) {
-    arrays.insert(arrays.end(), plain.begin(), plain.end());
-    return static_cast<ptrdiff_t>(arrays.size() - plain.size());
-  }
-  std::vector<mx::array> arrays;
-  bool has_added;
-};
-
-#endif
+std::vector<mx::array> inputs_of(const mx::array& x, const std::optional<mx::array>& added) {
+  return added ? std::vector{x, *added} : std::vector{x};
+}
 
 }  // namespace
 
-Linear::Linear(mx::array weight, std::optional<mx::array> bias) : in_(0), out_(0) {
-  check_shape(weight, {-1, -1}, "linear");
+Linear::Linear(LazyArray weight, std::optional<mx::array> bias) : in_(0), out_(0) {
+  if (weight.shape().size() != 2)
+    fail(ErrorCode::internal, "linear", fmt::format("weight {}; expected [out, in]", to_string(weight.shape())));
   if (bias) check_shape(*bias, {weight.shape(0)}, "linear");
   out_ = weight.shape(0);
   in_ = weight.shape(1);
-  packed_ = std::make_shared<Packed>(std::move(weight), std::move(bias), out_, in_);
+  packed_ = std::make_shared<Packed>(std::move(weight), std::move(bias));
 }
+
+#ifdef COREPULSE_CPU_KERNELS
+mx::array Linear::onednn(const mx::array& x, mx::Shape shape) const {
+  const int64_t rows = static_cast<int64_t>(x.size()) / in_;
+  return cpu_op("linear", {x}, std::move(shape), [packed = packed_, rows](const Inputs& in, Numbers out) {
+    packed->onednn->run(in[0], out, {rows}, [&](const dnnl::memory::desc& weights) {
+      return describe_product(rows, packed->has_bias(), weights);
+    });
+  });
+}
+#endif
 
 mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>& added) const {
   auto shape = result_shape(x, in_, out_, added);
 #ifdef COREPULSE_CPU_KERNELS
-  if (use_cpu_kernels(x)) {
-    Inputs inputs(x, added);
-    const auto plain = inputs.add(packed_->arrays());
-    return cpu_op("linear", std::move(inputs.arrays), std::move(shape),
-                  [packed = packed_, plain, has_added = inputs.has_added, rows = static_cast<int64_t>(x.size()) / in_](
-                      const Pointers& in, float* out) {
-                    run_product(in[0], rows, packed->packed({in.begin() + plain, in.end()}),
-                                has_added ? in[1] : nullptr, out);
-                  });
+  if (use_cpu_kernels(x) && packed_->onednn) {
+    const auto y = onednn(x, std::move(shape));
+    return added ? kernels::add(y, *added) : y;
   }
+  if (use_cpu_kernels(x) && x.dtype() == mx::float32)
+    return cpu_op("linear", inputs_of(x, added), std::move(shape),
+                  [packed = packed_, rows = static_cast<int64_t>(x.size()) / in_](const Inputs& in, Numbers out) {
+                    run_product(in[0], rows, packed->product->packed(), in.size() > 1 ? in[1] : ConstNumbers(), out);
+                  });
 #endif
   const auto arrays = packed_->arrays();
   if (arrays.empty())
-    fail(ErrorCode::internal, "linear", "weights are packed for float32 on the CPU; expected float32 x there");
+    fail(ErrorCode::internal, "linear", "weights are packed for the CPU; expected x of their type there");
   const auto y = linear_reference(x, arrays[0], packed_->has_bias() ? std::optional(arrays[1]) : std::nullopt);
   return added ? y + *added : y;
 }
@@ -90,17 +98,15 @@ mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>&
 mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second,
                        const std::optional<mx::array>& added) {
 #ifdef COREPULSE_CPU_KERNELS
-  if (use_cpu_kernels(x) && first.out() == 2 * second.in() && second.in() % product_block() == 0) {
+  const bool own = first.packed_->product && second.packed_->product && x.dtype() == mx::float32 && use_cpu_kernels(x);
+  if (own && first.out() == 2 * second.in() && second.in() % product_block() == 0) {
     result_shape(x, first.in(), first.out(), {});
     auto shape = result_shape(x, first.in(), second.out(), added);
-    Inputs inputs(x, added);
-    const auto plain_1 = inputs.add(first.packed_->arrays()), plain_2 = inputs.add(second.packed_->arrays());
-    return cpu_op("gated linear", std::move(inputs.arrays), std::move(shape),
-                  [w1 = first.packed_, w2 = second.packed_, plain_1, plain_2, has_added = inputs.has_added,
-                   rows = static_cast<int64_t>(x.size()) / first.in()](const Pointers& in, float* out) {
-                    const auto packed_1 = w1->packed({in.begin() + plain_1, in.begin() + plain_2});
-                    const auto packed_2 = w2->packed({in.begin() + plain_2, in.end()});
-                    run_gated_product(in[0], rows, packed_1, packed_2, has_added ? in[1] : nullptr, out);
+    return cpu_op("gated linear", inputs_of(x, added), std::move(shape),
+                  [w1 = first.packed_, w2 = second.packed_, rows = static_cast<int64_t>(x.size()) / first.in()](
+                      const Inputs& in, Numbers out) {
+                    run_gated_product(in[0], rows, w1->product->packed(), w2->product->packed(),
+                                      in.size() > 1 ? in[1] : ConstNumbers(), out);
                   });
   }
 #endif

@@ -5,14 +5,15 @@
 #include <optional>
 
 #include "base/tensor.h"
+#include "kernels/plain_weights.h"
 
 namespace corepulse::kernels {
 
-/** A matrix ready to be multiplied with: on the CPU it is repacked at first use and the plain copy is dropped. */
+/** A matrix to multiply with: on the CPU it is read and repacked at first use, and no plain copy is kept. */
 class Linear {
  public:
   /** weight [out, in], bias [out]; evaluated arrays of one dtype. */
-  Linear(mx::array weight, std::optional<mx::array> bias);
+  Linear(LazyArray weight, std::optional<mx::array> bias);
   /**
    * x [..., in] -> [..., out]. @param added of the result's shape, added to it as it is stored. On the CPU a row's
    * result has the same bits whatever other rows stand beside it.
@@ -24,6 +25,7 @@ class Linear {
  private:
   friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const std::optional<mx::array>&);
   struct Packed;
+  mx::array onednn(const mx::array& x, mx::Shape shape) const;
   std::shared_ptr<Packed> packed_;
   int in_, out_;
 };

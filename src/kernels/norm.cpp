@@ -49,7 +49,7 @@ struct GroupNormTask {
 
   /** Mean (two parts) and weight / deviation of every channel of a batch row, each [channels]. */
   void set_affine(const std::vector<Moments>& partial, int64_t row, const float* weight, float* affine) const;
-  void operator()(const float* x, const float* weight, const float* bias, float* out) const;
+  void operator()(ConstNumbers x, const float* weight, const float* bias, Numbers out) const;
 };
 
 void GroupNormTask::set_affine(const std::vector<Moments>& partial, int64_t row, const float* weight,
@@ -67,10 +67,10 @@ void GroupNormTask::set_affine(const std::vector<Moments>& partial, int64_t row,
   }
 }
 
-void GroupNormTask::operator()(const float* x, const float* weight, const float* bias, float* out) const {
+void GroupNormTask::operator()(ConstNumbers x, const float* weight, const float* bias, Numbers out) const {
   std::vector<Moments> partial(static_cast<size_t>(batch * blocks() * groups));
   parallel_for(batch * blocks(), [&](int64_t unit, int) {
-    group_moments(x + offset(unit), rows(unit % blocks()), channels, groups,
+    group_moments(x.at(offset(unit)), rows(unit % blocks()), channels, groups,
                   &partial[static_cast<size_t>(unit * groups)]);
   });
   std::vector<float> affine(static_cast<size_t>(batch * channels * 3));
@@ -78,7 +78,7 @@ void GroupNormTask::operator()(const float* x, const float* weight, const float*
   for (int64_t row = 0; row < batch; ++row) set_affine(partial, row, weight, of_row(row));
   parallel_for(batch * blocks(), [&](int64_t unit, int) {
     const float* a = of_row(unit / blocks());
-    normalize_channels(x + offset(unit), out + offset(unit), rows(unit % blocks()), channels,
+    normalize_channels(x.at(offset(unit)), out.at(offset(unit)), rows(unit % blocks()), channels,
                        {a, a + channels, a + 2 * channels, bias}, silu);
   });
 }
@@ -98,7 +98,7 @@ mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::arra
     const int64_t batch = x.shape(0), channels = x.shape(-1);
     const GroupNormTask task{batch, static_cast<int64_t>(x.size()) / (batch * channels), channels, groups, eps, silu};
     return cpu_op("group_norm", {x, weight, bias}, x.shape(),
-                  [task](const std::vector<const float*>& in, float* out) { task(in[0], in[1], in[2], out); });
+                  [task](const Inputs& in, Numbers out) { task(in[0], in[1], in[2], out); });
   }
 #endif
   if (use_cuda_group_norm(x)) return cuda_group_norm(x, weight, bias, groups, eps, silu);
@@ -123,10 +123,10 @@ mx::array layer_norm(const mx::array& x, const mx::array& weight, const mx::arra
   if (use_cpu_kernels(x) && all_float32(weight, bias) && x.size() > 0) {
     const int64_t channels = x.shape(-1), rows = static_cast<int64_t>(x.size()) / channels;
     const int64_t grain = std::max<int64_t>(1, 16384 / channels);
-    return cpu_op("layer_norm", {x, weight, bias}, x.shape(), [=](const std::vector<const float*>& in, float* out) {
+    return cpu_op("layer_norm", {x, weight, bias}, x.shape(), [=](const Inputs& in, Numbers out) {
       parallel_ranges(rows, grain, [&](int64_t begin, int64_t end) {
         const int64_t offset = begin * channels;
-        normalize_rows(in[0] + offset, out + offset, end - begin, channels, in[1], in[2], eps);
+        normalize_rows(in[0].at(offset), out.at(offset), end - begin, channels, in[1], in[2], eps);
       });
     });
   }

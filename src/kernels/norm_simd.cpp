@@ -17,15 +17,15 @@ namespace corepulse::kernels::HWY_NAMESPACE {
 
 // Two sweeps over a block that stays in the cache: the mean as a distance from the first row, so that a large one costs
 // no digits, then the squared distances from it.
-template <class D>
-HWY_INLINE void channel_moments(D d, const float* x, int64_t rows, int64_t stride, Moments* groups, int64_t first,
+template <class D, class T>
+HWY_INLINE void channel_moments(D d, const T* x, int64_t rows, int64_t stride, Moments* groups, int64_t first,
                                 int64_t group_width) {
-  const auto origin = hn::LoadU(d, x);
+  const auto origin = load(d, x);
   auto sum = hn::Zero(d), squares = hn::Zero(d);
-  for (int64_t row = 1; row < rows; ++row) sum = hn::Add(sum, hn::Sub(hn::LoadU(d, x + row * stride), origin));
+  for (int64_t row = 1; row < rows; ++row) sum = hn::Add(sum, hn::Sub(load(d, x + row * stride), origin));
   const auto shift = hn::Mul(sum, hn::Set(d, 1.0f / static_cast<float>(rows)));
   for (int64_t row = 0; row < rows; ++row) {
-    const auto distance = hn::Sub(hn::Sub(hn::LoadU(d, x + row * stride), origin), shift);
+    const auto distance = hn::Sub(hn::Sub(load(d, x + row * stride), origin), shift);
     squares = hn::MulAdd(distance, distance, squares);
   }
   HWY_ALIGN float lanes[3][hn::MaxLanes(d)];
@@ -38,28 +38,29 @@ HWY_INLINE void channel_moments(D d, const float* x, int64_t rows, int64_t strid
   }
 }
 
-void GroupMoments(const float* HWY_RESTRICT x, int64_t rows, int64_t channels, int64_t groups,
-                  Moments* HWY_RESTRICT out) {
+void GroupMoments(ConstNumbers x, int64_t rows, int64_t channels, int64_t groups, Moments* HWY_RESTRICT out) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 1> one;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), width = channels / groups;
   for (int64_t g = 0; g < groups; ++g) out[g] = {};
-  int64_t c = 0;
-  for (; c + lanes <= channels; c += lanes) channel_moments(d, x + c, rows, channels, out, c, width);
-  for (; c < channels; ++c) channel_moments(one, x + c, rows, channels, out, c, width);
+  x.visit([&](auto* from) HWY_ATTR {
+    int64_t c = 0;
+    for (; c + lanes <= channels; c += lanes) channel_moments(d, from + c, rows, channels, out, c, width);
+    for (; c < channels; ++c) channel_moments(one, from + c, rows, channels, out, c, width);
+  });
 }
 
-template <bool kSilu, class D>
-HWY_INLINE void normalize_vector(D d, const float* x, float* y, const ChannelAffine& a, int64_t c) {
-  auto v = hn::Sub(hn::LoadU(d, x + c), hn::LoadU(d, a.mean + c));
+template <bool kSilu, class D, class T>
+HWY_INLINE void normalize_vector(D d, const T* x, T* y, const ChannelAffine& a, int64_t c) {
+  auto v = hn::Sub(load(d, x + c), hn::LoadU(d, a.mean + c));
   v = hn::Sub(v, hn::LoadU(d, a.mean_rest + c));
   v = hn::MulAdd(v, hn::LoadU(d, a.scale + c), hn::LoadU(d, a.shift + c));
   if (kSilu) v = hn::Mul(v, sigmoid(d, v));
-  hn::StoreU(v, d, y + c);
+  store(d, v, y + c);
 }
 
-template <bool kSilu>
-HWY_INLINE void normalize_all(const float* HWY_RESTRICT x, float* HWY_RESTRICT y, int64_t rows, int64_t channels,
+template <bool kSilu, class T>
+HWY_INLINE void normalize_all(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, int64_t rows, int64_t channels,
                               const ChannelAffine& a) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 1> one;
@@ -71,21 +72,25 @@ HWY_INLINE void normalize_all(const float* HWY_RESTRICT x, float* HWY_RESTRICT y
   }
 }
 
-void NormalizeChannels(const float* x, float* y, int64_t rows, int64_t channels, const ChannelAffine& affine,
+void NormalizeChannels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const ChannelAffine& affine,
                        bool silu) {
-  silu ? normalize_all<true>(x, y, rows, channels, affine) : normalize_all<false>(x, y, rows, channels, affine);
+  y.visit([&]<class T>(T* to) HWY_ATTR {
+    const auto* from = static_cast<const T*>(x.data());
+    silu ? normalize_all<true>(from, to, rows, channels, affine)
+         : normalize_all<false>(from, to, rows, channels, affine);
+  });
 }
 
 // Sum of f(x - origin) over a row. Four partial sums keep the additions independent and the rounding small.
-template <bool kSquare>
-HWY_INLINE double sum_distances(const float* HWY_RESTRICT x, int64_t n, double origin) {
+template <bool kSquare, class T>
+HWY_INLINE double sum_distances(const T* HWY_RESTRICT x, int64_t n, double origin) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const float high = static_cast<float>(origin), low = static_cast<float>(origin - high);
   const auto origin_high = hn::Set(d, high), origin_low = hn::Set(d, low);
   hn::Vec<decltype(d)> sum[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
   const auto add = [&](auto& total, int64_t i) HWY_ATTR {
-    const auto v = hn::Sub(hn::Sub(hn::LoadU(d, x + i), origin_high), origin_low);
+    const auto v = hn::Sub(hn::Sub(load(d, x + i), origin_high), origin_low);
     total = kSquare ? hn::MulAdd(v, v, total) : hn::Add(total, v);
   };
   int64_t i = 0;
@@ -96,31 +101,38 @@ HWY_INLINE double sum_distances(const float* HWY_RESTRICT x, int64_t n, double o
   const auto all = hn::Add(hn::Add(sum[0], sum[1]), hn::Add(sum[2], sum[3]));
   double result = hn::GetLane(hn::SumOfLanes(d, all));
   for (; i < n; ++i) {
-    const double v = x[i] - origin;
+    const double v = value(x[i]) - origin;
     result += kSquare ? v * v : v;
   }
   return result;
 }
 
-void NormalizeRows(const float* HWY_RESTRICT x, float* HWY_RESTRICT y, int64_t rows, int64_t channels,
-                   const float* HWY_RESTRICT weight, const float* HWY_RESTRICT bias, float eps) {
+template <class T>
+HWY_INLINE void normalize_each_row(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, int64_t rows, int64_t channels,
+                                   const float* HWY_RESTRICT weight, const float* HWY_RESTRICT bias, float eps) {
   const hn::ScalableTag<float> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const double n = static_cast<double>(channels);
   for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
-    const double mean = x[0] + sum_distances<false>(x, channels, x[0]) / n;
+    const double first = value(x[0]), mean = first + sum_distances<false>(x, channels, first) / n;
     const double variance = sum_distances<true>(x, channels, mean) / n;
     const float rate = static_cast<float>(1.0 / std::sqrt(variance + eps));
     const float high = static_cast<float>(mean), low = static_cast<float>(mean - high);
     const auto normalize = [&](auto tag, int64_t c) HWY_ATTR {
-      const auto v = hn::Sub(hn::Sub(hn::LoadU(tag, x + c), hn::Set(tag, high)), hn::Set(tag, low));
+      const auto v = hn::Sub(hn::Sub(load(tag, x + c), hn::Set(tag, high)), hn::Set(tag, low));
       const auto scale = hn::Mul(hn::Set(tag, rate), hn::LoadU(tag, weight + c));
-      hn::StoreU(hn::MulAdd(v, scale, hn::LoadU(tag, bias + c)), tag, y + c);
+      store(tag, hn::MulAdd(v, scale, hn::LoadU(tag, bias + c)), y + c);
     };
     int64_t c = 0;
     for (; c + lanes <= channels; c += lanes) normalize(d, c);
     for (; c < channels; ++c) normalize(hn::CappedTag<float, 1>(), c);
   }
+}
+
+void NormalizeRows(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const float* weight, const float* bias,
+                   float eps) {
+  y.visit([&]<class T>(T* to)
+              HWY_ATTR { normalize_each_row(static_cast<const T*>(x.data()), to, rows, channels, weight, bias, eps); });
 }
 
 }  // namespace corepulse::kernels::HWY_NAMESPACE
@@ -133,16 +145,16 @@ HWY_EXPORT(GroupMoments);
 HWY_EXPORT(NormalizeChannels);
 HWY_EXPORT(NormalizeRows);
 
-void group_moments(const float* x, int64_t rows, int64_t channels, int64_t groups, Moments* out) {
+void group_moments(ConstNumbers x, int64_t rows, int64_t channels, int64_t groups, Moments* out) {
   HWY_DYNAMIC_DISPATCH(GroupMoments)(x, rows, channels, groups, out);
 }
 
-void normalize_channels(const float* x, float* y, int64_t rows, int64_t channels, const ChannelAffine& affine,
+void normalize_channels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const ChannelAffine& affine,
                         bool silu) {
   HWY_DYNAMIC_DISPATCH(NormalizeChannels)(x, y, rows, channels, affine, silu);
 }
 
-void normalize_rows(const float* x, float* y, int64_t rows, int64_t channels, const float* weight, const float* bias,
+void normalize_rows(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const float* weight, const float* bias,
                     float eps) {
   HWY_DYNAMIC_DISPATCH(NormalizeRows)(x, y, rows, channels, weight, bias, eps);
 }

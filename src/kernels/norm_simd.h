@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "kernels/number.h"
+
 namespace corepulse::kernels {
 
 /** Number, mean and sum of squared distances from the mean of some values. */
@@ -19,19 +21,19 @@ struct Moments {
 
 /** Moments of each of `groups` groups of neighbouring channels of x [rows, channels], rows <= kMomentRows. */
 constexpr int64_t kMomentRows = 64;
-void group_moments(const float* x, int64_t rows, int64_t channels, int64_t groups, Moments* out);
+void group_moments(ConstNumbers x, int64_t rows, int64_t channels, int64_t groups, Moments* out);
 
 /** Per channel: (x - mean) * scale + shift, the mean in two parts so that a large one costs no digits. */
 struct ChannelAffine {
   const float *mean, *mean_rest, *scale, *shift;
 };
 
-/** y = affine(x), then silu if asked, on [rows, channels]. */
-void normalize_channels(const float* x, float* y, int64_t rows, int64_t channels, const ChannelAffine& affine,
+/** y = affine(x), then silu if asked, on [rows, channels]; y of x's type, as below. */
+void normalize_channels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const ChannelAffine& affine,
                         bool silu);
 
 /** LayerNorm of [rows, channels]. */
-void normalize_rows(const float* x, float* y, int64_t rows, int64_t channels, const float* weight, const float* bias,
+void normalize_rows(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const float* weight, const float* bias,
                     float eps);
 
 }  // namespace corepulse::kernels

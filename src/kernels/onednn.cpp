@@ -46,6 +46,10 @@ const dnnl::engine& onednn_engine() {
   return *engine;
 }
 
+dnnl::memory::data_type onednn_type(mx::Dtype dtype) {
+  return dtype == mx::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
+
 dnnl::primitive_attr onednn_attributes() {
   dnnl::primitive_attr attributes;
   // The library's own scratchpad belongs to the creating thread: executing on another one crashes.
@@ -56,24 +60,28 @@ dnnl::primitive_attr onednn_attributes() {
 dnnl::primitive_desc describe_product(int64_t rows, bool bias, const dnnl::memory::desc& weights) {
   using Format = dnnl::memory::format_tag;
   const int64_t out = weights.dims()[0], in = weights.dims()[1];
-  const auto bias_desc = bias ? float32_memory({out}, Format::x) : dnnl::memory::desc();
-  return dnnl::inner_product_forward::primitive_desc(
-      {dnnl::prop_kind::forward_inference, float32_memory({rows, in}, Format::ab), weights, bias_desc,
-       float32_memory({rows, out}, Format::ab)},
-      onednn_attributes(), onednn_engine());
+  const auto type = weights.data_type();
+  const auto bias_desc = bias ? dnnl::memory::desc({out}, kBiasType, Format::x) : dnnl::memory::desc();
+  return dnnl::inner_product_forward::primitive_desc({dnnl::prop_kind::forward_inference,
+                                                      {{rows, in}, type, Format::ab},
+                                                      weights,
+                                                      bias_desc,
+                                                      {{rows, out}, type, Format::ab}},
+                                                     onednn_attributes(), onednn_engine());
 }
 
-OnednnWeights::OnednnWeights(mx::array weight, std::optional<mx::array> bias, dnnl::memory::desc layout)
+OnednnWeights::OnednnWeights(LazyArray weight, std::optional<mx::array> bias, dnnl::memory::desc layout)
     : PlainWeights(std::move(weight), std::move(bias)), layout_(std::move(layout)) {}
 
 dnnl::memory::desc OnednnWeights::any_format() const {
-  return float32_memory(layout_.dims(), dnnl::memory::format_tag::any);
+  return {layout_.dims(), layout_.data_type(), dnnl::memory::format_tag::any};
 }
 
-void OnednnWeights::pack(const std::vector<const float*>& plain, const Describe& describe) {
+void OnednnWeights::pack(const Describe& describe) {
+  const auto plain = arrays();
   // oneDNN only reads it; its handle type is not const.
-  const dnnl::memory weight(layout_, onednn_engine(), const_cast<float*>(plain.at(0)));
-  if (has_bias()) packed_bias_.assign(plain.at(1), plain.at(1) + layout_.dims()[0]);
+  const dnnl::memory weight(layout_, onednn_engine(), const_cast<void*>(plain.at(0).data<void>()));
+  if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + layout_.dims()[0]);
   packed_.push_back(reordered(weight, describe(any_format()).weights_desc()));
   drop();
 }
@@ -98,10 +106,9 @@ OnednnPlan OnednnWeights::make_plan(const Describe& describe) {
           query(dnnl::query::dst_md, 0), query(dnnl::query::scratchpad_md, 0)};
 }
 
-OnednnPlan OnednnWeights::plan(const std::vector<const float*>& plain, const std::vector<int64_t>& shape,
-                               const Describe& describe) {
+OnednnPlan OnednnWeights::plan(const std::vector<int64_t>& shape, const Describe& describe) {
   const std::lock_guard lock(mutex_);
-  if (packed_.empty()) pack(plain, describe);
+  if (packed_.empty()) pack(describe);
   auto key = shape;
   key.push_back(threads());  // a primitive is made for a number of threads
   if (const auto known = plans_.find(key); known != plans_.end()) return known->second;
@@ -109,17 +116,19 @@ OnednnPlan OnednnWeights::plan(const std::vector<const float*>& plain, const std
   return plans_[key] = make_plan(describe);
 }
 
-void OnednnWeights::run(const float* source, float* out, const std::vector<const float*>& plain,
-                        const std::vector<int64_t>& shape, const Describe& describe) try {
+void OnednnWeights::run(ConstNumbers source, Numbers out, const std::vector<int64_t>& shape,
+                        const Describe& describe) try {
+  if (source.bf16() != (layout_.data_type() == dnnl::memory::data_type::bf16))
+    fail(ErrorCode::internal, "onednn", "input and weights are of different types; expected one");
   omp_set_num_threads(threads());
-  const OnednnPlan p = plan(plain, shape, describe);
+  const OnednnPlan p = plan(shape, describe);
   const auto& engine = onednn_engine();
   std::unordered_map<int, dnnl::memory> arguments{
-      {DNNL_ARG_SRC, dnnl::memory(p.source, engine, const_cast<float*>(source))},
+      {DNNL_ARG_SRC, dnnl::memory(p.source, engine, const_cast<void*>(source.data()))},
       {DNNL_ARG_WEIGHTS, p.weights},
-      {DNNL_ARG_DST, dnnl::memory(p.target, engine, out)}};
+      {DNNL_ARG_DST, dnnl::memory(p.target, engine, out.data())}};
   if (has_bias()) {
-    const auto desc = float32_memory({layout_.dims()[0]}, dnnl::memory::format_tag::x);
+    const dnnl::memory::desc desc({layout_.dims()[0]}, kBiasType, dnnl::memory::format_tag::x);
     arguments[DNNL_ARG_BIAS] = dnnl::memory(desc, engine, packed_bias_.data());
   }
   if (const size_t bytes = p.scratchpad.get_size())

@@ -9,6 +9,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
 
+#include "kernels/number.h"
 #include "kernels/plain_weights.h"
 
 namespace corepulse::kernels {
@@ -24,26 +25,26 @@ struct OnednnPlan {
 };
 
 /**
- * The weights and bias of one layer. The plain array is repacked by the first call into the format oneDNN prefers for
- * that call's shape, then dropped; another shape uses the packed one as it is, or, if no kernel can, a second packing.
+ * The weights and bias of one layer. The plain array is read and repacked by the first call into the format oneDNN
+ * prefers for that call's shape, then dropped; another shape uses the packed one as it is, or, if no kernel can, a
+ * second packing.
  */
 class OnednnWeights : public PlainWeights {
  public:
   /** layout: how `weight` lies, its dimensions in oneDNN's order (out, in, ...). */
-  OnednnWeights(mx::array weight, std::optional<mx::array> bias, dnnl::memory::desc layout);
+  OnednnWeights(LazyArray weight, std::optional<mx::array> bias, dnnl::memory::desc layout);
 
   /**
-   * out = layer(source) for a source of `shape`; `plain` is the data of arrays() as it was when the op was built. Runs
-   * on MLX's stream thread. Throws Error (internal, out_of_memory) where oneDNN fails.
+   * out = layer(source) for a source of `shape`. Runs on MLX's stream thread. Throws Error (internal, out_of_memory)
+   * where oneDNN fails, and what reading the weights throws.
    */
-  void run(const float* source, float* out, const std::vector<const float*>& plain, const std::vector<int64_t>& shape,
-           const Describe& describe);
+  void run(ConstNumbers source, Numbers out, const std::vector<int64_t>& shape, const Describe& describe);
 
  private:
-  OnednnPlan plan(const std::vector<const float*>& plain, const std::vector<int64_t>& shape, const Describe& describe);
+  OnednnPlan plan(const std::vector<int64_t>& shape, const Describe& describe);
   OnednnPlan make_plan(const Describe& describe);
   dnnl::memory::desc any_format() const;
-  void pack(const std::vector<const float*>& plain, const Describe& describe);
+  void pack(const Describe& describe);
   dnnl::memory packed_as(const dnnl::memory::desc& format);
 
   std::mutex mutex_;
@@ -53,18 +54,18 @@ class OnednnWeights : public PlainWeights {
   std::map<std::vector<int64_t>, OnednnPlan> plans_;
 };
 
+constexpr auto kBiasType = dnnl::memory::data_type::f32;
+
 /** The process's one CPU engine. */
 const dnnl::engine& onednn_engine();
 
 /** Attributes every primitive here is made with. */
 dnnl::primitive_attr onednn_attributes();
 
-/** y = x W^T (+ b) for x of `rows` rows, W's dimensions and format as in `weights`. */
+/** y = x W^T (+ b) for x of `rows` rows, W's dimensions, format and type (also x's and y's) as in `weights`. */
 dnnl::primitive_desc describe_product(int64_t rows, bool bias, const dnnl::memory::desc& weights);
 
-/** A descriptor of float32 memory. */
-inline dnnl::memory::desc float32_memory(const dnnl::memory::dims& dims, dnnl::memory::format_tag format) {
-  return {dims, dnnl::memory::data_type::f32, format};
-}
+/** oneDNN's name for a type of weights; float32 for those that only a GPU computes in. */
+dnnl::memory::data_type onednn_type(mx::Dtype dtype);
 
 }  // namespace corepulse::kernels

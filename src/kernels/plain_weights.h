@@ -1,6 +1,7 @@
 #pragma once
-// A layer's weight and bias as loaded.
+// A layer's weight and bias as given: there, or to be read when they are first needed.
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -9,11 +10,44 @@
 
 namespace corepulse::kernels {
 
+/**
+ * An array that is read when it is first needed, so that a model's weights are never held twice: as stored and as
+ * packed. A plain array converts to it.
+ */
+class LazyArray {
+ public:
+  LazyArray(const mx::array& array)
+      : shape_(array.shape()), dtype_(array.dtype()), read_([a = ready(array)] { return a; }) {}
+  /** read: gives the evaluated array of that shape and type; called once, on any thread. */
+  LazyArray(mx::Shape shape, mx::Dtype dtype, std::function<mx::array()> read)
+      : shape_(std::move(shape)), dtype_(dtype), read_(std::move(read)) {}
+
+  const mx::Shape& shape() const { return shape_; }
+  int shape(int axis) const { return shape_.at(axis); }
+  mx::Dtype dtype() const { return dtype_; }
+  mx::array get() const { return read_(); }
+
+  /** Evaluated and row-contiguous: what another thread may read. */
+  static mx::array ready(const mx::array& array) {
+    auto result = mx::contiguous(array);
+    result.eval();
+    return result;
+  }
+
+ private:
+  mx::Shape shape_;
+  mx::Dtype dtype_;
+  std::function<mx::array()> read_;
+};
+
 /** Held until a packed form replaces them. Thread-safe: pipelines share layers. */
 class PlainWeights {
  public:
-  PlainWeights(mx::array weight, std::optional<mx::array> bias)
-      : has_bias_(bias.has_value()), weight_(std::move(weight)), bias_(std::move(bias)) {}
+  PlainWeights(LazyArray weight, const std::optional<mx::array>& bias)
+      : has_bias_(bias.has_value()), weight_(std::move(weight)) {
+    // oneDNN adds a float32 bias to sums of either type.
+    if (bias) bias_ = LazyArray::ready(bias->dtype() == mx::bfloat16 ? mx::astype(*bias, mx::float32) : *bias);
+  }
 
   bool has_bias() const { return has_bias_; }
 
@@ -21,8 +55,10 @@ class PlainWeights {
   std::vector<mx::array> arrays() const {
     const std::lock_guard lock(mutex_);
     if (!weight_) return {};
-    if (!bias_) return {*weight_};
-    return {*weight_, *bias_};
+    const auto weight = weight_->get();
+    weight_.emplace(weight.shape(), weight.dtype(), [weight] { return weight; });
+    if (!bias_) return {weight};
+    return {weight, *bias_};
   }
 
  protected:
@@ -35,7 +71,8 @@ class PlainWeights {
  private:
   const bool has_bias_;
   mutable std::mutex mutex_;
-  std::optional<mx::array> weight_, bias_;
+  mutable std::optional<LazyArray> weight_;
+  std::optional<mx::array> bias_;
 };
 
 }  // namespace corepulse::kernels

@@ -19,7 +19,7 @@ namespace {
 
 /** Where a strided array lies, free of the array itself. */
 struct Layout {
-  const float* data;
+  ConstNumbers data;
   mx::Shape shape;
   mx::Strides strides;
 };
@@ -34,21 +34,32 @@ int64_t offset_of(const Layout& from, int64_t index, int dims) {
 }
 
 // Rows along the last axis: most strided inputs are slices of channels, whose rows are contiguous.
-void copy_row_contiguous(const Layout& from, int64_t size, float* to) {
+template <class T>
+void copy_row_contiguous(const T* data, const Layout& from, int64_t size, T* to) {
   const int last = static_cast<int>(from.shape.size()) - 1;
   const int64_t width = from.shape[last], stride = from.strides[last];
   const int64_t grain = std::max<int64_t>(1, 16384 / width);
   parallel_ranges(size / width, grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const float* source = from.data + offset_of(from, row, last);
-      float* target = to + row * width;
+      const T* source = data + offset_of(from, row, last);
+      T* target = to + row * width;
       if (stride == 1) {
-        std::memcpy(target, source, static_cast<size_t>(width) * sizeof(float));
+        std::memcpy(target, source, static_cast<size_t>(width) * sizeof(T));
       } else {
         for (int64_t i = 0; i < width; ++i) target[i] = source[i * stride];
       }
     }
   });
+}
+
+ConstNumbers numbers_of(const mx::array& x) {
+  if (x.dtype() == mx::bfloat16) return reinterpret_cast<const BFloat16*>(x.data<uint16_t>());
+  return x.data<float>();
+}
+
+Numbers numbers_of(mx::array& x) {
+  if (x.dtype() == mx::bfloat16) return reinterpret_cast<BFloat16*>(x.data<uint16_t>());
+  return x.data<float>();
 }
 
 class CpuOp : public mx::Primitive {
@@ -58,12 +69,12 @@ class CpuOp : public mx::Primitive {
 
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
     auto& encoder = mx::cpu::get_command_encoder(stream());
-    std::vector<const float*> in;
+    Inputs in;
     for (const auto& input : inputs) in.push_back(contiguous_data(input, encoder));
     auto& out = outputs[0];
     out.set_data(mx::allocator::malloc(out.nbytes()));
     encoder.set_output_array(out);
-    encoder.dispatch([kernel = kernel_, name = name_, shape = out.shape(), in = std::move(in), to = out.data<float>()] {
+    encoder.dispatch([kernel = kernel_, name = name_, shape = out.shape(), in = std::move(in), to = numbers_of(out)] {
       const KernelTimer timer(name, shape);
       kernel(in, to);
     });
@@ -76,14 +87,18 @@ class CpuOp : public mx::Primitive {
   const char* name() const override { return name_; }
 
  private:
-  static const float* contiguous_data(const mx::array& input, mx::cpu::CommandEncoder& encoder) {
+  static ConstNumbers contiguous_data(const mx::array& input, mx::cpu::CommandEncoder& encoder) {
     encoder.set_input_array(input);
-    if (input.flags().row_contiguous) return input.data<float>();
-    mx::array copy(input.shape(), mx::float32, nullptr, {});
+    if (input.flags().row_contiguous) return numbers_of(input);
+    mx::array copy(input.shape(), input.dtype(), nullptr, {});
     copy.set_data(mx::allocator::malloc(copy.nbytes()));
-    float* to = copy.data<float>();
-    encoder.dispatch([from = Layout{input.data<float>(), input.shape(), input.strides()},
-                      size = static_cast<int64_t>(input.size()), to] { copy_row_contiguous(from, size, to); });
+    const Numbers to = numbers_of(copy);
+    encoder.dispatch([from = Layout{numbers_of(input), input.shape(), input.strides()},
+                      size = static_cast<int64_t>(input.size()), to] {
+      to.visit([&]<class T>(T* target) {
+        copy_row_contiguous(static_cast<const T*>(from.data.data()), from, size, target);
+      });
+    });
     encoder.add_temporary(std::move(copy));  // MLX keeps it until what was dispatched before has run
     return to;
   }
@@ -96,12 +111,13 @@ class CpuOp : public mx::Primitive {
 
 mx::array cpu_op(const char* name, std::vector<mx::array> inputs, mx::Shape shape, Kernel kernel) {
   for (const auto& input : inputs) {
-    if (input.dtype() != mx::float32)
-      fail(ErrorCode::internal, name, "an input is not float32; expected float32 on the CPU");
+    if (input.dtype() != mx::float32 && input.dtype() != mx::bfloat16)
+      fail(ErrorCode::internal, name, "an input is neither float32 nor bfloat16, which are computed on the CPU");
   }
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return mx::zeros(shape, mx::float32);
+  const auto dtype = inputs.empty() ? mx::float32 : inputs[0].dtype();
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return mx::zeros(shape, dtype);
   const auto stream = mx::default_stream(mx::Device::cpu);
-  return mx::array(std::move(shape), mx::float32, std::make_shared<CpuOp>(stream, name, std::move(kernel)),
+  return mx::array(std::move(shape), dtype, std::make_shared<CpuOp>(stream, name, std::move(kernel)),
                    std::move(inputs));
 }
 

@@ -5,18 +5,21 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "kernels/number.h"
 
 namespace corepulse::kernels {
 
 /**
- * in: the inputs' data, row-contiguous float32, in the order given; out: the output's. Neither is aligned beyond a
- * float. Runs on MLX's stream thread; an exception surfaces where the result is evaluated.
+ * in: the inputs' data, row-contiguous, in the order given; out: the output's. Neither is aligned beyond one number.
+ * Runs on MLX's stream thread; an exception surfaces where the result is evaluated.
  */
-using Kernel = std::function<void(const std::vector<const float*>& in, float* out)>;
+using Inputs = std::vector<ConstNumbers>;
+using Kernel = std::function<void(const Inputs& in, Numbers out)>;
 
 /**
- * The lazy array of `shape` that `kernel` will compute from float32 `inputs` on the CPU. Inputs of any strides: those
- * that are not row-contiguous are copied first. What the kernel captures lives until it has run.
+ * The lazy array of `shape` that `kernel` will compute on the CPU, of the first input's type, from float32 and bfloat16
+ * `inputs`. Inputs of any strides: those that are not row-contiguous are copied first. What the kernel captures lives
+ * until it has run.
  */
 mx::array cpu_op(const char* name, std::vector<mx::array> inputs, mx::Shape shape, Kernel kernel);
 

@@ -21,16 +21,18 @@ int64_t unit_rows(int64_t rows) {
 
 }  // namespace
 
-ProductWeights::ProductWeights(mx::array weight, std::optional<mx::array> bias, int out, int in)
-    : PlainWeights(std::move(weight), std::move(bias)), out_(out), in_(in) {}
+ProductWeights::ProductWeights(LazyArray weight, const std::optional<mx::array>& bias, int out, int in)
+    : PlainWeights(std::move(weight), bias), out_(out), in_(in) {}
 
-PackedMatrix ProductWeights::packed(const std::vector<const float*>& plain) {
+PackedMatrix ProductWeights::packed() {
   const std::lock_guard lock(mutex_);
   if (!packed_) {
+    const auto plain = arrays();
+    const auto* const weight = plain.at(0).data<float>();
     packed_.emplace(static_cast<size_t>(product_packed_size(out_, in_)));
     parallel_for(divide_up(out_, product_block()),
-                 [&](int64_t block, int) { product_pack(plain.at(0), out_, in_, block, packed_->data()); });
-    if (has_bias()) packed_bias_.assign(plain.at(1), plain.at(1) + out_);
+                 [&](int64_t block, int) { product_pack(weight, out_, in_, block, packed_->data()); });
+    if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + out_);
     drop();
   }
   return {packed_->data(), has_bias() ? packed_bias_.data() : nullptr, out_, in_};

@@ -24,13 +24,13 @@ class AlignedFloats {
   std::unique_ptr<float[], Free> data_;
 };
 
-/** A matrix [out, in] and its bias. The plain array is repacked by the first call, then dropped. */
+/** A matrix [out, in] and its bias. The plain array is read and repacked by the first call, then dropped. */
 class ProductWeights : public PlainWeights {
  public:
-  ProductWeights(mx::array weight, std::optional<mx::array> bias, int out, int in);
+  ProductWeights(LazyArray weight, const std::optional<mx::array>& bias, int out, int in);
 
-  /** Packed; `plain` is the data of arrays() as it was when the op was built. */
-  PackedMatrix packed(const std::vector<const float*>& plain);
+  /** Packed. */
+  PackedMatrix packed();
 
   int64_t out() const { return out_; }
   int64_t in() const { return in_; }

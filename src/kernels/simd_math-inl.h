@@ -9,9 +9,43 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/number.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace corepulse::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+
+/** Lanes of numbers at any address, as float32. */
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const float* p) {
+  return hn::LoadU(d, p);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load([[maybe_unused]] D d, const BFloat16* p) {
+  const hn::Rebind<uint16_t, D> narrow;
+  const hn::RebindToUnsigned<D> wide;
+  const auto bits = hn::PromoteTo(wide, hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(p)));
+  return hn::BitCast(d, hn::ShiftLeft<16>(bits));
+}
+
+/** The same back; bfloat16 rounded to nearest, ties to even, NaN stays NaN. */
+template <class D>
+HWY_INLINE void store(D d, hn::Vec<D> x, float* p) {
+  hn::StoreU(x, d, p);
+}
+template <class D>
+HWY_INLINE void store([[maybe_unused]] D d, hn::Vec<D> x, BFloat16* p) {
+  const hn::Rebind<uint16_t, D> narrow;
+  const hn::RebindToUnsigned<D> wide;
+  const hn::RebindToSigned<D> integer;
+  const auto bits = hn::BitCast(wide, x);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(wide, 1));
+  const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(wide, 0x7fff)));
+  const auto quiet = hn::Or(bits, hn::Set(wide, 0x00400000));
+  const auto kept = hn::IfThenElse(hn::RebindMask(wide, hn::IsNaN(x)), quiet, rounded);
+  const auto high = hn::DemoteTo(narrow, hn::BitCast(integer, hn::ShiftRight<16>(kept)));
+  hn::StoreU(high, narrow, reinterpret_cast<uint16_t*>(p));
+}
 
 // c[0] + x (c[1] + x (c[2] + ...)).
 template <class D, size_t N>

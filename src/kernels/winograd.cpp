@@ -32,19 +32,20 @@ bool winograd_fits(const mx::Shape& weight, int stride) {
   return stride == 1 && weight[1] == 3 && weight[2] == 3 && weight[0] % 16 == 0 && weight[3] % 16 == 0;
 }
 
-void WinogradWeights::pack(const WinogradShape& s, const std::vector<const float*>& plain) {
+void WinogradWeights::pack(const WinogradShape& s) {
   const std::lock_guard lock(mutex_);
   if (!packed_.empty()) return;
+  const auto plain = arrays();
+  const auto* const weight = plain.at(0).data<float>();
   packed_.resize(static_cast<size_t>(s.out * s.in) * 9);
   parallel_for((s.out + winograd_block() - 1) / winograd_block(),
-               [&](int64_t block, int) { winograd_pack(plain.at(0), s.out, s.in, block, packed_.data()); });
-  if (has_bias()) packed_bias_.assign(plain.at(1), plain.at(1) + s.out);
+               [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, packed_.data()); });
+  if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + s.out);
   drop();
 }
 
-void WinogradWeights::run(const WinogradShape& s, const float* source, const std::vector<const float*>& plain,
-                          ConvAddends add, float* out) {
-  pack(s, plain);
+void WinogradWeights::run(const WinogradShape& s, const float* source, ConvAddends add, float* out) {
+  pack(s);
   if (has_bias()) add.bias = packed_bias_.data();
   const Cut cut(s);
   const int64_t blocks = (s.out + winograd_block() - 1) / winograd_block();

@@ -13,24 +13,22 @@ namespace corepulse::kernels {
 bool winograd_fits(const mx::Shape& weight, int stride);
 
 /**
- * The weights and bias of one such convolution. The plain array is repacked by the first call, then dropped. They are
- * kept untransformed, 9 numbers and not 36 for each pair of channels: transforming them anew for a hundred tiles costs
- * less than reading four times the memory.
+ * The weights and bias of one such convolution. The plain array is read and repacked by the first call, then dropped.
+ * They are kept untransformed, 9 numbers and not 36 for each pair of channels: transforming them anew for a hundred
+ * tiles costs less than reading four times the memory.
  */
 class WinogradWeights : public PlainWeights {
  public:
   using PlainWeights::PlainWeights;
 
   /**
-   * out = convolution(source) + add; `plain` is the data of arrays() as it was when the op was built, add.bias is set
-   * here. Runs on MLX's stream thread. A pixel's bits depend on the source around its 4x4 tile alone. An infinite or
-   * NaN number spreads over the tiles that see it.
+   * out = convolution(source) + add; add.bias is set here. Runs on MLX's stream thread. A pixel's bits depend on the
+   * source around its 4x4 tile alone. An infinite or NaN number spreads over the tiles that see it.
    */
-  void run(const WinogradShape& shape, const float* source, const std::vector<const float*>& plain, ConvAddends add,
-           float* out);
+  void run(const WinogradShape& shape, const float* source, ConvAddends add, float* out);
 
  private:
-  void pack(const WinogradShape& shape, const std::vector<const float*>& plain);
+  void pack(const WinogradShape& shape);
 
   std::mutex mutex_;
   std::vector<float> packed_, packed_bias_;

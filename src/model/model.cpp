@@ -15,7 +15,7 @@ Network load_network(const Parts& parts, Part part, const Config& config, mx::Dt
   const auto& found = parts.collection.networks.at(part);
   // Reading beyond the end of a file that was cut since it was mapped would kill the process.
   for (const auto& mapping : found.mappings) mapping->check_unchanged();
-  const nn::Weights weights(found.stored.tensors, name(part), dtype);
+  const nn::Weights weights(found.stored.tensors, name(part), dtype, found.mappings);
   Network network(weights, config);
   weights.require_all_taken();
   return network;

@@ -32,7 +32,7 @@ struct Model {
 
 /**
  * Loads every network of what understand(source) found. Call it on the thread that owns MLX.
- * @param dtype float32 or float16; a VAE that overflows float16 computes in float32 all the same.
+ * @param dtype float32, float16 or bfloat16; a VAE that overflows float16 computes in float32 all the same.
  * @throws Error bad_file, unsupported_model (a tensor missing, misshapen or left over is named).
  */
 std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype);

@@ -13,7 +13,8 @@ namespace corepulse::nn {
 /** y = x W^T (+ b if the checkpoint has a bias and `bias` is true). */
 struct Linear : kernels::Linear {
   Linear(const Weights& w, int in, int out, bool bias = true)
-      : kernels::Linear(w.take_matrix("weight", out, in), bias ? std::optional(w.take("bias", {out})) : std::nullopt) {}
+      : kernels::Linear(w.take_matrix("weight", out, in),
+                        bias ? std::optional(w.take_bias("bias", out)) : std::nullopt) {}
 };
 
 /** k x k convolution, NHWC; padding defaults to "same" for odd k. */
@@ -21,7 +22,7 @@ struct Conv2d : kernels::Conv2d {
   Conv2d(const Weights& w, int in, int out, int k, int stride = 1)
       : Conv2d(w, in, out, k, stride, kernels::Padding::same(k / 2)) {}
   Conv2d(const Weights& w, int in, int out, int k, int stride, kernels::Padding padding)
-      : kernels::Conv2d(w.take_conv("weight", out, in, k), w.take("bias", {out}), stride, padding) {}
+      : kernels::Conv2d(w.take_conv("weight", out, in, k), w.take_bias("bias", out), stride, padding) {}
 };
 
 struct GroupNorm {

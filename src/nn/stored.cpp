@@ -1,5 +1,6 @@
 #include "nn/stored.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -9,9 +10,13 @@
 
 #include "base/fail.h"
 #include "kernels/convert.h"
+#include "kernels/number.h"
+#include "kernels/parallel.h"
 
 namespace corepulse::nn {
 namespace {
+
+using kernels::BFloat16;
 
 mx::array uninitialised(const mx::Shape& shape, mx::Dtype dtype, size_t elements) {
   return mx::array(mx::allocator::malloc(elements * size_of(dtype)), shape, dtype);
@@ -75,27 +80,60 @@ mx::array in_dtype(mx::array x, mx::Dtype dtype) {
   return x;
 }
 
-/** `outer` matrices [rows, columns], each turned to [columns, rows]. */
-mx::array turned(const io::TensorView& view, size_t outer, size_t rows, size_t columns, const mx::Shape& shape) {
-  const size_t n = outer * rows * columns;
-  auto result = uninitialised(shape, mx::float32, n);
-  auto* out = result.data<float>();
-  std::vector<float> stored(n);  // all at once: the conversion is threaded
-  to_float32(view, stored.data());
-  for (const float* block = stored.data(); block != stored.data() + n; block += rows * columns, out += rows * columns)
+/** Elements [begin, begin + n) of a view. */
+io::TensorView part(const io::TensorView& view, size_t begin, size_t n) {
+  const size_t element = view.elements() ? view.bytes / view.elements() : 0;
+  return {view.type, {static_cast<int64_t>(n)}, view.data + begin * element, n * element, false, view.owner};
+}
+
+/** `outer` matrices [rows, columns], each turned to [columns, rows]. A block of rows at a time: it stays in a cache. */
+template <class T>
+void turn(const io::TensorView& view, size_t outer, size_t rows, size_t columns, T* out) {
+  to_float32(part(view, 0, 0), nullptr);  // types that are refused are so here, and not on another thread
+  const size_t step = std::max<size_t>(1, 65536 / columns), blocks = (rows + step - 1) / step;
+  kernels::parallel_for(static_cast<int64_t>(outer * blocks), [&](int64_t unit, int) {
+    thread_local std::vector<float> stored;
+    const size_t matrix = static_cast<size_t>(unit) / blocks, first = static_cast<size_t>(unit) % blocks * step;
+    const size_t n = std::min(step, rows - first);
+    stored.resize(n * columns);
+    to_float32(part(view, (matrix * rows + first) * columns, n * columns), stored.data());
+    T* const to = out + matrix * rows * columns + first;
     for (size_t c = 0; c < columns; ++c)
-      for (size_t r = 0; r < rows; ++r) out[c * rows + r] = block[r * columns + c];
-  return result;
+      for (size_t r = 0; r < n; ++r) kernels::assign(to[c * rows + r], stored[r * columns + c]);
+  });
+}
+
+BFloat16* bf16_data(mx::array& x) {
+  return reinterpret_cast<BFloat16*>(x.data<uint16_t>());
+}
+
+mx::array turned(const io::TensorView& view, size_t outer, size_t rows, size_t columns, const mx::Shape& shape,
+                 mx::Dtype dtype) {
+  const bool bf16 = dtype == mx::bfloat16;
+  auto result = uninitialised(shape, bf16 ? mx::bfloat16 : mx::float32, outer * rows * columns);
+  if (bf16) {
+    turn(view, outer, rows, columns, bf16_data(result));
+    return result;
+  }
+  turn(view, outer, rows, columns, result.data<float>());
+  return in_dtype(std::move(result), dtype);
 }
 
 }  // namespace
 
 mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype dtype) {
   const size_t n = view.elements();
-  if (view.type == io::StoredType::f16 && dtype == mx::float16) {
-    auto same = uninitialised(shape, mx::float16, n);
-    std::memcpy(same.data<mx::float16_t>(), view.data, n * 2);
-    return same;
+  const bool same = (view.type == io::StoredType::f16 && dtype == mx::float16) ||
+                    (view.type == io::StoredType::bf16 && dtype == mx::bfloat16);
+  if (same) {
+    auto copy = uninitialised(shape, dtype, n);
+    std::memcpy(copy.data<void>(), view.data, n * 2);
+    return copy;
+  }
+  if (dtype == mx::bfloat16) {  // without MLX's operations: weights are often read on another thread than MLX's
+    auto rounded = uninitialised(shape, dtype, n);
+    turn(view, 1, n, 1, bf16_data(rounded));
+    return rounded;
   }
   auto result = uninitialised(shape, mx::float32, n);
   to_float32(view, result.data<float>());
@@ -104,12 +142,12 @@ mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype
 
 mx::array transpose_matrix(const io::TensorView& view, mx::Dtype dtype) {
   const auto rows = view.shape[0], columns = view.shape[1];
-  return in_dtype(turned(view, 1, rows, columns, {static_cast<int>(columns), static_cast<int>(rows)}), dtype);
+  return turned(view, 1, rows, columns, {static_cast<int>(columns), static_cast<int>(rows)}, dtype);
 }
 
 mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype dtype) {
   if (k == 1) return to_array(view, {out, 1, 1, in}, dtype);
-  return in_dtype(turned(view, out, in, static_cast<size_t>(k) * k, {out, k, k, in}), dtype);
+  return turned(view, out, in, static_cast<size_t>(k) * k, {out, k, k, in}, dtype);
 }
 
 }  // namespace corepulse::nn

@@ -21,10 +21,27 @@ struct Weights::Bundle {
   std::unordered_map<std::string, Entry> entries;
   std::string component;
   mx::Dtype dtype;
+  Files files;
+
+  /** What `convert` makes of the tensor's bytes. */
+  template <class Convert>
+  mx::array read(const io::TensorView& view, Convert convert) const {
+    for (const auto& file : files) file->check_unchanged();
+    auto array = convert(view);
+    for (const auto& file : files) file->give_back({view.data, view.bytes});
+    return array;
+  }
+  /** read, when it is asked for. */
+  template <class Convert>
+  static kernels::LazyArray later(std::shared_ptr<Bundle> bundle, io::TensorView view, mx::Shape shape,
+                                  Convert convert) {
+    return {std::move(shape), bundle->dtype,
+            [bundle = std::move(bundle), view = std::move(view), convert] { return bundle->read(view, convert); }};
+  }
 };
 
-Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype)
-    : bundle_(std::make_shared<Bundle>(Bundle{{}, std::move(component), dtype})) {
+Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files)
+    : bundle_(std::make_shared<Bundle>(Bundle{{}, std::move(component), dtype, std::move(files)})) {
   bundle_->entries.reserve(tensors.size());
   for (auto& [name, view] : tensors) bundle_->entries.emplace(name, Bundle::Entry{std::move(view)});
 }
@@ -62,24 +79,37 @@ const io::TensorView& Weights::use(std::string_view name, const std::vector<std:
 }
 
 mx::array Weights::take(std::string_view name, const mx::Shape& shape) const {
-  return to_array(use(name, {{shape.begin(), shape.end()}}), shape, bundle_->dtype);
+  return bundle_->read(use(name, {{shape.begin(), shape.end()}}),
+                       [&](const io::TensorView& view) { return to_array(view, shape, bundle_->dtype); });
+}
+
+mx::array Weights::take_bias(std::string_view name, int width) const {
+  return bundle_->dtype == mx::bfloat16 ? take_float32(name, {width}) : take(name, {width});
 }
 
 mx::array Weights::take_float32(std::string_view name, const mx::Shape& shape) const {
-  return to_array(use(name, {{shape.begin(), shape.end()}}), shape, mx::float32);
+  return bundle_->read(use(name, {{shape.begin(), shape.end()}}),
+                       [&](const io::TensorView& view) { return to_array(view, shape, mx::float32); });
 }
 
-mx::array Weights::take_matrix(std::string_view name, int out, int in) const {
+kernels::LazyArray Weights::take_matrix(std::string_view name, int out, int in) const {
+  const mx::Shape shape{out, in};
+  const auto dtype = bundle_->dtype;
   const std::vector<int64_t> plain{out, in}, convolution{out, in, 1, 1}, turned{in, out};
   const bool transposed = has(name) && bundle_->entries.at(prefix_ + std::string(name)).view.transposed;
-  if (!transposed) return to_array(use(name, {plain, convolution}), {out, in}, bundle_->dtype);
-  return transpose_matrix(use(name, {turned}), bundle_->dtype);
+  if (transposed)
+    return Bundle::later(bundle_, use(name, {turned}), shape,
+                         [dtype](const io::TensorView& view) { return transpose_matrix(view, dtype); });
+  return Bundle::later(bundle_, use(name, {plain, convolution}), shape,
+                       [shape, dtype](const io::TensorView& view) { return to_array(view, shape, dtype); });
 }
 
-mx::array Weights::take_conv(std::string_view name, int out, int in, int k) const {
+kernels::LazyArray Weights::take_conv(std::string_view name, int out, int in, int k) const {
   std::vector<std::vector<int64_t>> shapes{{out, in, k, k}};
   if (k == 1) shapes.push_back({out, in});
-  return to_ohwi(use(name, shapes), out, in, k, bundle_->dtype);
+  return Bundle::later(
+      bundle_, use(name, shapes), {out, k, k, in},
+      [=, dtype = bundle_->dtype](const io::TensorView& view) { return to_ohwi(view, out, in, k, dtype); });
 }
 
 void Weights::require_all_taken() const {

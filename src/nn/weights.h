@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "io/file.h"
 #include "io/tensor_view.h"
+#include "kernels/plain_weights.h"
 
 namespace corepulse::nn {
 
@@ -17,8 +19,14 @@ namespace corepulse::nn {
  * copy. */
 class Weights {
  public:
-  /** @param component name for messages, e.g. "unet"; @param dtype what layers compute in. */
-  Weights(io::Tensors tensors, std::string component, mx::Dtype dtype);
+  using Files = std::vector<std::shared_ptr<const io::MappedFile>>;
+
+  /**
+   * @param component name for messages, e.g. "unet"; @param dtype what layers compute in.
+   * @param files that the tensors lie in: whether they are unchanged is asked before each tensor is read, and the
+   * memory of its pages is given back after.
+   */
+  Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files = {});
 
   Weights operator/(std::string_view child) const;
   Weights operator/(int child) const { return *this / std::to_string(child); }
@@ -31,14 +39,17 @@ class Weights {
   /** Takes a tensor of exactly this shape, converted to the compute dtype. @throws
    * Error{unsupported_model}. */
   mx::array take(std::string_view name, const mx::Shape& shape) const;
+  /** As take; float32 for bfloat16 layers, whose sums are float32. */
+  mx::array take_bias(std::string_view name, int width) const;
   /** As take, kept in float32 (norm parameters stay exact on GPU). */
   mx::array take_float32(std::string_view name, const mx::Shape& shape) const;
-  /** [out, in], also from a stored 1x1 convolution [out, in, 1, 1] or a transposed [in, out] view.
+  /** Matrices and convolutions are read when first used, often on another thread: Error{bad_file} if the file was
+   * changed since. [out, in], also from a stored 1x1 convolution [out, in, 1, 1] or a transposed [in, out] view.
    */
-  mx::array take_matrix(std::string_view name, int out, int in) const;
+  kernels::LazyArray take_matrix(std::string_view name, int out, int in) const;
   /** Stored OIHW, returned as MLX wants it: [out, k, k, in]. A stored [out, in] is accepted for k
    * = 1. */
-  mx::array take_conv(std::string_view name, int out, int in, int k) const;
+  kernels::LazyArray take_conv(std::string_view name, int out, int in, int k) const;
 
   /** After a network is built: throws Error{unsupported_model} naming the tensors that nothing
    * took. */

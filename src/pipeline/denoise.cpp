@@ -70,7 +70,10 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
            fmt::format("step {} of {} made infinite or undefined numbers; the weights or gains "
                        "overflow {}; try "
                        "float32, or smaller gains",
-                       i + 1, steps, run.dtype == mx::float16 ? "float16" : "float32"));
+                       i + 1, steps,
+                       run.dtype == mx::float16    ? "float16"
+                       : run.dtype == mx::bfloat16 ? "bfloat16"
+                                                   : "float32"));
     if (!on_step(i + 1, run.schedule.sigma[i + 1], x, sampler->denoised()))
       fail(ErrorCode::cancelled, "generate", fmt::format("stopped after step {} of {}", i + 1, steps));
   }

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <fmt/format.h>
+#include <map>
 
 #include "mlx/device.h"
 #include "mlx/memory.h"
@@ -28,13 +29,29 @@ mx::Device device_of(const LoadOptions& options) {
   return {use_gpu ? mx::Device::gpu : mx::Device::cpu, 0};
 }
 
+/** The types and their names in recipes. */
+const std::map<ComputeType, std::pair<mx::Dtype, const char*>>& dtypes() {
+  static const std::map<ComputeType, std::pair<mx::Dtype, const char*>> table{
+      {ComputeType::float32, {mx::float32, "f32"}},
+      {ComputeType::float16, {mx::float16, "f16"}},
+      {ComputeType::bfloat16, {mx::bfloat16, "bf16"}}};
+  return table;
+}
+
 mx::Dtype dtype_of(const LoadOptions& options, const mx::Device& device) {
   const bool gpu = device == mx::Device::gpu;
   if (options.dtype == ComputeType::float16 && !gpu)
     fail(ErrorCode::invalid_request, "load",
          "f16 is computed on GPUs only; expected auto or f32 on the CPU, where float16 would be slower and less exact");
-  const bool half = options.dtype == ComputeType::float16 || (options.dtype == ComputeType::automatic && gpu);
-  return half ? mx::float16 : mx::float32;
+  if (options.dtype == ComputeType::bfloat16 && gpu)
+    fail(ErrorCode::invalid_request, "load", "bf16 is computed on CPUs only; expected auto, f32 or f16 on the GPU");
+  if (options.dtype == ComputeType::bfloat16 && !kernels::has_bf16())
+    fail(ErrorCode::invalid_request, "load",
+         fmt::format("bf16 needs a processor with AVX-512 BF16 or AMX; this one computes with {}; expected auto or f32",
+                     kernels::isa()));
+  if (options.dtype != ComputeType::automatic) return dtypes().at(options.dtype).first;
+  if (gpu) return mx::float16;
+  return kernels::has_amx() ? mx::bfloat16 : mx::float32;
 }
 
 /** MLX frees to a cache; on the CPU its default of 32 MB would make every large array fresh memory. */
@@ -63,7 +80,11 @@ struct Pipeline::State {
     return *model;
   }
 
-  std::string recipe_dtype() const { return dtype == mx::float16 ? "f16" : "f32"; }
+  std::string recipe_dtype() const {
+    for (const auto& [type, entry] : dtypes())
+      if (entry.first == dtype) return entry.second;
+    return "";
+  }
   std::string backend() const {
     if (device == mx::Device::cpu) return "cpu";
 #ifdef __APPLE__

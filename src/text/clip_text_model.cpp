@@ -79,8 +79,8 @@ ClipEncoderLayer::ClipEncoderLayer(const nn::Weights& w, const Config& config)
       mlp(w / "mlp", config) {}
 
 mx::array ClipEncoderLayer::operator()(mx::array x) const {
-  x = x + self_attn(layer_norm1(x));
-  return x + mlp(layer_norm2(x));
+  x = kernels::add(x, self_attn(layer_norm1(x)));
+  return kernels::add(x, mlp(layer_norm2(x)));
 }
 
 ClipTextModel::ClipTextModel(const nn::Weights& weights, const Config& config)

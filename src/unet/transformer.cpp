@@ -17,8 +17,8 @@ TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& se
       ff(w / "ff", channels) {}
 
 mx::array TransformerBlock::operator()(mx::array x, const Pass& pass) const {
-  x = nn::settle(x + attn1(norm1(x), pass));  // the picture looks at itself
-  x = nn::settle(x + attn2(norm2(x), pass));  // the picture reads the text
+  x = nn::settle(kernels::add(x, attn1(norm1(x), pass)));  // the picture looks at itself
+  x = nn::settle(kernels::add(x, attn2(norm2(x), pass)));  // the picture reads the text
   return nn::settle(ff(norm3(x), x));
 }
 

@@ -18,7 +18,7 @@ mx::array Attention::operator()(const mx::array& x) const {
   const auto h = mx::reshape(group_norm(x), {batch, tokens, channels});
   const float scale = 1 / std::sqrt(static_cast<float>(channels));
   const auto y = kernels::attention(to_q(h), to_k(h), to_v(h), {.heads = 1, .scale = scale});
-  return x + mx::reshape(to_out(y), x.shape());
+  return kernels::add(x, mx::reshape(to_out(y), x.shape()));
 }
 
 MiddleBlock::MiddleBlock(const nn::Weights& w, const Config& config) {

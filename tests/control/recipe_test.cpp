@@ -220,7 +220,8 @@ TEST_CASE("errors name the path, what stands there and the nearest valid name") 
   CHECK(error(R"({"version": 1, "seed": -1})")
             .find("[seed] the number -1; expected a whole number of 0..18446744073709551615") == 0);
   CHECK(error(R"({"version": 1, "steps": 0})") == "[steps] 0; expected 1..1000");
-  CHECK(error(R"({"version": 1, "dtype": "f8"})").find("[dtype] unknown value \"f8\"; valid: auto, f32, f16") == 0);
+  CHECK(error(R"({"version": 1, "dtype": "f8"})").find("[dtype] unknown value \"f8\"; valid: auto, f32, f16, bf16") ==
+        0);
   CHECK(error(R"({"version": 1, "sampler": "eulr"})").find("[sampler]") == 0);
 }
 

@@ -6,6 +6,10 @@
 #include <unistd.h>
 #include <vector>
 
+#include "mlx/allocator.h"
+
+#include "base/tensor.h"
+
 namespace corepulse {
 
 /** A copy of some numbers that ends where a page begins that nobody may read. */
@@ -27,6 +31,14 @@ class Guarded {
   Guarded& operator=(const Guarded&) = delete;
 
   float* data() { return data_; }
+  /** The numbers as an array that does not own them. */
+  mx::array array(const mx::Shape& shape) {
+    // MLX reads a buffer's size in the 8 bytes before its numbers: this array is guarded at its end only.
+    mprotect(start_, page_, PROT_READ | PROT_WRITE);
+    return mx::array(
+        mx::allocator::Data(mx::allocator::Buffer(reinterpret_cast<char*>(data_) - 8), [](mx::allocator::Buffer) {}),
+        shape, mx::float32);
+  }
 
  private:
   size_t page_, bytes_ = 0;

@@ -14,7 +14,7 @@ namespace corepulse {
 namespace {
 
 using kernels::cpu_op;
-using Pointers = std::vector<const float*>;
+using Pointers = kernels::Inputs;
 
 mx::array copied(const mx::array& x) {
   const size_t bytes = x.nbytes();
@@ -54,7 +54,7 @@ TEST_CASE("what a kernel captures lives until it has run") {
   CHECK(watch.expired());
 }
 
-TEST_CASE("an op without elements does not run, and inputs that are not float32 are refused") {
+TEST_CASE("an op without elements does not run, and inputs that are neither float32 nor bfloat16 are refused") {
   const auto never = [](const Pointers&, float*) { throw std::runtime_error("ran"); };
   CHECK(floats(cpu_op("never", {normal({4}, 1)}, {3, 0}, never)).empty());
   CHECK_THROWS_AS(cpu_op("never", {mx::zeros({4}, mx::float16)}, {4}, never), Error);

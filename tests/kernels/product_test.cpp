@@ -80,8 +80,9 @@ TEST_CASE("linear and gated linear touch nothing beside their buffers") {
     const int rows = d.x.shape(0), in = d.x.shape(1), wide = d.w1.shape(0), inner = d.w2.shape(1), out = d.w2.shape(0);
     Guarded x(floats(d.x)), w1(floats(d.w1)), b1(floats(d.b1)), w2(floats(d.w2)), b2(floats(d.b2));
     Guarded added(floats(d.added)), y(std::vector<float>(rows * static_cast<size_t>(wide + out)));
-    kernels::ProductWeights first(d.w1, d.b1, wide, in), second(d.w2, d.b2, out, inner);
-    const auto p1 = first.packed({w1.data(), b1.data()}), p2 = second.packed({w2.data(), b2.data()});
+    kernels::ProductWeights first(w1.array({wide, in}), b1.array({wide}), wide, in);
+    kernels::ProductWeights second(w2.array({out, inner}), b2.array({out}), out, inner);
+    const auto p1 = first.packed(), p2 = second.packed();
     float* const last = y.data() + rows * static_cast<int64_t>(wide);
     kernels::run_product(x.data(), rows, p1, nullptr, y.data());
     CHECK(error(Doubles(y.data(), last), doubles(kernels::linear_reference(d.x, d.w1, d.b1))) <= 1e-5);

@@ -112,11 +112,11 @@ TEST_CASE("a 3x3 convolution touches nothing beside its buffers") {
     const auto expected = d.expected();
     Guarded x(floats(d.x)), weight(floats(d.weight)), bias(floats(d.bias)), row(floats(d.per_row));
     Guarded picture(floats(d.picture)), out(std::vector<float>(expected.size()));
-    kernels::WinogradWeights weights(d.weight, d.bias);
+    kernels::WinogradWeights weights(weight.array(d.weight.shape()), bias.array(d.bias.shape()));
     const kernels::WinogradShape shape{d.batch,           d.x.shape(1),      d.x.shape(2),      d.in,
                                        expected.shape(1), expected.shape(2), expected.shape(3), d.padding.top,
                                        d.padding.left};
-    weights.run(shape, x.data(), {weight.data(), bias.data()}, {nullptr, row.data(), picture.data()}, out.data());
+    weights.run(shape, x.data(), {nullptr, row.data(), picture.data()}, out.data());
     CHECK(error(Doubles(out.data(), out.data() + expected.size()), doubles(expected)) <= 1e-5);
   }
 }

@@ -4,9 +4,11 @@
 
 #include <cstring>
 #include <doctest/doctest.h>
+#include <filesystem>
 
 #include "corepulse/error.h"
 
+#include "io/safetensors.h"
 #include "nn/stored.h"
 #include "support/golden.h"
 
@@ -70,8 +72,8 @@ TEST_CASE("a 1x1 convolution is a matrix, and a transposed view is turned") {
   auto turned = view({3, 2}, {1, 4, 2, 5, 3, 6});
   turned.transposed = true;
   const nn::Weights w({{"conv", view({2, 3, 1, 1}, {1, 2, 3, 4, 5, 6})}, {"turned", turned}}, "unet", mx::float32);
-  CHECK(same_bits(w.take_matrix("conv", 2, 3), expected));
-  CHECK(same_bits(w.take_matrix("turned", 2, 3), expected));
+  CHECK(same_bits(w.take_matrix("conv", 2, 3).get(), expected));
+  CHECK(same_bits(w.take_matrix("turned", 2, 3).get(), expected));
 }
 
 TEST_CASE("convolution weights come out in MLX's order") {
@@ -79,7 +81,32 @@ TEST_CASE("convolution weights come out in MLX's order") {
   for (size_t i = 0; i < oihw.size(); ++i) oihw[i] = static_cast<float>(i);
   const nn::Weights w({{"c", view({2, 3, 2, 2}, oihw)}}, "vae", mx::float32);
   const auto expected = mx::transpose(mx::array(oihw.begin(), {2, 3, 2, 2}, mx::float32), {0, 2, 3, 1});
-  CHECK(same_bits(w.take_conv("c", 2, 3, 2), expected));
+  CHECK(same_bits(w.take_conv("c", 2, 3, 2).get(), expected));
+}
+
+TEST_CASE("matrices are rounded to bfloat16 where layers compute in it, biases and norms are not") {
+  const float third = 1 / 3.0f;
+  const nn::Weights w({{"weight", view({2, 1}, {third, 1 + 1 / 256.0f})}, {"bias", view({2}, {third, third})}}, "unet",
+                      mx::bfloat16);
+  const auto expected = mx::astype(mx::array({third, 1 + 1 / 256.0f}, {2, 1}), mx::bfloat16);
+  const auto matrix = w.take_matrix("weight", 2, 1).get();
+  CHECK(matrix.dtype() == mx::bfloat16);
+  CHECK(same_bits(mx::astype(matrix, mx::float32), mx::astype(expected, mx::float32)));
+  CHECK(same_bits(w.take_bias("bias", 2), mx::array({third, third})));
+}
+
+TEST_CASE("a matrix is read when it is needed: a file changed until then is an error, not another picture") {
+  const auto file = std::filesystem::temp_directory_path() / "corepulse_weights_test.safetensors";
+  const auto write = [&](float x) { io::write_safetensors(file, {{"weight", view({1, 1}, {x})}}, {}); };
+  write(1);
+  auto opened = io::open_safetensors(file);
+  const nn::Weights w(opened.tensors, "unet", mx::float32, {opened.mapping});
+  const auto matrix = w.take_matrix("weight", 1, 1);
+  CHECK(matrix.get().item<float>() == 1);
+  CHECK(matrix.get().item<float>() == 1);  // its page was given back and comes again
+  std::filesystem::resize_file(file, 8);
+  CHECK_THROWS_AS(matrix.get(), Error);
+  std::filesystem::remove(file);
 }
 
 TEST_CASE("8-bit floats are read by their definition") {

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <optional>
 
 #include "support.h"
 
@@ -115,6 +116,25 @@ TEST_CASE("words beyond the 75th token are reported") {
   REQUIRE_FALSE(notes.empty());
   CHECK(contains(notes.back(), "not read"));
   CHECK(contains(notes.back(), "park"));
+}
+
+TEST_CASE("bfloat16 is recorded, repeats its bits and stays near float32; without its instructions it is refused") {
+  const auto recipe = golden_recipe("small");
+  const auto load = [](ComputeType dtype) { return Pipeline::load({.model = tiny_folder("small")}, {.dtype = dtype}); };
+  std::optional<Pipeline> pipeline;
+  try {
+    pipeline = load(ComputeType::bfloat16);
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::invalid_request);
+    CHECK(std::string(error.what()).find("bf16 needs a processor") != std::string::npos);
+    return;
+  }
+  const auto once = pipeline->generate({recipe, {}, false}), again = pipeline->generate({recipe, {}, false});
+  CHECK(once.recipe.made_with.dtype == "bf16");
+  CHECK(once.latents == again.latents);
+  const auto exact = load(ComputeType::float32).generate({recipe, {}, false});
+  CHECK(once.latents != exact.latents);
+  CHECK(relative_error(once.latents[0], exact.latents[0]) < 0.1);
 }
 
 TEST_CASE("float16 on the CPU is refused with the reason") {

@@ -15,7 +15,8 @@ TEST_CASE("a Diffusers folder and the single file of the same weights give the s
     const auto expected = run(family, recipe, true);
     // Random tiny models have heads and groups that no file tells, and another vocabulary than CLIP's.
     const auto single =
-        Pipeline::load({.model = folder + ".safetensors", .config = folder, .family = family, .prediction = "epsilon"});
+        Pipeline::load({.model = folder + ".safetensors", .config = folder, .family = family, .prediction = "epsilon"},
+                       {.dtype = ComputeType::float32});
     const auto result = single.generate({recipe, {}, true});
     CHECK(result.latents == expected.latents);
     CHECK(result.images[0].pixels == expected.images[0].pixels);

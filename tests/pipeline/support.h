@@ -2,6 +2,7 @@
 // Whole runs of small models, through the public interface.
 
 #include <cmath>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <map>
 #include <string>
@@ -17,12 +18,19 @@ inline std::string tiny_folder(const std::string& family) {
   return family == "builtin" ? family : std::string(COREPULSE_TEST_DATA) + "/models/" + family;
 }
 
+/** The goldens are float32. COREPULSE_TEST_DTYPE=bf16 runs the laws in bfloat16. */
+inline ComputeType test_dtype() {
+  const char* given = std::getenv("COREPULSE_TEST_DTYPE");
+  return given && std::string(given) == "bf16" ? ComputeType::bfloat16 : ComputeType::float32;
+}
+
 /** Loaded once per family for all tests of this program. */
 inline const Pipeline& tiny(const std::string& family) {
   static std::map<std::string, Pipeline> pipelines;
   const auto found = pipelines.find(family);
   if (found != pipelines.end()) return found->second;
-  return pipelines.emplace(family, Pipeline::load({.model = tiny_folder(family)})).first->second;
+  return pipelines.emplace(family, Pipeline::load({.model = tiny_folder(family)}, {.dtype = test_dtype()}))
+      .first->second;
 }
 
 /** The run that the goldens' `pipeline` describes. */

@@ -1,0 +1,98 @@
+// The kernels on plain memory read and write nothing beyond their arrays: each array ends where a forbidden page
+// begins.
+#include <doctest/doctest.h>
+#include <memory>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+#include "kernels/activation_simd.h"
+#include "kernels/attention_simd.h"
+#include "kernels/norm_simd.h"
+
+namespace corepulse::kernels {
+namespace {
+
+/** n numbers of T, the byte after the last of which must not be touched. */
+template <class T>
+class Guarded {
+ public:
+  explicit Guarded(int64_t n) {
+    const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE)), bytes = static_cast<size_t>(n) * sizeof(T);
+    size_ = (bytes + page - 1) / page * page + page;
+    memory_ = static_cast<char*>(::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    REQUIRE(memory_ != MAP_FAILED);
+    REQUIRE(::mprotect(memory_ + size_ - page, page, PROT_NONE) == 0);
+    data_ = reinterpret_cast<T*>(memory_ + size_ - page - bytes);
+    for (int64_t i = 0; i < n; ++i) assign(data_[i], static_cast<float>(i % 7) - 3);
+  }
+  ~Guarded() { ::munmap(memory_, size_); }
+  Guarded(const Guarded&) = delete;
+  operator T*() const { return data_; }
+
+ private:
+  char* memory_;
+  size_t size_;
+  T* data_;
+};
+
+template <class T>
+void run_elementwise(int64_t n) {
+  const Guarded<T> a(n), b(n), y(n);
+  for (const auto f : {Activation::silu, Activation::gelu, Activation::quick_gelu})
+    activate(f, static_cast<const T*>(a), static_cast<T*>(y), n);
+  multiply_gelu(static_cast<const T*>(a), static_cast<const T*>(b), static_cast<T*>(y), n);
+  sum(static_cast<const T*>(a), static_cast<const T*>(b), static_cast<T*>(y), n);
+}
+
+template <class T>
+void run_norms(int64_t rows, int64_t channels) {
+  const Guarded<T> x(rows * channels), y(rows * channels);
+  const Guarded<float> mean(channels), rest(channels), scale(channels), shift(channels);
+  std::vector<Moments> moments(1);
+  group_moments(static_cast<const T*>(x), rows, channels, 1, moments.data());
+  for (const bool silu : {false, true})
+    normalize_channels(static_cast<const T*>(x), static_cast<T*>(y), rows, channels, {mean, rest, scale, shift}, silu);
+  normalize_rows(static_cast<const T*>(x), static_cast<T*>(y), rows, channels, scale, shift, 1e-5f);
+}
+
+template <class T>
+void run_attention(int64_t queries, int64_t keys, int64_t heads, int64_t size, bool causal) {
+  const Guarded<T> q(queries * heads * size), k(keys * heads * size), v(keys * heads * size), y(queries * heads * size);
+  const Guarded<float> bias(keys);
+  AttentionTask task{
+      .batch = 1, .heads = heads, .queries = queries, .keys = keys, .size = size, .scale = 0.1f, .causal = causal};
+  task.q = static_cast<const T*>(q), task.k = static_cast<const T*>(k), task.v = static_cast<const T*>(v);
+  task.bias = bias, task.out = static_cast<T*>(y);
+  plan_attention(task);
+  const std::unique_ptr<float[], void (*)(float*)> memory(
+      static_cast<float*>(
+          std::aligned_alloc(64, sizeof(float) * static_cast<size_t>(heads * (task.packed_keys + task.packed_values) +
+                                                                     task.packed_bias + task.workspace))),
+      [](float* p) { std::free(p); });
+  task.key_store = memory.get();
+  task.value_store = task.key_store + heads * task.packed_keys;
+  task.bias_store = task.value_store + heads * task.packed_values;
+  pack_attention_bias(task, 0);
+  for (int64_t unit = 0; unit < task.pack_units(); ++unit) pack_attention(task, unit);
+  for (int64_t unit = 0; unit < task.units(); ++unit) attend(task, unit, task.bias_store + task.packed_bias);
+}
+
+template <class T>
+void run_all() {
+  for (const int64_t n : {1, 7, 15, 16, 17, 63, 64, 100}) run_elementwise<T>(n);
+  for (const int64_t channels : {1, 3, 15, 16, 33, 64, 100})
+    for (const int64_t rows : {1, 2, 7}) run_norms<T>(rows, channels);
+  for (const int64_t size : {1, 7, 40, 64, 80, 160, 257, 512})
+    for (const auto& [queries, keys] : {std::pair<int64_t, int64_t>{1, 1}, {5, 77}, {7, 131}, {97, 17}})
+      for (const bool causal : {false, true}) run_attention<T>(queries, keys, 2, size, causal);
+}
+
+TEST_CASE("no kernel touches memory beyond its arrays") {
+  run_all<float>();
+  run_all<BFloat16>();
+  CHECK(true);  // reached: a touched page would have ended the program
+}
+
+}  // namespace
+}  // namespace corepulse::kernels
