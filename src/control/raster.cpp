@@ -171,7 +171,14 @@ Mask Rasterizer::draw_gradient(const Region& r) const {
 
 Mask Rasterizer::draw_picture(const Region& r, const std::string& path) const {
   if (!canvas_.picture) refuse(path, fmt::format("the picture {} cannot be read here", quote(r.file)));
-  const auto picture = canvas_.picture(r.file, r.channel);
+  const auto picture = [&] {
+    try {
+      return canvas_.picture(r.file, r.channel);
+    } catch (const Error& error) {  // "[image] what": here the place is the region
+      const std::string message = error.what();
+      fail(error.code(), path, message.substr(message.find("] ") + 2));
+    }
+  }();
   if (picture.width <= 0 || picture.height <= 0 ||
       picture.values.size() != static_cast<size_t>(picture.width) * picture.height)
     refuse(path, fmt::format("the picture {} is empty", quote(r.file)));

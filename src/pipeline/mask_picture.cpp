@@ -19,8 +19,8 @@ control::MaskPicture read_mask(const std::string& file, PictureChannel channel) 
   for (size_t i = 0; i < pixels; ++i) {
     const auto* rgb = &image.pixels[3 * i];
     mask.values.push_back(channel == PictureChannel::alpha
-                              ? static_cast<float>(image.alpha[i]) / 255
-                              : (0.2126f * rgb[0] + 0.7152f * rgb[1] + 0.0722f * rgb[2]) / 255);
+                              ? image.alpha[i]
+                              : static_cast<uint8_t>(0.2126f * rgb[0] + 0.7152f * rgb[1] + 0.0722f * rgb[2] + 0.5f));
   }
   return mask;
 }

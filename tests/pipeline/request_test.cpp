@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <optional>
+#include <fstream>
 
 #include "support.h"
 
@@ -47,6 +48,30 @@ TEST_CASE("a control that can never act is refused, naming the choices") {
   CHECK(contains(refusal([](Recipe& r) { r.controls = {inject("x").at("output:9")}; }), "output:2"));
   CHECK(contains(refusal([](Recipe& r) { r.controls = {reweight("dog", 2)}; }), "cat"));
   CHECK(refusal([](Recipe& r) { r.controls = {inject("x").sigma(0.001, 0.0001)}; }) != "accepted");
+}
+
+TEST_CASE("a picture's brightness is the region, and what is wrong with the picture is said of the region") {
+  auto recipe = golden_recipe("small");
+  const auto folder = std::filesystem::temp_directory_path() / "corepulse_masks";
+  std::filesystem::create_directories(folder);
+  Image grey{4, 2, std::vector<uint8_t>(24, 255)};
+  for (int i = 0; i < 12; ++i) grey.pixels[i] = 102;  // the upper half: 0.4
+  save_image(grey, folder / "grey.png");
+  const auto shares = [&](const std::string& file) {
+    recipe.controls = {inject("a dragon").within(picture((folder / file).string()))};
+    return io::parse_json(explain(recipe).json, "explanation")["controls"][0]["region"][0];
+  };
+  CHECK(shares("grey.png")["mean"].get<double>() == doctest::Approx(0.7).epsilon(1e-4));
+  CHECK(shares("grey.png")["whole"].get<int>() * 2 == shares("grey.png")["touched"].get<int>());
+  std::ofstream(folder / "bad.png") << "no picture";
+  for (const std::string file : {"bad.png", "none.png"}) try {
+      shares(file);
+      FAIL("accepted ", file);
+    } catch (const Error& e) {
+      CHECK(contains(e.what(), "[controls[0].region]"));
+      CHECK(contains(e.what(), file));
+    }
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("a model that is not there, and one that only loads, are told apart") {
