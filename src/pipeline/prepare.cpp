@@ -92,13 +92,13 @@ Outline::Outline(const ModelSource& source) : parts(model::understand(source)), 
   for (const auto& text : parts.texts) tokenizers.push_back(model::load_tokenizer(text));
 }
 
-Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions) {
+Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions, bool elide) {
   auto resolved = resolve(recipe, outline.info, outline.parts.scheduler);
   std::vector<std::string> notes = outline.info.notes;
   note_cut("prompt", recipe.prompt, outline, notes);
   note_cut("negative prompt", recipe.negative_prompt, outline, notes);
   check_edits(resolved.recipe);
-  auto [first, files] = resolve(recipe.controls, resolved, {}, outline, functions, {});
+  auto [first, files] = resolve(recipe.controls, resolved, {}, outline, functions, {.elide = elide});
   Prepared prepared{resolved, control::Timeline(std::move(first)), std::move(files), notes};
   auto& timeline = prepared.control;
   if (!functions.empty())

@@ -37,8 +37,11 @@ struct Prepared {
 /** SDXL's size conditioning when nobody asks for another: the picture's own size, uncropped. */
 control::TimeIds own_size(const Recipe& recipe);
 
-/** @throws every Error of the request's that is not about weights or memory. */
-Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions = {});
+/**
+ * @param elide see control::ProgramOptions, of the recipe's controls; off only in tests.
+ * @throws every Error of the request's that is not about weights or memory.
+ */
+Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions = {}, bool elide = true);
 
 /** Another list of controls for a later step of the same run. @param path what errors call it. @throws as prepare. */
 ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,

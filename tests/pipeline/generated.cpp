@@ -1,0 +1,209 @@
+#include "generated.h"
+
+#include "corepulse/error.h"
+
+#include "support.h"
+
+namespace corepulse::test {
+
+RecipeGenerator::RecipeGenerator(const std::string& family, unsigned seed)
+    : family_(family), model_(tiny_folder(family)), random_(seed * 2654435761u + 17) {}
+
+Recipe RecipeGenerator::recipe() {
+  Recipe r{.model = model_};
+  r.prompt = pick<std::string>({"a red cat in a park", "a cat and a dog in a park", "the old cat, a park, watercolor"});
+  r.negative_prompt = pick<std::string>({"", "blurry", "the park"});
+  std::tie(r.width, r.height) = pick<std::pair<int, int>>({{64, 64}, {96, 64}, {64, 128}, {72, 56}});
+  if (family_ == "builtin") r.width = r.height = 64;
+  r.steps = 2 + below(2);
+  r.guidance = pick({5.0, 5.0, 2.5, 1.0});
+  r.sampler = pick({SamplerKind::euler, SamplerKind::euler, SamplerKind::dpmpp_2m, SamplerKind::heun,
+                    SamplerKind::euler_a, SamplerKind::dpmpp_sde});
+  r.seeds = {random_() % 1000};
+  if (below(4) == 0) r.seeds.push_back(1000 + random_() % 1000);
+  const int n = 1 + below(4);
+  for (int i = 0; i < n; ++i) r.controls.push_back(control());
+  return r;
+}
+
+Control RecipeGenerator::control() {
+  const int kind = below(16);
+  if (kind == 0) return step_control();
+  if (kind == 1) return legacy_control();
+  Control c{.effect = kind < 12 ? text_effect() : picture_effect()};
+  place(c);
+  if (below(3) == 0) c.region = region();
+  if (below(6) == 0) c.heads = {below(2)};
+  if (below(8) == 0) c.images = {0};
+  return c;
+}
+
+void RecipeGenerator::place(Control& c) {
+  if (below(3) == 0) c.where = pick<std::string>({"middle:0", "output:1", "input:1", "fine", "coarse", "output:1.0"});
+  const int when = below(6);
+  if (when == 0) c.steps(below(2), 2 + below(2));
+  if (when == 1) c.sigma(pick({20.0, 15.0}), pick({0.0, 1.0}));
+  if (when == 2) c.progress(0, pick({0.4, 0.6, 1.0}));
+  if (below(5) == 0) c.rows = pick({Rows::both, Rows::uncond});
+}
+
+Control RecipeGenerator::whole_control() {
+  for (;;) {
+    Control c{.effect = text_effect()};
+    if (std::holds_alternative<Regions>(c.effect)) continue;
+    c.strength(1);
+    place(c);
+    return c;
+  }
+}
+
+std::string RecipeGenerator::prompt() {
+  return pick<std::string>({"a dragon on the beach", "snow, a cat", "a fluffy dog in a park"});
+}
+
+Curve RecipeGenerator::share() {
+  if (below(4) == 0) return {{0, decimal()}, {0.5, 0.5}, {1, decimal()}};
+  return pick({1.0, 1.0, 0.5, 0.25});
+}
+
+Tokens RecipeGenerator::words() {
+  if (below(8) == 0) return Tokens(pick({Tokens::Part::words, Tokens::Part::padding, Tokens::Part::start}));
+  return Tokens(pick<std::string>({"cat", "Cat", "park", "a", "a park"}), below(5) == 0);
+}
+
+Region RecipeGenerator::region() {
+  auto r = below(2) ? rectangle(decimal() / 2, decimal() / 2, 0.3 + decimal() / 2, 1) : circle(decimal(), 0.5, 0.4);
+  if (below(2)) r = r.feather(0.2);
+  if (below(5) == 0) r = r - circle(0.5, decimal(), 0.2);
+  return below(4) ? r : !r;
+}
+
+// No two numbers of a kind undo each other: what acts is then never the plain attention again.
+Effect RecipeGenerator::text_effect() {
+  switch (below(9)) {
+    case 0:
+    case 1:
+      return Inject{prompt(), share(), pick({1.0, 1.0, 1.5}), pick({1.0, 1.0, 0.5})};
+    case 2:
+      return Reweight{words(), pick({0.2, 0.5, 3.0}), share()};
+    case 3:
+      return MaskTokens{Tokens(pick<std::string>({"cat", "park"})), pick({TokenContext::keep, TokenContext::reencode}),
+                        share()};
+    case 4:
+      return ValueGain{words(), pick({-0.9, 0.0, 1.5}), share()};
+    case 5:
+      return ReplaceTokens{Tokens("cat"), pick<std::string>({"dog", "fluffy dog"}),
+                           pick({TokenContext::keep, TokenContext::replace}), share()};
+    case 6:
+      return Regions{{{prompt(), region()}, {prompt(), region()}}, pick({0.0, 0.3}), share()};
+    case 7:
+      return Temperature{pick({0.6, 3.0}), AttentionKind::cross, share()};
+    default:
+      return Reweight{Tokens("cat"), {{0, 0.3}, {1, 4.0}}, 1};
+  }
+}
+
+Effect RecipeGenerator::picture_effect() {
+  switch (below(4)) {
+    case 0:
+      return Attend{region(), pick({0.3, 4.0}), Attend::Interaction::enhance, share()};
+    case 1:
+      return Temperature{pick({0.6, 3.0}), pick({AttentionKind::self, AttentionKind::both}), share()};
+    case 2:
+      return Smooth{share()};
+    default:
+      return Share{0, "", pick({Share::How::with, Share::How::instead}), share()};
+  }
+}
+
+Control RecipeGenerator::step_control() {
+  auto c = pick<Control>({guidance({{0, 2}, {1, 6}}), guidance(3), negative("fog"), capture("cat")});
+  if (family_ == "sdxl" && below(2)) c = pick<Control>({pooled(prompt(), 0.5), time_ids({.crop = std::pair{8, 16}})});
+  if (below(2)) c.steps(0, 2);
+  return c;
+}
+
+Control RecipeGenerator::legacy_control() {
+  auto c = pick<Control>({inject(prompt()).gains(2, 2).as(Mode::corepulse), reweight("cat", 2).as(Mode::corepulse),
+                          inject(prompt()).gains(0.8, 0.8).as(Mode::comfy)});
+  if (below(2)) c.at("middle:0");
+  return c;
+}
+
+namespace {
+
+bool fails(const Recipe& recipe, const Complaint& complaint) {
+  try {
+    return complaint(recipe).has_value();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::invalid_request) throw;
+    return false;
+  }
+}
+
+/** The control with one field less. */
+std::vector<Control> simpler(const Control& c) {
+  std::vector<Control> all;
+  const auto add = [&](auto change) {
+    auto less = c;
+    change(less);
+    if (less != c) all.push_back(std::move(less));
+  };
+  add([](Control& l) { l.region.reset(); });
+  add([](Control& l) { l.when = {}; });
+  add([](Control& l) { l.where.clear(); });
+  add([](Control& l) { l.rows.reset(); });
+  add([](Control& l) { l.heads.clear(); });
+  add([](Control& l) { l.images.clear(); });
+  add([](Control& l) { l.mode = Mode::standard; });
+  add([](Control& l) {
+    std::visit(
+        [](auto& e) {
+          if constexpr (requires { e.strength; }) e.strength = 1;
+        },
+        l.effect);
+  });
+  add([](Control& l) {
+    if (l.when.unit == Window::Unit::steps) l.when.end = std::max(l.when.start + 1, l.when.end - 1);
+  });
+  add([](Control& l) {
+    if (l.region) l.region = rectangle(0, 0, 0.5, 1);
+  });
+  return all;
+}
+
+std::vector<Recipe> simpler(const Recipe& recipe) {
+  std::vector<Recipe> all;
+  const auto add = [&](auto change) {
+    auto less = recipe;
+    change(less);
+    if (less != recipe) all.push_back(std::move(less));
+  };
+  for (size_t i = 0; i < recipe.controls.size(); ++i)
+    add([&](Recipe& l) { l.controls.erase(l.controls.begin() + static_cast<ptrdiff_t>(i)); });
+  add([](Recipe& l) { l.seeds.resize(1); });
+  add([](Recipe& l) { l.steps = std::max(1, l.steps - 1); });
+  add([](Recipe& l) { l.sampler = SamplerKind::euler; });
+  add([](Recipe& l) { l.negative_prompt.clear(); });
+  add([](Recipe& l) { l.guidance = 1; });
+  add([](Recipe& l) { l.width = l.height = 64; });
+  for (size_t i = 0; i < recipe.controls.size(); ++i)
+    for (auto& control : simpler(recipe.controls[i])) add([&](Recipe& l) { l.controls[i] = control; });
+  return all;
+}
+
+}  // namespace
+
+Recipe shrunk(Recipe recipe, const Complaint& complaint) {
+  for (bool found = true; found;) {
+    found = false;
+    for (auto& less : simpler(recipe)) {
+      if (!fails(less, complaint)) continue;
+      recipe = std::move(less), found = true;
+      break;
+    }
+  }
+  return recipe;
+}
+
+}  // namespace corepulse::test

@@ -1,0 +1,51 @@
+#pragma once
+// Random recipes for whole runs of small models, and the smallest one that still fails.
+
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+
+#include "corepulse/recipe.h"
+
+namespace corepulse::test {
+
+/** The same seed makes the same recipe. Most of them can act; the others are refused before the run. */
+class RecipeGenerator {
+ public:
+  RecipeGenerator(const std::string& family, unsigned seed);
+
+  /** A few steps of a small picture with one to four controls, of every kind. */
+  Recipe recipe();
+  Control control();
+  /** One of inject, reweight, mask_tokens, replace_tokens, value_gain, temperature at full strength. */
+  Control whole_control();
+  std::string prompt();
+  int below(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
+
+ private:
+  template <class T>
+  T pick(std::initializer_list<T> list) {
+    return list.begin()[below(static_cast<int>(list.size()))];
+  }
+  double decimal() { return below(11) / 10.0; }
+  Curve share();
+  Tokens words();
+  Region region();
+  Effect text_effect();
+  Effect picture_effect();
+  Control step_control();
+  Control legacy_control();
+  void place(Control& control);
+
+  std::string family_, model_;
+  std::mt19937 random_;
+};
+
+/** What is wrong with a recipe, if anything. Error{invalid_request} means: it cannot be judged. */
+using Complaint = std::function<std::optional<std::string>(const Recipe&)>;
+
+/** Without controls, fields, seeds and steps that the failure does not need. */
+Recipe shrunk(Recipe recipe, const Complaint& complaint);
+
+}  // namespace corepulse::test

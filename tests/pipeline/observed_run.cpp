@@ -1,0 +1,133 @@
+#include "observed_run.h"
+
+#include "control/explain.h"
+#include "engine/engine.h"
+#include "model/model.h"
+#include "pipeline/denoise.h"
+#include "pipeline/prepare.h"
+#include "sampler/noise.h"
+#include "support.h"
+
+namespace corepulse::test {
+namespace {
+
+using Call = ObservedRun::Call;
+using control::Source;
+
+/** Compares what a program says with the plain run's reading, row by row. */
+class Watching : public control::Control {
+ public:
+  Watching(const control::Program& program, double guidance, const control::TimeIds& size, std::vector<Call>& calls)
+      : program_(program), guidance_(guidance), size_(size), calls_(calls) {}
+
+  control::AttentionPlan plan(const control::Site& site, const control::Step& step) const override {
+    auto plan = program_.plan(site, step);
+    auto& call = call_of(step);
+    ++call.asked[site.path];
+    for (size_t r = 0; r < step.rows.size(); ++r) {
+      const Source own = site.cross ? Source{Source::Kind::text, step.rows[r].conditional ? 0 : negative_of(step)}
+                                    : Source{Source::Kind::own, 0};
+      const auto& readings = plan.rows[r];
+      if (readings.size() != 1 || !readings[0].plain() || readings[0].sources[0] != own) call.changed.insert(site.path);
+    }
+    return plan;
+  }
+
+  control::StepPlan step(const control::Step& step) const override {
+    const auto plan = program_.step(step);
+    auto& call = call_of(step);
+    call.guidance = plan.guidance;
+    call.plain_step = plan.guidance == guidance_ && plan.negative == 1 && plan.pooled == control::StepPlan().pooled &&
+                      (!plan.time_ids || plan.time_ids == size_);
+    return plan;
+  }
+
+ private:
+  control::TextId negative_of(const control::Step& step) const { return program_.step(step).negative; }
+  Call& call_of(const control::Step& step) const {
+    for (auto& call : calls_)
+      if (call.step == step.index && call.first == step.first_evaluation) return call;
+    return calls_.emplace_back(Call{step.index, step.t, step.sigma, 0, step.first_evaluation, {}, {}, true});
+  }
+
+  const control::Program& program_;
+  double guidance_;
+  control::TimeIds size_;
+  std::vector<Call>& calls_;
+};
+
+struct Loaded {
+  pipeline::Outline outline;
+  std::shared_ptr<const model::Model> model;
+};
+
+/** On the engine's thread. Never freed: arrays must not die after the engine. */
+const Loaded& loaded(const std::string& family) {
+  static auto& all = *new std::map<std::string, std::unique_ptr<Loaded>>;
+  auto& one = all[family];
+  if (!one) {
+    one.reset(new Loaded{pipeline::Outline({.model = tiny_folder(family)}), nullptr});
+    one->model = model::load(one->outline.parts, mx::float32);
+  }
+  return *one;
+}
+
+class BatchNoise {
+ public:
+  BatchNoise(const Recipe& recipe, int height, int width) : height_(height), width_(width) {
+    for (const auto seed : recipe.seeds) streams_.push_back(sampler::make_noise(recipe.rng, seed));
+  }
+  mx::array operator()() const {
+    std::vector<mx::array> images;
+    for (const auto& stream : streams_) images.push_back(sampler::latent_noise(*stream, 4, height_, width_));
+    return mx::concatenate(images, 0);
+  }
+
+ private:
+  std::vector<std::unique_ptr<sampler::NoiseStream>> streams_;
+  int height_, width_;
+};
+
+}  // namespace
+
+ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool elide) {
+  return engine::Engine::instance().run([&] {
+    const auto& [outline, model] = loaded(family);
+    const auto prepared = pipeline::prepare(recipe, outline, {}, elide);
+    const auto& program = prepared.control.programs().front().second;
+    const auto& resolved = prepared.resolved;
+    ObservedRun result;
+    result.explanation = control::explain_json(program);
+    const auto size = pipeline::own_size(resolved.recipe);
+    const Watching watching(program, recipe.guidance, size, result.calls);
+    const int height = resolved.latent_height, width = resolved.latent_width;
+    std::vector<pipeline::EncodedText> texts;
+    pipeline::encode_texts(*model, program.texts(), resolved.recipe, texts);
+    const pipeline::Run run{*model,
+                            watching,
+                            resolved.schedule,
+                            resolved.sampling,
+                            mx::float32,
+                            texts,
+                            size,
+                            recipe.guidance_rescale,
+                            true,
+                            nullptr,
+                            pipeline::replacements(prepared.control, {}, height, width)};
+    const BatchNoise noise(recipe, height, width);
+    const auto first = noise();
+    int calls = 0;
+    pipeline::denoise(
+        run, first * like(static_cast<float>(resolved.schedule.initial_scale), first), [&] { return noise(); },
+        [&](int, double, const mx::array& x, const mx::array&) {
+          const auto whole = mx::contiguous(x);
+          mx::eval(whole);
+          result.latents.emplace_back(whole.data<float>(), whole.data<float>() + whole.size());
+          return true;
+        },
+        calls);
+    return result;
+  });
+}
+
+}  // namespace corepulse::test
