@@ -1,0 +1,92 @@
+// Recipes from anywhere, resolved for a small model's layers: an error, or sound plans and an explanation.
+#include <cmath>
+
+#include "corepulse/recipe.h"
+
+#include "base/fail.h"
+#include "control/explain.h"
+#include "control/support.h"
+#include "fuzz.h"
+
+namespace {
+
+using namespace corepulse;
+using control::Program;
+
+/** The picture files that regions may name: "a.png", a grey ramp. */
+control::MaskPicture read_picture(const std::string& file, PictureChannel) {
+  if (file != "a.png") fail(ErrorCode::not_found, "image", "no such picture");
+  return {5, 3, {0, 50, 100, 150, 200, 0, 50, 100, 150, 250, 0, 50, 100, 150, 255}};
+}
+
+/** The run of a small model of five blocks with one attention layer of each kind. */
+control::ProgramInputs run_of(const Recipe& recipe) {
+  static const auto sites = [] {
+    auto all = control::test::builtin_sites();
+    std::erase_if(all, [](const control::Site& s) { return s.attention > 0 || s.level == 0; });
+    for (size_t i = 0; i < all.size(); ++i) all[i].index = static_cast<int>(i);
+    return all;
+  }();
+  auto inputs = control::test::run_of(sites, recipe.prompt, 64, 32);
+  inputs.negative_prompt = recipe.negative_prompt;
+  inputs.guidance = recipe.guidance;
+  inputs.batch = static_cast<int>(std::min<size_t>(recipe.seeds.size(), 3));
+  inputs.calls = control::test::schedule(std::min(recipe.steps, 3), recipe.sampler == SamplerKind::heun);
+  inputs.guided_below_one = recipe.compat != Compat::diffusers;
+  inputs.pooled = recipe.family == "sdxl";
+  if (inputs.pooled) inputs.time_ids = control::TimeIds{32, 64, 0, 0, 32, 64};
+  inputs.recordings = {{"r", {sites[0].path}, {0, 1}, inputs.latent_height, inputs.latent_width}};
+  inputs.picture = read_picture;
+  return inputs;
+}
+
+void check_row(const std::vector<control::Reading>& readings) {
+  fuzz::require(!readings.empty());
+  std::vector<double> sums(1);
+  for (const auto& r : readings) {
+    fuzz::require(r.temperature > 0);
+    for (const auto& numbers : {r.bias, r.key_gain, r.value_gain})
+      for (const float v : numbers ? *numbers : std::vector<float>{}) fuzz::require(!std::isnan(v) && v < INFINITY);
+    const size_t n = r.share ? r.share->size() : 1;
+    if (n > sums.size() && sums.size() == 1) sums.assign(n, sums[0]);
+    if (n > 1 && n != sums.size()) return;  // by head here, by pixel there: the unit tests add those up
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] += r.share ? (*r.share)[n > 1 ? i : 0] : 1;
+  }
+  for (const double sum : sums) fuzz::require(std::abs(sum - 1) < 1e-4);
+}
+
+void check_plans(const Program& program, const control::ProgramInputs& inputs) {
+  for (const auto& call : inputs.calls) {
+    const double guidance = program.step(call).guidance;
+    const bool guided = guidance > 1 || (guidance < 1 && inputs.guided_below_one);
+    const auto step = control::test::with_rows(call, inputs.batch, guided);
+    for (const auto& site : inputs.sites)
+      for (const auto& row : program.plan(site, step).rows) check_row(row);
+  }
+}
+
+void resolve(const std::vector<Control>& controls, const control::ProgramInputs& inputs) {
+  const auto resolve = [&](bool elide) {
+    const auto program = Program::resolve(controls, inputs, {.elide = elide, .work = 200'000});
+    check_plans(program, inputs);
+    return program;
+  };
+  const bool good = fuzz::accepts({ErrorCode::invalid_request, ErrorCode::not_found}, [&] {
+    const auto program = resolve(true);
+    fuzz::require(!control::explain_text(program).empty() && !control::explain_json(program).empty());
+  });
+  if (good) fuzz::accepts({ErrorCode::invalid_request}, [&] { resolve(false); });
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto text = fuzz::text(data, size);
+  Recipe recipe;
+  if (fuzz::accepts({ErrorCode::invalid_request}, [&] { recipe = recipe_from_json(text); })) {
+    const auto inputs = run_of(recipe);
+    resolve(recipe.controls, inputs);
+    for (const auto& edit : recipe.edits) resolve(edit.controls, inputs);
+  }
+  return 0;
+}

@@ -1,0 +1,32 @@
+// Short forms from anywhere: each is a control that JSON can hold, or an error that points at the position.
+#include "corepulse/recipe.h"
+#include "corepulse/shorthand.h"
+
+#include "control/check.h"
+#include "fuzz.h"
+
+namespace {
+
+using namespace corepulse;
+
+// What a run would take, JSON can hold. (It has no word for most infinities.)
+void check(const Control& control) {
+  std::string json;
+  const auto codes = {ErrorCode::invalid_request};
+  if (!fuzz::accepts(codes, [&] { control::check(control, "control"); })) return;
+  if (!fuzz::accepts(codes, [&] { json = to_json(std::vector{control}, -1); })) return;
+  fuzz::require(controls_from_json(json) == std::vector{control});
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto text = fuzz::text(data, size);
+  constexpr Control (*kForms[])(std::string_view) = {parse_inject,     parse_reweight,    parse_mask,   parse_replace,
+                                                     parse_value_gain, parse_temperature, parse_capture};
+  for (const auto form : kForms) fuzz::accepts({ErrorCode::invalid_request}, [&] { check(form(text)); });
+  fuzz::accepts({ErrorCode::invalid_request}, [&] { check(inject("x").strength(parse_curve(text))); });
+  fuzz::accepts({ErrorCode::invalid_request}, [&] { check(inject("x").within(parse_region(text))); });
+  fuzz::accepts({ErrorCode::invalid_request}, [&] { check(regions({parse_region_prompt(text)})); });
+  return 0;
+}
