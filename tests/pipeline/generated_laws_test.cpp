@@ -17,7 +17,7 @@ using Latents = std::vector<std::vector<float>>;
 using Controls = std::vector<Control>;
 using Verdict = std::optional<std::string>;
 
-/** Over a whole run, where sums are made in another order: measured at most 2e-5 on these models. */
+/** Over a whole run, where sums are made in another order; the tests say how near it really was. */
 constexpr double kNear = 5e-4;
 
 [[noreturn]] void inapplicable() {
@@ -54,8 +54,11 @@ Verdict same(const Latents& a, const Latents& b, const char* what) {
   return fmt::format("{}: the latents differ by {:.2e}", what, relative_error(a, b));
 }
 
+double largest_error = 0;
+
 Verdict near(const Latents& a, const Latents& b, const char* what) {
   const double error = relative_error(a, b);
+  if (error <= kNear) largest_error = std::max(largest_error, error);
   if (error <= kNear) return {};
   return fmt::format("{}: the latents differ by {:.2e}", what, error);
 }
@@ -308,6 +311,7 @@ void hold(const Law& law, int per_family, unsigned first_seed) {
     CAPTURE(family);
     hold(law, family, per_family, first_seed);
   }
+  if (largest_error > 0) MESSAGE("largest relative error so far: ", largest_error);
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ class Layer {
 
   /** The engine's: x [B, N, C]. */
   std::vector<Matrix> fused(const std::vector<Matrix>& x, const unet::Pass& pass) const;
+  mx::array call(const mx::array& x, const unet::Pass& pass) const { return fused_(x, pass); }
 
   /** scale Q K^T of what the pixels x see in the rows of e (texts, or pixels). */
   Heads logits(const Matrix& x, const Matrix& e) const;
