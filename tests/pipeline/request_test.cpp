@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <filesystem>
-#include <optional>
 #include <fstream>
+#include <optional>
 
 #include "support.h"
 
