@@ -22,7 +22,7 @@ class AttendEffect : public AttentionEffect {
     for (auto& w : weights) w = 1 + w * (m.numbers[1] - 1);
     mix.edit(m.part, [&](Draft& draft) {
       draft.weigh(per_key(weights, draft));
-      if (draft.bars_every_key())
+      if (draft.bars_every_key(m.part))
         fail(ErrorCode::invalid_request, path_,
              "every pixel is barred; expected a target that leaves something to look at, or a scale above 0");
       return true;

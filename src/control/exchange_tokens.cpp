@@ -41,7 +41,7 @@ class MaskTokensEffect : public AttentionEffect {
         return found = true;
       }
       draft.weigh(at_keys(draft, *keys, 0, m));
-      if (draft.bars_every_key())
+      if (draft.bars_every_key(m.part))
         fail(ErrorCode::invalid_request, path_,
              fmt::format("no token of {} is left to read; expected at least one",
                          quote(m.tables.texts.prompt(draft.sources[0].id))));

@@ -89,8 +89,8 @@ bool Draft::reads_same(const Draft& o) const {
          temperature == o.temperature && replaced == o.replaced;
 }
 
-bool Draft::bars_every_key() const {
-  return !bias.empty() && all_are(bias, -INFINITY);
+bool Draft::bars_every_key(const Part& part) const {
+  return !bias.empty() && all_are(bias, -INFINITY) && !(share * part).is(0);
 }
 
 Mix::Mix(Draft own, bool elide, Budget& budget) : readings_{std::move(own)}, elide_(elide), budget_(&budget) {}

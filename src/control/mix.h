@@ -51,7 +51,8 @@ struct Draft {
   /** Logits are divided by t; what was added to them is too. Infinity: the plain mean. */
   void soften(double t);
   bool reads_same(const Draft& other) const;  ///< All but the share.
-  bool bars_every_key() const;
+  /** No key is left in a part of the row that this reading has a share of. */
+  bool bars_every_key(const Part& part) const;
   bool operator==(const Draft&) const = default;
 };
 

@@ -308,6 +308,20 @@ TEST_CASE("self-attention: attend, temperature, smooth and share make their read
   CHECK(error_of({attend(rectangle(0, 0, 1, 1), 0)}, inputs).find("every pixel is barred") != std::string::npos);
 }
 
+TEST_CASE("two barriers that face each other bar no pixel from everything") {
+  auto inputs = sd15();
+  const auto left = rectangle(0, 0, 0.5, 1), right = rectangle(0.5, 0, 0.5, 1);
+  const auto plan = Program::resolve({attend(right, 0).within(left), attend(left, 0).within(right)}, inputs)
+                        .plan(site_of(inputs.sites, "middle:0", false), with_rows(inputs.calls[0]));
+  REQUIRE(plan.rows[1].size() == 2);
+  for (const auto& reading : plan.rows[1]) {
+    const bool in_left = (*reading.share)[0] == 1;
+    CHECK((*reading.share)[7] == (in_left ? 0 : 1));
+    CHECK(std::isinf((*reading.bias)[in_left ? 7 : 0]));
+    CHECK((*reading.bias)[in_left ? 0 : 7] == 0);
+  }
+}
+
 TEST_CASE("step inputs follow their windows and curves") {
   auto inputs = run_of(sdxl_sites(), kPrompt, 1024, 1024);
   inputs.pooled = true, inputs.time_ids = TimeIds{1024, 1024, 0, 0, 1024, 1024};
