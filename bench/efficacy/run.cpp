@@ -1,0 +1,203 @@
+#include "run.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fstream>
+
+#include "choose.h"
+#include "ppm.h"
+
+namespace corepulse::efficacy {
+
+namespace {
+
+constexpr int kBoxMargin = 1;           // cells around the object
+constexpr Box kUsualBox{3, 3, 13, 14};  // where the judge saw nothing
+constexpr size_t kBest = 4;             // variants that the tuning pairs send on
+constexpr int kTooLarge = kCells * kCells * 3 / 4;
+
+/** Pairs of both kinds by turns, so that a run that is cut short has some of each. */
+std::vector<Pair> by_turns(std::vector<Pair> pairs, int tuning) {
+  const int held_out = int(pairs.size()) - tuning;
+  const auto turn = [&](const Pair& p) {
+    return p.held_out ? (p.index - tuning + 0.5) / std::max(held_out, 1) : (p.index + 0.5) / std::max(tuning, 1);
+  };
+  std::stable_sort(pairs.begin(), pairs.end(), [&](const Pair& a, const Pair& b) { return turn(a) < turn(b); });
+  return pairs;
+}
+
+}  // namespace
+
+Runner::Runner(const Options& options)
+    : options_(options),
+      pipeline_(Pipeline::load({.model = "builtin"}, {.lazy = options.check})),
+      judge_(options.judge),
+      pairs_(by_turns(make_pairs(options.objects, options.tuning, options.held_out), options.tuning)) {
+  if (options.part != Options::Part::both)
+    std::erase_if(pairs_, [&](const Pair& p) { return p.held_out != (options.part == Options::Part::held_out); });
+  if (!options.tuned.empty()) tuned_ = load_facts(options.tuned, options.objects);
+}
+
+bool Runner::late() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() > options_.minutes * 60;
+}
+
+void Runner::operator()() {
+  std::filesystem::create_directories(options_.out);
+  int done = 0;
+  for (size_t i = 0; i < pairs_.size() && !late(); ++i) {
+    if (int(i) % options_.shards != options_.shard) continue;
+    run(pairs_[i]);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    fmt::print(stderr, "{} pairs, {} pictures, {:.0f} s, {:.0f} ms of it drawing per picture\n", ++done,
+               records_.size(), seconds, 1000 * seconds_drawing_ / double(std::max<size_t>(records_.size(), 1)));
+    if (done % 8 == 0) write();
+  }
+  write();
+}
+
+Suite Runner::fitting(Suite (*make)(const Pair&, bool), const Pair& pair) const {
+  auto suite = make(pair, options_.all);
+  if (!tuned_ || !pair.held_out) return suite;
+  std::set<std::string> names;
+  for (const auto& variant : make(pair, false).variants) names.insert(variant.name);
+  const auto best = ranking(*tuned_, suite.name);
+  names.insert(best.begin(), best.begin() + std::min(best.size(), kBest));
+  std::erase_if(suite.variants, [&](const Variant& variant) { return !names.count(variant.name); });
+  return suite;
+}
+
+void Runner::run(const Pair& pair) {
+  const auto wanted = [&](const char* name) { return options_.suites.count(name) > 0; };
+  if (wanted("inject")) run(fitting(inject_suite, pair), pair);
+  if (wanted("region")) run(fitting(region_suite, pair), pair);
+  if (wanted("mask"))
+    for (const auto make : {mask_object_suite, mask_color_suite}) run(fitting(make, pair), pair);
+  if (wanted("places")) run(fitting(places_suite, pair), pair);
+  if (wanted("roles") && pair.held_out)
+    for (const auto& suite : role_suites(pair, options_.all)) run(suite, pair);
+}
+
+void Runner::run(const Suite& suite, const Pair& pair) {
+  const auto& variants = suite.variants;
+  const std::vector<Spot> nowhere(options_.seeds);
+  const auto plain = draw(suite, pair, {&variants[0]}, nowhere);
+  std::vector<Spot> spots;
+  for (const auto& drawn : plain) {
+    auto tight = object_box(drawn.answer, 0), wide = object_box(drawn.answer, 1);
+    if (wide.empty() || wide.cells() > kTooLarge) tight = wide = kUsualBox;
+    spots.push_back({tight, wide, 0});
+  }
+  for (int k = 0; k < options_.seeds; ++k) note(suite, pair, variants[0], k, plain[k], plain[k], spots[k].wide);
+  // Whole batches; variants that look at the plain picture go with it in batches of their own.
+  const size_t together = std::max(2, options_.batch / options_.seeds);
+  for (const bool beside : {false, true}) {
+    std::vector<const Variant*> batch;
+    const auto flush = [&] {
+      if (batch.size() <= size_t(beside)) return;
+      const auto drawn = draw(suite, pair, batch, spots);
+      for (size_t i = beside * options_.seeds; i < drawn.size(); ++i) {
+        const int k = int(i) % options_.seeds;
+        note(suite, pair, *batch[i / options_.seeds], k, drawn[i], plain[k], spots[k].wide);
+      }
+      batch.clear();
+    };
+    for (size_t v = 1; v < variants.size(); ++v) {
+      if (variants[v].beside_plain != beside) continue;
+      if (beside && batch.empty()) batch.push_back(&variants[0]);
+      batch.push_back(&variants[v]);
+      if (batch.size() == together) flush();
+    }
+    flush();
+  }
+}
+
+std::vector<Runner::Drawn> Runner::draw(const Suite& suite, const Pair& pair,
+                                        const std::vector<const Variant*>& variants, const std::vector<Spot>& spots) {
+  Request request;
+  auto& recipe = request.recipe;
+  recipe.prompt = suite.prompt;
+  recipe.steps = options_.steps;
+  recipe.seeds.clear();
+  for (const auto* variant : variants)
+    for (int k = 0; k < options_.seeds; ++k) {
+      const int image = int(recipe.seeds.size());
+      recipe.seeds.push_back(seed_of(pair, k));
+      for (auto control : variant->controls({spots[k].tight, spots[k].wide, k}))
+        recipe.controls.push_back(control.for_images({image}));
+    }
+  if (options_.check) {
+    explain(recipe);
+    return std::vector<Drawn>(recipe.seeds.size(), {Image{256, 256, std::vector<uint8_t>(256 * 256 * 3)}, {}});
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  Result result;
+  try {
+    result = pipeline_.generate(request);
+  } catch (const Error& error) {  // gains that overflow float16, say: no picture is an answer, too
+    if (error.code() != ErrorCode::internal) throw;
+    fmt::print(stderr, "{} {}: {}\n", suite.name, variants[0]->name, error.what());
+    if (variants.size() > 2) return draw_each(suite, pair, variants, spots);
+    result.images.assign(recipe.seeds.size(), Image{256, 256, std::vector<uint8_t>(256 * 256 * 3), {}});
+  }
+  seconds_drawing_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const auto answers = judge_(result.images);
+  std::vector<Drawn> drawn;
+  for (size_t i = 0; i < answers.size(); ++i) drawn.push_back({std::move(result.images[i]), answers[i]});
+  return drawn;
+}
+
+std::vector<Runner::Drawn> Runner::draw_each(const Suite& suite, const Pair& pair,
+                                             const std::vector<const Variant*>& variants,
+                                             const std::vector<Spot>& spots) {
+  std::vector<Drawn> all;
+  for (const auto* variant : variants) {
+    if (variant->beside_plain) {  // it needs the plain picture beside it, which comes first in its batch
+      auto two = draw(suite, pair, {variants[0], variant}, spots);
+      all.insert(all.end(), two.begin() + options_.seeds, two.end());
+    } else {
+      for (auto& drawn : draw(suite, pair, {variant}, spots)) all.push_back(std::move(drawn));
+    }
+  }
+  return all;
+}
+
+void Runner::note(const Suite& suite, const Pair& pair, const Variant& variant, int seed, const Drawn& drawn,
+                  const Drawn& plain, const Box& box) {
+  const auto& answer = drawn.answer;
+  records_.push_back({{"suite", suite.name},
+                      {"variant", variant.name},
+                      {"pair", pair.index},
+                      {"held_out", pair.held_out},
+                      {"seed", seed},
+                      {"object", main_object(answer)},
+                      {"left", main_object(answer, 0, kCells / 2)},
+                      {"right", main_object(answer, kCells / 2, kCells)},
+                      {"left_cells", cells_of(answer, pair.from.object, 0, kCells / 2)},
+                      {"right_cells", cells_of(answer, pair.to.object, kCells / 2, kCells)},
+                      {"from_cells", cells_of(answer, pair.from.object)},
+                      {"to_cells", cells_of(answer, pair.to.object)},
+                      {"scene", answer.scene},
+                      {"look", int(answer.look)},
+                      {"tint", main_tint(answer)},
+                      {"outside", similarity_outside(drawn.image, plain.image, mask_of(box))},
+                      {"background", similarity_outside(drawn.image, plain.image, mask_of(answer, plain.answer))}});
+  const bool shown = pair.held_out && seed == 0 && pair.index - options_.tuning < options_.pictures;
+  if (!shown) return;
+  tiles_.push_back({{"suite", suite.name}, {"variant", variant.name}, {"pair", pair.index}});
+  kept_.push_back(halved(drawn.image));
+}
+
+void Runner::write() const {
+  nlohmann::json json{{"version", version()},
+                      {"steps", options_.steps},
+                      {"seeds", options_.seeds},
+                      {"tuning", options_.tuning},
+                      {"held_out", options_.held_out},
+                      {"records", records_},
+                      {"tiles", tiles_}};
+  std::ofstream(options_.out / "results.json") << json.dump() << '\n';
+  if (!kept_.empty()) save_column(kept_, options_.out / "pictures.ppm");
+}
+
+}  // namespace corepulse::efficacy
