@@ -16,6 +16,7 @@ void add_demo(CLI::App& app, Global& global);
 void add_explain(CLI::App& app, Global& global);
 void add_inspect(CLI::App& app, Global& global);
 void add_models(CLI::App& app, Global& global);
+void add_recipes(CLI::App& app, Global& global);
 
 /** Adds --json to a command. */
 void add_json_flag(CLI::App& command, Global& global);

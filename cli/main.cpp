@@ -35,6 +35,7 @@ const char* const kOverview = R"(Start here:
   corepulse generate -p "a cat in a park" -o cat.png    one picture from the built-in model
   corepulse generate -p "a cat in a park" --inject "a dragon @ output:0" -o dragon.png
   corepulse explain -p "a cat in a park" --inject "a dragon @ output:0"
+  corepulse recipes                                     whole recipes to start from
   corepulse COMMAND --help                              every option, with examples
 
 Exit status: 0 done, 2 wrong request, 3 not found, 4 damaged file, 5 unsupported model,
@@ -57,6 +58,7 @@ int run(int argc, char** argv) {
   add_explain(app, global);
   add_inspect(app, global);
   add_models(app, global);
+  add_recipes(app, global);
   try {
     if (argc == 1) {
       std::fputs(app.help().c_str(), stderr);

@@ -20,7 +20,10 @@ namespace corepulse::cli {
 
 namespace {
 
-std::string read_text(const std::string& file) {
+/** A file, or the name of a recipe that comes with the program. */
+std::string read_recipe(const std::string& file) {
+  const bool a_name = file.find_first_of("./\\") == file.npos;
+  if (a_name && !std::ifstream(file)) return preset_json(file);
   std::ifstream stream(file, std::ios::binary);
   if (!stream) throw Error(ErrorCode::not_found, fmt::format("[recipe] cannot read {}", file));
   return {std::istreambuf_iterator<char>(stream), {}};
@@ -93,7 +96,8 @@ void RunFlags::text(const std::string& flag, const std::string& help,
 }
 
 void RunFlags::add_start() {
-  auto* recipe = command_.add_option("--recipe", recipe_file_, "A recipe (JSON file); flags change its fields");
+  auto* recipe = command_.add_option("--recipe", recipe_file_,
+                                     "A JSON file, or a name that `corepulse recipes` lists; flags change its fields");
   auto* from = command_.add_option("--from", picture_file_, "A picture made by corepulse: repeats its run");
   recipe->group(group_)->excludes(from);
   from->group(group_);
@@ -195,7 +199,7 @@ std::vector<Control> RunFlags::controls() const {
 
 Recipe RunFlags::recipe() const {
   Recipe recipe;
-  if (!recipe_file_.empty()) recipe = recipe_from_json(read_text(recipe_file_));
+  if (!recipe_file_.empty()) recipe = recipe_from_json(read_recipe(recipe_file_));
   if (!picture_file_.empty()) recipe = recipe_in_picture(picture_file_);
   for (const auto& change : changes_) change(recipe);
   if (batch_ > 0) {

@@ -69,4 +69,15 @@ Recipe recipe_from_json(std::string_view text);
 /** A JSON array of controls, for live edits. */
 std::vector<Control> controls_from_json(std::string_view text);
 
+/** A recipe that comes with the library, for the built-in model: one use of control each, to start from. */
+struct Preset {
+  std::string name;   ///< "two-regions".
+  std::string about;  ///< One line.
+};
+/** All of them, by name. @throws Error not_found, bad_file if the installation is incomplete. */
+std::vector<Preset> presets();
+bool is_preset(std::string_view name);
+/** Its recipe, as recipe_from_json reads it. @throws Error{not_found} naming all there are. */
+std::string preset_json(std::string_view name);
+
 }  // namespace corepulse

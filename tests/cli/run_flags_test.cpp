@@ -37,6 +37,14 @@ TEST_CASE("no flags give the default recipe") {
   CHECK(parse({}) == Recipe{});
 }
 
+TEST_CASE("a recipe that comes with the program is named without a path") {
+  const auto recipe = parse({"--recipe", "two-regions", "--seed", "9"});
+  CHECK(recipe.controls.size() == 1);
+  CHECK(recipe.seeds == std::vector<uint64_t>{9});
+  CHECK_THROWS_WITH_AS(parse({"--recipe", "two-legions"}), doctest::Contains("two-regions"), Error);
+  CHECK_THROWS_AS(parse({"--recipe", "two-regions.json"}), Error);  // a file, which is not there
+}
+
 TEST_CASE("every flag changes its own field") {
   const auto recipe = parse(
       {"-p",       "a cat", "-n",        "blurry", "-W",         "320",           "-H",    "256", "--steps",     "7",

@@ -1,47 +1,19 @@
 // docs/control.md: its examples are valid, and each kind has one that acts.
 #include <doctest/doctest.h>
-#include <fstream>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
 #include "corepulse/recipe.h"
 #include "corepulse/shorthand.h"
 
+#include "../support/doc_examples.h"
 #include "control/field_names.h"
 #include "schema.h"
 #include "support.h"
 
 namespace corepulse::control::test {
 namespace {
-
-using Json = nlohmann::json;
-
-std::string page() {
-  std::ostringstream text;
-  text << std::ifstream(COREPULSE_TEST_DATA "/../../docs/control.md").rdbuf();
-  return text.str();
-}
-
-// The objects in the page's ```json blocks: one each, or one per line.
-std::vector<Json> examples() {
-  std::vector<Json> all;
-  const auto text = page();
-  for (size_t at = text.find("```json\n"); at != text.npos; at = text.find("```json\n", at + 1)) {
-    const size_t begin = at + 8, end = text.find("```", begin);
-    const auto block = text.substr(begin, end - begin);
-    auto whole = Json::parse(block, nullptr, false);
-    if (!whole.is_discarded()) {
-      all.push_back(std::move(whole));
-      continue;
-    }
-    std::istringstream lines(block);
-    for (std::string line; std::getline(lines, line);) all.push_back(Json::parse(line));
-  }
-  return all;
-}
 
 ProgramInputs run() {
   auto inputs = run_of(builtin_sites(), "a red cat in a park with snow", 256, 256);
@@ -57,10 +29,8 @@ ProgramInputs run() {
 
 TEST_CASE("every kind has an example in the documentation that acts") {
   std::set<std::string> kinds;
-  for (const auto& example : examples()) {
-    CAPTURE(example.dump());
-    const auto recipe =
-        example.contains("version") ? example : Json{{"version", 1}, {"controls", Json::array({example})}};
+  for (const auto& recipe : corepulse::test::example_recipes()) {
+    CAPTURE(recipe.dump());
     CHECK(invalid(recipe) == "");
     const auto controls = recipe_from_json(recipe.dump()).controls;
     const auto program = Program::resolve(controls, run());
@@ -79,6 +49,12 @@ TEST_CASE("the short forms in the documentation are read") {
       {"--replace", parse_replace}, {"--region", parse_region_prompt}, {"--heatmap", parse_capture},
       {"--record", parse_record}};
   const auto text = page();
+  const std::map<std::string, std::function<void(std::string_view)>> options{{"--inject", parse_inject},
+                                                                             {"--reweight", parse_reweight},
+                                                                             {"--mask", parse_mask},
+                                                                             {"--replace", parse_replace},
+                                                                             {"--region", parse_region_prompt}};
+  const auto text = corepulse::test::control_page();
   int found = 0;
   for (const auto& [option, parse] : options)
     for (size_t at = text.find(option + " \""); at != text.npos; at = text.find(option + " \"", at + 1), ++found) {
