@@ -48,12 +48,6 @@ TEST_CASE("the short forms in the documentation are read") {
       {"--inject", parse_inject},   {"--reweight", parse_reweight},    {"--mask", parse_mask},
       {"--replace", parse_replace}, {"--region", parse_region_prompt}, {"--heatmap", parse_capture},
       {"--record", parse_record}};
-  const auto text = page();
-  const std::map<std::string, std::function<void(std::string_view)>> options{{"--inject", parse_inject},
-                                                                             {"--reweight", parse_reweight},
-                                                                             {"--mask", parse_mask},
-                                                                             {"--replace", parse_replace},
-                                                                             {"--region", parse_region_prompt}};
   const auto text = corepulse::test::control_page();
   int found = 0;
   for (const auto& [option, parse] : options)
