@@ -1,5 +1,5 @@
-// How fast the CPU kernels are on Stable Diffusion's shapes, next to this machine's matrix product rate measured in the
-// same run: absolute numbers drift with the machine's other work, ratios much less.
+// How fast the CPU kernels are on Stable Diffusion's shapes, next to this machine's peak and matrix product rate
+// measured in the same run: absolute numbers drift with the machine's other work, ratios much less.
 //   kernels_bench [part of a name]
 #include <algorithm>
 #include <chrono>
@@ -22,6 +22,7 @@
 #include "kernels/device.h"
 #include "kernels/linear.h"
 #include "kernels/norm.h"
+#include "peak.h"
 
 namespace corepulse {
 namespace {
@@ -124,6 +125,8 @@ void elementwise(int batch, int size, int channels) {
 void run() {
   mx::set_cache_limit(size_t{4} << 30);  // as the engine does: fresh memory costs more than computing
   std::printf("%s, %d threads\n", kernels::isa().c_str(), kernels::threads());
+  std::printf("%-34s %21.1f GFLOP/s\n", "peak", bench::peak_gflops(kernels::threads()));
+  std::printf("%-34s %21.1f GB/s\n", "copy", bench::copy_rate(kernels::threads()));
   sgemm = sgemm_rate();
   std::printf("%-34s %21.1f GFLOP/s\n", "sgemm 2048", sgemm);
   attention("attention self 4096 d40", 2, 8, 4096, 4096, 40);
