@@ -35,7 +35,9 @@ control::ProgramInputs run_of(const Recipe& recipe) {
   inputs.guided_below_one = recipe.compat != Compat::diffusers;
   inputs.pooled = recipe.family == "sdxl";
   if (inputs.pooled) inputs.time_ids = control::TimeIds{32, 64, 0, 0, 32, 64};
-  inputs.recordings = {{"r", {sites[0].path}, {0, 1}, inputs.latent_height, inputs.latent_width}};
+  control::RecordingInfo recording{.name = "r", .sites = {sites[0].path}, .steps = {0}, .sigmas = {14.6}};
+  recording.latent_height = inputs.latent_height, recording.latent_width = inputs.latent_width;
+  inputs.recordings = {recording};
   inputs.picture = read_picture;
   return inputs;
 }
