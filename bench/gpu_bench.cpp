@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -15,10 +14,9 @@
 #include "mlx/random.h"
 #include "mlx/transforms.h"
 
-#include "../tests/model/full_size.h"
 #include "../tests/support/plain_control.h"
 #include "model/derive.h"
-#include "model/ldm_names.h"
+#include "random_tensors.h"
 #include "unet/replay.h"
 
 namespace corepulse {
@@ -63,27 +61,6 @@ double report(const std::string& name, const std::function<mx::array()>& call, d
   return median(whole);
 }
 
-/** Matrices uniform with deviation 1/sqrt(fan_in), norms 1, so that activations stay of order 1. */
-io::Tensors random_tensors(const test::Shapes& shapes) {
-  io::Tensors tensors;
-  std::minstd_rand random(1);
-  for (const auto& [name, shape] : shapes) {
-    io::TensorView view;
-    view.shape = shape;
-    const size_t n = view.elements();
-    const auto numbers = std::make_shared<std::vector<float>>(n);
-    const double fan_in = static_cast<double>(n) / static_cast<double>(shape.empty() ? 1 : shape[0]);
-    const bool norm = shape.size() == 1 && name.find("weight") != std::string::npos;
-    const float width = norm ? 0 : 2 * std::sqrt(3 / static_cast<float>(fan_in)) / 2147483646.0f;
-    for (auto& x : *numbers) x = norm ? 1 : (static_cast<float>(random()) - 1073741823.0f) * width;
-    view.data = reinterpret_cast<const std::byte*>(numbers->data());
-    view.bytes = n * sizeof(float);
-    view.owner = numbers;
-    tensors.emplace(name, view);
-  }
-  return model::to_diffusers(model::Naming::ldm_unet, tensors);
-}
-
 mx::array normal(const mx::Shape& shape) {
   auto x = mx::astype(mx::random::normal(shape, mx::float32), mx::float16);
   x.eval();
@@ -111,7 +88,8 @@ test::EditedControl::Edit injection(bool everywhere, bool soft) {
 
 void time_model(const std::string& name, const test::LdmUNet& shape, Family family, int size) {
   if (name.find(wanted) == std::string::npos) return;
-  auto tensors = random_tensors(test::unet_shapes(shape, ""));
+  double bytes = 0;
+  auto tensors = random_tensors(model::Naming::ldm_unet, test::unet_shapes(shape, ""), bytes);
   const auto config = model::derive_unet(tensors, family, "bench");
   const unet::UNet network(nn::Weights(std::move(tensors), "unet", mx::float16), config);
   const auto x = normal({2, size, size, config.in_channels});

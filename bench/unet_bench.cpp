@@ -5,13 +5,11 @@
 // disturb less (with OMP_WAIT_POLICY=passive, else waiting counts); GB of weights and peak of MLX's arrays.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <functional>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -21,13 +19,12 @@
 #include "mlx/random.h"
 #include "mlx/transforms.h"
 
-#include "../tests/model/full_size.h"
 #include "../tests/support/plain_control.h"
 #include "kernels/device.h"
 #include "kernels/profile.h"
 #include "model/derive.h"
-#include "model/ldm_names.h"
 #include "model/model.h"
+#include "random_tensors.h"
 
 namespace corepulse {
 namespace {
@@ -77,33 +74,6 @@ void report(const char* name, double weights, const std::function<void()>& call)
 
 bool skip(const std::string& name) {
   return name.find(options.wanted) == std::string::npos;
-}
-
-/** Matrices uniform with deviation 1/sqrt(fan_in), norms 1, so that activations stay of order 1. */
-io::TensorView random_tensor(const std::string& name, const std::vector<int64_t>& shape, std::minstd_rand& random) {
-  io::TensorView view;
-  view.shape = shape;
-  const size_t n = view.elements();
-  const auto numbers = std::make_shared<std::vector<float>>(n);
-  const double fan_in = static_cast<double>(n) / static_cast<double>(shape.empty() ? 1 : shape[0]);
-  const bool norm = shape.size() == 1 && name.find("weight") != std::string::npos;
-  const float width = norm ? 0 : 2 * std::sqrt(3 / static_cast<float>(fan_in)) / 2147483646.0f;
-  for (auto& x : *numbers) x = norm ? 1 : (static_cast<float>(random()) - 1073741823.0f) * width;
-  view.data = reinterpret_cast<const std::byte*>(numbers->data());
-  view.bytes = n * sizeof(float);
-  view.owner = numbers;
-  return view;
-}
-
-io::Tensors random_tensors(model::Naming naming, const test::Shapes& shapes, double& bytes) {
-  io::Tensors tensors;
-  std::minstd_rand random(1);
-  for (const auto& [name, shape] : shapes) {
-    const auto view = random_tensor(name, shape, random);
-    bytes += static_cast<double>(view.bytes);
-    tensors.emplace(name, view);
-  }
-  return model::to_diffusers(naming, tensors);
 }
 
 mx::array normal(const mx::Shape& shape) {

@@ -49,9 +49,11 @@ mx::Shape result_shape(const mx::array& x, int in, int out, const std::optional<
   return shape;
 }
 
+#ifdef COREPULSE_CPU_KERNELS
 std::vector<mx::array> inputs_of(const mx::array& x, const std::optional<mx::array>& added) {
   return added ? std::vector{x, *added} : std::vector{x};
 }
+#endif
 
 }  // namespace
 
