@@ -1,6 +1,9 @@
 // Whole networks of Stable Diffusion 1.5's true shapes with random weights, and the built-in model: seconds per call,
 // peak memory, and with --profile the share of every kernel.
-//   unet_bench [--profile] [--repeat N] [part of a name]
+//   unet_bench [--profile] [--repeat N] [case or part of a name]
+//   unet_bench [--dtype f32|bf16] ...
+//   unet_bench --ask            answers a case per line with JSON, as bench/peers/serve.py says: bench.py's turns
+// Cases: unet sd15 SIZE batch N, unet builtin SIZE batch N, vae decode SIZE, picture builtin SIZE STEPS.
 // One line per case: median, minimum and maximum seconds; processor seconds per call and thread, which other programs
 // disturb less (with OMP_WAIT_POLICY=passive, else waiting counts); GB of weights and peak of MLX's arrays.
 #include <algorithm>
@@ -9,8 +12,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <exception>
 #include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
 #include <string>
+#include <sys/resource.h>
 #include <vector>
 
 #include "corepulse/pipeline.h"
@@ -30,7 +38,8 @@ namespace corepulse {
 namespace {
 
 struct Options {
-  bool profile = false;
+  bool profile = false, ask = false;
+  ComputeType dtype = ComputeType::float32;
   int repeat = 5;
   std::string wanted;
 } options;
@@ -53,87 +62,167 @@ void print_profile(double total, int calls) {
               1e3 * (total - known) / calls);
 }
 
-/** Times `call` after one that packs the weights. */
-void report(const char* name, double weights, const std::function<void()>& call) {
-  call();
+/** A network's call, ready to be timed. */
+struct Case {
+  double weights = 0;  // bytes
+  std::function<void()> call;
+};
+
+/** Times a case after one call that packs the weights. */
+void report(const std::string& name, const Case& timed) {
+  timed.call();
   mx::reset_peak_memory();
   if (options.profile) kernels::start_profile();
   std::vector<double> times;
   const auto clock = std::clock();
-  for (int i = 0; i < options.repeat; ++i) times.push_back(seconds(call));
+  for (int i = 0; i < options.repeat; ++i) times.push_back(seconds(timed.call));
   const double processor = static_cast<double>(std::clock() - clock) / CLOCKS_PER_SEC / options.repeat;
   std::sort(times.begin(), times.end());
-  std::printf("%-29s median %7.3f  min %7.3f  max %7.3f  processor %7.3f s  weights %5.2f  peak %5.2f GB\n", name,
-              times[times.size() / 2], times.front(), times.back(), processor / kernels::threads(), weights / 1e9,
-              static_cast<double>(mx::get_peak_memory()) / 1e9);
+  std::printf("%-29s median %7.3f  min %7.3f  max %7.3f  processor %7.3f s  weights %5.2f  peak %5.2f GB\n",
+              name.c_str(), times[times.size() / 2], times.front(), times.back(), processor / kernels::threads(),
+              timed.weights / 1e9, static_cast<double>(mx::get_peak_memory()) / 1e9);
   double total = 0;
   for (const double t : times) total += t;
   if (options.profile) print_profile(total, options.repeat);
   std::fflush(stdout);
 }
 
-bool skip(const std::string& name) {
-  return name.find(options.wanted) == std::string::npos;
+mx::Dtype dtype() {
+  return options.dtype == ComputeType::bfloat16 ? mx::bfloat16 : mx::float32;
 }
 
 mx::array normal(const mx::Shape& shape) {
-  auto x = mx::random::normal(shape, mx::float32);
+  auto x = mx::random::normal(shape, dtype());
   x.eval();
   return x;
 }
 
-void time_unet(const char* name, const unet::UNet& network, int batch, int size, double weights) {
-  if (skip(name)) return;
-  const auto x = normal({batch, size, size, network.config().in_channels});
+Case unet_case(const unet::UNet& network, int batch, int size, double weights) {
+  const auto x = normal({batch, size / 8, size / 8, network.config().in_channels});
   const std::vector<mx::array> texts{normal({1, 77, network.config().context_width}),
                                      normal({1, 77, network.config().context_width})};
-  const test::PlainControl control;
   control::Step step;
   step.t = 500;
   for (int row = 0; row < batch; ++row) step.rows.push_back({row / 2, row % 2 == 1});
-  unet::RunCache cache;
-  report(name, weights, [&] { network(x, {control, step, texts, cache}).eval(); });
+  const auto cache = std::make_shared<unet::RunCache>();
+  return {weights, [=, &network] {
+            const test::PlainControl control;
+            network(x, {control, step, texts, *cache}).eval();
+          }};
 }
 
-void sd15_unet() {
-  constexpr const char* kNames[] = {"unet sd15 512 batch 2", "unet sd15 512 batch 1", "unet sd15 256 batch 2"};
-  if (std::all_of(std::begin(kNames), std::end(kNames), skip)) return;
-  double bytes = 0;
-  auto tensors = random_tensors(model::Naming::ldm_unet, test::unet_shapes(test::sd1_unet(), ""), bytes);
-  const auto config = model::derive_unet(tensors, Family::sd1, "bench");
-  const unet::UNet network(nn::Weights(std::move(tensors), "unet", mx::float32), config);
-  time_unet(kNames[0], network, 2, 64, bytes);
-  time_unet(kNames[1], network, 1, 64, bytes);
-  time_unet(kNames[2], network, 2, 32, bytes);
+/** Networks are made once, when a case first needs them, and kept. */
+const unet::UNet& sd15_unet(double& weights) {
+  static double bytes = 0;
+  static const auto network = [] {
+    auto tensors = random_tensors(model::Naming::ldm_unet, test::unet_shapes(test::sd1_unet(), ""), bytes);
+    const auto config = model::derive_unet(tensors, Family::sd1, "bench");
+    return std::make_unique<unet::UNet>(nn::Weights(std::move(tensors), "unet", dtype()), config);
+  }();
+  weights = bytes;
+  return *network;
 }
 
-void sd15_vae() {
-  constexpr const char* kNames[] = {"vae decode 512", "vae decode 1024"};
-  if (std::all_of(std::begin(kNames), std::end(kNames), skip)) return;
-  double bytes = 0;
-  auto tensors = random_tensors(model::Naming::ldm_vae, test::vae_shapes(""), bytes);
-  const auto config = model::derive_vae(tensors, Family::sd1, "bench");
-  const vae::Autoencoder network(nn::Weights(std::move(tensors), "vae", mx::float32), config);
-  for (const int size : {64, 128}) {
-    const char* name = kNames[size == 128];
-    if (skip(name)) continue;
-    const auto latent = normal({1, size, size, 4});
-    report(name, bytes, [&] { network.decode(latent).eval(); });
+const vae::Autoencoder& sd_vae(double& weights) {
+  static double bytes = 0;
+  static const auto network = [] {
+    auto tensors = random_tensors(model::Naming::ldm_vae, test::vae_shapes(""), bytes);
+    const auto config = model::derive_vae(tensors, Family::sd1, "bench");
+    return std::make_unique<vae::Autoencoder>(nn::Weights(std::move(tensors), "vae", dtype()), config);
+  }();
+  weights = bytes;
+  return *network;
+}
+
+const unet::UNet& builtin_unet(double& weights) {
+  static const auto parts = model::understand({.model = "builtin"});
+  static const auto loaded = model::load(parts, dtype());
+  weights = static_cast<double>(model::weight_bytes(parts, dtype()));
+  return loaded->unet;
+}
+
+Case picture_case(int size, int steps) {
+  static const auto pipeline = Pipeline::load({.model = "builtin"}, {.dtype = options.dtype});
+  Request request;
+  request.recipe.prompt = "a cat in a park";
+  request.recipe.steps = steps;
+  request.recipe.width = request.recipe.height = size;
+  return {0, [=] { pipeline.generate(request); }};
+}
+
+/** The case that a name asks for; without a call where it is no case's name. */
+Case make_case(const std::string& name) {
+  int size = 0, n = 0;
+  double weights = 0;
+  if (std::sscanf(name.c_str(), "unet sd15 %d batch %d", &size, &n) == 2) {
+    const auto& network = sd15_unet(weights);
+    return unet_case(network, n, size, weights);
   }
+  if (std::sscanf(name.c_str(), "unet builtin %d batch %d", &size, &n) == 2) {
+    const auto& network = builtin_unet(weights);
+    return unet_case(network, n, size, weights);
+  }
+  if (std::sscanf(name.c_str(), "vae decode %d", &size) == 1) {
+    const auto& network = sd_vae(weights);
+    const auto latent = normal({1, size / 8, size / 8, 4});
+    return {weights, [=, &network] { network.decode(latent).eval(); }};
+  }
+  if (std::sscanf(name.c_str(), "picture builtin %d %d", &size, &n) == 2) return picture_case(size, n);
+  return {};
 }
 
-void built_in() {
-  if (const auto name = "unet builtin 256 batch 2"; !skip(name)) {
-    const auto parts = model::understand({.model = "builtin"});
-    const auto loaded = model::load(parts, mx::float32);
-    time_unet(name, loaded->unet, 2, 32, static_cast<double>(model::weight_bytes(parts, mx::float32)));
+void run_all() {
+  const std::vector<std::string> names{"unet builtin 256 batch 2", "picture builtin 256 20", "vae decode 512",
+                                       "vae decode 1024",          "unet sd15 512 batch 2",  "unet sd15 512 batch 1",
+                                       "unet sd15 256 batch 2"};
+  std::printf("%s, %s, %d threads\n", version().c_str(), kernels::isa().c_str(), kernels::threads());
+  int found = 0;
+  for (const auto& name : names) {
+    if (name.find(options.wanted) == std::string::npos) continue;
+    report(name, make_case(name));
+    ++found;
   }
-  if (const auto name = "picture builtin 256, 20 steps"; !skip(name)) {
-    const auto pipeline = Pipeline::load({.model = "builtin"});
-    Request request;
-    request.recipe.prompt = "a cat in a park";
-    request.recipe.steps = 20;
-    report(name, 0, [&] { pipeline.generate(request); });
+  if (found > 0) return;
+  if (const auto other = make_case(options.wanted); other.call) report(options.wanted, other);
+}
+
+/** Of the whole process so far, as the peers report it. */
+double peak_gb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+#if defined(__APPLE__)
+  return static_cast<double>(usage.ru_maxrss) / 1e9;
+#else
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e9;
+#endif
+}
+
+/** Times one call per line of standard input. */
+void answer() {
+  std::printf(R"({"ready": "%s", "threads": %d, "isa": "%s"})"
+              "\n",
+              version().c_str(), kernels::threads(), kernels::isa().c_str());
+  std::fflush(stdout);
+  std::map<std::string, Case> cases;
+  for (std::string name; std::getline(std::cin, name);) {
+    try {
+      auto at = cases.find(name);
+      if (at == cases.end()) at = cases.emplace(name, make_case(name)).first;
+      if (!at->second.call) {
+        std::printf(R"({"error": "no such case"})"
+                    "\n");
+      } else {
+        const double time = seconds(at->second.call);
+        std::printf(R"({"seconds": %.9g, "peak_gb": %.4g})"
+                    "\n",
+                    time, peak_gb());
+      }
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      std::printf(R"({"error": "failed; standard error says why"})"
+                  "\n");
+    }
+    std::fflush(stdout);
   }
 }
 
@@ -141,16 +230,20 @@ void run(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--profile") == 0)
       options.profile = true;
+    else if (std::strcmp(argv[i], "--ask") == 0)
+      options.ask = true;
+    else if (std::strcmp(argv[i], "--dtype") == 0 && i + 1 < argc)
+      options.dtype = std::strcmp(argv[++i], "bf16") == 0 ? ComputeType::bfloat16 : ComputeType::float32;
     else if (std::strcmp(argv[i], "--repeat") == 0 && i + 1 < argc)
       options.repeat = std::max(1, std::atoi(argv[++i]));
     else
       options.wanted = argv[i];
   }
   mx::set_cache_limit(size_t{1} << 30);  // as the pipeline does
-  std::printf("%s, %s, %d threads\n", version().c_str(), kernels::isa().c_str(), kernels::threads());
-  built_in();
-  sd15_vae();
-  sd15_unet();
+  if (options.ask)
+    answer();
+  else
+    run_all();
 }
 
 }  // namespace
