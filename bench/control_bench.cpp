@@ -9,7 +9,6 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <functional>
-#include <numeric>
 
 #include "corepulse/pipeline.h"
 
@@ -19,6 +18,7 @@
 
 #include "control/program.h"
 #include "nn/weights.h"
+#include "random_tensors.h"
 #include "unet/attention.h"
 #include "unet/sites.h"
 
@@ -132,23 +132,18 @@ unet::Config sd15() {
   return config;
 }
 
-io::TensorView random_tensor(std::vector<int64_t> shape) {
-  const auto n = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-  auto numbers = mx::random::normal({static_cast<int>(n)}, mx::float32, 0, 1 / std::sqrt(float(shape.back())));
-  mx::eval(numbers);
-  const auto owner = std::make_shared<std::vector<float>>(numbers.data<float>(), numbers.data<float>() + n);
-  return {io::StoredType::f32,           shape, reinterpret_cast<const std::byte*>(owner->data()),
-          owner->size() * sizeof(float), false, owner};
-}
-
 nn::Weights random_weights(int channels, int context) {
-  return {{{"to_q.weight", random_tensor({channels, channels})},
-           {"to_k.weight", random_tensor({channels, context})},
-           {"to_v.weight", random_tensor({channels, context})},
-           {"to_out.0.weight", random_tensor({channels, channels})},
-           {"to_out.0.bias", random_tensor({channels})}},
-          "layer",
-          mx::float32};
+  std::minstd_rand random(1);
+  io::Tensors tensors;
+  const auto add = [&](const std::string& name, const std::vector<int64_t>& shape) {
+    tensors.emplace(name, random_tensor(name, shape, random));
+  };
+  add("to_q.weight", {channels, channels});
+  add("to_k.weight", {channels, context});
+  add("to_v.weight", {channels, context});
+  add("to_out.0.weight", {channels, channels});
+  add("to_out.0.bias", {channels});
+  return {std::move(tensors), "layer", mx::float32};
 }
 
 /** One token a word; 77 positions. */
