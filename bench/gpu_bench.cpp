@@ -109,6 +109,8 @@ void time_model(const std::string& name, const test::LdmUNet& shape, Family fami
   unet::RunCache cache;
   const auto once = [&] { return network(x, {none, step, texts, cache}, added); };
   report(name + " kernel by kernel", once);
+  std::printf("%s: a recording holds %.2f GB\n", name.c_str(),
+              static_cast<double>(kernels::CudaGraph::bytes(once())) / 1e9);
   const double plain = time("plain", none);
   time("inject middle", test::EditedControl(injection(false, false)), plain);
   time("inject everywhere", test::EditedControl(injection(true, false)), plain);

@@ -1,10 +1,11 @@
 // How fast the CPU kernels are on Stable Diffusion's shapes, next to this machine's peak and matrix product rate
 // measured in the same run: absolute numbers drift with the machine's other work, ratios much less.
-//   kernels_bench [part of a name]
+//   kernels_bench [--dtype bf16] [part of a name]
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <functional>
 #include <omp.h>
@@ -60,13 +61,22 @@ double sgemm_rate() {
   return 2e-9 * n * n * n / s;
 }
 
-mx::array uniform(const mx::Shape& shape) {
+std::string wanted;  // of the command line
+mx::Dtype dtype = mx::float32;
+
+/** float32, as biases and the norms' parameters are. */
+mx::array parameters(const mx::Shape& shape) {
   auto x = mx::random::uniform(-1.0f, 1.0f, shape, mx::float32);
   x.eval();
   return x;
 }
 
-std::string wanted;  // of the command line
+mx::array uniform(const mx::Shape& shape) {
+  auto x = mx::astype(parameters(shape), dtype);
+  x.eval();
+  return x;
+}
+
 double sgemm = 0;
 
 bool skip(const std::string& name) {
@@ -95,14 +105,14 @@ void attention(const char* name, int batch, int heads, int queries, int keys, in
 
 void linear(const char* name, int rows, int out, int in) {
   if (skip(name)) return;
-  const kernels::Linear layer(uniform({out, in}), uniform({out}));
+  const kernels::Linear layer(uniform({out, in}), parameters({out}));
   const auto x = uniform({rows, in});
   report(name, 2e-9 * rows * out * in, false, [&] { return layer(x); });
 }
 
 void conv(const char* name, int batch, int size, int in, int out, int kernel, int stride = 1) {
   if (skip(name)) return;
-  const kernels::Conv2d layer(uniform({out, kernel, kernel, in}), uniform({out}), stride,
+  const kernels::Conv2d layer(uniform({out, kernel, kernel, in}), parameters({out}), stride,
                               kernels::Padding::same(kernel / 2));
   const auto x = uniform({batch, size, size, in});
   const double pixels = 1.0 * batch * size * size / stride / stride;
@@ -110,9 +120,9 @@ void conv(const char* name, int batch, int size, int in, int out, int kernel, in
 }
 
 void elementwise(int batch, int size, int channels) {
-  const auto x = uniform({batch, size, size, channels}), weight = uniform({channels}), bias = uniform({channels});
+  const auto x = uniform({batch, size, size, channels}), weight = parameters({channels}), bias = parameters({channels});
   const auto wide = uniform({batch, size * size, 8 * channels});
-  const double gb = 4e-9 * static_cast<double>(x.size());
+  const double gb = 1e-9 * static_cast<double>(x.nbytes());
   report("group_norm + silu 320 @64", 3 * gb, true,
          [&] { return kernels::group_norm(x, weight, bias, 32, 1e-5f, true); });
   report("layer_norm 320 @64", 2 * gb, true, [&] { return kernels::layer_norm(x, weight, bias, 1e-5f); });
@@ -164,6 +174,11 @@ void run() {
 }  // namespace corepulse
 
 int main(int argc, char** argv) {
-  if (argc > 1) corepulse::wanted = argv[1];
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--dtype") == 0 && i + 1 < argc)
+      corepulse::dtype = std::strcmp(argv[++i], "bf16") == 0 ? mlx::core::bfloat16 : mlx::core::float32;
+    else
+      corepulse::wanted = argv[i];
+  }
   corepulse::run();
 }

@@ -13,7 +13,7 @@ from results import exponent
 
 
 def environment(options, more=None):
-    return {"OMP_NUM_THREADS": str(options.threads)} | (more or {})
+    return {"OMP_NUM_THREADS": str(options.threads), "COREPULSE_THREADS": str(options.threads)} | (more or {})
 
 
 def note(text):

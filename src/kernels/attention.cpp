@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "kernels/attention_simd.h"
+#include "kernels/attention_tiles.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
 
@@ -55,7 +56,19 @@ mx::array zero_where_masked(const mx::array& y, const std::optional<mx::array>& 
 
 #ifdef COREPULSE_CPU_KERNELS
 
+bool fits_tiles(const AttentionTask& t) {
+  // A logit's bias is divided by the scale there, which must not lose it.
+  return t.q.bf16() && !t.causal && t.scale >= 1e-6f && has_amx() && has_tile_vectors();
+}
+
+void run_on_tiles(const AttentionTask& t) {
+  const auto numbers = [](const ConstNumbers& x) { return static_cast<const BFloat16*>(x.data()); };
+  attend_with_tiles({t.batch, t.heads, t.queries, t.keys, t.size, t.scale, numbers(t.q), numbers(t.k), numbers(t.v),
+                     t.bias, static_cast<BFloat16*>(t.out.data())});
+}
+
 void run(AttentionTask task) {
+  if (fits_tiles(task)) return run_on_tiles(task);
   plan_attention(task);
   const int64_t heads = task.batch * task.heads;
   const int64_t keys = heads * task.packed_keys, values = heads * task.packed_values;

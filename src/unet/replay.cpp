@@ -42,7 +42,7 @@ bool Replay::record(const mx::array& x, const std::vector<mx::array>& moment, co
   for (const auto& numbers : moment) inputs.push_back(own(numbers));
   const auto picture = own(x), out = network_(picture, inputs, pass);
   inputs.push_back(picture);
-  too_large_ = kernels::CudaGraph::bytes(out) > free_device_memory() / 4;
+  too_large_ = kernels::CudaGraph::bytes(out) > free_device_memory() / 2;
   if (!too_large_) graph_ = std::make_unique<kernels::CudaGraph>(std::move(inputs), out);
   return !too_large_;
 }
