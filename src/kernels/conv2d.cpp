@@ -8,6 +8,7 @@
 #include "kernels/primitive.h"
 #ifdef COREPULSE_CPU_KERNELS
 #include "kernels/onednn.h"
+#include "kernels/tile_product.h"
 #include "kernels/winograd.h"
 #endif
 
@@ -87,21 +88,35 @@ dnnl::primitive_desc describe(const mx::Shape& source, const mx::Shape& target, 
                                                    onednn_attributes(), onednn_engine());
 }
 
+bool tiles_fit(const LazyArray& weight, const Geometry& g) {
+  const auto& w = weight.shape();
+  const auto& p = g.padding;
+  const bool bordered =
+      w[1] == 3 && w[2] == 3 && g.stride == 1 && p.top == 1 && p.bottom == 1 && p.left == 1 && p.right == 1;
+  return weight.dtype() == mx::bfloat16 && (bordered || g.pointwise()) && tile_product_fits(w[0], w[3]);
+}
+
 }  // namespace
 
-/** 3x3 kernels in float32 by Winograd's algorithm, others by oneDNN. */
+/** 3x3 kernels in float32 by Winograd's algorithm, in bfloat16 on AMX's tiles, others by oneDNN. */
 struct Conv2d::Packed {
   Packed(const LazyArray& w, const std::optional<mx::array>& bias, Geometry g) : geometry(g) {
-    if (winograd_fits(w.shape(), g.stride) && w.dtype() != mx::bfloat16)
+    if (tiles_fit(w, g))
+      tiles.emplace(w, bias, w.shape(0), static_cast<int64_t>(g.kh) * g.kw * w.shape(3));
+    else if (winograd_fits(w.shape(), g.stride) && w.dtype() != mx::bfloat16)
       winograd.emplace(w, bias);
     else
       onednn.emplace(w, bias, layout(w, g));
   }
-  const PlainWeights& weights() const { return winograd ? static_cast<const PlainWeights&>(*winograd) : *onednn; }
+  const PlainWeights& weights() const {
+    if (tiles) return *tiles;
+    return winograd ? static_cast<const PlainWeights&>(*winograd) : *onednn;
+  }
   bool has_bias() const { return weights().has_bias(); }
   std::vector<mx::array> arrays() const { return weights().arrays(); }
 
   Geometry geometry;
+  std::optional<TileWeights> tiles;
   std::optional<WinogradWeights> winograd;
   std::optional<OnednnWeights> onednn;
 };
@@ -113,8 +128,16 @@ WinogradShape winograd_shape(const mx::Shape& from, const mx::Shape& to, const G
 }
 
 /** The array at `in`, after which the next one is read; null if there is none. */
-const float* next_of(Inputs::const_iterator& in, bool there) {
-  return there ? static_cast<const float*>(*in++) : nullptr;
+template <class T>
+const T* next_of(Inputs::const_iterator& in, bool there) {
+  return there ? static_cast<const T*>((in++)->data()) : nullptr;
+}
+
+std::vector<mx::array> inputs_of(const mx::array& x, const Added& added) {
+  std::vector<mx::array> inputs{x};
+  if (added.per_row) inputs.push_back(*added.per_row);
+  if (added.picture) inputs.push_back(*added.picture);
+  return inputs;
 }
 
 }  // namespace
@@ -144,7 +167,9 @@ mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
   if (added.per_row) check_shape(*added.per_row, {shape[0], out_}, "conv2d");
   if (added.picture) check_shape(*added.picture, shape, "conv2d");
 #ifdef COREPULSE_CPU_KERNELS
-  if (use_cpu_kernels(x)) return packed_->winograd ? winograd(x, x.shape(), 1, added) : add(onednn(x, shape), added);
+  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == mx::bfloat16) return tiles(x, shape, 1, added);
+  if (use_cpu_kernels(x) && !packed_->tiles)
+    return packed_->winograd ? winograd(x, x.shape(), 1, added) : add(onednn(x, shape), added);
 #endif
   const auto arrays = packed_->arrays();
   if (arrays.empty())
@@ -162,6 +187,8 @@ mx::array Conv2d::upsampled(const mx::array& x, int height, int width) const {
   const mx::Shape enlarged{x.shape(0), height, width, in_};
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x) && packed_->winograd) return winograd(x, enlarged, 2, {});
+  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == mx::bfloat16 && !packed_->geometry.pointwise())
+    return tiles(x, {x.shape(0), height, width, out_}, 2, {});
 #endif
   const auto whole = upsample2x(x);
   return (*this)(whole.shape() == enlarged ? whole : mx::slice(whole, {0, 0, 0, 0}, enlarged));
@@ -176,19 +203,33 @@ mx::array Conv2d::onednn(const mx::array& x, const mx::Shape& shape) const {
   });
 }
 
+mx::array Conv2d::tiles(const mx::array& x, const mx::Shape& shape, int scale, const Added& added) const {
+  return cpu_op(
+      "conv2d", inputs_of(x, added), shape,
+      [packed = packed_, c = TileConv{shape[0], shape[1], shape[2], in_, out_, scale},
+       per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
+        auto next = in.begin();
+        const auto* const from = next_of<BFloat16>(next, true);
+        const auto *row = next_of<BFloat16>(next, per_row), *added_picture = next_of<BFloat16>(next, picture);
+        auto* const to = static_cast<BFloat16*>(out.data());
+        const TileMatrix w = packed->tiles->packed();
+        if (!packed->geometry.pointwise()) return run_tile_conv(c, w, from, row, added_picture, to);
+        TileProduct p{.w = w, .x = from, .width = c.in, .rows = c.batch * c.height * c.width};
+        p.added = added_picture, p.per_picture = row, p.pixels = c.height * c.width, p.y = to;
+        run_tile_product(p, scratch(static_cast<size_t>(tile_product_workspace(p))));
+      });
+}
+
 mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Added& added) const {
   const auto shape = packed_->geometry.target(convolved, out_);
-  std::vector<mx::array> inputs{x};
-  if (added.per_row) inputs.push_back(*added.per_row);
-  if (added.picture) inputs.push_back(*added.picture);
   return cpu_op(
-      "conv2d winograd", std::move(inputs), shape,
+      "conv2d winograd", inputs_of(x, added), shape,
       [packed = packed_, task = winograd_shape(convolved, shape, packed_->geometry, scale),
        per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
         auto next = in.begin() + 1;
         ConvAddends add;
-        add.row_bias = next_of(next, per_row);
-        add.picture = next_of(next, picture);
+        add.row_bias = next_of<float>(next, per_row);
+        add.picture = next_of<float>(next, picture);
         packed->winograd->run(task, in[0], add, out);
       });
 }

@@ -41,6 +41,7 @@ class Conv2d {
 
  private:
   struct Packed;
+  mx::array tiles(const mx::array& x, const mx::Shape& shape, int scale, const Added& added) const;
   mx::array winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Added& added) const;
   mx::array onednn(const mx::array& x, const mx::Shape& shape) const;
   std::shared_ptr<Packed> packed_;

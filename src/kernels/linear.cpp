@@ -9,26 +9,33 @@
 #ifdef COREPULSE_CPU_KERNELS
 #include "kernels/onednn.h"
 #include "kernels/product.h"
+#include "kernels/tile_product.h"
 #endif
 
 namespace corepulse::kernels {
 
 #ifdef COREPULSE_CPU_KERNELS
-/** float32 by the own product, bfloat16 by oneDNN's. */
+/** float32 by the own product, bfloat16 by the own one on AMX's tiles where it fits, else by oneDNN's. */
 struct Linear::Packed {
   Packed(const LazyArray& weight, const std::optional<mx::array>& bias) {
     const int out = weight.shape(0), in = weight.shape(1);
-    if (weight.dtype() == mx::bfloat16)
+    if (weight.dtype() == mx::bfloat16 && tile_product_fits(out, in))
+      tiles.emplace(weight, bias, out, in);
+    else if (weight.dtype() == mx::bfloat16)
       onednn.emplace(weight, bias,
                      dnnl::memory::desc({out, in}, onednn_type(weight.dtype()), dnnl::memory::format_tag::ab));
     else
       product.emplace(weight, bias, out, in);
   }
-  const PlainWeights& weights() const { return product ? static_cast<const PlainWeights&>(*product) : *onednn; }
+  const PlainWeights& weights() const {
+    if (tiles) return *tiles;
+    return product ? static_cast<const PlainWeights&>(*product) : *onednn;
+  }
   bool has_bias() const { return weights().has_bias(); }
   std::vector<mx::array> arrays() const { return weights().arrays(); }
 
   std::optional<ProductWeights> product;
+  std::optional<TileWeights> tiles;
   std::optional<OnednnWeights> onednn;
 };
 #else
@@ -52,6 +59,14 @@ mx::Shape result_shape(const mx::array& x, int in, int out, const std::optional<
 #ifdef COREPULSE_CPU_KERNELS
 std::vector<mx::array> inputs_of(const mx::array& x, const std::optional<mx::array>& added) {
   return added ? std::vector{x, *added} : std::vector{x};
+}
+
+void run_on_tiles(TileProduct p, const Inputs& in, Numbers out) {
+  p.x = static_cast<const BFloat16*>(in[0].data());
+  p.width = p.w.in;
+  if (in.size() > 1) p.added = static_cast<const BFloat16*>(in[1].data());
+  p.y = static_cast<BFloat16*>(out.data());
+  run_tile_product(p, scratch(static_cast<size_t>(tile_product_workspace(p))));
 }
 #endif
 
@@ -80,6 +95,11 @@ mx::array Linear::onednn(const mx::array& x, mx::Shape shape) const {
 mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>& added) const {
   auto shape = result_shape(x, in_, out_, added);
 #ifdef COREPULSE_CPU_KERNELS
+  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == mx::bfloat16)
+    return cpu_op("linear", inputs_of(x, added), std::move(shape),
+                  [packed = packed_, rows = static_cast<int64_t>(x.size()) / in_](const Inputs& in, Numbers out) {
+                    run_on_tiles({.w = packed->tiles->packed(), .rows = rows}, in, out);
+                  });
   if (use_cpu_kernels(x) && packed_->onednn) {
     const auto y = onednn(x, std::move(shape));
     return added ? kernels::add(y, *added) : y;
@@ -110,6 +130,15 @@ mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& se
                     run_gated_product(in[0], rows, w1->product->packed(), w2->product->packed(),
                                       in.size() > 1 ? in[1] : ConstNumbers(), out);
                   });
+  }
+  if (first.packed_->tiles && x.dtype() == mx::bfloat16 && use_cpu_kernels(x) && first.out() % 64 == 0) {
+    auto shape = result_shape(x, first.in(), first.out() / 2, {});
+    const auto wide = cpu_op(
+        "gated linear", {x}, std::move(shape),
+        [packed = first.packed_, rows = static_cast<int64_t>(x.size()) / first.in()](const Inputs& in, Numbers out) {
+          run_on_tiles({.w = packed->tiles->packed(), .rows = rows, .gated = true}, in, out);
+        });
+    return second(wide, added);
   }
 #endif
   return second(geglu(first(x)), added);

@@ -8,7 +8,10 @@
 
 #include "kernels/activation_simd.h"
 #include "kernels/attention_simd.h"
+#include "kernels/attention_tiles.h"
+#include "kernels/device.h"
 #include "kernels/norm_simd.h"
+#include "kernels/tile_product.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -88,9 +91,33 @@ void run_all() {
       for (const bool causal : {false, true}) run_attention<T>(queries, keys, 2, size, causal);
 }
 
+void run_on_tiles(int64_t queries, int64_t keys, int64_t size, bool plain) {
+  using Bits = Guarded<BFloat16>;
+  const Bits q(queries * 2 * size), k(keys * 2 * size), v(keys * 2 * size), y(queries * 2 * size);
+  const Guarded<float> bias(keys);
+  attend_with_tiles({1, 2, queries, keys, size, 0.1f, q, k, v, bias, y}, plain);
+  constexpr int64_t kOut = 64, kIn = 32;
+  const Bits w(kOut * kIn), packed(kOut * kIn), x(queries * kIn), added(queries * kOut), z(queries * kOut);
+  const Guarded<float> b(kOut);
+  pack_tiles(w, kOut, kIn, packed);
+  TileProduct p{.w = {packed, b, kOut, kIn}, .x = x, .width = kIn, .rows = queries};
+  p.added = added, p.y = z;
+  const Guarded<float> workspace(tile_product_workspace(p) / 4);
+  run_tile_product(p, workspace, plain);
+  const Bits wide(9 * kOut * kIn), wide_packed(9 * kOut * kIn);
+  pack_tiles(wide, kOut, 9 * kIn, wide_packed);
+  run_tile_conv({1, queries, 1, kIn, kOut}, {wide_packed, b, kOut, 9 * kIn}, x, nullptr, added, z, plain);
+}
+
 TEST_CASE("no kernel touches memory beyond its arrays") {
   run_all<float>();
   run_all<BFloat16>();
+  for (const int64_t size : {1, 7, 40, 64, 80, 160, 257, 512}) {
+    for (const auto& [queries, keys] : {std::pair<int64_t, int64_t>{1, 1}, {5, 77}, {7, 131}, {97, 17}}) {
+      if (has_tile_vectors()) run_on_tiles(queries, keys, size, true);
+      if (has_tile_vectors() && has_amx()) run_on_tiles(queries, keys, size, false);
+    }
+  }
   CHECK(true);  // reached: a touched page would have ended the program
 }
 

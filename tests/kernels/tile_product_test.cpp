@@ -1,0 +1,195 @@
+// Products of bfloat16 matrices on tiles, with tiles in plain C++ and, where the processor has them, with AMX's.
+#include "kernels/tile_product.h"
+
+#include <cmath>
+#include <doctest/doctest.h>
+#include <random>
+#include <vector>
+
+#include "kernels/attention_tiles.h"
+#include "kernels/device.h"
+
+namespace corepulse::kernels {
+namespace {
+
+using Bits = std::vector<BFloat16>;
+
+std::vector<float> dice(int64_t n, unsigned seed, float scale = 1) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> distribution(0, scale);
+  std::vector<float> x(static_cast<size_t>(n));
+  for (auto& y : x) y = distribution(generator);
+  return x;
+}
+
+Bits bits(int64_t n, unsigned seed, float scale = 1) {
+  Bits x;
+  for (const float y : dice(n, seed, scale)) x.push_back(to_bf16(y));
+  return x;
+}
+
+/** Largest |actual - exact| beyond half a unit of exact's last digit, relative to the largest |exact|. */
+double beyond_rounding(const Bits& actual, const std::vector<double>& exact) {
+  REQUIRE(actual.size() == exact.size());
+  double worst = 0, largest = 1e-30;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double got = value(actual[i]);
+    if (!std::isfinite(got)) return INFINITY;
+    worst = std::max(worst, std::abs(got - exact[i]) - std::abs(exact[i]) / 256);
+    largest = std::max(largest, std::abs(exact[i]));
+  }
+  return worst / largest;
+}
+
+double gelu(double x) {
+  return x * 0.5 * std::erfc(-x / std::sqrt(2.0));
+}
+
+/** A matrix, and memory for its packing. */
+struct Matrix {
+  int64_t out, in;
+  Bits plain, packed;
+  std::vector<float> bias;
+
+  Matrix(int64_t outputs, int64_t inputs)
+      : out(outputs),
+        in(inputs),
+        plain(bits(out * in, 1, 1 / std::sqrt(static_cast<float>(in)))),
+        packed(plain.size()),
+        bias(dice(out, 2)) {
+    pack_tiles(plain.data(), out, in, packed.data());
+  }
+  TileMatrix tiles() const { return {packed.data(), bias.data(), out, in}; }
+  double at(int64_t o, int64_t i) const { return value(plain[static_cast<size_t>(o * in + i)]); }
+};
+
+/** With plain tiles, and with AMX's if they are there. */
+template <class Run>
+void on_each(Run run) {
+  if (!has_tile_vectors()) {
+    MESSAGE("no AVX-512 with VBMI and BF16 here");
+    return;
+  }
+  run(true);
+  if (has_amx()) run(false);
+}
+
+TEST_CASE("products on tiles are exact sums, rounded once") {
+  on_each([](bool plain) {
+    for (const auto& [rows, out, in] :
+         {std::array<int64_t, 3>{1, 32, 32}, {2, 64, 96}, {77, 320, 64}, {300, 96, 320}}) {
+      CAPTURE(rows);
+      const Matrix w(out, in);
+      const Bits x = bits(rows * in, 3), added = bits(rows * out, 4);
+      Bits y(added.size()), memory;
+      TileProduct p{.w = w.tiles(), .x = x.data(), .width = in, .rows = rows};
+      p.added = added.data(), p.y = y.data();
+      memory.resize(static_cast<size_t>(tile_product_workspace(p) / 2));
+      run_tile_product(p, memory.data(), plain);
+      std::vector<double> exact;
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t o = 0; o < out; ++o) {
+          double sum = w.bias[static_cast<size_t>(o)] + value(added[static_cast<size_t>(r * out + o)]);
+          for (int64_t i = 0; i < in; ++i) sum += w.at(o, i) * value(x[static_cast<size_t>(r * in + i)]);
+          exact.push_back(sum);
+        }
+      }
+      CHECK(beyond_rounding(y, exact) <= 1e-5);
+    }
+  });
+}
+
+TEST_CASE("a gated product on tiles is a gelu(g)") {
+  on_each([](bool plain) {
+    constexpr int64_t kRows = 50, kOut = 192, kIn = 64;
+    const Matrix w(kOut, kIn);
+    const Bits x = bits(kRows * kIn, 3);
+    Bits y(kRows * kOut / 2), memory;
+    TileProduct p{.w = w.tiles(), .x = x.data(), .width = kIn, .rows = kRows, .gated = true};
+    p.y = y.data();
+    memory.resize(static_cast<size_t>(tile_product_workspace(p) / 2));
+    run_tile_product(p, memory.data(), plain);
+    std::vector<double> exact;
+    for (int64_t r = 0; r < kRows; ++r) {
+      for (int64_t o = 0; o < kOut / 2; ++o) {
+        double a = w.bias[static_cast<size_t>(o)], g = w.bias[static_cast<size_t>(o + kOut / 2)];
+        for (int64_t i = 0; i < kIn; ++i) {
+          const double number = value(x[static_cast<size_t>(r * kIn + i)]);
+          a += w.at(o, i) * number, g += w.at(o + kOut / 2, i) * number;
+        }
+        exact.push_back(a * gelu(g));
+      }
+    }
+    CHECK(beyond_rounding(y, exact) <= 1e-5);
+  });
+}
+
+/** The convolution's plain sum at one result. */
+double exact_pixel(const TileConv& c, const Matrix& w, const Bits& x, int64_t b, int64_t v, int64_t u, int64_t o) {
+  const int64_t height = (c.height + c.scale - 1) / c.scale, width = (c.width + c.scale - 1) / c.scale;
+  double sum = w.bias[static_cast<size_t>(o)];
+  for (int64_t tap = 0; tap < 9; ++tap) {
+    const int64_t row = v + tap / 3 - 1, column = u + tap % 3 - 1;
+    if (row < 0 || row >= c.height || column < 0 || column >= c.width) continue;
+    const int64_t pixel = (b * height + row / c.scale) * width + column / c.scale;
+    for (int64_t i = 0; i < c.in; ++i) sum += w.at(o, tap * c.in + i) * value(x[static_cast<size_t>(pixel * c.in + i)]);
+  }
+  return sum;
+}
+
+TEST_CASE("3x3 convolutions on tiles are exact sums over a border of zeros, rounded once") {
+  on_each([](bool plain) {
+    for (const TileConv& c : {TileConv{1, 1, 1, 32, 32},
+                              {2, 5, 7, 32, 64},
+                              {3, 8, 8, 64, 32},
+                              {1, 17, 33, 32, 32},
+                              {2, 8, 6, 32, 32, 2},
+                              {1, 7, 9, 64, 32, 2}}) {
+      CAPTURE(c.height);
+      CAPTURE(c.scale);
+      const Matrix w(c.out, 9 * c.in);
+      const int64_t pixels = c.height * c.width;
+      const Bits x = bits(c.batch * ((c.height + 1) / c.scale) * ((c.width + 1) / c.scale) * c.in * c.scale, 3);
+      const Bits added = bits(c.batch * pixels * c.out, 4), per_picture = bits(c.batch * c.out, 5);
+      Bits y(added.size());
+      run_tile_conv(c, w.tiles(), x.data(), per_picture.data(), added.data(), y.data(), plain);
+      std::vector<double> exact;
+      for (int64_t i = 0; i < static_cast<int64_t>(y.size()); ++i) {
+        const int64_t o = i % c.out, pixel = i / c.out, b = pixel / pixels;
+        exact.push_back(exact_pixel(c, w, x, b, pixel % pixels / c.width, pixel % c.width, o) +
+                        value(added[static_cast<size_t>(i)]) + value(per_picture[static_cast<size_t>(b * c.out + o)]));
+      }
+      CHECK(beyond_rounding(y, exact) <= 1e-5);
+    }
+  });
+}
+
+TEST_CASE("a row on tiles has the same bits wherever it stands, on any number of threads") {
+  on_each([](bool plain) {
+    constexpr int64_t kRows = 200, kOut = 64, kIn = 96;
+    const Matrix w(kOut, kIn);
+    const Bits x = bits(kRows * kIn, 3);
+    const auto run = [&](int64_t first, int64_t rows) {
+      Bits y(static_cast<size_t>(rows * kOut)), memory;
+      TileProduct p{.w = w.tiles(), .x = x.data() + first * kIn, .width = kIn, .rows = rows};
+      p.y = y.data();
+      memory.resize(static_cast<size_t>(tile_product_workspace(p) / 2));
+      run_tile_product(p, memory.data(), plain);
+      std::vector<uint16_t> numbers;
+      for (const auto& z : y) numbers.push_back(z.bits);
+      return numbers;
+    };
+    set_threads(1);
+    const auto all = run(0, kRows);
+    set_threads(2);
+    CHECK(run(0, kRows) == all);
+    set_threads(0);
+    for (const int64_t first : {0, 1, 31, 32, 77, 199}) {
+      const auto one = run(first, 1);
+      CHECK(std::equal(one.begin(), one.end(), all.begin() + first * kOut));
+    }
+  });
+}
+
+}  // namespace
+}  // namespace corepulse::kernels
