@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "kernels/activation.h"
 #include "kernels/device.h"
+#include "kernels/fuse.h"
 #include "kernels/primitive.h"
 #ifdef COREPULSE_CPU_KERNELS
 #include "kernels/onednn.h"
@@ -35,25 +36,36 @@ struct Geometry {
   }
 };
 
-mx::array plain_conv2d(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias,
-                       const Geometry& g) {
+mx::array bare_conv2d(const mx::array& x, const mx::array& weight, const Geometry& g) {
   const std::vector<int> stride{g.stride, g.stride};
   const std::vector<int> before{g.padding.top, g.padding.left}, after{g.padding.bottom, g.padding.right};
-  const auto y =
-      mx::conv_general(x, weight, stride, before, after, /*kernel_dilation=*/{1, 1}, /*input_dilation=*/{1, 1});
-  return bias ? y + *bias : y;
+  return mx::conv_general(x, weight, stride, before, after, /*kernel_dilation=*/{1, 1}, /*input_dilation=*/{1, 1});
 }
 
-mx::array add(mx::array y, const Added& added) {
-  if (added.per_row) y = kernels::add(y, mx::expand_dims(*added.per_row, {1, 2}));
-  if (added.picture) y = kernels::add(y, *added.picture);
-  return y;
+/** The sum of all, in one pass over memory on a GPU. */
+mx::array sum(mx::array y, const std::optional<mx::array>& bias, const Added& added) {
+  static const Fused all([](const std::vector<mx::array>& in) {
+    auto total = in[0];
+    for (size_t i = 1; i < in.size(); ++i) total = total + in[i];
+    return total;
+  });
+  std::vector<mx::array> in{std::move(y)};
+  if (bias) in.push_back(*bias);
+  if (added.per_row) in.push_back(mx::expand_dims(*added.per_row, {1, 2}));
+  if (added.picture) in.push_back(*added.picture);
+  return in.size() > 1 ? all(in) : in[0];
 }
 
 }  // namespace
 
 #ifdef COREPULSE_CPU_KERNELS
 namespace {
+
+mx::array add(mx::array y, const Added& added) {
+  if (added.per_row) y = kernels::add(y, mx::expand_dims(*added.per_row, {1, 2}));
+  if (added.picture) y = kernels::add(y, *added.picture);
+  return y;
+}
 
 using Format = dnnl::memory::format_tag;
 
@@ -175,7 +187,7 @@ mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
   if (arrays.empty())
     fail(ErrorCode::internal, "conv2d", "weights are packed for the CPU; expected x of their type there");
   const auto bias = packed_->has_bias() ? std::optional(arrays[1]) : std::nullopt;
-  return add(plain_conv2d(x, arrays[0], bias, packed_->geometry), added);
+  return sum(bare_conv2d(x, arrays[0], packed_->geometry), bias, added);
 }
 
 mx::array Conv2d::upsampled(const mx::array& x, int height, int width) const {
@@ -237,7 +249,8 @@ mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int s
 
 mx::array conv2d_reference(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias,
                            int stride, Padding padding) {
-  return plain_conv2d(x, weight, bias, {weight.shape(1), weight.shape(2), stride, padding});
+  const auto y = bare_conv2d(x, weight, {weight.shape(1), weight.shape(2), stride, padding});
+  return bias ? y + *bias : y;
 }
 
 }  // namespace corepulse::kernels
