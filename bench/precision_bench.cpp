@@ -1,10 +1,11 @@
-// What bfloat16 costs in accuracy and saves in time: the built-in model's pictures in float32 and in bfloat16, one
-// after the other from the same recipes.
-//   precision_bench [pictures = 8] [steps = 20]
+// What bfloat16 or 8-bit weights cost in accuracy and save in time: the built-in model's pictures in float32 and so,
+// one after the other from the same recipes.
+//   precision_bench [--dtype bf16|int8] [pictures = 8] [steps = 20]
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,9 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void run(int pictures, int steps) {
+void run(bool int8, int pictures, int steps) {
   const auto exact = Pipeline::load({}, {.dtype = ComputeType::float32});
-  const auto rounded = Pipeline::load({}, {.dtype = ComputeType::bfloat16});
+  const auto rounded = Pipeline::load({}, {.dtype = int8 ? ComputeType::int8 : ComputeType::bfloat16});
   std::vector<double> quality, steps32, steps16, decode32, decode16;
   for (int i = 0; i < pictures; ++i) {
     const auto recipe = recipe_of(i, steps);
@@ -52,9 +53,9 @@ void run(int pictures, int steps) {
     std::fflush(stdout);
   }
   std::sort(quality.begin(), quality.end());
-  std::printf(
-      "\n%d pictures of %d steps, bfloat16 against float32: PSNR lowest %.1f, a tenth below %.1f, median %.1f dB\n",
-      pictures, steps, quality.front(), quality[quality.size() / 10], median(quality));
+  std::printf("\n%d pictures of %d steps, %s against float32: PSNR lowest %.1f, a tenth below %.1f, median %.1f dB\n",
+              pictures, steps, int8 ? "int8" : "bfloat16", quality.front(), quality[quality.size() / 10],
+              median(quality));
   std::printf("seconds, medians: steps %.2f and %.2f (%.2fx), decode %.2f and %.2f (%.2fx)\n", median(steps32),
               median(steps16), median(steps32) / median(steps16), median(decode32), median(decode16),
               median(decode32) / median(decode16));
@@ -64,6 +65,11 @@ void run(int pictures, int steps) {
 }  // namespace corepulse
 
 int main(int argc, char** argv) {
+  bool int8 = false;
+  if (argc > 2 && std::strcmp(argv[1], "--dtype") == 0) {
+    int8 = std::strcmp(argv[2], "int8") == 0;
+    argc -= 2, argv += 2;
+  }
   const int pictures = argc > 1 ? std::atoi(argv[1]) : 8, steps = argc > 2 ? std::atoi(argv[2]) : 20;
-  corepulse::run(std::max(pictures, 1), std::max(steps, 1));
+  corepulse::run(int8, std::max(pictures, 1), std::max(steps, 1));
 }

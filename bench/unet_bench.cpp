@@ -1,7 +1,7 @@
 // Whole networks of Stable Diffusion 1.5's true shapes with random weights, and the built-in model: seconds per call,
 // peak memory, and with --profile the share of every kernel.
 //   unet_bench [--profile] [--repeat N] [case or part of a name]
-//   unet_bench [--dtype f32|bf16] ...
+//   unet_bench [--dtype f32|bf16|int8] ...
 //   unet_bench --ask            answers a case per line with JSON, as bench/peers/serve.py says: bench.py's turns
 // Cases: unet sd15 SIZE batch N, unet builtin SIZE batch N, vae decode SIZE, picture builtin SIZE STEPS.
 // One line per case: median, minimum and maximum seconds; processor seconds per call and thread, which other programs
@@ -91,6 +91,14 @@ mx::Dtype dtype() {
   return options.dtype == ComputeType::bfloat16 ? mx::bfloat16 : mx::float32;
 }
 
+bool int8() {
+  return options.dtype == ComputeType::int8;
+}
+
+ComputeType type_of(const std::string& name) {
+  return name == "bf16" ? ComputeType::bfloat16 : name == "int8" ? ComputeType::int8 : ComputeType::float32;
+}
+
 mx::array normal(const mx::Shape& shape) {
   auto x = mx::random::normal(shape, dtype());
   x.eval();
@@ -117,7 +125,7 @@ const unet::UNet& sd15_unet(double& weights) {
   static const auto network = [] {
     auto tensors = random_tensors(model::Naming::ldm_unet, test::unet_shapes(test::sd1_unet(), ""), bytes);
     const auto config = model::derive_unet(tensors, Family::sd1, "bench");
-    return std::make_unique<unet::UNet>(nn::Weights(std::move(tensors), "unet", dtype()), config);
+    return std::make_unique<unet::UNet>(nn::Weights(std::move(tensors), "unet", dtype(), {}, int8()), config);
   }();
   weights = bytes;
   return *network;
@@ -136,8 +144,8 @@ const vae::Autoencoder& sd_vae(double& weights) {
 
 const unet::UNet& builtin_unet(double& weights) {
   static const auto parts = model::understand({.model = "builtin"});
-  static const auto loaded = model::load(parts, dtype());
-  weights = static_cast<double>(model::weight_bytes(parts, dtype()));
+  static const auto loaded = model::load(parts, {dtype(), int8()});
+  weights = static_cast<double>(model::weight_bytes(parts, {dtype(), int8()}));
   return loaded->unet;
 }
 
@@ -233,7 +241,7 @@ void run(int argc, char** argv) {
     else if (std::strcmp(argv[i], "--ask") == 0)
       options.ask = true;
     else if (std::strcmp(argv[i], "--dtype") == 0 && i + 1 < argc)
-      options.dtype = std::strcmp(argv[++i], "bf16") == 0 ? ComputeType::bfloat16 : ComputeType::float32;
+      options.dtype = type_of(argv[++i]);
     else if (std::strcmp(argv[i], "--repeat") == 0 && i + 1 < argc)
       options.repeat = std::max(1, std::atoi(argv[++i]));
     else

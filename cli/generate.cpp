@@ -32,6 +32,7 @@ LoadOptions load_options(const std::string& dtype, const std::string& device) {
   if (dtype == "f32") options.dtype = ComputeType::float32;
   if (dtype == "f16") options.dtype = ComputeType::float16;
   if (dtype == "bf16") options.dtype = ComputeType::bfloat16;
+  if (dtype == "int8") options.dtype = ComputeType::int8;
   if (device == "cpu") options.device = LoadOptions::Device::cpu;
   if (device == "gpu") options.device = LoadOptions::Device::gpu;
   return options;

@@ -150,7 +150,7 @@ void RunFlags::add_model() {
   field("--family", &Recipe::family, "sd1, sd2, sdxl [detected]");
   field("--prediction", &Recipe::prediction, "epsilon, v [as the model says]");
   field("--variant", &Recipe::variant, "Prefer files of this variant, e.g. fp16");
-  field("--dtype", &Recipe::dtype, "[auto]")->check(CLI::IsMember({"auto", "f32", "f16", "bf16"}));
+  field("--dtype", &Recipe::dtype, "[auto]")->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "int8"}));
 }
 
 void RunFlags::control(const std::string& flag, const std::string& help,

@@ -26,7 +26,7 @@ def exported(words):
         module, inputs, _ = networks.module_and_inputs(words)
         file.parent.mkdir(parents=True, exist_ok=True)
         with torch.no_grad():
-            torch.onnx.export(module, tuple(inputs), file, dynamo=False, opset_version=17)
+            torch.onnx.export(module, tuple(inputs), str(file), dynamo=False, opset_version=17)
     return file
 
 

@@ -16,9 +16,10 @@ namespace corepulse {
 
 /**
  * Numbers the networks compute in. `automatic`: float16 on GPU; on CPU bfloat16 where AMX makes it several times
- * faster, else float32. bfloat16 needs a CPU with AVX-512 BF16 or AMX; what it costs in accuracy: docs/numerics.md.
+ * faster, else float32. bfloat16 needs a CPU with AVX-512 BF16 or AMX. int8: float32 on a CPU, with the UNet's matrices
+ * and 3x3 convolutions in 8-bit integers, a quarter of the memory. What both cost in accuracy: docs/numerics.md.
  */
-enum class ComputeType { automatic, float32, float16, bfloat16 };
+enum class ComputeType { automatic, float32, float16, bfloat16, int8 };
 
 struct LoadOptions {
   ComputeType dtype = ComputeType::automatic;

@@ -48,7 +48,7 @@ struct Recipe {
   std::optional<double> eta;  ///< Share of fresh noise; absent: the sampler's own.
   NoiseKind rng = NoiseKind::cpu;
   Compat compat = Compat::diffusers;
-  std::string dtype = "auto";     ///< "auto", "f32", "f16", "bf16".
+  std::string dtype = "auto";     ///< "auto", "f32", "f16", "bf16", "int8".
   int clip_skip = 0;              ///< Last text encoder layers left out.
   std::vector<Control> controls;  ///< They act in this order.
   std::vector<LiveEdit> edits;    ///< In order of steps.

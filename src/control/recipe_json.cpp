@@ -54,7 +54,7 @@ void check(const Recipe& recipe) {
   expect(recipe.guidance_rescale >= 0 && recipe.guidance_rescale <= 1, "guidance_rescale",
          fmt::format("{}; expected 0..1", recipe.guidance_rescale));
   expect(recipe.clip_skip >= 0, "clip_skip", fmt::format("{}; expected 0 or more", recipe.clip_skip));
-  const std::vector<std::string> dtypes{"auto", "f32", "f16", "bf16"};
+  const std::vector<std::string> dtypes{"auto", "f32", "f16", "bf16", "int8"};
   if (std::find(dtypes.begin(), dtypes.end(), recipe.dtype) == dtypes.end())
     refuse_word("dtype", "value", recipe.dtype, dtypes);
 }

@@ -18,13 +18,17 @@ class LazyArray {
  public:
   LazyArray(const mx::array& array)
       : shape_(array.shape()), dtype_(array.dtype()), read_([a = ready(array)] { return a; }) {}
-  /** read: gives the evaluated array of that shape and type; called once, on any thread. */
-  LazyArray(mx::Shape shape, mx::Dtype dtype, std::function<mx::array()> read)
-      : shape_(std::move(shape)), dtype_(dtype), read_(std::move(read)) {}
+  /**
+   * read: gives the evaluated array of that shape and type; called once, on any thread.
+   * int8: a layer that can keeps it in 8-bit integers with one scale for each output.
+   */
+  LazyArray(mx::Shape shape, mx::Dtype dtype, std::function<mx::array()> read, bool int8 = false)
+      : shape_(std::move(shape)), dtype_(dtype), read_(std::move(read)), int8_(int8) {}
 
   const mx::Shape& shape() const { return shape_; }
   int shape(int axis) const { return shape_.at(axis); }
   mx::Dtype dtype() const { return dtype_; }
+  bool int8() const { return int8_; }
   mx::array get() const { return read_(); }
 
   /** Evaluated and row-contiguous: what another thread may read. */
@@ -38,18 +42,20 @@ class LazyArray {
   mx::Shape shape_;
   mx::Dtype dtype_;
   std::function<mx::array()> read_;
+  bool int8_ = false;
 };
 
 /** Held until a packed form replaces them. Thread-safe: pipelines share layers. */
 class PlainWeights {
  public:
   PlainWeights(LazyArray weight, const std::optional<mx::array>& bias)
-      : has_bias_(bias.has_value()), weight_(std::move(weight)) {
+      : has_bias_(bias.has_value()), int8_(weight.int8()), weight_(std::move(weight)) {
     // oneDNN adds a float32 bias to sums of either type.
     if (bias) bias_ = LazyArray::ready(bias->dtype() == mx::bfloat16 ? mx::astype(*bias, mx::float32) : *bias);
   }
 
   bool has_bias() const { return has_bias_; }
+  bool int8() const { return int8_; }  ///< See LazyArray.
 
   /** [weight], [weight, bias], or [] once dropped. */
   std::vector<mx::array> arrays() const {
@@ -69,7 +75,7 @@ class PlainWeights {
   }
 
  private:
-  const bool has_bias_;
+  const bool has_bias_, int8_;
   mutable std::mutex mutex_;
   mutable std::optional<LazyArray> weight_;
   std::optional<mx::array> bias_;

@@ -29,16 +29,21 @@ class ProductWeights : public PlainWeights {
  public:
   ProductWeights(LazyArray weight, const std::optional<mx::array>& bias, int out, int in);
 
-  /** Packed. */
+  /** Packed; in 8-bit integers where the weights ask for it. */
   PackedMatrix packed();
 
   int64_t out() const { return out_; }
   int64_t in() const { return in_; }
 
  private:
+  void pack();
+  void pack_integers(const float* weight);
+
   const int64_t out_, in_;
   std::mutex mutex_;
   std::optional<AlignedFloats> packed_;
+  std::vector<int8_t> integers_;  // or these, with
+  std::vector<float> scales_;
   std::vector<float> packed_bias_;
 };
 

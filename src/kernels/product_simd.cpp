@@ -16,28 +16,26 @@
 HWY_BEFORE_NAMESPACE();
 namespace corepulse::kernels::HWY_NAMESPACE {
 
-// Numbers of a row that are multiplied in one go: a block's weights for them stay in the first two levels of cache.
-constexpr int64_t kDepth = 384;
-
 int64_t ProductBlock() {
   return kBlock;
 }
 
-void ProductPack(const float* weight, int64_t out, int64_t in, int64_t block, float* packed) {
-  const int64_t first = block * kBlock, width = std::min(kBlock, out - first);
-  packed += first * in;
-  for (int64_t c = 0; c < in; ++c, packed += kBlock) {
-    for (int64_t o = 0; o < width; ++o) packed[o] = weight[(first + o) * in + c];
-    std::fill(packed + width, packed + kBlock, 0.0f);
-  }
+// Weights [at, at + n) of the packed ones as float32: themselves, or in `wide`.
+const float* weights_at(const PackedMatrix& w, int64_t at, int64_t n, float* HWY_RESTRICT wide) {
+  if (w.weights) return w.weights + at;
+  const Floats f;
+  for (int64_t i = 0; i < n; i += kLanes) hn::Store(load(f, w.integers + at + i), f, wide + i);
+  return wide;
 }
 
 // sums [rows][kBlock] of one block.
-void block_sums(const float* x, int64_t stride, int64_t rows, const PackedMatrix& w, int64_t block, float* sums) {
-  const float* weights = w.weights + block * kBlock * w.in;
-  for (int64_t first = 0; first < w.in; first += kDepth)
-    multiply_rows<2>(x + first, stride, rows, std::min(kDepth, w.in - first), weights + first * kBlock, first == 0,
-                     sums);
+void block_sums(const float* x, int64_t stride, int64_t rows, const PackedMatrix& w, int64_t block, float* sums,
+                float* wide) {
+  for (int64_t first = 0; first < w.in; first += kDepth) {
+    const int64_t depth = std::min(kDepth, w.in - first);
+    const float* const weights = weights_at(w, (block * w.in + first) * kBlock, depth * kBlock, wide);
+    multiply_rows<2>(x + first, stride, rows, depth, weights, first == 0, sums);
+  }
 }
 
 // sums + bias + added -> y, for a whole block or the first `width` outputs of one.
@@ -50,6 +48,7 @@ void store_block(const float* HWY_RESTRICT sums, int64_t rows, const PackedMatri
     if (width == kBlock) {
       for (int64_t v = 0; v < kBlock; v += kLanes) {
         auto sum = hn::Load(f, sums + v);
+        if (w.scales) sum = hn::Mul(sum, hn::LoadU(f, w.scales + first + v));
         if (w.bias) sum = hn::Add(sum, hn::LoadU(f, w.bias + first + v));
         if (added) sum = hn::Add(sum, hn::LoadU(f, added + at + v));
         hn::StoreU(sum, f, y + at + v);
@@ -57,7 +56,7 @@ void store_block(const float* HWY_RESTRICT sums, int64_t rows, const PackedMatri
       continue;
     }
     for (int64_t o = 0; o < width; ++o) {
-      float sum = sums[o];
+      float sum = w.scales ? sums[o] * w.scales[first + o] : sums[o];
       if (w.bias) sum += w.bias[first + o];
       if (added) sum += added[at + o];
       y[at + o] = sum;
@@ -67,8 +66,9 @@ void store_block(const float* HWY_RESTRICT sums, int64_t rows, const PackedMatri
 
 void Product(const float* x, int64_t rows, const PackedMatrix& w, int64_t begin, int64_t end, const float* added,
              float* y, float* sums) {
+  float* const wide = sums + rows * kBlock;
   for (int64_t block = begin; block < end; ++block) {
-    block_sums(x, w.in, rows, w, block, sums);
+    block_sums(x, w.in, rows, w, block, sums, wide);
     store_block(sums, rows, w, block, added, y);
   }
 }
@@ -79,16 +79,21 @@ constexpr int64_t inner_stride(int64_t inner) {
   return inner + 16;
 }
 
-// to = (a + bias) * gelu(g + bias).
-void gate_block(const float* HWY_RESTRICT a, const float* HWY_RESTRICT g, int64_t rows, const float* bias_a,
-                const float* bias_g, float* HWY_RESTRICT to, int64_t stride) {
+// to = (a + bias) * gelu(g + bias), a from output `first` of w on, g from the same of its second half.
+void gate_block(const float* HWY_RESTRICT a, const float* HWY_RESTRICT g, int64_t rows, const PackedMatrix& w,
+                int64_t first, float* HWY_RESTRICT to, int64_t stride) {
   const Floats f;
+  const int64_t second = w.out / 2 + first;
   for (int64_t row = 0; row < rows; ++row, a += kBlock, g += kBlock, to += stride) {
     for (int64_t v = 0; v < kBlock; v += kLanes) {
       auto value = hn::Load(f, a + v), gate = hn::Load(f, g + v);
-      if (bias_a) {
-        value = hn::Add(value, hn::LoadU(f, bias_a + v));
-        gate = hn::Add(gate, hn::LoadU(f, bias_g + v));
+      if (w.scales) {
+        value = hn::Mul(value, hn::LoadU(f, w.scales + first + v));
+        gate = hn::Mul(gate, hn::LoadU(f, w.scales + second + v));
+      }
+      if (w.bias) {
+        value = hn::Add(value, hn::LoadU(f, w.bias + first + v));
+        gate = hn::Add(gate, hn::LoadU(f, w.bias + second + v));
       }
       hn::Store(hn::Mul(value, gelu(f, gate)), f, to + v);
     }
@@ -99,14 +104,14 @@ void GatedProduct(const float* x, int64_t rows, const PackedMatrix& w1, const Pa
                   float* y, float* workspace) {
   const int64_t inner = w2.in, stride = inner_stride(inner);
   float *const a = workspace, *const g = a + rows * kBlock, *const between = g + rows * kBlock;
+  float* const wide = between + rows * stride;
   for (int64_t first = 0; first < inner; first += kBlock) {
-    block_sums(x, w1.in, rows, w1, first / kBlock, a);
-    block_sums(x, w1.in, rows, w1, (inner + first) / kBlock, g);
-    gate_block(a, g, rows, w1.bias ? w1.bias + first : nullptr, w1.bias ? w1.bias + inner + first : nullptr,
-               between + first, stride);
+    block_sums(x, w1.in, rows, w1, first / kBlock, a, wide);
+    block_sums(x, w1.in, rows, w1, (inner + first) / kBlock, g, wide);
+    gate_block(a, g, rows, w1, first, between + first, stride);
   }
   for (int64_t block = 0; block * kBlock < w2.out; ++block) {
-    block_sums(between, stride, rows, w2, block, a);
+    block_sums(between, stride, rows, w2, block, a, wide);
     store_block(a, rows, w2, block, added, y);
   }
 }
@@ -118,7 +123,6 @@ HWY_AFTER_NAMESPACE();
 namespace corepulse::kernels {
 
 HWY_EXPORT(ProductBlock);
-HWY_EXPORT(ProductPack);
 HWY_EXPORT(Product);
 HWY_EXPORT(GatedProduct);
 
@@ -131,15 +135,11 @@ int64_t product_packed_size(int64_t out, int64_t in) {
 }
 
 int64_t product_workspace(int64_t rows) {
-  return rows * product_block();
+  return (rows + kDepth) * product_block();
 }
 
 int64_t gated_workspace(int64_t rows, int64_t inner) {
-  return rows * (2 * product_block() + inner + 16);
-}
-
-void product_pack(const float* weight, int64_t out, int64_t in, int64_t block, float* packed) {
-  HWY_DYNAMIC_DISPATCH(ProductPack)(weight, out, in, block, packed);
+  return rows * (2 * product_block() + inner + 16) + kDepth * product_block();
 }
 
 void product(const float* x, int64_t rows, const PackedMatrix& w, int64_t begin, int64_t end, const float* added,

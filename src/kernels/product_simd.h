@@ -1,15 +1,18 @@
 #pragma once
 // x W^T + b on plain memory, for the best instruction set of this machine; and the gated feed-forward made of two.
 
+#include <algorithm>
 #include <cstdint>
 
 namespace corepulse::kernels {
 
 /** Weights [out, in], packed in blocks of product_block() outputs: [block][in][product_block()], zeros beyond `out`. */
 struct PackedMatrix {
-  const float* weights;  ///< product_packed_size() floats, aligned to 64 bytes.
+  const float* weights;  ///< product_packed_size() floats, aligned to 64 bytes; or null, and
   const float* bias;     ///< [out]; null: none.
   int64_t out, in;
+  const int8_t* integers = nullptr;  ///< as many integers, which are multiplied with
+  const float* scales = nullptr;     ///< [out].
 };
 
 /** Outputs that are computed together: two vectors. */
@@ -18,9 +21,20 @@ int64_t product_block();
 /** Rows of x that a unit of work is best given: its numbers stay in the second level cache. */
 constexpr int64_t kProductRows = 96;
 
+/** Numbers of a row that are multiplied in one go: a block's weights for them stay in the first two levels of cache. */
+constexpr int64_t kDepth = 384;
+
 int64_t product_packed_size(int64_t out, int64_t in);
 /** Fills one block of the packed weights. */
-void product_pack(const float* weight, int64_t out, int64_t in, int64_t block, float* packed);
+template <class T>
+void product_pack(const T* weight, int64_t out, int64_t in, int64_t block, T* packed) {
+  const int64_t size = product_block(), first = block * size, width = std::min(size, out - first);
+  packed += first * in;
+  for (int64_t c = 0; c < in; ++c, packed += size) {
+    for (int64_t o = 0; o < width; ++o) packed[o] = weight[(first + o) * in + c];
+    std::fill(packed + width, packed + size, T{0});
+  }
+}
 
 /** Floats of workspace for `rows` rows of the functions below, aligned to 64 bytes. */
 int64_t product_workspace(int64_t rows);

@@ -28,6 +28,12 @@ HWY_INLINE hn::Vec<D> load([[maybe_unused]] D d, const BFloat16* p) {
   return hn::BitCast(d, hn::ShiftLeft<16>(bits));
 }
 
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const int8_t* p) {
+  const hn::Rebind<int32_t, D> integer;
+  return hn::ConvertTo(d, hn::PromoteTo(integer, hn::LoadU(hn::Rebind<int8_t, D>(), p)));
+}
+
 /** The same back; bfloat16 rounded to nearest, ties to even, NaN stays NaN. */
 template <class D>
 HWY_INLINE void store(D d, hn::Vec<D> x, float* p) {

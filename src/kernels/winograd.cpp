@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/integers.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
 
@@ -22,6 +23,10 @@ struct Cut {
   }
 };
 
+int64_t blocks(const WinogradShape& s) {
+  return (s.out + winograd_block() - 1) / winograd_block();
+}
+
 int64_t round_up(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
@@ -34,21 +39,38 @@ bool winograd_fits(const mx::Shape& weight, int stride) {
 
 void WinogradWeights::pack(const WinogradShape& s) {
   const std::lock_guard lock(mutex_);
-  if (!packed_.empty()) return;
+  if (!packed_.empty() || !integers_.empty()) return;
   const auto plain = arrays();
   const auto* const weight = plain.at(0).data<float>();
-  packed_.resize(static_cast<size_t>(s.out * s.in) * 9);
-  parallel_for((s.out + winograd_block() - 1) / winograd_block(),
-               [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, packed_.data()); });
+  if (int8()) {
+    pack_integers(s, weight);
+  } else {
+    packed_.resize(static_cast<size_t>(s.out * s.in) * 9);
+    parallel_for(blocks(s), [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, packed_.data()); });
+  }
   if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + s.out);
   drop();
+}
+
+void WinogradWeights::pack_integers(const WinogradShape& s, const float* weight) {
+  const int64_t row = 9 * s.in;
+  std::vector<int8_t> rows(static_cast<size_t>(s.out * row));
+  scales_.resize(static_cast<size_t>(s.out));
+  parallel_for(s.out, [&](int64_t o, int) {
+    scales_[static_cast<size_t>(o)] = to_integers(weight + o * row, row, rows.data() + o * row);
+  });
+  integers_.resize(rows.size());
+  parallel_for(blocks(s),
+               [&](int64_t block, int) { winograd_pack<int8_t>(rows.data(), s.out, s.in, block, integers_.data()); });
 }
 
 void WinogradWeights::run(const WinogradShape& s, const float* source, ConvAddends add, float* out) {
   pack(s);
   if (has_bias()) add.bias = packed_bias_.data();
+  if (!integers_.empty()) add.scales = scales_.data();
+  const float* const packed = packed_.empty() ? nullptr : packed_.data();
   const Cut cut(s);
-  const int64_t blocks = (s.out + winograd_block() - 1) / winograd_block();
+  const int64_t of_outputs = blocks(s);
   const int64_t per_worker = round_up(winograd_workspace(s, cut.unit), 16), values = winograd_values(s, cut.round);
   float* const memory = scratch(static_cast<size_t>(round_up(values, 16) + threads() * per_worker) * sizeof(float));
   float* const workspaces = memory + round_up(values, 16);
@@ -58,11 +80,11 @@ void WinogradWeights::run(const WinogradShape& s, const float* source, ConvAdden
       for (int64_t i = begin; i < end; ++i) winograd_source(s, source, first + i, memory, tiles, i);
     });
     const int64_t parts = (tiles + cut.unit - 1) / cut.unit;
-    parallel_for(parts * blocks, [&](int64_t index, int worker) {
-      const int64_t place = index / blocks * cut.unit;
+    parallel_for(parts * of_outputs, [&](int64_t index, int worker) {
+      const int64_t place = index / of_outputs * cut.unit;
       winograd_result(s,
-                      {memory, packed_.data(), tiles, place, first + place, std::min(cut.unit, tiles - place),
-                       index % blocks, workspaces + worker * per_worker},
+                      {memory, packed, integers_.data(), tiles, place, first + place, std::min(cut.unit, tiles - place),
+                       index % of_outputs, workspaces + worker * per_worker},
                       add, out);
     });
   }

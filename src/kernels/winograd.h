@@ -29,9 +29,11 @@ class WinogradWeights : public PlainWeights {
 
  private:
   void pack(const WinogradShape& shape);
+  void pack_integers(const WinogradShape& shape, const float* weight);
 
   std::mutex mutex_;
-  std::vector<float> packed_, packed_bias_;
+  std::vector<float> packed_, packed_bias_, scales_;
+  std::vector<int8_t> integers_;  // instead of packed_, with scales_
 };
 
 }  // namespace corepulse::kernels

@@ -15,6 +15,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/multiply-inl.h"
+#include "kernels/simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace corepulse::kernels::HWY_NAMESPACE {
@@ -64,14 +65,6 @@ HWY_INLINE void transform_sums(const Vector (&m)[6], Vector (&r)[4]) {
 
 int64_t WinogradBlock() {
   return kBlock;
-}
-
-void WinogradPack(const float* weight, int64_t out, int64_t in, int64_t block, float* packed) {
-  const int64_t first = block * kBlock, width = std::min(kBlock, out - first);
-  packed += first * 9 * in;
-  for (int64_t c = 0; c < in; ++c)
-    for (int64_t k = 0; k < 9; ++k, packed += width)
-      for (int64_t o = 0; o < width; ++o) packed[o] = weight[((first + o) * 9 + k) * in + c];
 }
 
 /** Where a tile's 6x6 pixels lie: in the picture, or the zeros around it. */
@@ -132,8 +125,8 @@ void WinogradSource(const WinogradShape& s, const float* source, int64_t tile, f
 }
 
 // transformed [kPoints][channels][kVectors] of packed [channels][9][kVectors].
-template <int64_t kVectors>
-void weights_of_chunk(const float* HWY_RESTRICT packed, int64_t channels, float* HWY_RESTRICT transformed) {
+template <int64_t kVectors, class T>
+void weights_of_chunk(const T* HWY_RESTRICT packed, int64_t channels, float* HWY_RESTRICT transformed) {
   const Floats f;
   constexpr int64_t width = kVectors * kLanes;
   const int64_t stride = point_stride(channels * width);
@@ -141,8 +134,8 @@ void weights_of_chunk(const float* HWY_RESTRICT packed, int64_t channels, float*
     for (int64_t v = 0; v < width; v += kLanes) {
       Vector half[6][3];
       for (int64_t j = 0; j < 3; ++j) {
-        const Vector g[3] = {hn::LoadU(f, packed + j * width + v), hn::LoadU(f, packed + (3 + j) * width + v),
-                             hn::LoadU(f, packed + (6 + j) * width + v)};
+        const Vector g[3] = {load(f, packed + j * width + v), load(f, packed + (3 + j) * width + v),
+                             load(f, packed + (6 + j) * width + v)};
         Vector r[6];
         transform_weights(g, r);
         for (int64_t i = 0; i < 6; ++i) half[i][j] = r[i];
@@ -161,6 +154,7 @@ HWY_INLINE void store_pixel(Vector y, const WinogradShape& s, const TilePlace& p
                             const ConvAddends& add, float* out) {
   const Floats f;
   const int64_t at = pixel * s.out + channel;
+  if (add.scales) y = hn::Mul(y, hn::LoadU(f, add.scales + channel));
   if (add.bias) y = hn::Add(y, hn::LoadU(f, add.bias + channel));
   if (add.row_bias) y = hn::Add(y, hn::LoadU(f, add.row_bias + place.row * s.out + channel));
   if (add.picture) y = hn::Add(y, hn::LoadU(f, add.picture + at));
@@ -187,13 +181,14 @@ void result_vector(const WinogradShape& s, const TilePlace& place, const float* 
   }
 }
 
-template <int64_t kVectors>
-void block_result(const WinogradShape& s, const WinogradUnit& u, const ConvAddends& add, float* out) {
+template <int64_t kVectors, class T>
+void block_result(const WinogradShape& s, const WinogradUnit& u, const T* packed, const ConvAddends& add, float* out) {
   constexpr int64_t width = kVectors * kLanes;
   const int64_t channel = u.block * kBlock, sums_stride = point_stride(u.count * width);
   float* const transformed = u.workspace;
   float* const sums = transformed + kPoints * point_stride(s.chunk() * kBlock);
-  const float *values = u.values, *packed = u.packed + channel * 9 * s.in;
+  const float* values = u.values;
+  packed += channel * 9 * s.in;
   for (int64_t first = 0; first < s.in; first += s.chunk()) {
     const int64_t channels = std::min(s.chunk(), s.in - first);
     weights_of_chunk<kVectors>(packed + first * 9 * width, channels, transformed);
@@ -210,11 +205,16 @@ void block_result(const WinogradShape& s, const WinogradUnit& u, const ConvAdden
   }
 }
 
-void WinogradResult(const WinogradShape& s, const WinogradUnit& u, const ConvAddends& add, float* out) {
+template <class T>
+void block_of(const WinogradShape& s, const WinogradUnit& u, const T* packed, const ConvAddends& add, float* out) {
   if (s.out - u.block * kBlock >= kBlock)
-    block_result<2>(s, u, add, out);
+    block_result<2>(s, u, packed, add, out);
   else
-    block_result<1>(s, u, add, out);
+    block_result<1>(s, u, packed, add, out);
+}
+
+void WinogradResult(const WinogradShape& s, const WinogradUnit& u, const ConvAddends& add, float* out) {
+  u.packed ? block_of(s, u, u.packed, add, out) : block_of(s, u, u.integers, add, out);
 }
 
 }  // namespace corepulse::kernels::HWY_NAMESPACE
@@ -224,7 +224,6 @@ HWY_AFTER_NAMESPACE();
 namespace corepulse::kernels {
 
 HWY_EXPORT(WinogradBlock);
-HWY_EXPORT(WinogradPack);
 HWY_EXPORT(WinogradSource);
 HWY_EXPORT(WinogradResult);
 
@@ -238,10 +237,6 @@ int64_t winograd_values(const WinogradShape& shape, int64_t tiles) {
 
 int64_t winograd_workspace(const WinogradShape& shape, int64_t tiles) {
   return kPoints * (point_stride(winograd_block() * shape.chunk()) + point_stride(winograd_block() * tiles));
-}
-
-void winograd_pack(const float* weight, int64_t out, int64_t in, int64_t block, float* packed) {
-  HWY_DYNAMIC_DISPATCH(WinogradPack)(weight, out, in, block, packed);
 }
 
 void winograd_source(const WinogradShape& shape, const float* source, int64_t tile, float* values, int64_t tiles,

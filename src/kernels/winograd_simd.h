@@ -1,6 +1,7 @@
 #pragma once
 // Winograd's minimal filtering F(4x4, 3x3) on plain memory, for the best instruction set of this machine.
 
+#include <algorithm>
 #include <cstdint>
 
 namespace corepulse::kernels {
@@ -15,6 +16,7 @@ struct ConvAddends {
   const float* bias = nullptr;      ///< [out]
   const float* row_bias = nullptr;  ///< [batch, out], the same for all pixels of a batch row.
   const float* picture = nullptr;   ///< Like the result.
+  const float* scales = nullptr;    ///< [out], of integer weights: multiplied with the sums first.
 };
 
 /**
@@ -63,7 +65,14 @@ int64_t winograd_values(const WinogradShape& shape, int64_t tiles);
 int64_t winograd_workspace(const WinogradShape& shape, int64_t tiles);
 
 /** One block of OHWI weights [out, 3, 3, in] -> packed [block][in][9][winograd_block()], the last block narrower. */
-void winograd_pack(const float* weight, int64_t out, int64_t in, int64_t block, float* packed);
+template <class T>
+void winograd_pack(const T* weight, int64_t out, int64_t in, int64_t block, T* packed) {
+  const int64_t first = block * winograd_block(), width = std::min(winograd_block(), out - first);
+  packed += first * 9 * in;
+  for (int64_t c = 0; c < in; ++c)
+    for (int64_t k = 0; k < 9; ++k, packed += width)
+      for (int64_t o = 0; o < width; ++o) packed[o] = weight[((first + o) * 9 + k) * in + c];
+}
 
 /** Transforms a tile of the source: it fills `place` of values [chunk][kPoints][`tiles`][channels of the chunk]. */
 void winograd_source(const WinogradShape& shape, const float* source, int64_t tile, float* values, int64_t tiles,
@@ -74,7 +83,8 @@ void winograd_source(const WinogradShape& shape, const float* source, int64_t ti
  * the places `place`... of `values`. workspace: winograd_workspace() floats, aligned to 64 bytes.
  */
 struct WinogradUnit {
-  const float *values, *packed;
+  const float *values, *packed;  // packed: null where the weights are
+  const int8_t* integers;        // 8-bit integers
   int64_t tiles, place, first, count, block;
   float* workspace;
 };

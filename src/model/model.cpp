@@ -11,11 +11,11 @@ namespace corepulse::model {
 namespace {
 
 template <class Network, class Config>
-Network load_network(const Parts& parts, Part part, const Config& config, mx::Dtype dtype) {
+Network load_network(const Parts& parts, Part part, const Config& config, const Precision& precision) {
   const auto& found = parts.collection.networks.at(part);
   // Reading beyond the end of a file that was cut since it was mapped would kill the process.
   for (const auto& mapping : found.mappings) mapping->check_unchanged();
-  const nn::Weights weights(found.stored.tensors, name(part), dtype, found.mappings);
+  const nn::Weights weights(found.stored.tensors, name(part), precision.dtype, found.mappings, precision.int8);
   Network network(weights, config);
   weights.require_all_taken();
   return network;
@@ -41,22 +41,26 @@ text::ClipTokenizer load_tokenizer(const TextPart& part) {
   return tokenizer;
 }
 
-std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype) {
+std::shared_ptr<const Model> load(const Parts& parts, Precision precision) {
+  const auto dtype = precision.dtype;
   std::vector<TextEncoder> texts;
   for (const auto& text : parts.texts)
     texts.push_back(
         {load_tokenizer(text), load_network<text::ClipTextModel>(parts, text.part, text.config, dtype), text.rule});
   return std::make_shared<const Model>(
-      Model{describe(parts), std::move(texts), load_network<unet::UNet>(parts, Part::unet, parts.unet, dtype),
+      Model{describe(parts), std::move(texts), load_network<unet::UNet>(parts, Part::unet, parts.unet, precision),
             load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype(parts, dtype)), parts.scheduler,
             parts.family == Family::sdxl && parts.collection.zeros_for_empty_prompt});
 }
 
-uint64_t weight_bytes(const Parts& parts, mx::Dtype dtype) {
+uint64_t weight_bytes(const Parts& parts, Precision precision) {
+  const auto size = [&](Part part) {
+    if (part == Part::unet && precision.int8) return size_t{1};
+    return size_t{size_of(part == Part::vae ? vae_dtype(parts, precision.dtype) : precision.dtype)};
+  };
   uint64_t bytes = 0;
   for (const auto& [part, network] : parts.collection.networks)
-    for (const auto& [name, view] : network.stored.tensors)
-      bytes += view.elements() * size_of(part == Part::vae ? vae_dtype(parts, dtype) : dtype);
+    for (const auto& [name, view] : network.stored.tensors) bytes += view.elements() * size(part);
   return bytes;
 }
 

@@ -30,17 +30,24 @@ struct Model {
   bool zeros_for_empty_prompt = false;
 };
 
+/** What networks compute in. */
+struct Precision {
+  mx::Dtype dtype;    ///< float32, float16 or bfloat16.
+  bool int8 = false;  ///< The UNet's matrices and 3x3 convolutions are kept in 8-bit integers (float32 on a CPU).
+  Precision(mx::Dtype type, bool integers = false) : dtype(type), int8(integers) {}
+};
+
 /**
  * Loads every network of what understand(source) found. Call it on the thread that owns MLX.
- * @param dtype float32, float16 or bfloat16; a VAE that overflows float16 computes in float32 all the same.
+ * A VAE that overflows float16 computes in float32 all the same.
  * @throws Error bad_file, unsupported_model (a tensor missing, misshapen or left over is named).
  */
-std::shared_ptr<const Model> load(const Parts& parts, mx::Dtype dtype);
+std::shared_ptr<const Model> load(const Parts& parts, Precision precision);
 
 /** @throws Error bad_file, unsupported_model (a tokenizer that the encoder does not know). */
 text::ClipTokenizer load_tokenizer(const TextPart& part);
 
-/** Bytes that the weights of all networks take in memory once load(parts, dtype) has read them. */
-uint64_t weight_bytes(const Parts& parts, mx::Dtype dtype);
+/** Bytes that the weights of all networks take in memory once load() has read them. */
+uint64_t weight_bytes(const Parts& parts, Precision precision);
 
 }  // namespace corepulse::model

@@ -22,6 +22,7 @@ struct Weights::Bundle {
   std::string component;
   mx::Dtype dtype;
   Files files;
+  bool int8;
 
   /** What `convert` makes of the tensor's bytes. */
   template <class Convert>
@@ -35,13 +36,16 @@ struct Weights::Bundle {
   template <class Convert>
   static kernels::LazyArray later(std::shared_ptr<Bundle> bundle, io::TensorView view, mx::Shape shape,
                                   Convert convert) {
-    return {std::move(shape), bundle->dtype,
-            [bundle = std::move(bundle), view = std::move(view), convert] { return bundle->read(view, convert); }};
+    const auto dtype = bundle->dtype;
+    const bool int8 = bundle->int8;
+    return {std::move(shape), dtype,
+            [bundle = std::move(bundle), view = std::move(view), convert] { return bundle->read(view, convert); },
+            int8};
   }
 };
 
-Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files)
-    : bundle_(std::make_shared<Bundle>(Bundle{{}, std::move(component), dtype, std::move(files)})) {
+Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files, bool int8)
+    : bundle_(std::make_shared<Bundle>(Bundle{{}, std::move(component), dtype, std::move(files), int8})) {
   bundle_->entries.reserve(tensors.size());
   for (auto& [name, view] : tensors) bundle_->entries.emplace(name, Bundle::Entry{std::move(view)});
 }

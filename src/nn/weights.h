@@ -25,8 +25,9 @@ class Weights {
    * @param component name for messages, e.g. "unet"; @param dtype what layers compute in.
    * @param files that the tensors lie in: whether they are unchanged is asked before each tensor is read, and the
    * memory of its pages is given back after.
+   * @param int8 matrices and convolutions are kept in 8-bit integers where their layer can.
    */
-  Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files = {});
+  Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files = {}, bool int8 = false);
 
   Weights operator/(std::string_view child) const;
   Weights operator/(int child) const { return *this / std::to_string(child); }

@@ -29,29 +29,40 @@ mx::Device device_of(const LoadOptions& options) {
   return {use_gpu ? mx::Device::gpu : mx::Device::cpu, 0};
 }
 
-/** The types and their names in recipes. */
-const std::map<ComputeType, std::pair<mx::Dtype, const char*>>& dtypes() {
-  static const std::map<ComputeType, std::pair<mx::Dtype, const char*>> table{
-      {ComputeType::float32, {mx::float32, "f32"}},
-      {ComputeType::float16, {mx::float16, "f16"}},
-      {ComputeType::bfloat16, {mx::bfloat16, "bf16"}}};
-  return table;
+struct NamedType {
+  mx::Dtype dtype;
+  const char* name;  ///< In recipes.
+};
+
+NamedType named(ComputeType type) {
+  switch (type) {
+    case ComputeType::float16:
+      return {mx::float16, "f16"};
+    case ComputeType::bfloat16:
+      return {mx::bfloat16, "bf16"};
+    case ComputeType::int8:
+      return {mx::float32, "int8"};
+    default:
+      return {mx::float32, "f32"};
+  }
 }
 
-mx::Dtype dtype_of(const LoadOptions& options, const mx::Device& device) {
+ComputeType type_of(const LoadOptions& options, const mx::Device& device) {
   const bool gpu = device == mx::Device::gpu;
   if (options.dtype == ComputeType::float16 && !gpu)
     fail(ErrorCode::invalid_request, "load",
          "f16 is computed on GPUs only; expected auto or f32 on the CPU, where float16 would be slower and less exact");
   if (options.dtype == ComputeType::bfloat16 && gpu)
     fail(ErrorCode::invalid_request, "load", "bf16 is computed on CPUs only; expected auto, f32 or f16 on the GPU");
+  if (options.dtype == ComputeType::int8 && (gpu || kernels::isa() == "mlx"))
+    fail(ErrorCode::invalid_request, "load", "int8 is computed by the own CPU kernels only; expected auto, f32 or f16");
   if (options.dtype == ComputeType::bfloat16 && !kernels::has_bf16())
     fail(ErrorCode::invalid_request, "load",
          fmt::format("bf16 needs a processor with AVX-512 BF16 or AMX; this one computes with {}; expected auto or f32",
                      kernels::isa()));
-  if (options.dtype != ComputeType::automatic) return dtypes().at(options.dtype).first;
-  if (gpu) return mx::float16;
-  return kernels::has_amx() ? mx::bfloat16 : mx::float32;
+  if (options.dtype != ComputeType::automatic) return options.dtype;
+  if (gpu) return ComputeType::float16;
+  return kernels::has_amx() ? ComputeType::bfloat16 : ComputeType::float32;
 }
 
 /** MLX frees to a cache; on the CPU its default of 32 MB would make every large array fresh memory. */
@@ -61,7 +72,7 @@ constexpr size_t kCacheLimit = size_t{1} << 30;
 
 struct Pipeline::State {
   State(const ModelSource& source, const LoadOptions& load_options)
-      : outline(source), device(device_of(load_options)), dtype(dtype_of(load_options, device)) {}
+      : outline(source), device(device_of(load_options)), type(type_of(load_options, device)) {}
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
@@ -74,17 +85,15 @@ struct Pipeline::State {
     if (!model) {
       mx::set_cache_limit(kCacheLimit);
       pipeline::require_memory(fmt::format("{} ({})", outline.info.name, recipe_dtype()),
-                               model::weight_bytes(outline.parts, dtype));
-      model = model::load(outline.parts, dtype);
+                               model::weight_bytes(outline.parts, precision()));
+      model = model::load(outline.parts, precision());
     }
     return *model;
   }
 
-  std::string recipe_dtype() const {
-    for (const auto& [type, entry] : dtypes())
-      if (entry.first == dtype) return entry.second;
-    return "";
-  }
+  std::string recipe_dtype() const { return named(type).name; }
+  mx::Dtype dtype() const { return named(type).dtype; }
+  model::Precision precision() const { return {dtype(), type == ComputeType::int8}; }
   std::string backend() const {
     if (device == mx::Device::cpu) return "cpu";
 #ifdef __APPLE__
@@ -96,7 +105,7 @@ struct Pipeline::State {
 
   pipeline::Outline outline;
   mx::Device device;
-  mx::Dtype dtype;
+  ComputeType type;
   std::shared_ptr<const model::Model> model;
 };
 
@@ -133,7 +142,7 @@ Result Pipeline::generate(const Request& request) const {
   auto prepared = pipeline::prepare(request.recipe, state.outline, request.functions);
   LiveEdits live(request, state.outline, prepared);
   return guarded("generate", [&] {
-    auto result = pipeline::generate(state.loaded(), state.dtype, prepared, live, request);
+    auto result = pipeline::generate(state.loaded(), state.dtype(), prepared, live, request);
     auto& made = result.recipe.made_with;
     made = {"corepulse " COREPULSE_VERSION, state.outline.info.fingerprint, state.backend(), state.recipe_dtype(),
             kernels::isa()};

@@ -162,6 +162,18 @@ TEST_CASE("bfloat16 is recorded, repeats its bits and stays near float32; withou
   CHECK(relative_error(once.latents[0], exact.latents[0]) < 0.1);
 }
 
+TEST_CASE("int8 is recorded, repeats its bits and stays near float32") {
+  const auto recipe = golden_recipe("small");
+  const auto load = [](ComputeType dtype) { return Pipeline::load({.model = tiny_folder("small")}, {.dtype = dtype}); };
+  const auto pipeline = load(ComputeType::int8);
+  const auto once = pipeline.generate({recipe, {}, false}), again = pipeline.generate({recipe, {}, false});
+  CHECK(once.recipe.made_with.dtype == "int8");
+  CHECK(once.latents == again.latents);
+  const auto exact = load(ComputeType::float32).generate({recipe, {}, false});
+  CHECK(once.latents != exact.latents);
+  CHECK(relative_error(once.latents[0], exact.latents[0]) < 0.1);
+}
+
 TEST_CASE("float16 on the CPU is refused with the reason") {
   try {
     Pipeline::load({.model = "builtin"}, {.dtype = ComputeType::float16, .device = LoadOptions::Device::cpu});
