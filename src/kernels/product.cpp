@@ -27,10 +27,10 @@ ProductWeights::ProductWeights(LazyArray weight, const std::optional<mx::array>&
 
 PackedMatrix ProductWeights::packed() {
   const std::lock_guard lock(mutex_);
-  if (!packed_ && integers_.empty()) pack();
+  if (!packed_ && !integers_) pack();
   const float* const bias = has_bias() ? packed_bias_.data() : nullptr;
   if (packed_) return {packed_->data(), bias, out_, in_};
-  return {nullptr, bias, out_, in_, integers_.data(), scales_.data()};
+  return {nullptr, bias, out_, in_, integers_->data(), scales_.data()};
 }
 
 void ProductWeights::pack() {
@@ -53,9 +53,9 @@ void ProductWeights::pack_integers(const float* weight) {
   parallel_for(out_, [&](int64_t o, int) {
     scales_[static_cast<size_t>(o)] = to_integers(weight + o * in_, in_, rows.data() + o * in_);
   });
-  integers_.resize(static_cast<size_t>(product_packed_size(out_, in_)));
+  integers_.emplace(static_cast<size_t>(product_packed_size(out_, in_)));
   parallel_for(divide_up(out_, product_block()),
-               [&](int64_t block, int) { product_pack<int8_t>(rows.data(), out_, in_, block, integers_.data()); });
+               [&](int64_t block, int) { product_pack<int8_t>(rows.data(), out_, in_, block, integers_->data()); });
 }
 
 void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y) {

@@ -1,28 +1,15 @@
 #pragma once
 // The float32 matrices of linear layers and 1x1 convolutions. Only with COREPULSE_CPU_KERNELS.
 
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "kernels/aligned.h"
 #include "kernels/plain_weights.h"
 #include "kernels/product_simd.h"
 
 namespace corepulse::kernels {
-
-/** Floats aligned to 64 bytes. */
-class AlignedFloats {
- public:
-  explicit AlignedFloats(size_t n) : data_(static_cast<float*>(::operator new[](n * sizeof(float), kAlignment))) {}
-  float* data() const { return data_.get(); }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(float* p) const { ::operator delete[](p, kAlignment); }
-  };
-  std::unique_ptr<float[], Free> data_;
-};
 
 /** A matrix [out, in] and its bias. The plain array is read and repacked by the first call, then dropped. */
 class ProductWeights : public PlainWeights {
@@ -41,8 +28,8 @@ class ProductWeights : public PlainWeights {
 
   const int64_t out_, in_;
   std::mutex mutex_;
-  std::optional<AlignedFloats> packed_;
-  std::vector<int8_t> integers_;  // or these, with
+  std::optional<Aligned<float>> packed_;
+  std::optional<Aligned<int8_t>> integers_;  // or these, with
   std::vector<float> scales_;
   std::vector<float> packed_bias_;
 };

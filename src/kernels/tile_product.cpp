@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "kernels/attention_tiles.h"
 #include "kernels/device.h"
@@ -12,8 +11,6 @@
 
 namespace corepulse::kernels {
 namespace {
-
-constexpr std::align_val_t kAlignment{64};
 
 int64_t divide_up(int64_t n, int64_t by) {
   return (n + by - 1) / by;
@@ -94,21 +91,16 @@ void run_tile_conv(const TileConv& c, const TileMatrix& w, const BFloat16* x, co
 TileWeights::TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in)
     : PlainWeights(std::move(weight), bias), out_(out), in_(in) {}
 
-void TileWeights::Free::operator()(BFloat16* p) const {
-  ::operator delete[](p, kAlignment);
-}
-
 TileMatrix TileWeights::packed() {
   const std::lock_guard lock(mutex_);
   if (!packed_) {
     const auto plain = arrays();
-    packed_.reset(
-        static_cast<BFloat16*>(::operator new[](static_cast<size_t>(out_ * in_) * sizeof(BFloat16), kAlignment)));
-    pack_tiles(reinterpret_cast<const BFloat16*>(plain.at(0).data<uint16_t>()), out_, in_, packed_.get());
+    packed_.emplace(static_cast<size_t>(out_ * in_));
+    pack_tiles(reinterpret_cast<const BFloat16*>(plain.at(0).data<uint16_t>()), out_, in_, packed_->data());
     if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + out_);
     drop();
   }
-  return {packed_.get(), has_bias() ? packed_bias_.data() : nullptr, out_, in_};
+  return {packed_->data(), has_bias() ? packed_bias_.data() : nullptr, out_, in_};
 }
 
 }  // namespace corepulse::kernels

@@ -3,10 +3,11 @@
 // COREPULSE_CPU_KERNELS.
 
 #include <cstdint>
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "kernels/aligned.h"
 #include "kernels/number.h"
 #include "kernels/plain_weights.h"
 
@@ -67,12 +68,9 @@ class TileWeights : public PlainWeights {
   TileMatrix packed();
 
  private:
-  struct Free {
-    void operator()(BFloat16* p) const;
-  };
   const int64_t out_, in_;
   std::mutex mutex_;
-  std::unique_ptr<BFloat16[], Free> packed_;
+  std::optional<Aligned<BFloat16>> packed_;
   std::vector<float> packed_bias_;
 };
 

@@ -39,14 +39,14 @@ bool winograd_fits(const mx::Shape& weight, int stride) {
 
 void WinogradWeights::pack(const WinogradShape& s) {
   const std::lock_guard lock(mutex_);
-  if (!packed_.empty() || !integers_.empty()) return;
+  if (packed_ || integers_) return;
   const auto plain = arrays();
   const auto* const weight = plain.at(0).data<float>();
   if (int8()) {
     pack_integers(s, weight);
   } else {
-    packed_.resize(static_cast<size_t>(s.out * s.in) * 9);
-    parallel_for(blocks(s), [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, packed_.data()); });
+    packed_.emplace(static_cast<size_t>(s.out * s.in) * 9);
+    parallel_for(blocks(s), [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, packed_->data()); });
   }
   if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + s.out);
   drop();
@@ -59,16 +59,17 @@ void WinogradWeights::pack_integers(const WinogradShape& s, const float* weight)
   parallel_for(s.out, [&](int64_t o, int) {
     scales_[static_cast<size_t>(o)] = to_integers(weight + o * row, row, rows.data() + o * row);
   });
-  integers_.resize(rows.size());
+  integers_.emplace(rows.size());
   parallel_for(blocks(s),
-               [&](int64_t block, int) { winograd_pack<int8_t>(rows.data(), s.out, s.in, block, integers_.data()); });
+               [&](int64_t block, int) { winograd_pack<int8_t>(rows.data(), s.out, s.in, block, integers_->data()); });
 }
 
 void WinogradWeights::run(const WinogradShape& s, const float* source, ConvAddends add, float* out) {
   pack(s);
   if (has_bias()) add.bias = packed_bias_.data();
-  if (!integers_.empty()) add.scales = scales_.data();
-  const float* const packed = packed_.empty() ? nullptr : packed_.data();
+  if (integers_) add.scales = scales_.data();
+  const float* const packed = packed_ ? packed_->data() : nullptr;
+  const int8_t* const integers = integers_ ? integers_->data() : nullptr;
   const Cut cut(s);
   const int64_t of_outputs = blocks(s);
   const int64_t per_worker = round_up(winograd_workspace(s, cut.unit), 16), values = winograd_values(s, cut.round);
@@ -83,7 +84,7 @@ void WinogradWeights::run(const WinogradShape& s, const float* source, ConvAdden
     parallel_for(parts * of_outputs, [&](int64_t index, int worker) {
       const int64_t place = index / of_outputs * cut.unit;
       winograd_result(s,
-                      {memory, packed, integers_.data(), tiles, place, first + place, std::min(cut.unit, tiles - place),
+                      {memory, packed, integers, tiles, place, first + place, std::min(cut.unit, tiles - place),
                        index % of_outputs, workspaces + worker * per_worker},
                       add, out);
     });

@@ -2,8 +2,10 @@
 // 3x3 convolution of stride 1 with a quarter of the products. Only with COREPULSE_CPU_KERNELS.
 
 #include <mutex>
+#include <optional>
 #include <vector>
 
+#include "kernels/aligned.h"
 #include "kernels/plain_weights.h"
 #include "kernels/winograd_simd.h"
 
@@ -32,8 +34,10 @@ class WinogradWeights : public PlainWeights {
   void pack_integers(const WinogradShape& shape, const float* weight);
 
   std::mutex mutex_;
-  std::vector<float> packed_, packed_bias_, scales_;
-  std::vector<int8_t> integers_;  // instead of packed_, with scales_
+  std::optional<Aligned<float>> packed_;
+  std::optional<Aligned<int8_t>> integers_;  // or these, with
+  std::vector<float> scales_;
+  std::vector<float> packed_bias_;
 };
 
 }  // namespace corepulse::kernels
