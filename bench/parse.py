@@ -6,7 +6,7 @@ KERNEL = re.compile(r"^(?P<case>.+?) +(?P<ms>[\d.]+) ms +(?P<rate>[\d.]+) (?P<un
 PEAK = re.compile(r"^(?P<case>peak|sgemm 2048|copy) .*?(?P<rate>[\d.]+) (?P<unit>GFLOP/s|GB/s)$")
 CONTROL = re.compile(r"^(?P<case>\w[\w ]*?)  +(?P<ratio>[\d.]+) \((?P<low>[\d.]+)\.\.(?P<high>[\d.]+)\)")
 PROFILE = re.compile(r"^ +(?P<percent>-?[\d.]+) % +(?P<ms>-?[\d.]+) ms +(?:(?P<calls>[\d.]+) x +(?P<kernel>\S+)|(?P<rest>\S.*))")
-STEP = re.compile(r"step 1 of \d+, (?P<seconds>[\d.]+) s")
+STEP = re.compile(r"step (?P<step>\d+) of \d+, (?P<seconds>[\d.]+) s")
 
 
 def kernels(text):
@@ -42,7 +42,7 @@ def profile(text):
             for k in sorted(share, key=share.get, reverse=True)]
 
 
-def first_step(line):
-    """Seconds of the first step, if this line of `corepulse generate` reports it; else None."""
+def step(line):
+    """(number, seconds) of the step that this line of `corepulse generate` reports; else None."""
     found = STEP.search(line)
-    return float(found["seconds"]) if found else None
+    return (int(found["step"]), float(found["seconds"])) if found else None

@@ -104,22 +104,30 @@ def profile(name, options, out):
                     text=f"{row['share_of_call']:6.1%}  {row['seconds'] * 1e3:9.2f} ms")
 
 
-def seconds_to_first_step(arguments, options):
-    """From the start of `corepulse generate` until its first step began."""
+def steps_of(arguments, options):
+    """[(seconds from the start of `corepulse generate` until a step's end, seconds of that step), ...]."""
     with tempfile.TemporaryDirectory() as folder, guarded(options.guard):
         start = time.monotonic()
         process = subprocess.Popen([str(plan.BIN / "corepulse"), "generate", "-p", "a cat in a park", "-W", "256", "-H",
-                                    "256", "--steps", "1", "-o", f"{folder}/cat.png", *arguments],
+                                    "256", "-o", f"{folder}/cat.png", *arguments],
                                    stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
                                    env=os.environ | environment(options))
-        seconds = None
-        for line in process.stderr:
-            step = parse.first_step(line)
-            if step is not None:
-                seconds = time.monotonic() - start - step
-        if process.wait() != 0 or seconds is None:
-            raise Failed(f"corepulse generate ended with status {process.returncode} and no first step")
-    return seconds
+        steps = [(time.monotonic() - start, found[1]) for line in process.stderr if (found := parse.step(line))]
+        if process.wait() != 0 or not steps:
+            raise Failed(f"corepulse generate ended with status {process.returncode} and {len(steps)} steps")
+    return steps
+
+
+def seconds_to_first_step(options):
+    """From the start of `corepulse generate` until its first step began."""
+    [(end, seconds)] = steps_of(["--steps", "1"], options)
+    return end - seconds
+
+
+def seconds_until_ready(arguments, options):
+    """Until every weight is packed, which the first step does: its end, less what a step takes after that."""
+    (end, _), (_, seconds) = steps_of(["--steps", "2", *arguments], options)
+    return end - seconds
 
 
 def peer_seconds_to_first_step(case, options):
@@ -131,10 +139,10 @@ def peer_seconds_to_first_step(case, options):
 
 def start(name, options, out):
     """Process start to first step with the built-in model; file cache warm."""
-    seconds_to_first_step([], options)
+    seconds_to_first_step(options)
     mine, other, imports = [], [], []
     for _ in range(options.rounds):
-        mine.append(seconds_to_first_step([], options))
+        mine.append(seconds_to_first_step(options))
         if options.peers is None or "torch" in options.peers:
             imported, loaded = peer_seconds_to_first_step(f"load {plan.ROOT / 'models' / 'builtin'}", options)
             other.append(loaded), imports.append(imported)
@@ -144,13 +152,13 @@ def start(name, options, out):
 
 
 def load(name, options, out):
-    """SD1.5's float16 file, warm, to the first step."""
+    """SD1.5's float16 file, warm, until its weights are as they are used; Diffusers until its pipeline is loaded."""
     for dtype in ("f32", "bf16"):
         mine, other = [], []
         arguments = ["-m", str(plan.SD15 / "sd15.safetensors"), "--dtype", dtype]
         try:
             for turn in range(1 + min(3, options.rounds)):
-                seconds = seconds_to_first_step(arguments, options)
+                seconds = seconds_until_ready(arguments, options)
                 if turn > 0:
                     mine.append(seconds)
                 if options.peers is None or "torch" in options.peers:

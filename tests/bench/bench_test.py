@@ -101,9 +101,10 @@ class ParseTest(unittest.TestCase):
         self.assertEqual([r["case"] for r in rows], ["inject", "closed window"])
         self.assertEqual(rows[0], {"case": "inject", "ratio_to_plain": 1.004, "low": 0.998, "high": 1.011})
 
-    def test_the_first_step_is_found_in_what_generate_prints(self):
-        self.assertEqual(parse.first_step("cat.png: step 1 of 20, 0.31 s"), 0.31)
-        self.assertIsNone(parse.first_step("cat.png: step 11 of 20, 0.31 s"))
+    def test_steps_are_found_in_what_generate_prints(self):
+        self.assertEqual(parse.step("cat.png: step 1 of 20, 0.31 s"), (1, 0.31))
+        self.assertEqual(parse.step("drawing: step 11 of 20, 1.5 s"), (11, 1.5))
+        self.assertIsNone(parse.step("cat.png"))
 
 
 class ResultsTest(unittest.TestCase):
