@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/integers.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
 
@@ -27,35 +26,20 @@ ProductWeights::ProductWeights(LazyArray weight, const std::optional<mx::array>&
 
 PackedMatrix ProductWeights::packed() {
   const std::lock_guard lock(mutex_);
-  if (!packed_ && !integers_) pack();
-  const float* const bias = has_bias() ? packed_bias_.data() : nullptr;
-  if (packed_) return {packed_->data(), bias, out_, in_};
-  return {nullptr, bias, out_, in_, integers_->data(), scales_.data()};
+  if (packed_.empty()) pack();
+  return {packed_.numbers(), has_bias() ? packed_bias_.data() : nullptr, packed_.scales(), out_, in_};
 }
 
 void ProductWeights::pack() {
   const auto plain = arrays();
   const auto* const weight = plain.at(0).data<float>();
-  if (int8()) {
-    pack_integers(weight);
-  } else {
-    packed_.emplace(static_cast<size_t>(product_packed_size(out_, in_)));
-    parallel_for(divide_up(out_, product_block()),
-                 [&](int64_t block, int) { product_pack(weight, out_, in_, block, packed_->data()); });
-  }
+  packed_.fill(weight, out_, in_, int8(), static_cast<size_t>(product_packed_size(out_, in_)),
+               [&](auto* to, auto convert) {
+                 parallel_for(divide_up(out_, product_block()),
+                              [&](int64_t block, int) { product_pack(weight, out_, in_, block, to, convert); });
+               });
   if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + out_);
   drop();
-}
-
-void ProductWeights::pack_integers(const float* weight) {
-  std::vector<int8_t> rows(static_cast<size_t>(out_ * in_));
-  scales_.resize(static_cast<size_t>(out_));
-  parallel_for(out_, [&](int64_t o, int) {
-    scales_[static_cast<size_t>(o)] = to_integers(weight + o * in_, in_, rows.data() + o * in_);
-  });
-  integers_.emplace(static_cast<size_t>(product_packed_size(out_, in_)));
-  parallel_for(divide_up(out_, product_block()),
-               [&](int64_t block, int) { product_pack<int8_t>(rows.data(), out_, in_, block, integers_->data()); });
 }
 
 void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y) {

@@ -2,10 +2,9 @@
 // The float32 matrices of linear layers and 1x1 convolutions. Only with COREPULSE_CPU_KERNELS.
 
 #include <mutex>
-#include <optional>
 #include <vector>
 
-#include "kernels/aligned.h"
+#include "kernels/narrow_weights.h"
 #include "kernels/plain_weights.h"
 #include "kernels/product_simd.h"
 
@@ -16,7 +15,7 @@ class ProductWeights : public PlainWeights {
  public:
   ProductWeights(LazyArray weight, const std::optional<mx::array>& bias, int out, int in);
 
-  /** Packed; in 8-bit integers where the weights ask for it. */
+  /** Packed, in 8-bit integers where the weights ask for it. */
   PackedMatrix packed();
 
   int64_t out() const { return out_; }
@@ -24,13 +23,10 @@ class ProductWeights : public PlainWeights {
 
  private:
   void pack();
-  void pack_integers(const float* weight);
 
   const int64_t out_, in_;
   std::mutex mutex_;
-  std::optional<Aligned<float>> packed_;
-  std::optional<Aligned<int8_t>> integers_;  // or these, with
-  std::vector<float> scales_;
+  NarrowWeights packed_;
   std::vector<float> packed_bias_;
 };
 

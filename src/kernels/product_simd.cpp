@@ -22,9 +22,11 @@ int64_t ProductBlock() {
 
 // Weights [at, at + n) of the packed ones as float32: themselves, or in `wide`.
 const float* weights_at(const PackedMatrix& w, int64_t at, int64_t n, float* HWY_RESTRICT wide) {
-  if (w.weights) return w.weights + at;
+  if (w.weights.floats) return w.weights.floats + at;
   const Floats f;
-  for (int64_t i = 0; i < n; i += kLanes) hn::Store(load(f, w.integers + at + i), f, wide + i);
+  w.weights.visit([&](auto* from) HWY_ATTR {
+    for (int64_t i = 0; i < n; i += kLanes) hn::Store(load(f, from + at + i), f, wide + i);
+  });
   return wide;
 }
 

@@ -4,15 +4,16 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/narrow.h"
+
 namespace corepulse::kernels {
 
 /** Weights [out, in], packed in blocks of product_block() outputs: [block][in][product_block()], zeros beyond `out`. */
 struct PackedMatrix {
-  const float* weights;  ///< product_packed_size() floats, aligned to 64 bytes; or null, and
-  const float* bias;     ///< [out]; null: none.
+  Narrow weights;       ///< product_packed_size() numbers, aligned to 64 bytes.
+  const float* bias;    ///< [out]; null: none.
+  const float* scales;  ///< [out], of integers, which are multiplied with them; null: none.
   int64_t out, in;
-  const int8_t* integers = nullptr;  ///< as many integers, which are multiplied with
-  const float* scales = nullptr;     ///< [out].
 };
 
 /** Outputs that are computed together: two vectors. */
@@ -25,14 +26,14 @@ constexpr int64_t kProductRows = 96;
 constexpr int64_t kDepth = 384;
 
 int64_t product_packed_size(int64_t out, int64_t in);
-/** Fills one block of the packed weights. */
-template <class T>
-void product_pack(const T* weight, int64_t out, int64_t in, int64_t block, T* packed) {
+/** Fills one block of the packed weights with convert(output, number). */
+template <class T, class Convert>
+void product_pack(const float* weight, int64_t out, int64_t in, int64_t block, T* packed, Convert convert) {
   const int64_t size = product_block(), first = block * size, width = std::min(size, out - first);
   packed += first * in;
   for (int64_t c = 0; c < in; ++c, packed += size) {
-    for (int64_t o = 0; o < width; ++o) packed[o] = weight[(first + o) * in + c];
-    std::fill(packed + width, packed + size, T{0});
+    for (int64_t o = 0; o < width; ++o) packed[o] = convert(first + o, weight[(first + o) * in + c]);
+    std::fill(packed + width, packed + size, T{});
   }
 }
 

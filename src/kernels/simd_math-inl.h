@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/narrow.h"
 #include "kernels/number.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -28,6 +29,11 @@ HWY_INLINE hn::Vec<D> load([[maybe_unused]] D d, const BFloat16* p) {
   return hn::BitCast(d, hn::ShiftLeft<16>(bits));
 }
 
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const Half* p) {
+  const hn::Rebind<hwy::float16_t, D> narrow;
+  return hn::PromoteTo(d, hn::LoadU(narrow, reinterpret_cast<const hwy::float16_t*>(p)));
+}
 template <class D>
 HWY_INLINE hn::Vec<D> load(D d, const int8_t* p) {
   const hn::Rebind<int32_t, D> integer;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/integers.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
 
@@ -39,37 +38,20 @@ bool winograd_fits(const mx::Shape& weight, int stride) {
 
 void WinogradWeights::pack(const WinogradShape& s) {
   const std::lock_guard lock(mutex_);
-  if (packed_ || integers_) return;
+  if (!packed_.empty()) return;
   const auto plain = arrays();
   const auto* const weight = plain.at(0).data<float>();
-  if (int8()) {
-    pack_integers(s, weight);
-  } else {
-    packed_.emplace(static_cast<size_t>(s.out * s.in) * 9);
-    parallel_for(blocks(s), [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, packed_->data()); });
-  }
+  packed_.fill(weight, s.out, 9 * s.in, int8(), static_cast<size_t>(s.out * s.in) * 9, [&](auto* to, auto convert) {
+    parallel_for(blocks(s), [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, to, convert); });
+  });
   if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + s.out);
   drop();
-}
-
-void WinogradWeights::pack_integers(const WinogradShape& s, const float* weight) {
-  const int64_t row = 9 * s.in;
-  std::vector<int8_t> rows(static_cast<size_t>(s.out * row));
-  scales_.resize(static_cast<size_t>(s.out));
-  parallel_for(s.out, [&](int64_t o, int) {
-    scales_[static_cast<size_t>(o)] = to_integers(weight + o * row, row, rows.data() + o * row);
-  });
-  integers_.emplace(rows.size());
-  parallel_for(blocks(s),
-               [&](int64_t block, int) { winograd_pack<int8_t>(rows.data(), s.out, s.in, block, integers_->data()); });
 }
 
 void WinogradWeights::run(const WinogradShape& s, const float* source, ConvAddends add, float* out) {
   pack(s);
   if (has_bias()) add.bias = packed_bias_.data();
-  if (integers_) add.scales = scales_.data();
-  const float* const packed = packed_ ? packed_->data() : nullptr;
-  const int8_t* const integers = integers_ ? integers_->data() : nullptr;
+  add.scales = packed_.scales();
   const Cut cut(s);
   const int64_t of_outputs = blocks(s);
   const int64_t per_worker = round_up(winograd_workspace(s, cut.unit), 16), values = winograd_values(s, cut.round);
@@ -84,7 +66,7 @@ void WinogradWeights::run(const WinogradShape& s, const float* source, ConvAdden
     parallel_for(parts * of_outputs, [&](int64_t index, int worker) {
       const int64_t place = index / of_outputs * cut.unit;
       winograd_result(s,
-                      {memory, packed, integers, tiles, place, first + place, std::min(cut.unit, tiles - place),
+                      {memory, packed_.numbers(), tiles, place, first + place, std::min(cut.unit, tiles - place),
                        index % of_outputs, workspaces + worker * per_worker},
                       add, out);
     });

@@ -2,10 +2,9 @@
 // 3x3 convolution of stride 1 with a quarter of the products. Only with COREPULSE_CPU_KERNELS.
 
 #include <mutex>
-#include <optional>
 #include <vector>
 
-#include "kernels/aligned.h"
+#include "kernels/narrow_weights.h"
 #include "kernels/plain_weights.h"
 #include "kernels/winograd_simd.h"
 
@@ -31,12 +30,9 @@ class WinogradWeights : public PlainWeights {
 
  private:
   void pack(const WinogradShape& shape);
-  void pack_integers(const WinogradShape& shape, const float* weight);
 
   std::mutex mutex_;
-  std::optional<Aligned<float>> packed_;
-  std::optional<Aligned<int8_t>> integers_;  // or these, with
-  std::vector<float> scales_;
+  NarrowWeights packed_;
   std::vector<float> packed_bias_;
 };
 

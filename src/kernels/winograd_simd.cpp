@@ -214,7 +214,7 @@ void block_of(const WinogradShape& s, const WinogradUnit& u, const T* packed, co
 }
 
 void WinogradResult(const WinogradShape& s, const WinogradUnit& u, const ConvAddends& add, float* out) {
-  u.packed ? block_of(s, u, u.packed, add, out) : block_of(s, u, u.integers, add, out);
+  u.packed.visit([&](auto* packed) HWY_ATTR { block_of(s, u, packed, add, out); });
 }
 
 }  // namespace corepulse::kernels::HWY_NAMESPACE

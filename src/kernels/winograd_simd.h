@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/narrow.h"
+
 namespace corepulse::kernels {
 
 /** Pixels along one side of a tile of the result, and of the piece of the picture it needs. */
@@ -65,13 +67,13 @@ int64_t winograd_values(const WinogradShape& shape, int64_t tiles);
 int64_t winograd_workspace(const WinogradShape& shape, int64_t tiles);
 
 /** One block of OHWI weights [out, 3, 3, in] -> packed [block][in][9][winograd_block()], the last block narrower. */
-template <class T>
-void winograd_pack(const T* weight, int64_t out, int64_t in, int64_t block, T* packed) {
+template <class T, class Convert>
+void winograd_pack(const float* weight, int64_t out, int64_t in, int64_t block, T* packed, Convert convert) {
   const int64_t first = block * winograd_block(), width = std::min(winograd_block(), out - first);
   packed += first * 9 * in;
   for (int64_t c = 0; c < in; ++c)
     for (int64_t k = 0; k < 9; ++k, packed += width)
-      for (int64_t o = 0; o < width; ++o) packed[o] = weight[((first + o) * 9 + k) * in + c];
+      for (int64_t o = 0; o < width; ++o) packed[o] = convert(first + o, weight[((first + o) * 9 + k) * in + c]);
 }
 
 /** Transforms a tile of the source: it fills `place` of values [chunk][kPoints][`tiles`][channels of the chunk]. */
@@ -83,8 +85,8 @@ void winograd_source(const WinogradShape& shape, const float* source, int64_t ti
  * the places `place`... of `values`. workspace: winograd_workspace() floats, aligned to 64 bytes.
  */
 struct WinogradUnit {
-  const float *values, *packed;  // packed: null where the weights are
-  const int8_t* integers;        // 8-bit integers
+  const float* values;
+  Narrow packed;
   int64_t tiles, place, first, count, block;
   float* workspace;
 };
