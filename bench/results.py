@@ -83,7 +83,8 @@ def number(seconds):
 def time_cells(row):
     if "error" in row:
         return f"not run: {row['error']}"
-    return f"{number(row['median']):>9}  {number(row['min'])} .. {number(row['max'])}"
+    spread = f"  {number(row['min'])} .. {number(row['max'])}" if "min" in row else ""
+    return f"{number(row['median']):>9}{spread}"
 
 
 def text(results):

@@ -132,8 +132,10 @@ class ResultsTest(unittest.TestCase):
             again = results.Results(file, self.MACHINE, "def")
             self.assertEqual([r["who"] for r in again.data["rows"]], ["torch", "openvino"])
             self.assertEqual(json.loads(file.read_text())["rows"][0]["median"], 3.0)
+            again.add("kernels", "conv3x3", "corepulse", median=0.005, rate=600.0, unit="GFLOP/s")
             text = results.text(again)
             self.assertIn("3.00 x", text)
+            self.assertIn("600.0 GFLOP/s", text)
             self.assertIn("not run: not installed", text)
             with self.assertRaises(SystemExit):
                 results.Results(file, self.MACHINE | {"cpu": "another"}, "abc")
