@@ -58,7 +58,7 @@ mx::array zero_where_masked(const mx::array& y, const std::optional<mx::array>& 
 
 bool fits_tiles(const AttentionTask& t) {
   // A logit's bias is divided by the scale there, which must not lose it.
-  return t.q.bf16() && !t.causal && t.scale >= 1e-6f && has_amx() && has_tile_vectors();
+  return t.q.bf16() && !t.causal && t.scale >= 1e-6f && has_tiles();
 }
 
 void run_on_tiles(const AttentionTask& t) {

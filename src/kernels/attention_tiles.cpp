@@ -5,8 +5,10 @@
 #include <limits>
 
 #include "kernels/attention_tiles_simd.h"
+#include "kernels/device.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
+#include "kernels/tiles.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -40,6 +42,14 @@ void clear_row(const TileAttention& t, int64_t row) {
 }
 
 }  // namespace
+
+bool has_tiles() {
+#ifdef COREPULSE_AMX
+  return has_amx() && has_tile_vectors();
+#else
+  return false;
+#endif
+}
 
 TilePlan::TilePlan(const TileAttention& t)
     : task(t),

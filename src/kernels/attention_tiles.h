@@ -21,6 +21,8 @@ struct TileAttention {
 
 /** Whether the vector part can run here: AVX-512 with VBMI and BF16, which every processor with AMX has. */
 bool has_tile_vectors();
+/** Whether the tiles are here too: has_amx(), and a compiler whose assembler knows them without being asked (g++). */
+bool has_tiles();
 
 /**
  * out = softmax(scale q k + bias) v. The weights are rounded to bfloat16, sums are float32: within 1e-2 of the largest

@@ -26,7 +26,7 @@ int64_t unit_rows(const TileProduct& p) {
 }  // namespace
 
 bool tile_product_fits(int64_t out, int64_t in) {
-  return out % 32 == 0 && in % 32 == 0 && out > 0 && in > 0 && has_amx() && has_tile_vectors();
+  return out % 32 == 0 && in % 32 == 0 && out > 0 && in > 0 && has_tiles();
 }
 
 // [out / 16] panels of [in / 32] tiles of [16 pairs][16 outputs][2].

@@ -7,6 +7,11 @@
 
 #include "kernels/number.h"
 
+// clang assembles these instructions only for functions that are compiled for AMX, into which nothing else is inlined.
+#if defined(__x86_64__) && !defined(__clang__)
+#define COREPULSE_AMX
+#endif
+
 namespace corepulse::kernels {
 
 constexpr int64_t kTileRows = 16, kTileBytes = 64;
@@ -15,7 +20,7 @@ constexpr int64_t kTileRows = 16, kTileBytes = 64;
 struct AmxTiles {
   /** Before the first use on a thread, and after the last: a thread that holds tiles is slow to switch. */
   static void begin() {
-#ifdef __x86_64__
+#ifdef COREPULSE_AMX
     struct alignas(64) {
       uint8_t palette = 1, start = 0, reserved[14] = {};
       uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
@@ -25,33 +30,33 @@ struct AmxTiles {
 #endif
   }
   static void end() {
-#ifdef __x86_64__
+#ifdef COREPULSE_AMX
     asm volatile("tilerelease");
 #endif
   }
   /** Rows `stride` bytes apart. */
   template <int kTile>
   [[gnu::always_inline]] static void load([[maybe_unused]] const void* from, [[maybe_unused]] int64_t stride) {
-#ifdef __x86_64__
+#ifdef COREPULSE_AMX
     asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(kTile), "r"(from), "r"(stride) : "memory");
 #endif
   }
   template <int kTile>
   [[gnu::always_inline]] static void store([[maybe_unused]] void* to, [[maybe_unused]] int64_t stride) {
-#ifdef __x86_64__
+#ifdef COREPULSE_AMX
     asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(kTile), "r"(to), "r"(stride) : "memory");
 #endif
   }
   template <int kTile>
   [[gnu::always_inline]] static void zero() {
-#ifdef __x86_64__
+#ifdef COREPULSE_AMX
     asm volatile("tilezero %%tmm%c0" ::"i"(kTile));
 #endif
   }
   /** sum [16][16] float32 += a [16][16 pairs] b [16 pairs][16], both bfloat16. */
   template <int kSum, int kA, int kB>
   [[gnu::always_inline]] static void multiply() {
-#ifdef __x86_64__
+#ifdef COREPULSE_AMX
     asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(kSum), "i"(kA), "i"(kB));
 #endif
   }

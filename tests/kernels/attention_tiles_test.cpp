@@ -58,7 +58,7 @@ struct Call {
   Bits run() const {
     Bits plain, real;
     attend_with_tiles(task(plain), true);
-    if (!has_amx()) return plain;
+    if (!has_tiles()) return plain;
     attend_with_tiles(task(real));
     for (size_t i = 0; i < plain.size(); ++i) {
       const float a = value(plain[i]), b = value(real[i]);

@@ -71,7 +71,7 @@ void on_each(Run run) {
     return;
   }
   run(true);
-  if (has_amx()) run(false);
+  if (has_tiles()) run(false);
 }
 
 TEST_CASE("products on tiles are exact sums, rounded once") {
