@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/round.h"
 #include "kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -35,10 +36,6 @@ constexpr int64_t kPanel = kWide * kLanes;  // keys one pass over a query's numb
 constexpr int64_t kCache = 1 << 18;         // floats that stay in a second level cache
 constexpr float kLog2E = 1.44269504f;
 constexpr float kLowest = std::numeric_limits<float>::lowest();
-
-constexpr int64_t round_up(int64_t n, int64_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
-}
 
 /** A worker's memory for one block of queries. */
 struct Workspace {

@@ -11,15 +11,12 @@
 
 #if defined(__x86_64__)
 #include "kernels/attention_tiles-inl.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
 
 constexpr float kTrusted = 0x1p60f;  // a sum of weights
-
-constexpr int64_t div_up(int64_t n, int64_t by) {
-  return (n + by - 1) / by;
-}
 
 /** A worker's memory. */
 struct Workspace {
@@ -120,7 +117,7 @@ template <class Tiles>
 void Unit<Tiles>::store_row(int64_t row, int64_t r, float share) const {
   const int64_t size = plan.task.size;
   BFloat16* const to = plan.task.out + origin + (row + r) * row_width;
-  for (int64_t n = 0; n < div_up(size, 16); ++n) {
+  for (int64_t n = 0; n < divide_up(size, 16); ++n) {
     const __mmask16 mask = size - 16 * n >= 16 ? 0xffff : static_cast<__mmask16>((1u << (size - 16 * n)) - 1);
     const __m512 y = _mm512_mul_ps(_mm512_load_ps(w.sums + n * 2 * kTileSums + r * 16), _mm512_set1_ps(share));
     _mm256_mask_storeu_epi16(to + 16 * n, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(y)));

@@ -228,7 +228,7 @@ mx::array Conv2d::tiles(const mx::array& x, const mx::Shape& shape, int scale, c
         if (!packed->geometry.pointwise()) return run_tile_conv(c, w, from, row, added_picture, to);
         TileProduct p{.w = w, .x = from, .width = c.in, .rows = c.batch * c.height * c.width};
         p.added = added_picture, p.per_picture = row, p.pixels = c.height * c.width, p.y = to;
-        run_tile_product(p, scratch(static_cast<size_t>(tile_product_workspace(p))));
+        run_tile_product(p);
       });
 }
 

@@ -66,7 +66,7 @@ void run_on_tiles(TileProduct p, const Inputs& in, Numbers out) {
   p.width = p.w.in;
   if (in.size() > 1) p.added = static_cast<const BFloat16*>(in[1].data());
   p.y = static_cast<BFloat16*>(out.data());
-  run_tile_product(p, scratch(static_cast<size_t>(tile_product_workspace(p))));
+  run_tile_product(p);
 }
 #endif
 

@@ -49,7 +49,7 @@ class LazyArray {
 class PlainWeights {
  public:
   PlainWeights(LazyArray weight, const std::optional<mx::array>& bias)
-      : has_bias_(bias.has_value()), int8_(weight.int8()), weight_(std::move(weight)) {
+      : has_bias_(bias.has_value()), int8_(weight.int8()), later_(std::move(weight)) {
     // oneDNN adds a float32 bias to sums of either type.
     if (bias) bias_ = LazyArray::ready(bias->dtype() == mx::bfloat16 ? mx::astype(*bias, mx::float32) : *bias);
   }
@@ -60,16 +60,19 @@ class PlainWeights {
   /** [weight], [weight, bias], or [] once dropped. */
   std::vector<mx::array> arrays() const {
     const std::lock_guard lock(mutex_);
+    if (later_) {
+      weight_ = later_->get();
+      later_.reset();
+    }
     if (!weight_) return {};
-    const auto weight = weight_->get();
-    weight_.emplace(weight.shape(), weight.dtype(), [weight] { return weight; });
-    if (!bias_) return {weight};
-    return {weight, *bias_};
+    if (!bias_) return {*weight_};
+    return {*weight_, *bias_};
   }
 
  protected:
   void drop() {
     const std::lock_guard lock(mutex_);
+    later_.reset();
     weight_.reset();
     bias_.reset();
   }
@@ -77,7 +80,8 @@ class PlainWeights {
  private:
   const bool has_bias_, int8_;
   mutable std::mutex mutex_;
-  mutable std::optional<LazyArray> weight_;
+  mutable std::optional<LazyArray> later_;   // until it is read
+  mutable std::optional<mx::array> weight_;  // from then on
   std::optional<mx::array> bias_;
 };
 

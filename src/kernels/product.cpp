@@ -4,19 +4,16 @@
 
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
 
-int64_t divide_up(int64_t n, int64_t by) {
-  return (n + by - 1) / by;
-}
-
 /** Rows of a unit of work: as many units for each thread, and no more rows than stay in the cache. */
 int64_t unit_rows(int64_t rows) {
   constexpr int64_t kMultiple = 4;
-  const int64_t units = divide_up(divide_up(rows, kProductRows), threads()) * threads();
-  return divide_up(divide_up(rows, units), kMultiple) * kMultiple;
+  const int64_t units = round_up(divide_up(rows, kProductRows), threads());
+  return round_up(divide_up(rows, units), kMultiple);
 }
 
 }  // namespace

@@ -7,20 +7,17 @@
 #include "kernels/device.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
+#include "kernels/round.h"
 #include "kernels/tile_product_simd.h"
 
 namespace corepulse::kernels {
 namespace {
 
-int64_t divide_up(int64_t n, int64_t by) {
-  return (n + by - 1) / by;
-}
-
 /** Rows of a unit of work: they stay in the second level cache while all weights pass. */
 int64_t unit_rows(const TileProduct& p) {
   constexpr int64_t kNumbers = 1 << 19;
   const int64_t most = std::max<int64_t>(kNumbers / p.width, 8 * kBlockRows);
-  return divide_up(divide_up(p.rows, divide_up(p.rows, most)), kBlockRows) * kBlockRows;
+  return round_up(divide_up(p.rows, divide_up(p.rows, most)), kBlockRows);
 }
 
 }  // namespace
@@ -55,6 +52,10 @@ void run_tile_product(const TileProduct& p, void* workspace, bool plain) {
   });
 }
 
+void run_tile_product(const TileProduct& p) {
+  run_tile_product(p, scratch(static_cast<size_t>(tile_product_workspace(p))));
+}
+
 void run_tile_conv(const TileConv& c, const TileMatrix& w, const BFloat16* x, const BFloat16* per_picture,
                    const BFloat16* added, BFloat16* y, bool plain) {
   // Pictures and their rows one after the other. One pixel of zeros ends a row and borders the next one too; so does a
@@ -66,7 +67,7 @@ void run_tile_conv(const TileConv& c, const TileMatrix& w, const BFloat16* x, co
   for (int64_t tap = 0; tap < 9; ++tap) p.taps.push_back(tap / 3 * pitch + tap % 3);
   p.results.assign(static_cast<size_t>(rows), -1);
   p.added = added, p.per_picture = per_picture, p.pixels = c.height * c.width, p.y = y;
-  const int64_t bytes = divide_up(all * c.in * int64_t{sizeof(BFloat16)}, 64) * 64;
+  const int64_t bytes = round_up(all * c.in * int64_t{sizeof(BFloat16)}, 64);
   char* const memory = reinterpret_cast<char*>(scratch(static_cast<size_t>(bytes + tile_product_workspace(p))));
   auto* const bordered = reinterpret_cast<BFloat16*>(memory);
   p.x = bordered;

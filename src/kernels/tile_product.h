@@ -50,6 +50,8 @@ int64_t tile_product_workspace(const TileProduct& p);
  * @param plain with tiles in plain C++, for tests.
  */
 void run_tile_product(const TileProduct& p, void* workspace, bool plain = false);
+/** The same in scratch(). */
+void run_tile_product(const TileProduct& p);
 
 /** A 3x3 convolution of stride 1 with a border of zeros. */
 struct TileConv {

@@ -4,6 +4,7 @@
 
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -23,11 +24,7 @@ struct Cut {
 };
 
 int64_t blocks(const WinogradShape& s) {
-  return (s.out + winograd_block() - 1) / winograd_block();
-}
-
-int64_t round_up(int64_t n, int64_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
+  return divide_up(s.out, winograd_block());
 }
 
 }  // namespace

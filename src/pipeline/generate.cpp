@@ -32,23 +32,6 @@ class Clock {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-/** One stream of random numbers per image, so that a picture does not depend on its batch. */
-class BatchNoise {
- public:
-  BatchNoise(const Recipe& recipe, int height, int width) : height_(height), width_(width) {
-    for (const auto seed : recipe.seeds) streams_.push_back(sampler::make_noise(recipe.rng, seed));
-  }
-  mx::array operator()() const {  // [B, h, w, 4]
-    std::vector<mx::array> images;
-    for (const auto& stream : streams_) images.push_back(sampler::latent_noise(*stream, 4, height_, width_));
-    return mx::concatenate(images, 0);
-  }
-
- private:
-  std::vector<std::unique_ptr<sampler::NoiseStream>> streams_;
-  int height_, width_;
-};
-
 mx::array image_of(const mx::array& batch, int i) {
   return mx::slice(batch, {i, 0, 0, 0}, {i + 1, batch.shape(1), batch.shape(2), batch.shape(3)});
 }
@@ -135,7 +118,7 @@ Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, 
                 replacements(prepared.control, request.functions, height, width),
                 &recorder,
                 [&prepared](int i, const auto&... at) { return prepared.recordings.at(i)->read(at...); }};
-  const BatchNoise noise(recipe, height, width);
+  const sampler::BatchNoise noise(recipe.rng, recipe.seeds, height, width);
   const auto first = noise();
   const auto x = first * like(static_cast<float>(schedule.initial_scale), first);
   Clock step_clock;

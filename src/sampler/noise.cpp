@@ -46,4 +46,15 @@ mx::array latent_noise(NoiseStream& stream, int channels, int height, int width)
   return mx::array(latent.begin(), {1, height, width, channels}, mx::float32);
 }
 
+BatchNoise::BatchNoise(NoiseKind kind, const std::vector<uint64_t>& seeds, int height, int width)
+    : height_(height), width_(width) {
+  for (const auto seed : seeds) streams_.push_back(make_noise(kind, seed));
+}
+
+mx::array BatchNoise::operator()() const {
+  std::vector<mx::array> images;
+  for (const auto& stream : streams_) images.push_back(latent_noise(*stream, 4, height_, width_));
+  return mx::concatenate(images, 0);
+}
+
 }  // namespace corepulse::sampler

@@ -27,4 +27,16 @@ std::unique_ptr<NoiseStream> make_noise(NoiseKind kind, uint64_t seed);
 /** Draws [1, C, h, w] and returns it as MLX wants latents: [1, h, w, C]. */
 mx::array latent_noise(NoiseStream& stream, int channels, int height, int width);
 
+/** One stream of random numbers per image, so that a picture does not depend on its batch. */
+class BatchNoise {
+ public:
+  BatchNoise(NoiseKind kind, const std::vector<uint64_t>& seeds, int height, int width);
+  /** The next noise of all images: [B, h, w, 4]. */
+  mx::array operator()() const;
+
+ private:
+  std::vector<std::unique_ptr<NoiseStream>> streams_;
+  int height_, width_;
+};
+
 }  // namespace corepulse::sampler

@@ -1,10 +1,10 @@
 // Random recipes: the program against the composition rule written out per pixel and head.
 #include <doctest/doctest.h>
-#include <random>
 
 #include "corepulse/error.h"
 #include "corepulse/recipe.h"
 
+#include "../support/dice.h"
 #include "reference.h"
 #include "support.h"
 
@@ -19,9 +19,9 @@ std::vector<Site> small_sites() {
   return sites;
 }
 
-class Generator {
+class Generator : public corepulse::test::Dice {
  public:
-  explicit Generator(unsigned seed) : random_(seed) {}
+  using Dice::Dice;
 
   std::vector<corepulse::Control> controls() {
     std::vector<corepulse::Control> all;
@@ -29,14 +29,8 @@ class Generator {
     for (int i = 0; i < n; ++i) all.push_back(control());
     return all;
   }
-  int below(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
 
  private:
-  template <class T>
-  T pick(std::initializer_list<T> list) {
-    return list.begin()[below(static_cast<int>(list.size()))];
-  }
-  double decimal() { return below(11) / 10.0; }
   Curve share() {
     if (below(3) == 0) return {{0, decimal()}, {0.5, decimal()}, {1, decimal()}};
     return pick({1.0, 1.0, 0.5, 0.0, 0.25});
@@ -90,7 +84,6 @@ class Generator {
     if (below(6) == 0) c.heads = {below(2)};
     return c;
   }
-  std::mt19937 random_;
 };
 
 struct Outcome {

@@ -63,6 +63,14 @@ struct Matrix {
   double at(int64_t o, int64_t i) const { return value(plain[static_cast<size_t>(o * in + i)]); }
 };
 
+/** The `size` numbers that a product gives. */
+Bits result(TileProduct p, int64_t size, bool plain) {
+  Bits y(static_cast<size_t>(size)), memory(static_cast<size_t>(tile_product_workspace(p) / 2));
+  p.y = y.data();
+  run_tile_product(p, memory.data(), plain);
+  return y;
+}
+
 /** With plain tiles, and with AMX's if they are there. */
 template <class Run>
 void on_each(Run run) {
@@ -81,11 +89,9 @@ TEST_CASE("products on tiles are exact sums, rounded once") {
       CAPTURE(rows);
       const Matrix w(out, in);
       const Bits x = bits(rows * in, 3), added = bits(rows * out, 4);
-      Bits y(added.size()), memory;
       TileProduct p{.w = w.tiles(), .x = x.data(), .width = in, .rows = rows};
-      p.added = added.data(), p.y = y.data();
-      memory.resize(static_cast<size_t>(tile_product_workspace(p) / 2));
-      run_tile_product(p, memory.data(), plain);
+      p.added = added.data();
+      const Bits y = result(p, rows * out, plain);
       std::vector<double> exact;
       for (int64_t r = 0; r < rows; ++r) {
         for (int64_t o = 0; o < out; ++o) {
@@ -104,11 +110,8 @@ TEST_CASE("a gated product on tiles is a gelu(g)") {
     constexpr int64_t kRows = 50, kOut = 192, kIn = 64;
     const Matrix w(kOut, kIn);
     const Bits x = bits(kRows * kIn, 3);
-    Bits y(kRows * kOut / 2), memory;
-    TileProduct p{.w = w.tiles(), .x = x.data(), .width = kIn, .rows = kRows, .gated = true};
-    p.y = y.data();
-    memory.resize(static_cast<size_t>(tile_product_workspace(p) / 2));
-    run_tile_product(p, memory.data(), plain);
+    const TileProduct p{.w = w.tiles(), .x = x.data(), .width = kIn, .rows = kRows, .gated = true};
+    const Bits y = result(p, kRows * kOut / 2, plain);
     std::vector<double> exact;
     for (int64_t r = 0; r < kRows; ++r) {
       for (int64_t o = 0; o < kOut / 2; ++o) {
@@ -170,13 +173,9 @@ TEST_CASE("a row on tiles has the same bits wherever it stands, on any number of
     const Matrix w(kOut, kIn);
     const Bits x = bits(kRows * kIn, 3);
     const auto run = [&](int64_t first, int64_t rows) {
-      Bits y(static_cast<size_t>(rows * kOut)), memory;
-      TileProduct p{.w = w.tiles(), .x = x.data() + first * kIn, .width = kIn, .rows = rows};
-      p.y = y.data();
-      memory.resize(static_cast<size_t>(tile_product_workspace(p) / 2));
-      run_tile_product(p, memory.data(), plain);
+      const TileProduct p{.w = w.tiles(), .x = x.data() + first * kIn, .width = kIn, .rows = rows};
       std::vector<uint16_t> numbers;
-      for (const auto& z : y) numbers.push_back(z.bits);
+      for (const auto& z : result(p, rows * kOut, plain)) numbers.push_back(z.bits);
       return numbers;
     };
     set_threads(1);

@@ -7,7 +7,7 @@
 namespace corepulse::test {
 
 RecipeGenerator::RecipeGenerator(const std::string& family, unsigned seed)
-    : family_(family), model_(tiny_folder(family)), random_(seed * 2654435761u + 17) {}
+    : Dice(seed * 2654435761u + 17), family_(family), model_(tiny_folder(family)) {}
 
 Recipe RecipeGenerator::recipe() {
   Recipe r{.model = model_};
@@ -141,14 +141,18 @@ bool fails(const Recipe& recipe, const Complaint& complaint) {
   }
 }
 
+/** `whole` after the change, if that is something else. */
+template <class T, class Change>
+void add_changed(T whole, Change change, std::vector<T>& all) {
+  const T before = whole;
+  change(whole);
+  if (whole != before) all.push_back(std::move(whole));
+}
+
 /** The control with one field less. */
 std::vector<Control> simpler(const Control& c) {
   std::vector<Control> all;
-  const auto add = [&](auto change) {
-    auto less = c;
-    change(less);
-    if (less != c) all.push_back(std::move(less));
-  };
+  const auto add = [&](auto change) { add_changed(c, change, all); };
   add([](Control& l) { l.region.reset(); });
   add([](Control& l) { l.when = {}; });
   add([](Control& l) { l.where.clear(); });
@@ -174,11 +178,7 @@ std::vector<Control> simpler(const Control& c) {
 
 std::vector<Recipe> simpler(const Recipe& recipe) {
   std::vector<Recipe> all;
-  const auto add = [&](auto change) {
-    auto less = recipe;
-    change(less);
-    if (less != recipe) all.push_back(std::move(less));
-  };
+  const auto add = [&](auto change) { add_changed(recipe, change, all); };
   for (size_t i = 0; i < recipe.controls.size(); ++i)
     add([&](Recipe& l) { l.controls.erase(l.controls.begin() + static_cast<ptrdiff_t>(i)); });
   add([](Recipe& l) { l.seeds.resize(1); });

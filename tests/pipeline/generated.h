@@ -3,15 +3,16 @@
 
 #include <functional>
 #include <optional>
-#include <random>
 #include <string>
 
 #include "corepulse/recipe.h"
 
+#include "../support/dice.h"
+
 namespace corepulse::test {
 
 /** The same seed makes the same recipe. Most of them can act; the others are refused before the run. */
-class RecipeGenerator {
+class RecipeGenerator : public Dice {
  public:
   RecipeGenerator(const std::string& family, unsigned seed);
 
@@ -21,14 +22,8 @@ class RecipeGenerator {
   /** One of inject, reweight, mask_tokens, replace_tokens, value_gain, temperature at full strength. */
   Control whole_control();
   std::string prompt();
-  int below(int n) { return static_cast<int>(random_() % static_cast<unsigned>(n)); }
 
  private:
-  template <class T>
-  T pick(std::initializer_list<T> list) {
-    return list.begin()[below(static_cast<int>(list.size()))];
-  }
-  double decimal() { return below(11) / 10.0; }
   Curve share();
   Tokens words();
   Region region();
@@ -39,7 +34,6 @@ class RecipeGenerator {
   void place(Control& control);
 
   std::string family_, model_;
-  std::mt19937 random_;
 };
 
 /** What is wrong with a recipe, if anything. Error{invalid_request} means: it cannot be judged. */

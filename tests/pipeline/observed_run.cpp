@@ -72,22 +72,6 @@ const Loaded& loaded(const std::string& family) {
   return *one;
 }
 
-class BatchNoise {
- public:
-  BatchNoise(const Recipe& recipe, int height, int width) : height_(height), width_(width) {
-    for (const auto seed : recipe.seeds) streams_.push_back(sampler::make_noise(recipe.rng, seed));
-  }
-  mx::array operator()() const {
-    std::vector<mx::array> images;
-    for (const auto& stream : streams_) images.push_back(sampler::latent_noise(*stream, 4, height_, width_));
-    return mx::concatenate(images, 0);
-  }
-
- private:
-  std::vector<std::unique_ptr<sampler::NoiseStream>> streams_;
-  int height_, width_;
-};
-
 }  // namespace
 
 ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool elide) {
@@ -114,7 +98,7 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
                             true,
                             nullptr,
                             pipeline::replacements(prepared.control, {}, height, width)};
-    const BatchNoise noise(recipe, height, width);
+    const sampler::BatchNoise noise(recipe.rng, recipe.seeds, height, width);
     const auto first = noise();
     int calls = 0;
     pipeline::denoise(

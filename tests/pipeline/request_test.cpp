@@ -143,35 +143,34 @@ TEST_CASE("words beyond the 75th token are reported") {
   CHECK(contains(notes.back(), "park"));
 }
 
-TEST_CASE("bfloat16 is recorded, repeats its bits and stays near float32; without its instructions it is refused") {
+Pipeline small_in(ComputeType dtype) {
+  return Pipeline::load({.model = tiny_folder("small")}, {.dtype = dtype});
+}
+
+void check_recorded_and_near_float32(const Pipeline& pipeline, const std::string& name) {
   const auto recipe = golden_recipe("small");
-  const auto load = [](ComputeType dtype) { return Pipeline::load({.model = tiny_folder("small")}, {.dtype = dtype}); };
+  const auto once = pipeline.generate({recipe, {}, false}), again = pipeline.generate({recipe, {}, false});
+  CHECK(once.recipe.made_with.dtype == name);
+  CHECK(once.latents == again.latents);
+  const auto exact = small_in(ComputeType::float32).generate({recipe, {}, false});
+  CHECK(once.latents != exact.latents);
+  CHECK(relative_error(once.latents[0], exact.latents[0]) < 0.1);
+}
+
+TEST_CASE("bfloat16 is recorded, repeats its bits and stays near float32; without its instructions it is refused") {
   std::optional<Pipeline> pipeline;
   try {
-    pipeline = load(ComputeType::bfloat16);
+    pipeline = small_in(ComputeType::bfloat16);
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::invalid_request);
     CHECK(std::string(error.what()).find("bf16 needs a processor") != std::string::npos);
     return;
   }
-  const auto once = pipeline->generate({recipe, {}, false}), again = pipeline->generate({recipe, {}, false});
-  CHECK(once.recipe.made_with.dtype == "bf16");
-  CHECK(once.latents == again.latents);
-  const auto exact = load(ComputeType::float32).generate({recipe, {}, false});
-  CHECK(once.latents != exact.latents);
-  CHECK(relative_error(once.latents[0], exact.latents[0]) < 0.1);
+  check_recorded_and_near_float32(*pipeline, "bf16");
 }
 
 TEST_CASE("int8 is recorded, repeats its bits and stays near float32") {
-  const auto recipe = golden_recipe("small");
-  const auto load = [](ComputeType dtype) { return Pipeline::load({.model = tiny_folder("small")}, {.dtype = dtype}); };
-  const auto pipeline = load(ComputeType::int8);
-  const auto once = pipeline.generate({recipe, {}, false}), again = pipeline.generate({recipe, {}, false});
-  CHECK(once.recipe.made_with.dtype == "int8");
-  CHECK(once.latents == again.latents);
-  const auto exact = load(ComputeType::float32).generate({recipe, {}, false});
-  CHECK(once.latents != exact.latents);
-  CHECK(relative_error(once.latents[0], exact.latents[0]) < 0.1);
+  check_recorded_and_near_float32(small_in(ComputeType::int8), "int8");
 }
 
 TEST_CASE("float16 on the CPU is refused with the reason") {
