@@ -6,6 +6,7 @@
 #include "mlx/fast.h"
 
 #include "base/fail.h"
+#include "kernels/attention_cuda.h"
 #include "kernels/attention_simd.h"
 #include "kernels/attention_tiles.h"
 #include "kernels/parallel.h"
@@ -112,6 +113,7 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v, 
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(q)) return flash_attention(q, k, v, o);
 #endif
+  if (use_cuda_attention(q, o)) return cuda_attention(q, k, v, o);
   const auto mask = additive_mask(q.shape(1), k.shape(1), q.dtype(), o);
   const auto y = mx::fast::scaled_dot_product_attention(split_heads(q, o.heads), split_heads(k, o.heads),
                                                         split_heads(v, o.heads), o.scale, mask ? "array" : "", mask);

@@ -190,6 +190,15 @@ mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
   return sum(bare_conv2d(x, arrays[0], packed_->geometry), bias, added);
 }
 
+Unfinished Conv2d::unfinished(const mx::array& x, const std::optional<mx::array>& row) const {
+  if (!on_cuda()) return {(*this)(x, {.per_row = row}), {}};
+  check_shape(x, {-1, -1, -1, in_}, "conv2d");
+  const auto arrays = packed_->arrays();
+  Addends left{row, {}};
+  if (arrays.size() > 1) left.channel = mx::astype(arrays[1], x.dtype());
+  return {bare_conv2d(x, arrays.at(0), packed_->geometry), left};
+}
+
 mx::array Conv2d::upsampled(const mx::array& x, int height, int width) const {
   check_shape(x, {-1, -1, -1, in_}, "conv2d");
   if ((height + 1) / 2 != x.shape(1) || (width + 1) / 2 != x.shape(2))

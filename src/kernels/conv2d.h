@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/tensor.h"
+#include "kernels/addends.h"
 #include "kernels/plain_weights.h"
 
 namespace corepulse::kernels {
@@ -21,6 +22,12 @@ struct Added {
   std::optional<mx::array> picture;  ///< [B, H', W', out].
 };
 
+/** A picture [B, H, W, C], and what is still to be added to it. */
+struct Unfinished {
+  mx::array picture;
+  Addends left;
+};
+
 /**
  * Convolution weights; on the CPU read and repacked at first use, and no plain copy is kept. There, a batch row's
  * result has the same bits whatever other rows stand beside it.
@@ -31,6 +38,8 @@ class Conv2d {
   Conv2d(LazyArray weight, std::optional<mx::array> bias, int stride, Padding padding);
   /** x [B, H, W, in] -> [B, H', W', out] */
   mx::array operator()(const mx::array& x, const Added& added = {}) const;
+  /** The same before something that adds for itself: on CUDA, where it takes another pass, bias and row are left. */
+  Unfinished unfinished(const mx::array& x, const std::optional<mx::array>& row) const;
   /**
    * The convolution of the first height x width pixels of upsample2x(x), height and width 2n or 2n - 1 for n pixels of
    * x: most often without the enlarged picture in memory.

@@ -6,13 +6,13 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "mlx/backend/cuda/cuda.h"
 #include "mlx/backend/cuda/device.h"
 #include "mlx/backend/cuda/utils.h"
 #include "mlx/primitives.h"
 #include "mlx/transforms.h"
 
 #include "base/fail.h"
+#include "kernels/device.h"
 
 // MLX encodes kernels into a graph of its own before it launches them; this takes that graph before it does. The
 // members it needs are private in MLX 0.32.4, the exact version that this project is built with.
@@ -149,8 +149,7 @@ struct CudaGraph::State {
 };
 
 bool CudaGraph::available() {
-  static const bool cuda = mx::cu::is_available();
-  return cuda && mx::default_device() == mx::Device::gpu;
+  return on_cuda();
 }
 
 size_t CudaGraph::bytes(const mx::array& out) {

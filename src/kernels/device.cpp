@@ -20,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "mlx/backend/cuda/cuda.h"
 #include "mlx/device.h"
 
 #include "base/fail.h"
@@ -90,6 +91,11 @@ bool has_instructions(dnnl::cpu_isa wanted) {
 #endif
 
 }  // namespace
+
+bool on_cuda() {
+  static const bool cuda = mx::cu::is_available();
+  return cuda && mx::default_device() == mx::Device::gpu;
+}
 
 bool use_cpu_kernels(const mx::array& x) {
 #ifdef COREPULSE_CPU_KERNELS

@@ -11,6 +11,9 @@ namespace corepulse::kernels {
  * float32 or bfloat16. */
 bool use_cpu_kernels(const mx::array& x);
 
+/** True if the default device is a GPU of NVIDIA. */
+bool on_cuda();
+
 /** Whether this processor multiplies bfloat16 (AVX-512 BF16 or AMX), and whether it has AMX, which is several times
  * faster at it than at float32. As COREPULSE_ISA caps it. */
 bool has_bf16();

@@ -117,6 +117,38 @@ mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>&
   return added ? y + *added : y;
 }
 
+#ifndef COREPULSE_CPU_KERNELS
+const mx::array& JoinedLinear::whole() const {
+  std::call_once(whole_->once, [&] {
+    std::vector<mx::array> weights;
+    for (const auto& part : parts_) weights.push_back(part.packed_->arrays().at(0));
+    whole_->weight = LazyArray::ready(mx::concatenate(weights, 0));
+    int row = 0;
+    for (const auto& part : parts_) {
+      auto rows = mx::slice(*whole_->weight, {row, 0}, {row + part.out(), part.in()});
+      rows.eval();
+      part.packed_->replace_weight(std::move(rows));
+      row += part.out();
+    }
+  });
+  return *whole_->weight;
+}
+#endif
+
+std::vector<mx::array> JoinedLinear::operator()(const mx::array& x) const {
+#ifndef COREPULSE_CPU_KERNELS
+  if (on_cuda()) {
+    mx::Shape ends;
+    for (const auto& part : parts_) ends.push_back((ends.empty() ? 0 : ends.back()) + part.out());
+    ends.pop_back();
+    return mx::split(linear_reference(x, whole(), {}), ends, -1);
+  }
+#endif
+  std::vector<mx::array> results;
+  for (const auto& part : parts_) results.push_back(part(x));
+  return results;
+}
+
 mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second,
                        const std::optional<mx::array>& added) {
 #ifdef COREPULSE_CPU_KERNELS

@@ -2,7 +2,9 @@
 // y = x W^T + b, and the gated feed-forward made of two.
 
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <vector>
 
 #include "base/tensor.h"
 #include "kernels/plain_weights.h"
@@ -23,11 +25,29 @@ class Linear {
   int out() const { return out_; }
 
  private:
+  friend class JoinedLinear;
   friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const std::optional<mx::array>&);
   struct Packed;
   mx::array onednn(const mx::array& x, mx::Shape shape) const;
   std::shared_ptr<Packed> packed_;
   int in_, out_;
+};
+
+/** Matrices without bias that multiply the same x: on CUDA one product, and one array that theirs are parts of. */
+class JoinedLinear {
+ public:
+  explicit JoinedLinear(std::vector<Linear> parts) : parts_(std::move(parts)), whole_(std::make_shared<Whole>()) {}
+  /** x [..., in] -> what each gives, in their order; slices of one array on CUDA. */
+  std::vector<mx::array> operator()(const mx::array& x) const;
+
+ private:
+  struct Whole {
+    std::once_flag once;
+    std::optional<mx::array> weight;
+  };
+  const mx::array& whole() const;
+  std::vector<Linear> parts_;
+  std::shared_ptr<Whole> whole_;
 };
 
 /**

@@ -8,6 +8,7 @@
 #include "mlx/fast.h"
 
 #include "base/fail.h"
+#include "kernels/activation.h"
 #include "kernels/norm_cuda.h"
 #include "kernels/norm_simd.h"
 #include "kernels/parallel.h"
@@ -21,6 +22,15 @@ void check_channels(const mx::array& x, const mx::array& weight, const mx::array
     fail(ErrorCode::internal, where, fmt::format("shape {}; expected [B, ..., C]", to_string(x.shape())));
   check_shape(weight, {x.shape(-1)}, where);
   check_shape(bias, {x.shape(-1)}, where);
+}
+
+mx::array sum(mx::array x, const Addends& added) {
+  if (added.row) {
+    auto row = *added.row;
+    while (row.ndim() < x.ndim()) row = mx::expand_dims(row, 1);
+    x = x + row;
+  }
+  return added.channel ? x + *added.channel : x;
 }
 
 #ifdef COREPULSE_CPU_KERNELS
@@ -88,11 +98,15 @@ void GroupNormTask::operator()(ConstNumbers x, const float* weight, const float*
 }  // namespace
 
 mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                     bool silu) {
+                     bool silu, const Addends& added) {
   check_channels(x, weight, bias, "group_norm");
+  if (added.row) check_shape(*added.row, {x.shape(0), x.shape(-1)}, "group_norm");
+  if (added.channel) check_shape(*added.channel, {x.shape(-1)}, "group_norm");
   if (groups < 1 || x.shape(-1) % groups != 0)
     fail(ErrorCode::internal, "group_norm",
          fmt::format("{} channels in {} groups; expected a multiple", x.shape(-1), groups));
+  if (use_cuda_group_norm(x)) return cuda_group_norm(x, weight, bias, groups, eps, silu, added);
+  if (added.row || added.channel) return group_norm(sum(x, added), weight, bias, groups, eps, silu);
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x) && all_float32(weight, bias) && x.size() > 0) {
     const int64_t batch = x.shape(0), channels = x.shape(-1);
@@ -101,7 +115,6 @@ mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::arra
                   [task](const Inputs& in, Numbers out) { task(in[0], in[1], in[2], out); });
   }
 #endif
-  if (use_cuda_group_norm(x)) return cuda_group_norm(x, weight, bias, groups, eps, silu);
   return group_norm_reference(x, weight, bias, groups, eps, silu);
 }
 
@@ -131,7 +144,17 @@ mx::array layer_norm(const mx::array& x, const mx::array& weight, const mx::arra
     });
   }
 #endif
+  if (use_cuda_layer_norm(x)) return cuda_layer_norm(x, weight, bias, eps);
   return mx::fast::layer_norm(x, mx::astype(weight, x.dtype()), mx::astype(bias, x.dtype()), eps);
+}
+
+SumAndNorm add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
+                          float eps) {
+  check_channels(x, weight, bias, "layer_norm");
+  check_shape(y, x.shape(), "layer_norm");
+  if (use_cuda_layer_norm(x)) return cuda_add_layer_norm(x, y, weight, bias, eps);
+  const auto sum = kernels::add(x, y);
+  return {sum, layer_norm(sum, weight, bias, eps)};
 }
 
 mx::array layer_norm_reference(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {

@@ -1,15 +1,27 @@
 #pragma once
-// GroupNorm with SiLU behind it as two CUDA kernels; MLX composes it from ten operations.
+// Norms as CUDA kernels of their own: MLX composes GroupNorm from ten operations, and its LayerNorm neither adds nor takes
+// float32 weights beside float16 numbers.
 
-#include "base/tensor.h"
+#include "kernels/norm.h"
 
 namespace corepulse::kernels {
 
 /** True if cuda_group_norm can take x [B, ..., C]: on a CUDA device, channels in whole 16-byte loads, not too many. */
 bool use_cuda_group_norm(const mx::array& x);
 
-/** kernels::group_norm on CUDA. weight and bias float32; statistics in float32. The same bits in every run. */
+/**
+ * kernels::group_norm on CUDA of x + added. weight and bias float32, added of x's type; statistics in float32. The same
+ * bits in every run.
+ */
 mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                          bool silu);
+                          bool silu, const Addends& added);
+
+/** The same for cuda_layer_norm. */
+bool use_cuda_layer_norm(const mx::array& x);
+
+/** kernels::layer_norm on CUDA; with y of x's shape, kernels::add_layer_norm. weight and bias float32. */
+mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps);
+SumAndNorm cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
+                               float eps);
 
 }  // namespace corepulse::kernels

@@ -32,8 +32,10 @@ struct GroupNorm {
         groups(groups_),
         eps(eps_) {}
   mx::array operator()(const mx::array& x) const { return kernels::group_norm(x, weight, bias, groups, eps); }
-  /** silu(norm(x)) in one pass. */
-  mx::array silu(const mx::array& x) const { return kernels::group_norm(x, weight, bias, groups, eps, true); }
+  /** silu(norm(x + added)) in one pass. */
+  mx::array silu(const mx::array& x, const kernels::Addends& added = {}) const {
+    return kernels::group_norm(x, weight, bias, groups, eps, true, added);
+  }
   mx::array weight, bias;
   int groups;
   float eps;
@@ -43,6 +45,10 @@ struct LayerNorm {
   LayerNorm(const Weights& w, int width, float eps_ = 1e-5f)
       : weight(w.take_float32("weight", {width})), bias(w.take_float32("bias", {width})), eps(eps_) {}
   mx::array operator()(const mx::array& x) const { return kernels::layer_norm(x, weight, bias, eps); }
+  /** x + y, and the norm of that. */
+  kernels::SumAndNorm of_sum(const mx::array& x, const mx::array& y) const {
+    return kernels::add_layer_norm(x, y, weight, bias, eps);
+  }
   mx::array weight, bias;
   float eps;
 };

@@ -14,10 +14,10 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
 }
 
 mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time) const {
-  kernels::Added embedding;
-  if (time_emb_proj) embedding.per_row = (*time_emb_proj)(*time);
-  const auto h = settle(conv1(norm1.silu(x), embedding));
-  return settle(conv2(norm2.silu(h), {.picture = conv_shortcut ? (*conv_shortcut)(x) : x}));
+  const auto embedding = time_emb_proj ? std::optional((*time_emb_proj)(*time)) : std::nullopt;
+  auto h = conv1.unfinished(norm1.silu(x), embedding);
+  h.picture = settle(h.picture);
+  return settle(conv2(norm2.silu(h.picture, h.left), {.picture = conv_shortcut ? (*conv_shortcut)(x) : x}));
 }
 
 }  // namespace corepulse::nn

@@ -25,7 +25,7 @@ KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows) {
   }
   const bool all_own = std::all_of(
       rows.begin(), rows.end(), [](const auto& readings) { return readings[0].sources[0].kind == Source::Kind::own; });
-  if (all_own) return own();
+  if (all_own) return *own_;
   // Pictures are gathered before they are projected: the same matrices as in a plain call, and so its bits where the
   // pictures are the same.
   std::vector<mx::array> pictures;
@@ -44,7 +44,7 @@ KeyValue CallKeys::of(const Reading& reading, int row) {
       k.push_back(one.k), v.push_back(one.v);
     } else {
       const int from = row_of(source, row);
-      k.push_back(unet::row_of(own().k, from)), v.push_back(unet::row_of(own().v, from));
+      k.push_back(unet::row_of(own_->k, from)), v.push_back(unet::row_of(own_->v, from));
     }
   }
   if (k.size() == 1) return {k[0], v[0]};
@@ -53,11 +53,6 @@ KeyValue CallKeys::of(const Reading& reading, int row) {
 
 const KeyValue& CallKeys::texts(const std::vector<control::TextId>& ids) const {
   return pass_.cache.texts(site_.index, ids, [&](int id) { return project(pass_.texts.at(id)); });
-}
-
-const KeyValue& CallKeys::own() {
-  if (!own_) own_ = project(x_);
-  return *own_;
 }
 
 const KeyValue& CallKeys::recorded(int recording, int row) {

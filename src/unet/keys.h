@@ -14,10 +14,13 @@ namespace corepulse::unet {
 
 class CallKeys {
  public:
-  /** Of the call that turns x [B, N, C] at `site`; the arguments must outlive this. */
+  /**
+   * Of the call that turns x [B, N, C] at `site`; the arguments must outlive this. @param own what x itself gives, where
+   * it looks at itself.
+   */
   CallKeys(const control::Site& site, const nn::Linear& to_k, const nn::Linear& to_v, const mx::array& x,
-           const Pass& pass)
-      : site_(site), to_k_(to_k), to_v_(to_v), x_(x), pass_(pass) {}
+           const Pass& pass, std::optional<KeyValue> own)
+      : site_(site), to_k_(to_k), to_v_(to_v), x_(x), pass_(pass), own_(std::move(own)) {}
 
   /** For rows that read one whole source each: [B, T, C]. */
   KeyValue of_rows(const std::vector<std::vector<control::Reading>>& rows);
@@ -27,8 +30,6 @@ class CallKeys {
  private:
   KeyValue project(const mx::array& x) const { return {to_k_(x), to_v_(x)}; }
   const KeyValue& texts(const std::vector<control::TextId>& ids) const;
-  /** Of the pictures of this batch. */
-  const KeyValue& own();
   const KeyValue& recorded(int recording, int row);
   /** What a source of self-attention is: [1, N, C]. */
   mx::array picture(const control::Source& source, int row) const;
@@ -39,7 +40,7 @@ class CallKeys {
   const nn::Linear &to_k_, &to_v_;
   const mx::array& x_;
   const Pass& pass_;
-  std::optional<KeyValue> own_;
+  std::optional<KeyValue> own_;  ///< Of the pictures of this batch.
   std::map<std::pair<int, bool>, KeyValue> recorded_;  ///< By recording and role.
 };
 

@@ -16,10 +16,12 @@ TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& se
       norm3(w / "norm3", channels),
       ff(w / "ff", channels) {}
 
-mx::array TransformerBlock::operator()(mx::array x, const Pass& pass) const {
-  x = nn::settle(kernels::add(x, attn1(norm1(x), pass)));  // the picture looks at itself
-  x = nn::settle(kernels::add(x, attn2(norm2(x), pass)));  // the picture reads the text
-  return nn::settle(ff(norm3(x), x));
+mx::array TransformerBlock::operator()(const mx::array& x, const Pass& pass) const {
+  const auto looked = norm2.of_sum(x, attn1(norm1(x), pass));  // the picture looks at itself
+  nn::settle(looked.sum);
+  const auto read = norm3.of_sum(looked.sum, attn2(looked.norm, pass));  // the picture reads the text
+  nn::settle(read.sum);
+  return nn::settle(ff(read.norm, read.sum));
 }
 
 Transformer2D::Transformer2D(const nn::Weights& w, const Config& config, int channels,

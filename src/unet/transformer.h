@@ -23,7 +23,7 @@ struct FeedForward {
 struct TransformerBlock {
   TransformerBlock(const nn::Weights& w, const control::Site& self, const control::Site& cross, int channels,
                    int context_width);
-  mx::array operator()(mx::array x, const Pass& pass) const;  // [B, H*W, C]
+  mx::array operator()(const mx::array& x, const Pass& pass) const;  // [B, H*W, C]
   nn::LayerNorm norm1;
   Attention attn1;
   nn::LayerNorm norm2;

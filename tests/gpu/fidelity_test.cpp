@@ -1,8 +1,11 @@
 // The networks on the GPU compute what Diffusers computes, in float32 and in float16.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "mlx/device.h"
 
+#include "kernels/attention.h"
 #include "kernels/norm.h"
 #include "kernels/numbers.h"
 #include "unet/support.h"
@@ -42,6 +45,67 @@ TEST_CASE("group_norm's kernels equal the formula at every shape and type, and r
         CHECK(error(mx::astype(y, mx::float32), exact) <= bound);
         CHECK(same_bits(mx::astype(y, mx::float32),
                         mx::astype(kernels::group_norm(x, weight, bias, 32, 1e-5f, silu), mx::float32)));
+      }
+    }
+  }
+}
+
+TEST_CASE("group_norm takes in what a convolution has left to be added") {
+  for (const auto dtype : {mx::float32, mx::float16, mx::bfloat16}) {
+    CAPTURE(static_cast<int>(dtype.val()));
+    const auto x = mx::astype(normal({2, 9, 7, 320}, 1), dtype), row = mx::astype(normal({2, 320}, 4, 2), dtype);
+    const auto weight = normal({320}, 2), bias = normal({320}, 3), channel = mx::astype(normal({320}, 5, 2), dtype);
+    const auto wide = [](const mx::array& a) { return mx::astype(a, mx::float32); };
+    const auto sum = wide(x) + mx::reshape(wide(row), {2, 1, 1, 320}) + wide(channel);
+    const auto exact = kernels::group_norm_reference(sum, weight, bias, 32, 1e-5f, true);
+    const double bound = dtype == mx::float32 ? 2e-5 : dtype == mx::float16 ? 1e-3 : 8e-3;
+    CHECK(error(wide(kernels::group_norm(x, weight, bias, 32, 1e-5f, true, {row, channel})), exact) <= bound);
+  }
+}
+
+TEST_CASE("layer_norm's kernel, alone and behind a sum, equals the formula at every width and type") {
+  for (const auto& shape : {mx::Shape{2, 64, 320}, {1, 63, 640}, {3, 5, 1280}, {2, 3, 2048}, {1, 1, 64}, {2, 7, 12}}) {
+    for (const auto dtype : {mx::float32, mx::float16, mx::bfloat16}) {
+      CAPTURE(to_string(shape));
+      CAPTURE(static_cast<int>(dtype.val()));
+      const int channels = shape.back();
+      const auto x = mx::astype(normal(shape, 1, 2, 30), dtype), y = mx::astype(normal(shape, 4), dtype);
+      const auto weight = normal({channels}, 2), bias = normal({channels}, 3);
+      const auto wide = [](const mx::array& a) { return mx::astype(a, mx::float32); };
+      const double bound = dtype == mx::float32 ? 2e-5 : dtype == mx::float16 ? 1e-3 : 8e-3;
+      CHECK(error(wide(kernels::layer_norm(x, weight, bias, 1e-5f)),
+                  kernels::layer_norm_reference(wide(x), weight, bias, 1e-5f)) <= bound);
+      const auto both = kernels::add_layer_norm(x, y, weight, bias, 1e-5f);
+      CHECK(same_bits(wide(both.sum), wide(x + y)));
+      CHECK(error(wide(both.norm), kernels::layer_norm_reference(wide(both.sum), weight, bias, 1e-5f)) <= bound);
+    }
+  }
+}
+
+TEST_CASE("attention with heads of 160 equals the formula at every number of queries and keys") {
+  struct Sizes {
+    int batch, queries, keys, heads, size;
+  };
+  for (const auto& n : {Sizes{2, 256, 256, 8, 160}, {1, 63, 77, 8, 160}, {2, 1, 1, 2, 160}, {1, 100, 33, 3, 144},
+                        {1, 40, 32, 1, 192}}) {
+    const int width = n.heads * n.size;
+    CAPTURE(n.queries);
+    CAPTURE(n.keys);
+    // Slices of a wider array, as joined products give them.
+    const auto wide = mx::astype(normal({n.batch, n.queries, 2 * width}, 1, 2), mx::float16);
+    const auto q = mx::slice(wide, {0, 0, width}, {n.batch, n.queries, 2 * width});
+    const auto k = mx::astype(normal({n.batch, n.keys, width}, 2), mx::float16);
+    const auto v = mx::astype(normal({n.batch, n.keys, width}, 3), mx::float16);
+    const auto half_hidden =
+        mx::where(mx::greater(normal({n.batch, n.keys}, 4), mx::array(0.f)), mx::array(0.f), mx::array(-INFINITY));
+    for (const float temperature : {1.f, 2.5f}) {
+      for (int kind = 0; kind < 3; ++kind) {
+        kernels::AttentionOptions options{.heads = n.heads, .scale = 1 / (std::sqrt(float(n.size)) * temperature)};
+        if (kind == 1) options.bias = half_hidden;
+        if (kind == 2) options.bias = mx::full({n.batch, n.keys}, -INFINITY);  // no key at all: zeros
+        const auto f32 = [](const mx::array& a) { return mx::astype(a, mx::float32); };
+        CHECK(error(f32(kernels::attention(q, k, v, options)),
+                    kernels::attention_reference(f32(q), f32(k), f32(v), options)) <= 2e-3);
       }
     }
   }
