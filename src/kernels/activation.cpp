@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "kernels/activation_simd.h"
 #include "kernels/fuse.h"
+#include "kernels/geglu_cuda.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
 
@@ -108,6 +109,7 @@ mx::array geglu(const mx::array& x) {
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x)) return fused_geglu(x, std::move(shape));
 #endif
+  if (use_cuda_geglu(x)) return cuda_geglu(x);
   static const Fused fused([](const std::vector<mx::array>& in) { return in[0] * gelu_reference(in[1]); });
   return fused(mx::split(x, 2, -1));
 }

@@ -18,6 +18,10 @@ constexpr const char* kHeader = R"(
                  : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
   }
+  __device__ inline void copy(__half* to, const __half* from, int bytes) {
+    const auto address = static_cast<unsigned>(__cvta_generic_to_shared(to));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(bytes) : "memory");
+  }
   __device__ inline unsigned two_halves(float x, float y) {
     const __half2 both = __floats2half2_rn(x, y);
     return *reinterpret_cast<const unsigned*>(&both);
@@ -36,8 +40,7 @@ constexpr const char* kHeader = R"(
 // shared memory, 32 at a time. A thread holds numbers of the rows lane / 4 and lane / 4 + 8.
 constexpr const char* kAttention = R"(
   constexpr int KEYS = 32, PITCH = D + 8;  // 8 more: neighbouring rows start in other banks
-  __shared__ __align__(16) __half ks[KEYS * PITCH];
-  __shared__ __align__(16) __half vs[KEYS * PITCH];
+  __shared__ __align__(16) __half stages[2][2][KEYS * PITCH];  // keys and values, of these 32 and the next
   const int queries = q_shape[1], keys = k_shape[1], b = blockIdx.z, head = blockIdx.y;
   const int lane = threadIdx.x % 32, quarter = lane / 4, pair = lane % 4 * 2;
   const int row = (blockIdx.x * WARPS + threadIdx.x / 32) * 16 + quarter;
@@ -57,18 +60,24 @@ constexpr const char* kAttention = R"(
   #pragma unroll
   for (int n = 0; n < D / 8; ++n)
     for (int j = 0; j < 4; ++j) out[n][j] = 0;
-  for (int first = 0; first < keys; first += KEYS) {
-    __syncthreads();
-    for (int u = threadIdx.x; u < KEYS * (D / 8); u += WARPS * 32) {
-      const int key = u / (D / 8), d = u % (D / 8) * 8;
-      const bool inside = first + key < keys;
-      const uint4 none = {0, 0, 0, 0};
-      *reinterpret_cast<uint4*>(ks + key * PITCH + d) =
-          inside ? *reinterpret_cast<const uint4*>(from_k + (first + key) * k_strides[1] + d) : none;
-      *reinterpret_cast<uint4*>(vs + key * PITCH + d) =
-          inside ? *reinterpret_cast<const uint4*>(from_v + (first + key) * v_strides[1] + d) : none;
+  // Copies into shared memory that go on in the background; zeros after the last key.
+  const auto fetch = [&](int first) {
+    __half* const to = stages[first / KEYS % 2][0];
+    for (int u = threadIdx.x; u < KEYS * (D / 8) && first < keys; u += WARPS * 32) {
+      const int key = u / (D / 8), d = u % (D / 8) * 8, from = min(first + key, keys - 1);
+      const int bytes = first + key < keys ? 16 : 0;
+      copy(to + key * PITCH + d, from_k + from * k_strides[1] + d, bytes);
+      copy(to + (KEYS + key) * PITCH + d, from_v + from * v_strides[1] + d, bytes);
     }
+    asm volatile("cp.async.commit_group;" ::: "memory");
+  };
+  fetch(0);
+  for (int first = 0; first < keys; first += KEYS) {
+    fetch(first + KEYS);
+    asm volatile("cp.async.wait_group 1;" ::: "memory");
     __syncthreads();
+    const __half* const ks = stages[first / KEYS % 2][0];
+    const __half* const vs = stages[first / KEYS % 2][1];
     float p[KEYS / 8][4];
     #pragma unroll
     for (int n = 0; n < KEYS / 8; ++n) {
@@ -115,6 +124,7 @@ constexpr const char* kAttention = R"(
         multiply(out[n], weights, v0, v1);
       }
     }
+    __syncthreads();  // the next round fetches over these
   }
   #pragma unroll
   for (int half = 0; half < 2; ++half) {

@@ -47,6 +47,13 @@ struct Driver {
   CUresult (*launch)(CUgraphExec, CUstream);
   CUresult (*destroy)(CUgraphExec);
   CUresult (*copy)(CUdeviceptr, CUdeviceptr, size_t, CUstream);
+  CUresult (*nodes)(CUgraph, CUgraphNode*, size_t*);
+  CUresult (*type)(CUgraphNode, CUgraphNodeType*);
+  CUresult (*child)(CUgraphNode, CUgraph*);
+  CUresult (*memset_params)(CUgraphNode, CUDA_MEMSET_NODE_PARAMS*);
+  CUresult (*add_memset)(CUgraphNode*, CUgraph, const CUgraphNode*, size_t, const CUDA_MEMSET_NODE_PARAMS*, CUcontext);
+  CUresult (*remove)(CUgraphNode);
+  CUresult (*context)(CUcontext*);
 
   static const Driver& get() {
     static const Driver driver;
@@ -67,6 +74,13 @@ struct Driver {
     load(launch, "cuGraphLaunch");
     load(destroy, "cuGraphExecDestroy");
     load(copy, "cuMemcpyDtoDAsync_v2");
+    load(nodes, "cuGraphGetNodes");
+    load(type, "cuGraphNodeGetType");
+    load(child, "cuGraphChildGraphNodeGetGraph");
+    load(memset_params, "cuGraphMemsetNodeGetParams");
+    load(add_memset, "cuGraphAddMemsetNode");
+    load(remove, "cuGraphDestroyNode");
+    load(context, "cuCtxGetCurrent");
   }
 };
 
@@ -74,6 +88,44 @@ void check(CUresult result, const char* what) {
   if (result == CUDA_SUCCESS) return;
   fail(result == CUDA_ERROR_OUT_OF_MEMORY ? ErrorCode::out_of_memory : ErrorCode::internal, "cuda_graph",
        fmt::format("{} failed with CUDA's error {}", what, static_cast<int>(result)));
+}
+
+std::vector<CUgraphNode> nodes_of(CUgraph graph) {
+  size_t count = 0;
+  check(Driver::get().nodes(graph, nullptr, &count), "counting nodes");
+  std::vector<CUgraphNode> nodes(count);
+  check(Driver::get().nodes(graph, nodes.data(), &count), "listing nodes");
+  return nodes;
+}
+
+CUgraphNodeType type_of(CUgraphNode node) {
+  CUgraphNodeType type{};
+  check(Driver::get().type(node, &type), "asking a node's type");
+  return type;
+}
+
+/**
+ * cuDNN's attention and some of cuBLAS's products first set a counter in their workspace to 0, for which the GPU waits
+ * some 10 microseconds. A recording gives every workspace to one operation alone, so they can all be set at its start.
+ */
+void set_counters_first(CUgraph graph) {
+  const auto& driver = Driver::get();
+  CUcontext context = nullptr;
+  check(driver.context(&context), "asking for the context");
+  for (const auto node : nodes_of(graph)) {
+    if (type_of(node) != CU_GRAPH_NODE_TYPE_GRAPH) continue;
+    CUgraph inside = nullptr;
+    check(driver.child(node, &inside), "opening a child graph");
+    for (const auto part : nodes_of(inside)) {
+      if (type_of(part) != CU_GRAPH_NODE_TYPE_MEMSET) continue;
+      CUDA_MEMSET_NODE_PARAMS params{};
+      check(driver.memset_params(part, &params), "reading a memset");
+      CUgraphNode first = nullptr;
+      check(driver.add_memset(&first, graph, nullptr, 0, &params, context), "adding a memset");
+      check(driver.add_dependencies(graph, &first, &node, 1), "ordering");
+      check(driver.remove(part), "removing a memset");
+    }
+  }
 }
 
 /** The arrays that must be computed for `out`, inputs before results. */
@@ -135,6 +187,7 @@ struct CudaGraph::State {
     auto& to = encoder.*open(ToKey{});
     const cudaGraph_t recorded = encoder.*open(GraphKey{});
     if (!from.empty()) check(Driver::get().add_dependencies(recorded, from.data(), to.data(), from.size()), "ordering");
+    set_counters_first(recorded);
     check(Driver::get().instantiate(&graph, recorded, 0), "instantiating");
     auto& temporaries = encoder.*open(TemporariesKey{});
     memory.insert(memory.end(), temporaries.begin(), temporaries.end());

@@ -15,7 +15,8 @@ constexpr int kMostLoads = 8;          // a thread of the first kernel holds
 constexpr int kMultiprocessors = 132;  // an H100's; only the speed depends on it
 
 // How threads lie over a picture: each keeps its V channels, and R rows of them stand on R pixels. Sizes come in at run
-// time (x_shape), since MLX compiles a source once per process for every set of constants.
+// time (x_shape), since MLX compiles a source once per process for every set of constants; that takes it a second. So
+// does what is added: row and channel are single numbers where there is nothing.
 constexpr const char* kHeader = R"(
   template <class T>
   struct Place {
@@ -33,88 +34,99 @@ constexpr const char* kHeader = R"(
   __device__ inline float unpacked(const uint4& packed, int j) {
     return static_cast<float>(reinterpret_cast<const T*>(&packed)[j]);
   }
+  template <class T>
+  __device__ inline uint4 load(const T* from) {
+    return __ldg(reinterpret_cast<const uint4*>(from));
+  }
   // What is added to the V numbers at channel c of batch row b before they are normalised.
-  template <bool ROW, bool CHANNEL, int V, class T>
-  __device__ inline void add_up(float* added, const T* row, const T* channel, int C, int b, int c) {
-    for (int j = 0; j < V; ++j)
-      added[j] = (ROW ? static_cast<float>(row[b * C + c + j]) : 0.f) +
-                 (CHANNEL ? static_cast<float>(channel[c + j]) : 0.f);
+  template <class T, int V>
+  __device__ inline void add_up(float (&added)[V], const T* row, const T* channel, int C, int b, int c) {
+    for (int j = 0; j < V; ++j) added[j] = 0;
+    if (row) {
+      const uint4 packed = load(row + b * C + c);
+      for (int j = 0; j < V; ++j) added[j] += unpacked<T>(packed, j);
+    }
+    if (channel) {
+      const uint4 packed = load(channel + c);
+      for (int j = 0; j < V; ++j) added[j] += unpacked<T>(packed, j);
+    }
   }
 )";
 
-// Block (split, b) takes a range of pixels of batch row b into registers: first the mean of every group, then the
-// squares of what differs from it. Sums of plain squares lose their digits where the mean is far from 0.
+// Block (split, b) takes a range of pixels of batch row b into registers. A thread finds mean and squares of what
+// differs from it for each of its channels, then a warp those of a group. Sums of plain squares lose their
+// digits where the mean is far from 0.
 constexpr const char* kMoments = R"(
   constexpr int V = 16 / sizeof(T);
-  __shared__ float held[THREADS * V];
-  __shared__ float mean[GROUPS];
+  __shared__ float2 held[V * THREADS];
   const int b = blockIdx.y, width = x_shape[2] / GROUPS;
   const Place<T> at(THREADS, x_shape[2], x_shape[1]);
   const int steps = (at.pixels + at.R * gridDim.x - 1) / (at.R * gridDim.x);
   const int begin = blockIdx.x * at.R * steps, end = min(begin + at.R * steps, at.pixels);
-  const bool working = at.r < at.R;
-  float added[V];
-  if (working) add_up<ROW, CHANNEL, V>(added, row, channel, at.C, b, at.c);
-  uint4 packed[LOADS];
-  const T* from = x + ((long long)b * at.pixels + begin + at.r) * at.C + at.c;
-  #pragma unroll
-  for (int i = 0; i < LOADS; ++i)
-    if (working && i < steps && begin + at.r + i * at.R < end)
-      packed[i] = __ldg(reinterpret_cast<const uint4*>(from + (long long)i * at.R * at.C));
-  const int lane = threadIdx.x % 32;
-  const float numbers = (float)max(end - begin, 1) * width;
-  // The sum over the block of `term` of every number of group g.
-  const auto total = [&](int g) {
-    float sum = 0;
-    for (int i = lane; i < at.R * width; i += 32) sum += held[i / width * at.C + g * width + i % width];
-    return sum_of_warp(sum);
-  };
-  const auto hold = [&](const auto& term) {
-    float sums[V];
-    for (int j = 0; j < V; ++j) sums[j] = 0;
+  const auto count = [&](int r) { return max(0, (end - begin - r + at.R - 1) / at.R); };
+  if (at.r < at.R) {
+    uint4 packed[LOADS];
+    const T* from = x + ((long long)b * at.pixels + begin + at.r) * at.C + at.c;
+    const int mine = count(at.r);
     #pragma unroll
     for (int i = 0; i < LOADS; ++i)
-      if (i < steps && begin + at.r + i * at.R < end)
-        for (int j = 0; j < V; ++j) sums[j] += term(unpacked<T>(packed[i], j) + added[j], j);
-    for (int j = 0; j < V; ++j) held[at.r * at.C + at.c + j] = sums[j];
-  };
-  if (working) hold([](float value, int) { return value; });
-  __syncthreads();
-  for (int g = threadIdx.x / 32; g < GROUPS; g += THREADS / 32) {
-    const float sum = total(g);
-    if (lane == 0) mean[g] = sum / numbers;
+      if (i < mine) packed[i] = load(from + (long long)i * at.R * at.C);
+    float added[V];
+    add_up(added, row_shape[0] > 1 ? row : nullptr, channel_shape[0] > 1 ? channel : nullptr, at.C, b, at.c);
+    for (int j = 0; j < V; ++j) {
+      float sum = 0, squares = 0;
+      #pragma unroll
+      for (int i = 0; i < LOADS; ++i)
+        if (i < mine) sum += unpacked<T>(packed[i], j);
+      const float mean = sum / max(mine, 1);
+      #pragma unroll
+      for (int i = 0; i < LOADS; ++i) {
+        const float d = i < mine ? unpacked<T>(packed[i], j) - mean : 0.f;
+        squares += d * d;
+      }
+      held[j * THREADS + threadIdx.x] = make_float2(mean + added[j], squares);
+    }
   }
   __syncthreads();
-  if (working) {
-    float means[V];
-    for (int j = 0; j < V; ++j) means[j] = mean[(at.c + j) / width];
-    hold([&](float value, int j) { return (value - means[j]) * (value - means[j]); });
-  }
-  __syncthreads();
+  const int lane = threadIdx.x % 32;
+  const float numbers = (float)max(end - begin, 1) * width;
   for (int g = threadIdx.x / 32; g < GROUPS; g += THREADS / 32) {
-    const float squares = total(g);
-    float* to = moments + (((long long)b * gridDim.x + blockIdx.x) * GROUPS + g) * 2;
-    if (lane == 0) to[0] = mean[g], to[1] = squares;
+    // f(row of threads, what it holds of channel g * width + i), i = 0 .. width - 1, summed.
+    const auto total = [&](const auto& f) {
+      float sum = 0;
+      int r = lane / width, i = lane % width;
+      while (r < at.R) {
+        const int c = g * width + i;
+        sum += f((float)count(r), held[c % V * THREADS + r * at.loads + c / V]);
+        for (i += 32; i >= width; i -= width) ++r;
+      }
+      return sum_of_warp(sum);
+    };
+    const float mean = total([](float n, float2 one) { return n * one.x; }) / numbers;
+    const float squares = total([&](float n, float2 one) { return one.y + n * (one.x - mean) * (one.x - mean); });
+    if (lane == 0)
+      reinterpret_cast<float2*>(moments)[((long long)b * GROUPS + g) * gridDim.x + blockIdx.x] =
+          make_float2(mean, squares);
   }
 )";
 
 // Every block merges the moments of its batch row again, a warp per group, always in the same order.
 constexpr const char* kApply = R"(
-  constexpr int V = 16 / sizeof(T);
+  constexpr int V = 16 / sizeof(T), BATCH = 4;
   __shared__ float mean[GROUPS], rate[GROUPS];
-  const int b = blockIdx.y, splits = moments_shape[1], width = x_shape[2] / GROUPS, lane = threadIdx.x % 32;
+  const int b = blockIdx.y, splits = moments_shape[2], width = x_shape[2] / GROUPS, lane = threadIdx.x % 32;
   const Place<T> at(THREADS, x_shape[2], x_shape[1]);
-  const int pixels = (at.pixels + at.R * splits - 1) / (at.R * splits) * at.R;
-  const float2* all = reinterpret_cast<const float2*>(moments) + (long long)b * splits * GROUPS;
+  const int share = (at.pixels + at.R * splits - 1) / (at.R * splits) * at.R;  // pixels of a split
   for (int g = threadIdx.x / 32; g < GROUPS; g += THREADS / 32) {
-    const auto count = [&](int i) { return (float)max(0, min(pixels, at.pixels - i * pixels)); };
+    const float2* parts = reinterpret_cast<const float2*>(moments) + ((long long)b * GROUPS + g) * splits;
+    const auto count = [&](int i) { return (float)max(0, min(share, at.pixels - i * share)); };
     float sum = 0, squares = 0;
-    for (int i = lane; i < splits; i += 32) sum += count(i) * all[i * GROUPS + g].x;
+    for (int i = lane; i < splits; i += 32) sum += count(i) * __ldg(&parts[i].x);
     const float centre = sum_of_warp(sum) / at.pixels;
     for (int i = lane; i < splits; i += 32) {
-      const float2 one = all[i * GROUPS + g];
+      const float2 one = __ldg(&parts[i]);
       const float d = one.x - centre;
-      if (count(i) > 0) squares += one.y + count(i) * width * d * d;
+      squares += one.y + count(i) * width * d * d;
     }
     squares = sum_of_warp(squares);
     if (lane == 0)
@@ -123,21 +135,32 @@ constexpr const char* kApply = R"(
   __syncthreads();
   if (at.r >= at.R) return;
   float added[V], scale[V], shift[V];
-  add_up<ROW, CHANNEL, V>(added, row, channel, at.C, b, at.c);
-  for (int j = 0; j < V; ++j) {
-    const int g = (at.c + j) / width;
-    added[j] -= mean[g], scale[j] = rate[g] * weight[at.c + j], shift[j] = bias[at.c + j];
+  add_up(added, row_shape[0] > 1 ? row : nullptr, channel_shape[0] > 1 ? channel : nullptr, at.C, b, at.c);
+  for (int j = 0; j < V; j += 4) {
+    const float4 w = __ldg(reinterpret_cast<const float4*>(weight + at.c + j));
+    const float4 s = __ldg(reinterpret_cast<const float4*>(bias + at.c + j));
+    scale[j] = w.x, scale[j + 1] = w.y, scale[j + 2] = w.z, scale[j + 3] = w.w;
+    shift[j] = s.x, shift[j + 1] = s.y, shift[j + 2] = s.z, shift[j + 3] = s.w;
   }
-  const long long origin = (long long)b * at.pixels * at.C + at.c;
-  #pragma unroll 4
-  for (int p = blockIdx.x * at.R + at.r; p < at.pixels; p += gridDim.x * at.R) {
-    uint4 packed = __ldg(reinterpret_cast<const uint4*>(x + origin + (long long)p * at.C));
-    for (int j = 0; j < V; ++j) {
-      float v = (unpacked<T>(packed, j) + added[j]) * scale[j] + shift[j];
-      if (SILU) v = __fdividef(v, 1.f + __expf(-v));
-      reinterpret_cast<T*>(&packed)[j] = static_cast<T>(v);
+  for (int j = 0, g = at.c / width, i = at.c % width; j < V; ++j) {
+    added[j] -= mean[g], scale[j] *= rate[g];
+    if (++i == width) i = 0, ++g;
+  }
+  const long long origin = (long long)b * at.pixels * at.C + at.c, step = gridDim.x * at.R;
+  for (long long p = blockIdx.x * at.R + at.r; p < at.pixels; p += BATCH * step) {
+    uint4 packed[BATCH];
+    #pragma unroll
+    for (int k = 0; k < BATCH; ++k)
+      if (p + k * step < at.pixels) packed[k] = load(x + origin + (p + k * step) * at.C);
+    #pragma unroll
+    for (int k = 0; k < BATCH; ++k) {
+      for (int j = 0; j < V; ++j) {
+        float v = (unpacked<T>(packed[k], j) + added[j]) * scale[j] + shift[j];
+        if (SILU) v = __fdividef(v, 1.f + __expf(-v));
+        reinterpret_cast<T*>(&packed[k])[j] = static_cast<T>(v);
+      }
+      if (p + k * step < at.pixels) *reinterpret_cast<uint4*>(y + origin + (p + k * step) * at.C) = packed[k];
     }
-    *reinterpret_cast<uint4*>(y + origin + (long long)p * at.C) = packed;
   }
 )";
 
@@ -173,12 +196,12 @@ mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx:
   const int rows = kThreads / loads, splits = blocks_for(pixels, batch, rows, kMultiprocessors, kMostLoads);
   const int blocks = blocks_for(pixels, batch, rows, 2 * kMultiprocessors, pixels);
   const auto flat = mx::reshape(x, {batch, pixels, channels});
-  const auto row = added.row.value_or(flat), channel = added.channel.value_or(flat);
-  Template constants{{"T", x.dtype()},         {"GROUPS", groups},     {"THREADS", kThreads}, {"ROW", added.row.has_value()},
-                     {"CHANNEL", added.channel.has_value()}};
+  const mx::array none({0.f}, x.dtype());
+  const auto row = added.row ? mx::flatten(*added.row) : none, channel = added.channel.value_or(none);
+  Template constants{{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}};
   auto moment_constants = constants;
   moment_constants.emplace_back("LOADS", kMostLoads);
-  const auto moments = sum_up({flat, row, channel}, {{batch, splits, groups, 2}}, {mx::float32},
+  const auto moments = sum_up({flat, row, channel}, {{batch, groups, splits, 2}}, {mx::float32},
                               {splits * kThreads, batch, 1}, {kThreads, 1, 1}, moment_constants, std::nullopt, false, {})[0];
   constants.emplace_back("SILU", silu);
   constants.emplace_back("EPS_BITS", std::bit_cast<int>(eps));

@@ -12,7 +12,7 @@ namespace {
 constexpr int kLoadBytes = 16, kThreads = 128, kMostLoads = 10;
 
 // A warp holds a row in registers: mean first, then the squares of what differs from it. The row is x, or x + other,
-// which is then stored too.
+// which is then stored too, with `carried` added to it unless that is a single number.
 constexpr const char* kLayerNorm = R"(
   constexpr int V = 16 / sizeof(T);
   const int C = x_shape[1], lane = threadIdx.x % 32, row = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
@@ -35,9 +35,16 @@ constexpr const char* kLayerNorm = R"(
         for (int j = 0; j < V; ++j)
           numbers[j] = static_cast<T>(static_cast<float>(numbers[j]) +
                                       static_cast<float>(reinterpret_cast<const T*>(&more)[j]));
-        *reinterpret_cast<uint4*>(sum + start + c) = packed;
       }
       for (int j = 0; j < V; ++j) values[i][j] = static_cast<float>(numbers[j]), total += values[i][j];
+      if (SUM) {
+        if (carried_shape[0] > 1) {
+          const uint4 more = __ldg(reinterpret_cast<const uint4*>(carried + c));
+          for (int j = 0; j < V; ++j)
+            numbers[j] = static_cast<T>(values[i][j] + static_cast<float>(reinterpret_cast<const T*>(&more)[j]));
+        }
+        *reinterpret_cast<uint4*>(sum + start + c) = packed;
+      }
     }
   }
   const float mean = sum_of_warp(total) / C;
@@ -52,8 +59,15 @@ constexpr const char* kLayerNorm = R"(
     const int c = (i * 32 + lane) * V;
     if (c < C) {
       uint4 packed;
-      for (int j = 0; j < V; ++j)
-        reinterpret_cast<T*>(&packed)[j] = static_cast<T>((values[i][j] - mean) * rate * weight[c + j] + bias[c + j]);
+      T* numbers = reinterpret_cast<T*>(&packed);
+      for (int j = 0; j < V; j += 4) {
+        const float4 w = __ldg(reinterpret_cast<const float4*>(weight + c + j));
+        const float4 s = __ldg(reinterpret_cast<const float4*>(bias + c + j));
+        numbers[j] = static_cast<T>((values[i][j] - mean) * rate * w.x + s.x);
+        numbers[j + 1] = static_cast<T>((values[i][j + 1] - mean) * rate * w.y + s.y);
+        numbers[j + 2] = static_cast<T>((values[i][j + 2] - mean) * rate * w.z + s.z);
+        numbers[j + 3] = static_cast<T>((values[i][j + 3] - mean) * rate * w.w + s.w);
+      }
       *reinterpret_cast<uint4*>(y + start + c) = packed;
     }
   }
@@ -91,16 +105,19 @@ bool use_cuda_layer_norm(const mx::array& x) {
 }
 
 mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {
-  static const std::string source = std::string("  const T* const other = x;\n  T* const sum = y;\n") + kLayerNorm;
+  static const std::string source = std::string(
+                                        "  const T *const other = x, *const carried = x;\n  T* const sum = y;\n"
+                                        "  const int carried_shape[] = {1};\n") + kLayerNorm;
   static const auto kernel = mx::fast::cuda_kernel("layer_norm", {"x", "weight", "bias"}, {"y"}, source);
   return mx::reshape(run(kernel, {flat(x), weight, bias}, eps, false)[0], x.shape());
 }
 
 SumAndNorm cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
-                               float eps) {
+                               float eps, const std::optional<mx::array>& carried) {
   static const auto kernel =
-      mx::fast::cuda_kernel("add_layer_norm", {"x", "other", "weight", "bias"}, {"y", "sum"}, kLayerNorm);
-  const auto results = run(kernel, {flat(x), flat(y), weight, bias}, eps, true);
+      mx::fast::cuda_kernel("add_layer_norm", {"x", "other", "carried", "weight", "bias"}, {"y", "sum"}, kLayerNorm);
+  const auto more = carried ? mx::astype(*carried, x.dtype()) : mx::array({0.f}, x.dtype());
+  const auto results = run(kernel, {flat(x), flat(y), more, weight, bias}, eps, true);
   return {mx::reshape(results[1], x.shape()), mx::reshape(results[0], x.shape())};
 }
 

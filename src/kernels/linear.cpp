@@ -117,6 +117,13 @@ mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>&
   return added ? y + *added : y;
 }
 
+std::optional<mx::array> Linear::early_bias() const {
+#ifndef COREPULSE_CPU_KERNELS
+  if (on_cuda() && packed_->has_bias()) return packed_->arrays()[1];
+#endif
+  return {};
+}
+
 #ifndef COREPULSE_CPU_KERNELS
 const mx::array& JoinedLinear::whole() const {
   std::call_once(whole_->once, [&] {
@@ -172,6 +179,9 @@ mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& se
         });
     return second(wide, added);
   }
+#else
+  if (on_cuda() && added)
+    return mx::addmm(*added, geglu(first(x)), mx::transpose(second.packed_->arrays()[0]));
 #endif
   return second(geglu(first(x)), added);
 }

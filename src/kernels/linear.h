@@ -21,6 +21,11 @@ class Linear {
    * result has the same bits whatever other rows stand beside it.
    */
   mx::array operator()(const mx::array& x, const std::optional<mx::array>& added = {}) const;
+  /**
+   * The bias, if whoever makes the array that a product is added to has to add it: on CUDA, where a product adds either
+   * an array or a bias.
+   */
+  std::optional<mx::array> early_bias() const;
   int in() const { return in_; }
   int out() const { return out_; }
 
@@ -52,7 +57,8 @@ class JoinedLinear {
 
 /**
  * second(geglu(first(x))) + added: what a transformer's GEGLU feed-forward computes (Shazeer 2020). On the CPU the wide
- * part in between is never in memory. first has twice as many outputs as second has inputs.
+ * part in between is never in memory. first has twice as many outputs as second has inputs. second.early_bias(), if there
+ * is one, is in `added` already.
  */
 mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second,
                        const std::optional<mx::array>& added = {});

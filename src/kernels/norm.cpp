@@ -149,12 +149,13 @@ mx::array layer_norm(const mx::array& x, const mx::array& weight, const mx::arra
 }
 
 SumAndNorm add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
-                          float eps) {
+                          float eps, const std::optional<mx::array>& carried) {
   check_channels(x, weight, bias, "layer_norm");
   check_shape(y, x.shape(), "layer_norm");
-  if (use_cuda_layer_norm(x)) return cuda_add_layer_norm(x, y, weight, bias, eps);
+  if (carried) check_shape(*carried, {x.shape(-1)}, "layer_norm");
+  if (use_cuda_layer_norm(x)) return cuda_add_layer_norm(x, y, weight, bias, eps, carried);
   const auto sum = kernels::add(x, y);
-  return {sum, layer_norm(sum, weight, bias, eps)};
+  return {carried ? sum + *carried : sum, layer_norm(sum, weight, bias, eps)};
 }
 
 mx::array layer_norm_reference(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {

@@ -21,9 +21,12 @@ mx::array layer_norm(const mx::array& x, const mx::array& weight, const mx::arra
 struct SumAndNorm {
   mx::array sum, norm;
 };
-/** x and y [..., C]: a residual on its way into the next norm, one pass over memory on a GPU. */
+/**
+ * x and y [..., C]: a residual on its way into the next norm, one pass over memory on CUDA.
+ * @param carried [C], added to the sum that is returned, not to what is normalised.
+ */
 SumAndNorm add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
-                          float eps);
+                          float eps, const std::optional<mx::array>& carried = {});
 mx::array layer_norm_reference(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps);
 
 }  // namespace corepulse::kernels

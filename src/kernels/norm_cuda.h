@@ -22,6 +22,6 @@ bool use_cuda_layer_norm(const mx::array& x);
 /** kernels::layer_norm on CUDA; with y of x's shape, kernels::add_layer_norm. weight and bias float32. */
 mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps);
 SumAndNorm cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
-                               float eps);
+                               float eps, const std::optional<mx::array>& carried);
 
 }  // namespace corepulse::kernels

@@ -45,9 +45,10 @@ struct LayerNorm {
   LayerNorm(const Weights& w, int width, float eps_ = 1e-5f)
       : weight(w.take_float32("weight", {width})), bias(w.take_float32("bias", {width})), eps(eps_) {}
   mx::array operator()(const mx::array& x) const { return kernels::layer_norm(x, weight, bias, eps); }
-  /** x + y, and the norm of that. */
-  kernels::SumAndNorm of_sum(const mx::array& x, const mx::array& y) const {
-    return kernels::add_layer_norm(x, y, weight, bias, eps);
+  /** x + y (with `carried` added), and the norm of x + y. */
+  kernels::SumAndNorm of_sum(const mx::array& x, const mx::array& y,
+                             const std::optional<mx::array>& carried = {}) const {
+    return kernels::add_layer_norm(x, y, weight, bias, eps, carried);
   }
   mx::array weight, bias;
   float eps;

@@ -19,7 +19,7 @@ TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& se
 mx::array TransformerBlock::operator()(const mx::array& x, const Pass& pass) const {
   const auto looked = norm2.of_sum(x, attn1(norm1(x), pass));  // the picture looks at itself
   nn::settle(looked.sum);
-  const auto read = norm3.of_sum(looked.sum, attn2(looked.norm, pass));  // the picture reads the text
+  const auto read = norm3.of_sum(looked.sum, attn2(looked.norm, pass), ff.net_2.early_bias());  // the picture reads the text
   nn::settle(read.sum);
   return nn::settle(ff(read.norm, read.sum));
 }

@@ -13,7 +13,7 @@ namespace corepulse::unet {
 /** GEGLU feed-forward, four times as wide inside. */
 struct FeedForward {
   FeedForward(const nn::Weights& w, int channels);
-  /** The feed-forward of `normed`, added to x; both [B, H*W, C]. */
+  /** The feed-forward of `normed`, added to x, which holds net_2.early_bias() already; both [B, H*W, C]. */
   mx::array operator()(const mx::array& normed, const mx::array& x) const {
     return kernels::gated_linear(normed, net_0_proj, net_2, x);
   }

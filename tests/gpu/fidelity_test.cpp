@@ -5,6 +5,7 @@
 
 #include "mlx/device.h"
 
+#include "kernels/activation.h"
 #include "kernels/attention.h"
 #include "kernels/norm.h"
 #include "kernels/numbers.h"
@@ -78,6 +79,23 @@ TEST_CASE("layer_norm's kernel, alone and behind a sum, equals the formula at ev
       const auto both = kernels::add_layer_norm(x, y, weight, bias, 1e-5f);
       CHECK(same_bits(wide(both.sum), wide(x + y)));
       CHECK(error(wide(both.norm), kernels::layer_norm_reference(wide(both.sum), weight, bias, 1e-5f)) <= bound);
+      const auto carried = mx::astype(normal({channels}, 5), dtype);
+      const auto more = kernels::add_layer_norm(x, y, weight, bias, 1e-5f, carried);
+      CHECK(error(wide(more.sum), wide(x) + wide(y) + wide(carried)) <= bound);
+      CHECK(same_bits(wide(more.norm), wide(both.norm)));
+    }
+  }
+}
+
+TEST_CASE("geglu's kernel equals the formula at every width and type") {
+  for (const auto& shape : {mx::Shape{2, 64, 2560}, {1, 3, 5, 64}, {7, 12}}) {
+    for (const auto dtype : {mx::float32, mx::float16, mx::bfloat16}) {
+      CAPTURE(to_string(shape));
+      CAPTURE(static_cast<int>(dtype.val()));
+      const auto x = mx::astype(normal(shape, 1, 3), dtype);
+      const double bound = dtype == mx::float32 ? 1e-6 : dtype == mx::float16 ? 1e-3 : 8e-3;
+      CHECK(error(mx::astype(kernels::geglu(x), mx::float32),
+                  kernels::geglu_reference(mx::astype(x, mx::float32))) <= bound);
     }
   }
 }
