@@ -1,7 +1,6 @@
 #include "kernels/cuda_graph.h"
 
 #include <algorithm>
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <string_view>
 #include <unordered_set>
@@ -12,6 +11,8 @@
 #include "mlx/transforms.h"
 
 #include "base/fail.h"
+#include "kernels/cuda_counters.h"
+#include "kernels/cuda_driver.h"
 #include "kernels/device.h"
 
 // MLX encodes kernels into a graph of its own before it launches them; this takes that graph before it does. The
@@ -39,94 +40,6 @@ COREPULSE_OPEN(BytesKey, bytes_in_graph_);
 COREPULSE_OPEN(TemporariesKey, temporaries_);
 COREPULSE_OPEN(ClearKey, clear_graph_state);
 #undef COREPULSE_OPEN
-
-/** The driver's functions, from the library that MLX has loaded: nothing of CUDA is linked. */
-struct Driver {
-  CUresult (*add_dependencies)(CUgraph, const CUgraphNode*, const CUgraphNode*, size_t);
-  CUresult (*instantiate)(CUgraphExec*, CUgraph, unsigned long long);
-  CUresult (*launch)(CUgraphExec, CUstream);
-  CUresult (*destroy)(CUgraphExec);
-  CUresult (*copy)(CUdeviceptr, CUdeviceptr, size_t, CUstream);
-  CUresult (*nodes)(CUgraph, CUgraphNode*, size_t*);
-  CUresult (*type)(CUgraphNode, CUgraphNodeType*);
-  CUresult (*child)(CUgraphNode, CUgraph*);
-  CUresult (*memset_params)(CUgraphNode, CUDA_MEMSET_NODE_PARAMS*);
-  CUresult (*add_memset)(CUgraphNode*, CUgraph, const CUgraphNode*, size_t, const CUDA_MEMSET_NODE_PARAMS*, CUcontext);
-  CUresult (*remove)(CUgraphNode);
-  CUresult (*context)(CUcontext*);
-
-  static const Driver& get() {
-    static const Driver driver;
-    return driver;
-  }
-
- private:
-  Driver() {
-    void* library = dlopen("libcuda.so.1", RTLD_NOW);
-    const auto load = [&](auto& function, const char* name) {
-      function =
-          reinterpret_cast<std::remove_reference_t<decltype(function)>>(library ? dlsym(library, name) : nullptr);
-      if (!function)
-        fail(ErrorCode::internal, "cuda_graph", fmt::format("the driver has no {}; expected CUDA 12 or later", name));
-    };
-    load(add_dependencies, "cuGraphAddDependencies");
-    load(instantiate, "cuGraphInstantiateWithFlags");
-    load(launch, "cuGraphLaunch");
-    load(destroy, "cuGraphExecDestroy");
-    load(copy, "cuMemcpyDtoDAsync_v2");
-    load(nodes, "cuGraphGetNodes");
-    load(type, "cuGraphNodeGetType");
-    load(child, "cuGraphChildGraphNodeGetGraph");
-    load(memset_params, "cuGraphMemsetNodeGetParams");
-    load(add_memset, "cuGraphAddMemsetNode");
-    load(remove, "cuGraphDestroyNode");
-    load(context, "cuCtxGetCurrent");
-  }
-};
-
-void check(CUresult result, const char* what) {
-  if (result == CUDA_SUCCESS) return;
-  fail(result == CUDA_ERROR_OUT_OF_MEMORY ? ErrorCode::out_of_memory : ErrorCode::internal, "cuda_graph",
-       fmt::format("{} failed with CUDA's error {}", what, static_cast<int>(result)));
-}
-
-std::vector<CUgraphNode> nodes_of(CUgraph graph) {
-  size_t count = 0;
-  check(Driver::get().nodes(graph, nullptr, &count), "counting nodes");
-  std::vector<CUgraphNode> nodes(count);
-  check(Driver::get().nodes(graph, nodes.data(), &count), "listing nodes");
-  return nodes;
-}
-
-CUgraphNodeType type_of(CUgraphNode node) {
-  CUgraphNodeType type{};
-  check(Driver::get().type(node, &type), "asking a node's type");
-  return type;
-}
-
-/**
- * cuDNN's attention and some of cuBLAS's products first set a counter in their workspace to 0, for which the GPU waits
- * some 10 microseconds. A recording gives every workspace to one operation alone, so they can all be set at its start.
- */
-void set_counters_first(CUgraph graph) {
-  const auto& driver = Driver::get();
-  CUcontext context = nullptr;
-  check(driver.context(&context), "asking for the context");
-  for (const auto node : nodes_of(graph)) {
-    if (type_of(node) != CU_GRAPH_NODE_TYPE_GRAPH) continue;
-    CUgraph inside = nullptr;
-    check(driver.child(node, &inside), "opening a child graph");
-    for (const auto part : nodes_of(inside)) {
-      if (type_of(part) != CU_GRAPH_NODE_TYPE_MEMSET) continue;
-      CUDA_MEMSET_NODE_PARAMS params{};
-      check(driver.memset_params(part, &params), "reading a memset");
-      CUgraphNode first = nullptr;
-      check(driver.add_memset(&first, graph, nullptr, 0, &params, context), "adding a memset");
-      check(driver.add_dependencies(graph, &first, &node, 1), "ordering");
-      check(driver.remove(part), "removing a memset");
-    }
-  }
-}
 
 /** The arrays that must be computed for `out`, inputs before results. */
 std::vector<mx::array> tape(const mx::array& out) {
@@ -174,11 +87,12 @@ struct CudaGraph::State {
   std::vector<mx::array> inputs, values;
   mx::array out;
   Memory memory;
+  std::optional<mx::array> counters;
   CUgraphExec graph = nullptr;
 
   State(std::vector<mx::array> in, const mx::array& result) : inputs(std::move(in)), out(result) {}
   ~State() {
-    if (graph) Driver::get().destroy(graph);
+    if (graph) CudaDriver::get().destroy(graph);
   }
 
   /** Takes the encoder's graph away before it is launched. */
@@ -186,9 +100,9 @@ struct CudaGraph::State {
     auto& from = encoder.*open(FromKey{});
     auto& to = encoder.*open(ToKey{});
     const cudaGraph_t recorded = encoder.*open(GraphKey{});
-    if (!from.empty()) check(Driver::get().add_dependencies(recorded, from.data(), to.data(), from.size()), "ordering");
-    set_counters_first(recorded);
-    check(Driver::get().instantiate(&graph, recorded, 0), "instantiating");
+    if (!from.empty()) check_cuda(CudaDriver::get().add_dependencies(recorded, from.data(), to.data(), from.size()), "ordering");
+    counters = set_counters_first(recorded);
+    check_cuda(CudaDriver::get().instantiate(&graph, recorded, 0), "instantiating");
     auto& temporaries = encoder.*open(TemporariesKey{});
     memory.insert(memory.end(), temporaries.begin(), temporaries.end());
   }
@@ -242,9 +156,9 @@ mx::array CudaGraph::operator()(const std::vector<mx::array>& values) {
   encoder.device().make_current();
   const auto address = [](const mx::array& x) { return reinterpret_cast<CUdeviceptr>(mx::gpu_ptr<void>(x)); };
   for (size_t i = 0; i < s.inputs.size(); ++i)
-    check(Driver::get().copy(address(s.inputs[i]), address(s.values[i]), s.inputs[i].nbytes(), encoder.stream()),
+    check_cuda(CudaDriver::get().copy(address(s.inputs[i]), address(s.values[i]), s.inputs[i].nbytes(), encoder.stream()),
           "copying an input");
-  check(Driver::get().launch(s.graph, encoder.stream()), "launching");
+  check_cuda(CudaDriver::get().launch(s.graph, encoder.stream()), "launching");
   // The graph's own result is overwritten by the next launch.
   auto result = s.out * like(1, s.out);
   mx::async_eval({result});

@@ -63,24 +63,30 @@ constexpr const char* kMoments = R"(
   const Place<T> at(THREADS, x_shape[2], x_shape[1]);
   const int steps = (at.pixels + at.R * gridDim.x - 1) / (at.R * gridDim.x);
   const int begin = blockIdx.x * at.R * steps, end = min(begin + at.R * steps, at.pixels);
-  const auto count = [&](int r) { return max(0, (end - begin - r + at.R - 1) / at.R); };
+  const int full = max(end - begin, 0) / at.R, rest = max(end - begin, 0) % at.R;
+  const auto count = [&](int r) { return full + (r < rest); };
   if (at.r < at.R) {
     uint4 packed[LOADS];
     const T* from = x + ((long long)b * at.pixels + begin + at.r) * at.C + at.c;
     const int mine = count(at.r);
     #pragma unroll
-    for (int i = 0; i < LOADS; ++i)
+    for (int i = 0; i < LOADS; ++i) {
+      if (i >= steps) break;
       if (i < mine) packed[i] = load(from + (long long)i * at.R * at.C);
+    }
     float added[V];
     add_up(added, row_shape[0] > 1 ? row : nullptr, channel_shape[0] > 1 ? channel : nullptr, at.C, b, at.c);
     for (int j = 0; j < V; ++j) {
       float sum = 0, squares = 0;
       #pragma unroll
-      for (int i = 0; i < LOADS; ++i)
+      for (int i = 0; i < LOADS; ++i) {
+        if (i >= steps) break;
         if (i < mine) sum += unpacked<T>(packed[i], j);
+      }
       const float mean = sum / max(mine, 1);
       #pragma unroll
       for (int i = 0; i < LOADS; ++i) {
+        if (i >= steps) break;
         const float d = i < mine ? unpacked<T>(packed[i], j) - mean : 0.f;
         squares += d * d;
       }
