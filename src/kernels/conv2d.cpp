@@ -114,7 +114,7 @@ bool tiles_fit(const LazyArray& weight, const Geometry& g) {
 struct Conv2d::Packed {
   Packed(const LazyArray& w, const std::optional<mx::array>& bias, Geometry g) : geometry(g) {
     if (tiles_fit(w, g))
-      tiles.emplace(w, bias, w.shape(0), static_cast<int64_t>(g.kh) * g.kw * w.shape(3));
+      tiles.emplace(w, bias, w.shape(0), int64_t{g.kh} * g.kw * w.shape(3), int64_t{g.kh} * g.kw);
     else if (winograd_fits(w.shape(), g.stride) && w.dtype() != mx::bfloat16)
       winograd.emplace(w, bias);
     else

@@ -13,11 +13,20 @@
 namespace corepulse::kernels {
 namespace {
 
-/** Rows of a unit of work: they stay in the second level cache while all weights pass. */
+// Measured on Emerald Rapids. Rows in planes stay in the second level cache while all weights pass; other rows pass while
+// weights stay there.
+constexpr int64_t kRowNumbers = 1 << 19, kRows = 512, kWeightNumbers = 1 << 19;
+
+/** Rows of a unit of work. */
 int64_t unit_rows(const TileProduct& p) {
-  constexpr int64_t kNumbers = 1 << 19;
-  const int64_t most = std::max<int64_t>(kNumbers / p.width, 8 * kBlockRows);
+  const int64_t most = p.plane ? std::max(kRowNumbers / p.width, 8 * kBlockRows) : kRows;
   return round_up(divide_up(p.rows, divide_up(p.rows, most)), kBlockRows);
+}
+
+/** Blocks of outputs of one, such that every thread gets several. */
+int64_t unit_blocks(const TileProduct& p, int64_t units) {
+  const int64_t most = p.plane ? 4 : kWeightNumbers / (32 * p.width);
+  return std::max<int64_t>(1, std::min(most, units * output_blocks(p) / (4 * threads())));
 }
 
 }  // namespace
@@ -26,29 +35,30 @@ bool tile_product_fits(int64_t out, int64_t in) {
   return out % 32 == 0 && in % 32 == 0 && out > 0 && in > 0 && has_tiles();
 }
 
-// [out / 16] panels of [in / 32] tiles of [16 pairs][16 outputs][2].
-void pack_tiles(const BFloat16* weight, int64_t out, int64_t in, BFloat16* packed) {
+// [out / 16] panels of [in / taps / 32][taps] tiles of [16 pairs][16 outputs][2].
+void pack_tiles(const BFloat16* weight, int64_t out, int64_t in, BFloat16* packed, int64_t taps) {
+  const int64_t width = in / taps;
   parallel_for(out / kPanel, [&](int64_t panel, int) {
     BFloat16* to = packed + panel * kPanel * in;
-    for (int64_t pair = 0; pair < in; pair += 2) {
-      const BFloat16* from = weight + panel * kPanel * in + pair;
-      for (int64_t o = 0; o < kPanel; ++o, to += 2) std::memcpy(to, from + o * in, 2 * sizeof(BFloat16));
+    for (int64_t tile = 0; tile < in / 32; ++tile) {
+      const BFloat16* from = weight + panel * kPanel * in + tile % taps * width + tile / taps * 32;
+      for (int64_t pair = 0; pair < 32; pair += 2)
+        for (int64_t o = 0; o < kPanel; ++o, to += 2) std::memcpy(to, from + o * in + pair, 2 * sizeof(BFloat16));
     }
   });
 }
 
 int64_t tile_product_workspace(const TileProduct& p) {
-  return threads() * worker_bytes(p);
+  return threads() * worker_bytes(p, unit_rows(p));
 }
 
 void run_tile_product(const TileProduct& p, void* workspace, bool plain) {
   const int64_t step = unit_rows(p), units = divide_up(p.rows, step), blocks = output_blocks(p);
-  const int64_t width = std::max<int64_t>(1, std::min<int64_t>(4, units * blocks / (8 * threads())));
-  const int64_t parts = divide_up(blocks, width);
+  const int64_t width = unit_blocks(p, units), parts = divide_up(blocks, width);
   parallel_for(units * parts, [&](int64_t index, int worker) {
     const int64_t first = index / parts * step, begin = index % parts * width;
     multiply_unit(p, {first, std::min(first + step, p.rows), begin, std::min(begin + width, blocks)},
-                  static_cast<char*>(workspace) + worker * worker_bytes(p), plain);
+                  static_cast<char*>(workspace) + worker * worker_bytes(p, step), plain);
   });
 }
 
@@ -59,45 +69,53 @@ void run_tile_product(const TileProduct& p) {
 void run_tile_conv(const TileConv& c, const TileMatrix& w, const BFloat16* x, const BFloat16* per_picture,
                    const BFloat16* added, BFloat16* y, bool plain) {
   // Pictures and their rows one after the other. One pixel of zeros ends a row and borders the next one too; so does a
-  // row of zeros for pictures. A row of the product is a pixel; its neighbours are a fixed number of pixels away.
+  // row of zeros for pictures. A row of the product is a pixel; its neighbours are a fixed number of pixels away. In
+  // planes, so that a tile of any 16 pixels is 1 KB of memory, and the nine of a pixel's neighbours share theirs.
   const int64_t pitch = c.width + 1, lines = c.height + 1, lead = pitch + 1;
-  const int64_t rows = c.batch * lines * pitch, all = rows + 2 * lead + kBlockRows;
-  TileProduct p{.w = w, .x = nullptr, .width = c.in, .rows = rows};
+  const int64_t rows = c.batch * lines * pitch, plane = rows + 2 * lead + kBlockRows, planes = c.in / 32;
+  TileProduct p{.w = w, .x = nullptr, .width = c.in, .rows = rows, .plane = plane};
   p.taps.clear();
   for (int64_t tap = 0; tap < 9; ++tap) p.taps.push_back(tap / 3 * pitch + tap % 3);
   p.results.assign(static_cast<size_t>(rows), -1);
   p.added = added, p.per_picture = per_picture, p.pixels = c.height * c.width, p.y = y;
-  const int64_t bytes = round_up(all * c.in * int64_t{sizeof(BFloat16)}, 64);
+  const int64_t bytes = round_up(plane * c.in * int64_t{sizeof(BFloat16)}, 64);
   char* const memory = reinterpret_cast<char*>(scratch(static_cast<size_t>(bytes + tile_product_workspace(p))));
   auto* const bordered = reinterpret_cast<BFloat16*>(memory);
   p.x = bordered;
-  std::fill_n(bordered, lead * c.in, BFloat16{0});
-  std::fill_n(bordered + (lead + rows) * c.in, (all - lead - rows) * c.in, BFloat16{0});
+  const auto clear = [&](int64_t n, int64_t row, int64_t count) {
+    std::fill_n(bordered + (n * plane + row) * 32, count * 32, BFloat16{0});
+  };
+  for (int64_t n = 0; n < planes; ++n) clear(n, 0, lead), clear(n, lead + rows, plane - lead - rows);
   const int64_t from_width = divide_up(c.width, c.scale), from_height = divide_up(c.height, c.scale);
-  const auto pixel = static_cast<size_t>(c.in) * sizeof(BFloat16);
   parallel_for(c.batch * lines, [&](int64_t line, int) {
-    const int64_t picture = line / lines, v = line % lines;
-    BFloat16* to = bordered + (lead + line * pitch) * c.in;
-    if (v == c.height) return static_cast<void>(std::fill_n(to, pitch * c.in, BFloat16{0}));
+    const int64_t picture = line / lines, v = line % lines, row = lead + line * pitch;
     const BFloat16* const from = x + (picture * from_height + v / c.scale) * from_width * c.in;
-    for (int64_t u = 0; u < c.width; ++u, to += c.in) {
-      std::memcpy(to, from + u / c.scale * c.in, pixel);
-      p.results[static_cast<size_t>(line * pitch + u)] = static_cast<int32_t>((picture * c.height + v) * c.width + u);
+    for (int64_t n = 0; n < planes; ++n) {
+      if (v == c.height) {
+        clear(n, row, pitch);
+        continue;
+      }
+      BFloat16* to = bordered + (n * plane + row) * 32;
+      for (int64_t u = 0; u < c.width; ++u, to += 32)
+        std::memcpy(to, from + u / c.scale * c.in + n * 32, 32 * sizeof(BFloat16));
+      clear(n, row + c.width, 1);
     }
-    std::fill_n(to, c.in, BFloat16{0});
+    for (int64_t u = 0; u < c.width && v < c.height; ++u)
+      p.results[static_cast<size_t>(line * pitch + u)] = static_cast<int32_t>((picture * c.height + v) * c.width + u);
   });
   run_tile_product(p, memory + bytes, plain);
 }
 
-TileWeights::TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in)
-    : PlainWeights(std::move(weight), bias), out_(out), in_(in) {}
+TileWeights::TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in,
+                         int64_t taps)
+    : PlainWeights(std::move(weight), bias), out_(out), in_(in), taps_(taps) {}
 
 TileMatrix TileWeights::packed() {
   const std::lock_guard lock(mutex_);
   if (!packed_) {
     const auto plain = arrays();
     packed_.emplace(static_cast<size_t>(out_ * in_));
-    pack_tiles(reinterpret_cast<const BFloat16*>(plain.at(0).data<uint16_t>()), out_, in_, packed_->data());
+    pack_tiles(reinterpret_cast<const BFloat16*>(plain.at(0).data<uint16_t>()), out_, in_, packed_->data(), taps_);
     if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + out_);
     drop();
   }

@@ -23,10 +23,11 @@ struct TileMatrix {
 /** y = x W^T + b + added, or where the matrix is gated, y = a gelu(g), [a, g] = x W^T + b. */
 struct TileProduct {
   TileMatrix w;
-  const BFloat16* x;
+  const BFloat16* x;                      // rows; or planes, each 32 numbers of every row
   int64_t width;                          // numbers of a row of x
   int64_t rows;                           // to multiply
-  std::vector<int64_t> taps = {0};        // rows from a row to those whose numbers, one after the other, are multiplied
+  int64_t plane = 0;                      // rows of a plane; 0: x is not in planes
+  std::vector<int64_t> taps = {0};        // in planes: from a row to those that are multiplied in its place
   bool gated = false;                     // y has w.out / 2 numbers in a row
   std::vector<int32_t> results = {};      // the row of y that a row becomes, or -1; empty: the same
   const BFloat16* added = nullptr;        // of y's shape
@@ -38,15 +39,15 @@ struct TileProduct {
 /** Whether bfloat16 weights [out, ...] with `in` numbers at the end can be used so on this machine. */
 bool tile_product_fits(int64_t out, int64_t in);
 
-/** Numbers that pack_tiles() fills, and the packing of a plain [out, in] matrix, on all threads. */
-void pack_tiles(const BFloat16* weight, int64_t out, int64_t in, BFloat16* packed);
+/** Packs a plain [out, taps, in / taps] matrix into as many numbers, on all threads. */
+void pack_tiles(const BFloat16* weight, int64_t out, int64_t in, BFloat16* packed, int64_t taps = 1);
 
 /** Bytes of scratch memory, a multiple of 64. */
 int64_t tile_product_workspace(const TileProduct& p);
 
 /**
- * Runs on all threads. With one tap, x ends with its last row; with several, 32 rows more can be read after those that
- * the last row's taps reach. Products are exact, sums float32, in an order that depends on nothing but w.in.
+ * Runs on all threads. x ends with its last row; in planes, 32 rows more can be read after those that the last row's
+ * taps reach. Products are exact, sums float32, in an order that depends on nothing but w.in.
  * @param plain with tiles in plain C++, for tests.
  */
 void run_tile_product(const TileProduct& p, void* workspace, bool plain = false);
@@ -66,11 +67,11 @@ void run_tile_conv(const TileConv& c, const TileMatrix& w, const BFloat16* x, co
 /** A layer's weights, [out, in] or [out, 3, 3, in], and bias. Read and repacked by the first call, then dropped. */
 class TileWeights : public PlainWeights {
  public:
-  TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in);
+  TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in, int64_t taps = 1);
   TileMatrix packed();
 
  private:
-  const int64_t out_, in_;
+  const int64_t out_, in_, taps_;
   std::mutex mutex_;
   std::optional<Aligned<BFloat16>> packed_;
   std::vector<float> packed_bias_;

@@ -4,43 +4,44 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/activation_simd.h"
 #include "kernels/tiles.h"
 
 namespace corepulse::kernels {
 namespace {
 
-constexpr int64_t kSums = kBlockRows * 32;
+constexpr int64_t kSums = kBlockRows * 32, kSumsPitch = 32 * int64_t{sizeof(float)};
 
-/** A worker's memory. */
-struct Workspace {
-  float *sums, *values, *gates;  // [32][32], [32][16], [32][16]
-  BFloat16* tail;                // [32][width]: the last rows, where fewer are left
-};
+// Products that a block of sums takes before the next block's turn: so many tiles of weights fit the first level cache.
+constexpr int64_t kSteps = 18;
 
-Workspace carve(void* memory) {
-  auto* const sums = static_cast<float*>(memory);
-  return {sums, sums + kSums, sums + kSums + kSums / 2, reinterpret_cast<BFloat16*>(sums + 2 * kSums)};
+// Sums [32][32] of a block.
+template <class Tiles>
+void load_sums(const float* sums) {
+  Tiles::template load<0>(sums, kSumsPitch), Tiles::template load<1>(sums + 16, kSumsPitch);
+  Tiles::template load<2>(sums + 512, kSumsPitch), Tiles::template load<3>(sums + 528, kSumsPitch);
 }
 
-// sums [32][32] = the block's rows times two panels of weights.
 template <class Tiles>
-void multiply_block(const TileProduct& p, const BFloat16* x, const BFloat16* left, const BFloat16* right, float* sums) {
-  const int64_t stride = p.width * int64_t{sizeof(BFloat16)}, half = 16 * p.width;
+void store_sums(float* sums) {
+  Tiles::template store<0>(sums, kSumsPitch), Tiles::template store<1>(sums + 16, kSumsPitch);
+  Tiles::template store<2>(sums + 512, kSumsPitch), Tiles::template store<3>(sums + 528, kSumsPitch);
+}
+
+template <class Tiles>
+void zero_sums() {
   Tiles::template zero<0>(), Tiles::template zero<1>(), Tiles::template zero<2>(), Tiles::template zero<3>();
-  for (const int64_t tap : p.taps) {
-    const BFloat16 *upper = x + tap * p.width, *lower = upper + half;
-    for (int64_t n = 0; n < p.width; n += 32, left += kPanel * 32, right += kPanel * 32) {
-      Tiles::template load<4>(upper + n, stride), Tiles::template load<6>(left, kTileBytes);
-      Tiles::template multiply<0, 4, 6>();
-      Tiles::template load<7>(right, kTileBytes), Tiles::template multiply<1, 4, 7>();
-      Tiles::template load<5>(lower + n, stride);
-      Tiles::template multiply<2, 5, 6>(), Tiles::template multiply<3, 5, 7>();
-    }
-  }
-  constexpr int64_t kStride = 32 * int64_t{sizeof(float)};
-  Tiles::template store<0>(sums, kStride), Tiles::template store<1>(sums + 16, kStride);
-  Tiles::template store<2>(sums + 512, kStride), Tiles::template store<3>(sums + 528, kStride);
+}
+
+// 32 rows, `stride` bytes apart, by 32 outputs: 32 products of each.
+template <class Tiles>
+[[gnu::always_inline]] inline void multiply_step(const BFloat16* x, int64_t stride, const BFloat16* left,
+                                                 const BFloat16* right) {
+  const BFloat16* const lower = x + kTileRows * stride / int64_t{sizeof(BFloat16)};
+  Tiles::template load<4>(x, stride), Tiles::template load<6>(left, kTileBytes);
+  Tiles::template multiply<0, 4, 6>();
+  Tiles::template load<7>(right, kTileBytes), Tiles::template multiply<1, 4, 7>();
+  Tiles::template load<5>(lower, stride);
+  Tiles::template multiply<2, 5, 6>(), Tiles::template multiply<3, 5, 7>();
 }
 
 }  // namespace
@@ -75,20 +76,38 @@ void store_row(const TileProduct& p, const float* sums, int64_t column, int64_t 
   _mm512_storeu_si512(p.y + at, y);
 }
 
-// Of each row 16 values and 16 gates, with their biases.
-void split_gates(const TileProduct& p, const float* sums, int64_t column, float* values, float* gates) {
-  const float* const bias = p.w.bias;
-  const __m512 a = bias ? _mm512_loadu_ps(bias + column) : _mm512_setzero_ps();
-  const __m512 g = bias ? _mm512_loadu_ps(bias + p.w.out / 2 + column) : _mm512_setzero_ps();
-  for (int64_t row = 0; row < kBlockRows; ++row) {
-    _mm512_storeu_ps(values + row * 16, _mm512_add_ps(_mm512_loadu_ps(sums + row * 32), a));
-    _mm512_storeu_ps(gates + row * 16, _mm512_add_ps(_mm512_loadu_ps(sums + row * 32 + 16), g));
-  }
+template <int kCount>
+[[gnu::always_inline]] inline __m512 horner(__m512 x, const float (&c)[kCount]) {
+  __m512 sum = _mm512_set1_ps(c[kCount - 1]);
+  for (int i = kCount - 2; i >= 0; --i) sum = _mm512_fmadd_ps(sum, x, _mm512_set1_ps(c[i]));
+  return sum;
 }
 
-void store_16(const float* from, BFloat16* to) {
-  const auto y = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_loadu_ps(from)));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), y);
+// x Phi(x) as in simd_math-inl.h, for a result that is rounded to bfloat16: relative error below 1e-4, by the
+// reciprocal's 14 bits and 2^f on [0, 1) to 3e-6.
+[[gnu::always_inline]] inline __m512 gelu(__m512 x) {
+  constexpr float p[] = {0.5f, 0.436146796f, 0.181646228f, 0.0400981978f, 0.0040370184f};
+  constexpr float q[] = {1.0f, 1.67017853f, 1.19589782f, 0.465276301f, 0.10051848f, 0.0101191662f};
+  constexpr float e[] = {1.0f, 0.69304489f, 0.24127987f, 0.05224319f, 0.01342624f};
+  constexpr int kFraction = 1;  // _mm512_reduce_ps: x - floor(x)
+  const __m512 a = _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps(16));
+  const __m512 t = _mm512_mul_ps(_mm512_mul_ps(a, a), _mm512_set1_ps(-0.72134752f));  // log2 of e^(-a^2/2)
+  const __m512 bell = _mm512_scalef_ps(horner(_mm512_reduce_ps(t, kFraction), e), t);
+  const __m512 tail = _mm512_mul_ps(bell, _mm512_mul_ps(horner(a, p), _mm512_rcp14_ps(horner(a, q))));
+  const __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GE_OQ);
+  return _mm512_mul_ps(x, _mm512_mask_sub_ps(tail, positive, _mm512_set1_ps(1), tail));
+}
+
+// 16 values and 16 gates of a row to y.
+void store_gated_row(const TileProduct& p, const float* sums, int64_t column, int64_t result) {
+  const int64_t width = p.w.out / 2;
+  __m512 a = _mm512_loadu_ps(sums), g = _mm512_loadu_ps(sums + 16);
+  if (p.w.bias) {
+    a = _mm512_add_ps(a, _mm512_loadu_ps(p.w.bias + column));
+    g = _mm512_add_ps(g, _mm512_loadu_ps(p.w.bias + width + column));
+  }
+  const auto y = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_mul_ps(a, gelu(g))));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p.y + result * width + column), y);
 }
 
 }  // namespace
@@ -101,8 +120,7 @@ namespace corepulse::kernels {
 namespace {
 
 void store_row(const TileProduct&, const float*, int64_t, int64_t) {}
-void split_gates(const TileProduct&, const float*, int64_t, float*, float*) {}
-void store_16(const float*, BFloat16*) {}
+void store_gated_row(const TileProduct&, const float*, int64_t, int64_t) {}
 
 }  // namespace
 }  // namespace corepulse::kernels
@@ -111,41 +129,76 @@ void store_16(const float*, BFloat16*) {}
 namespace corepulse::kernels {
 namespace {
 
-void store_block(const TileProduct& p, const Workspace& w, int64_t first, int64_t rows, int64_t column) {
-  if (p.gated) {
-    split_gates(p, w.sums, column, w.values, w.gates);
-    multiply_gelu(static_cast<const float*>(w.values), static_cast<const float*>(w.gates), w.sums, kBlockRows * 16);
-  }
+void store_block(const TileProduct& p, const float* sums, int64_t first, int64_t rows, int64_t column) {
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t result = p.results.empty() ? first + r : p.results[static_cast<size_t>(first + r)];
     if (result < 0) continue;
-    if (p.gated)
-      store_16(w.sums + r * 16, p.y + result * (p.w.out / 2) + column);
-    else
-      store_row(p, w.sums + r * 32, column, result);
+    p.gated ? store_gated_row(p, sums + r * 32, column, result) : store_row(p, sums + r * 32, column, result);
+  }
+}
+
+/** The two panels of weights of a block of outputs. */
+struct Panels {
+  const BFloat16 *left, *right;
+};
+
+Panels panels(const TileProduct& p, int64_t block) {
+  const int64_t panel = kPanel * p.w.in;
+  const BFloat16* const left = p.w.weights + block * panel * (p.gated ? 1 : 2);
+  return {left, left + (p.gated ? p.w.out / 2 / kPanel * panel : panel)};
+}
+
+// The rows of a block pass all weights of the unit.
+template <class Tiles>
+void run_rows(const TileProduct& p, const TileUnit& u, float* sums, BFloat16* tail) {
+  const int64_t stride = p.width * int64_t{sizeof(BFloat16)}, step = p.gated ? 16 : 32;
+  for (int64_t first = u.first; first < u.last; first += kBlockRows) {
+    const int64_t rows = std::min(kBlockRows, u.last - first);
+    const BFloat16* x = p.x + first * p.width;
+    if (rows < kBlockRows) {
+      std::memcpy(tail, x, static_cast<size_t>(rows * stride));
+      x = tail;
+    }
+    for (int64_t block = u.begin; block < u.end; ++block) {
+      const auto [left, right] = panels(p, block);
+      zero_sums<Tiles>();
+      for (int64_t n = 0; n < p.width; n += 32)
+        multiply_step<Tiles>(x + n, stride, left + n * kPanel, right + n * kPanel);
+      store_sums<Tiles>(sums);
+      store_block(p, sums, first, rows, block * step);
+    }
+  }
+}
+
+// The weights of a block of outputs, kSteps tiles at a time, pass all rows of the unit, whose sums wait in memory.
+template <class Tiles>
+void run_planes(const TileProduct& p, const TileUnit& u, float* sums) {
+  const auto taps = static_cast<int64_t>(p.taps.size()), steps = p.width / 32 * taps;
+  for (int64_t block = u.begin; block < u.end; ++block) {
+    const auto [left, right] = panels(p, block);
+    for (int64_t begin = 0; begin < steps; begin += kSteps) {
+      const int64_t end = std::min(begin + kSteps, steps);
+      for (int64_t first = u.first; first < u.last; first += kBlockRows) {
+        float* const block_sums = sums + (first - u.first) * 32;
+        begin ? load_sums<Tiles>(block_sums) : zero_sums<Tiles>();
+        int64_t n = begin / taps, tap = begin % taps;
+        for (int64_t k = begin; k < end; ++k) {
+          const BFloat16* const x = p.x + (n * p.plane + first + p.taps[static_cast<size_t>(tap)]) * 32;
+          multiply_step<Tiles>(x, kTileBytes, left + k * kPanel * 32, right + k * kPanel * 32);
+          if (++tap == taps) tap = 0, ++n;
+        }
+        store_sums<Tiles>(block_sums);
+        if (end == steps) store_block(p, block_sums, first, std::min(kBlockRows, u.last - first), block * 32);
+      }
+    }
   }
 }
 
 template <class Tiles>
 void run_unit(const TileProduct& p, const TileUnit& u, void* workspace) {
-  const Workspace w = carve(workspace);
-  const int64_t panel = kPanel * p.w.in, step = p.gated ? 16 : 32;
+  auto* const sums = static_cast<float*>(workspace);
   Tiles::begin();
-  for (int64_t block = u.begin; block < u.end; ++block) {
-    const int64_t column = block * step;
-    const BFloat16* const left = p.w.weights + column / kPanel * panel;
-    const BFloat16* const right = left + (p.gated ? p.w.out / 2 / kPanel * panel : panel);
-    for (int64_t first = u.first; first < u.last; first += kBlockRows) {
-      const int64_t rows = std::min(kBlockRows, u.last - first);
-      const BFloat16* x = p.x + first * p.width;
-      if (rows < kBlockRows && p.taps.size() == 1) {
-        std::memcpy(w.tail, x, static_cast<size_t>(rows * p.width) * sizeof(BFloat16));
-        x = w.tail;
-      }
-      multiply_block<Tiles>(p, x, left, right, w.sums);
-      store_block(p, w, first, rows, column);
-    }
-  }
+  p.plane ? run_planes<Tiles>(p, u, sums) : run_rows<Tiles>(p, u, sums, reinterpret_cast<BFloat16*>(sums + kSums));
   Tiles::end();
 }
 
@@ -155,8 +208,9 @@ int64_t output_blocks(const TileProduct& p) {
   return p.w.out / 32;
 }
 
-int64_t worker_bytes(const TileProduct& p) {
-  return 2 * kSums * int64_t{sizeof(float)} + kBlockRows * p.width * int64_t{sizeof(BFloat16)};
+int64_t worker_bytes(const TileProduct& p, int64_t rows) {
+  if (p.plane) return rows * kSumsPitch;
+  return kSums * int64_t{sizeof(float)} + kBlockRows * p.width * int64_t{sizeof(BFloat16)};
 }
 
 void multiply_unit(const TileProduct& p, const TileUnit& unit, void* workspace, bool plain) {

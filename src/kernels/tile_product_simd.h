@@ -13,9 +13,9 @@ struct TileUnit {
   int64_t first, last, begin, end;
 };
 
-/** Blocks of outputs, and a worker's bytes. */
+/** Blocks of outputs, and the bytes that a worker needs for units of so many rows. */
 int64_t output_blocks(const TileProduct& p);
-int64_t worker_bytes(const TileProduct& p);
+int64_t worker_bytes(const TileProduct& p, int64_t rows);
 
 void multiply_unit(const TileProduct& p, const TileUnit& unit, void* workspace, bool plain);
 

@@ -105,7 +105,7 @@ void run_on_tiles(int64_t queries, int64_t keys, int64_t size, bool plain) {
   const Guarded<float> workspace(tile_product_workspace(p) / 4);
   run_tile_product(p, workspace, plain);
   const Bits wide(9 * kOut * kIn), wide_packed(9 * kOut * kIn);
-  pack_tiles(wide, kOut, 9 * kIn, wide_packed);
+  pack_tiles(wide, kOut, 9 * kIn, wide_packed, 9);
   run_tile_conv({1, queries, 1, kIn, kOut}, {wide_packed, b, kOut, 9 * kIn}, x, nullptr, added, z, plain);
 }
 

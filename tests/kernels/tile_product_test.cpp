@@ -51,13 +51,13 @@ struct Matrix {
   Bits plain, packed;
   std::vector<float> bias;
 
-  Matrix(int64_t outputs, int64_t inputs)
+  Matrix(int64_t outputs, int64_t inputs, int64_t taps = 1)
       : out(outputs),
         in(inputs),
         plain(bits(out * in, 1, 1 / std::sqrt(static_cast<float>(in)))),
         packed(plain.size()),
         bias(dice(out, 2)) {
-    pack_tiles(plain.data(), out, in, packed.data());
+    pack_tiles(plain.data(), out, in, packed.data(), taps);
   }
   TileMatrix tiles() const { return {packed.data(), bias.data(), out, in}; }
   double at(int64_t o, int64_t i) const { return value(plain[static_cast<size_t>(o * in + i)]); }
@@ -85,7 +85,7 @@ void on_each(Run run) {
 TEST_CASE("products on tiles are exact sums, rounded once") {
   on_each([](bool plain) {
     for (const auto& [rows, out, in] :
-         {std::array<int64_t, 3>{1, 32, 32}, {2, 64, 96}, {77, 320, 64}, {300, 96, 320}}) {
+         {std::array<int64_t, 3>{1, 32, 32}, {2, 64, 96}, {77, 320, 64}, {300, 96, 320}, {1100, 64, 32}}) {
       CAPTURE(rows);
       const Matrix w(out, in);
       const Bits x = bits(rows * in, 3), added = bits(rows * out, 4);
@@ -146,11 +146,12 @@ TEST_CASE("3x3 convolutions on tiles are exact sums over a border of zeros, roun
                               {2, 5, 7, 32, 64},
                               {3, 8, 8, 64, 32},
                               {1, 17, 33, 32, 32},
+                              {1, 20, 30, 96, 64},
                               {2, 8, 6, 32, 32, 2},
                               {1, 7, 9, 64, 32, 2}}) {
       CAPTURE(c.height);
       CAPTURE(c.scale);
-      const Matrix w(c.out, 9 * c.in);
+      const Matrix w(c.out, 9 * c.in, 9);
       const int64_t pixels = c.height * c.width;
       const Bits x = bits(c.batch * ((c.height + 1) / c.scale) * ((c.width + 1) / c.scale) * c.in * c.scale, 3);
       const Bits added = bits(c.batch * pixels * c.out, 4), per_picture = bits(c.batch * c.out, 5);
