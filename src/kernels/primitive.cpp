@@ -11,7 +11,6 @@
 #include "mlx/primitives.h"
 
 #include "base/fail.h"
-#include "kernels/large_pages.h"
 #include "kernels/parallel.h"
 #include "kernels/profile.h"
 
@@ -63,17 +62,12 @@ Numbers numbers_of(mx::array& x) {
   return x.data<float>();
 }
 
-// MLX's memory begins 8 bytes into a block: every wide load would touch two cache lines. Large arrays begin at a large
-// page, and end with one.
+// MLX's memory begins 8 bytes into a block: every wide load would touch two cache lines.
 void allocate_aligned(mx::array& x) {
-  static const int lp = getenv("LP") ? atoi(getenv("LP")) : 0;
-  const bool large = lp == 2 && x.nbytes() >= 2 * kLargePage;
-  const size_t alignment = large ? kLargePage : 64;
-  const size_t bytes = large ? (x.nbytes() + kLargePage - 1) / kLargePage * kLargePage : x.nbytes();
-  mx::allocator::Data memory(mx::allocator::malloc(bytes + alignment - 1));
+  constexpr size_t kLine = 64;
+  mx::allocator::Data memory(mx::allocator::malloc(x.nbytes() + kLine - 1));
   const auto address = reinterpret_cast<uintptr_t>(memory.buffer().raw_ptr());
-  const auto skipped = static_cast<int64_t>((alignment - address % alignment) % alignment);  // in bytes
-  if (lp) prefer_large_pages(reinterpret_cast<void*>(address + skipped), bytes);
+  const auto skipped = static_cast<int64_t>((kLine - address % kLine) % kLine);  // in bytes
   mx::array::Flags flags;
   flags.contiguous = flags.row_contiguous = true;
   const auto longest = std::max_element(x.shape().begin(), x.shape().end());
@@ -151,7 +145,6 @@ float* scratch(size_t bytes) {
     capacity = 0;
     memory.reset(static_cast<float*>(::operator new[](bytes, std::align_val_t(64))));
     capacity = bytes;
-    prefer_large_pages(memory.get(), bytes);
   }
   return memory.get();
 }
