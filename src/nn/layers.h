@@ -4,8 +4,10 @@
 
 #include "kernels/activation.h"
 #include "kernels/conv2d.h"
+#include "kernels/device.h"
 #include "kernels/linear.h"
 #include "kernels/norm.h"
+#include "nn/settle.h"
 #include "nn/weights.h"
 
 namespace corepulse::nn {
@@ -45,10 +47,13 @@ struct LayerNorm {
   LayerNorm(const Weights& w, int width, float eps_ = 1e-5f)
       : weight(w.take_float32("weight", {width})), bias(w.take_float32("bias", {width})), eps(eps_) {}
   mx::array operator()(const mx::array& x) const { return kernels::layer_norm(x, weight, bias, eps); }
-  /** x + y (with `carried` added), and the norm of x + y. */
-  kernels::SumAndNorm of_sum(const mx::array& x, const mx::array& y,
-                             const std::optional<mx::array>& carried = {}) const {
-    return kernels::add_layer_norm(x, y, weight, bias, eps, carried);
+  /** residual + linear(x), to which `carried` is added too, and the norm of residual + linear(x). */
+  kernels::SumAndNorm after(const Linear& linear, const mx::array& x, const mx::array& residual,
+                            const std::optional<mx::array>& carried = {}) const {
+    // A product on the CPU adds for nothing, a norm on CUDA.
+    if (kernels::on_cuda()) return kernels::add_layer_norm(residual, linear(x), weight, bias, eps, carried);
+    const auto sum = settle(linear(x, residual));
+    return {carried ? sum + *carried : sum, (*this)(sum)};
   }
   mx::array weight, bias;
   float eps;

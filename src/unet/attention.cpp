@@ -21,7 +21,7 @@ Attention::Attention(const nn::Weights& w, const control::Site& site_, int chann
       to_out(w / "to_out" / 0, channels, channels),
       self_({to_q, to_k, to_v}) {}
 
-mx::array Attention::operator()(const mx::array& x, const Pass& pass) const {
+mx::array Attention::heads(const mx::array& x, const Pass& pass) const {
   const AttentionPlan plan = pass.control.plan(site, pass.step);  // the control point
   const auto projected = site.cross ? std::vector{to_q(x)} : self_(x);
   const auto& q = projected[0];
@@ -31,14 +31,14 @@ mx::array Attention::operator()(const mx::array& x, const Pass& pass) const {
   // Rows that each read one plain source are one fused call, whoever chose the source.
   const bool whole_rows = std::all_of(plan.rows.begin(), plan.rows.end(),
                                       [](const auto& readings) { return readings.size() == 1 && readings[0].plain(); });
-  if (whole_rows) return to_out(attend(q, keys.of_rows(plan.rows), 1, {}));
+  if (whole_rows) return attend(q, keys.of_rows(plan.rows), 1, {});
   std::vector<mx::array> rows;
   for (size_t r = 0; r < plan.rows.size(); ++r)
     rows.push_back(blend(row_of(q, r), plan.rows[r], site.heads, pass.cache,
                          [&](const mx::array& queries, const Reading& reading) {
                            return read(queries, reading, keys.of(reading, static_cast<int>(r)), pass);
                          }));
-  return to_out(mx::concatenate(rows, 0));
+  return mx::concatenate(rows, 0);
 }
 
 mx::array Attention::attend(const mx::array& q, const KeyValue& kv, float temperature,

@@ -14,7 +14,9 @@ struct Attention {
   Attention(const nn::Weights& w, const control::Site& site, int channels, int context_width);
 
   /** x [B, N, C], already normalised -> [B, N, C]. */
-  mx::array operator()(const mx::array& x, const Pass& pass) const;
+  mx::array operator()(const mx::array& x, const Pass& pass) const { return to_out(heads(x, pass)); }
+  /** The same before to_out: what the heads found, side by side. */
+  mx::array heads(const mx::array& x, const Pass& pass) const;
 
   control::Site site;
   nn::Linear to_q, to_k, to_v, to_out;

@@ -17,10 +17,9 @@ TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& se
       ff(w / "ff", channels) {}
 
 mx::array TransformerBlock::operator()(const mx::array& x, const Pass& pass) const {
-  const auto looked = norm2.of_sum(x, attn1(norm1(x), pass));  // the picture looks at itself
-  nn::settle(looked.sum);
-  const auto read = norm3.of_sum(looked.sum, attn2(looked.norm, pass), ff.net_2.early_bias());  // the picture reads the text
-  nn::settle(read.sum);
+  const auto looked = norm2.after(attn1.to_out, attn1.heads(norm1(x), pass), x);  // the picture looks at itself
+  const auto read = norm3.after(attn2.to_out, attn2.heads(looked.norm, pass), looked.sum,
+                                ff.net_2.early_bias());  // the picture reads the text
   return nn::settle(ff(read.norm, read.sum));
 }
 
