@@ -3,6 +3,9 @@
 #include <cstring>
 
 #include "kernels/parallel.h"
+#ifdef COREPULSE_CPU_KERNELS
+#include "kernels/convert_simd.h"
+#endif
 
 namespace corepulse::kernels {
 namespace {
@@ -15,6 +18,11 @@ float as_float(uint32_t bits) {
   return x;
 }
 
+float widen_bf16(uint16_t bits) {
+  return as_float(static_cast<uint32_t>(bits) << 16);
+}
+
+#ifndef COREPULSE_CPU_KERNELS
 uint32_t as_bits(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof x);
@@ -29,31 +37,46 @@ float widen_f16(uint16_t half) {
   const float subnormal = as_float(magnitude + (113u << 23)) - as_float(113u << 23);
   return as_float(sign | as_bits(magnitude < (1u << 23) ? subnormal : normal));
 }
+#endif
 
-float widen_bf16(uint16_t bits) {
-  return as_float(static_cast<uint32_t>(bits) << 16);
-}
-
-template <class Widen>
-void widen(const void* source, float* target, size_t n, Widen widen_one) {
-  const auto* bytes = static_cast<const unsigned char*>(source);
-  parallel_ranges(static_cast<int64_t>(n), kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      uint16_t bits;
-      std::memcpy(&bits, bytes + 2 * i, sizeof bits);
-      target[i] = widen_one(bits);
-    }
-  });
+uint16_t bits_at(const void* source, int64_t i) {
+  uint16_t bits;
+  std::memcpy(&bits, static_cast<const unsigned char*>(source) + 2 * i, sizeof bits);
+  return bits;
 }
 
 }  // namespace
 
 void f16_to_f32(const void* source, float* target, size_t n) {
-  widen(source, target, n, [](uint16_t x) { return widen_f16(x); });
+  parallel_ranges(static_cast<int64_t>(n), kGrain, [&](int64_t begin, int64_t end) {
+#ifdef COREPULSE_CPU_KERNELS
+    widen(static_cast<const Half*>(source) + begin, target + begin, end - begin);
+#else
+    for (int64_t i = begin; i < end; ++i) target[i] = widen_f16(bits_at(source, i));
+#endif
+  });
 }
 
 void bf16_to_f32(const void* source, float* target, size_t n) {
-  widen(source, target, n, [](uint16_t x) { return widen_bf16(x); });
+  parallel_ranges(static_cast<int64_t>(n), kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) target[i] = widen_bf16(bits_at(source, i));
+  });
+}
+
+void f16_to_bf16(const void* source, BFloat16* target, size_t n) {
+#ifdef COREPULSE_CPU_KERNELS
+  convert(static_cast<const Half*>(source), target, static_cast<int64_t>(n));
+#else
+  for (size_t i = 0; i < n; ++i) target[i] = to_bf16(widen_f16(bits_at(source, static_cast<int64_t>(i))));
+#endif
+}
+
+void f32_to_bf16(const float* source, BFloat16* target, size_t n) {
+#ifdef COREPULSE_CPU_KERNELS
+  convert(source, target, static_cast<int64_t>(n));
+#else
+  for (size_t i = 0; i < n; ++i) target[i] = to_bf16(source[i]);
+#endif
 }
 
 }  // namespace corepulse::kernels

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 
 #include "mlx/allocator.h"
@@ -86,20 +87,33 @@ io::TensorView part(const io::TensorView& view, size_t begin, size_t n) {
   return {view.type, {static_cast<int64_t>(n)}, view.data + begin * element, n * element, false, view.owner};
 }
 
+void put(const float* from, float* to, size_t n) {
+  std::memcpy(to, from, n * sizeof(float));
+}
+void put(const float* from, BFloat16* to, size_t n) {
+  kernels::f32_to_bf16(from, to, n);
+}
+
 /** `outer` matrices [rows, columns], each turned to [columns, rows]. A block of rows at a time: it stays in a cache. */
 template <class T>
 void turn(const io::TensorView& view, size_t outer, size_t rows, size_t columns, T* out) {
   to_float32(part(view, 0, 0), nullptr);  // types that are refused are so here, and not on another thread
-  const size_t step = std::max<size_t>(1, 65536 / columns), blocks = (rows + step - 1) / step;
+  const size_t step = std::max<size_t>(1, 16384 / columns), blocks = (rows + step - 1) / step;
   kernels::parallel_for(static_cast<int64_t>(outer * blocks), [&](int64_t unit, int) {
-    thread_local std::vector<float> stored;
+    thread_local std::vector<float> stored, column;
     const size_t matrix = static_cast<size_t>(unit) / blocks, first = static_cast<size_t>(unit) % blocks * step;
     const size_t n = std::min(step, rows - first);
-    stored.resize(n * columns);
-    to_float32(part(view, (matrix * rows + first) * columns, n * columns), stored.data());
+    const auto source = part(view, (matrix * rows + first) * columns, n * columns);
     T* const to = out + matrix * rows * columns + first;
-    for (size_t c = 0; c < columns; ++c)
-      for (size_t r = 0; r < n; ++r) kernels::assign(to[c * rows + r], stored[r * columns + c]);
+    if constexpr (std::is_same_v<T, BFloat16>)
+      if (columns == 1 && view.type == io::StoredType::f16) return kernels::f16_to_bf16(source.data, to, n);
+    stored.resize(n * columns), column.resize(n);
+    to_float32(source, stored.data());
+    if (columns == 1) return put(stored.data(), to, n);
+    for (size_t c = 0; c < columns; ++c) {
+      for (size_t r = 0; r < n; ++r) column[r] = stored[r * columns + c];
+      put(column.data(), to + c * rows, n);
+    }
   });
 }
 

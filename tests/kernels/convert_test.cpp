@@ -49,6 +49,29 @@ TEST_CASE("every bfloat16 becomes the same number in float32, from any address")
   CHECK(wrong(kernels::bf16_to_f32, 8, 7) == 0);
 }
 
+TEST_CASE("float16 and float32 become the nearest bfloat16, from any address") {
+  std::vector<unsigned char> bytes(2 * 65536 + 1);
+  std::vector<float> numbers(65536);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const auto bits = static_cast<uint16_t>(i);
+    std::memcpy(bytes.data() + 1 + 2 * i, &bits, 2);
+  }
+  kernels::f16_to_f32(bytes.data() + 1, numbers.data(), numbers.size());
+  for (const size_t n : {size_t{65536}, size_t{77}}) {
+    std::vector<kernels::BFloat16> from_half(n + 1, {0x1234}), from_float = from_half;
+    kernels::f16_to_bf16(bytes.data() + 1, from_half.data(), n);
+    kernels::f32_to_bf16(numbers.data(), from_float.data(), n);
+    int wrong = 0;
+    for (size_t i = 0; i < n; ++i) {
+      const auto expected = kernels::to_bf16(numbers[i]).bits;
+      wrong += from_half[i].bits != expected || from_float[i].bits != expected;
+    }
+    CHECK(wrong == 0);
+    CHECK(from_half[n].bits == 0x1234);
+    CHECK(from_float[n].bits == 0x1234);
+  }
+}
+
 TEST_CASE("a conversion writes as many numbers as it was told") {
   const std::vector<uint16_t> ones(200001, 0x3c00);
   std::vector<float> y(200001, -1.0f);

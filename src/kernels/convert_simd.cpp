@@ -1,0 +1,57 @@
+// Compiled once per instruction set.
+#include "kernels/convert_simd.h"
+
+#include "kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/convert_simd.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/simd_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace corepulse::kernels::HWY_NAMESPACE {
+
+template <class From, class To>
+HWY_INLINE void convert_all(const From* from, To* to, int64_t n) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(d, load(d, from + i), to + i);
+  const hn::CappedTag<float, 1> one;
+  for (; i < n; ++i) store(one, load(one, from + i), to + i);
+}
+
+void HalfToFloat(const Half* from, float* to, int64_t n) {
+  convert_all(from, to, n);
+}
+void HalfToBf16(const Half* from, BFloat16* to, int64_t n) {
+  convert_all(from, to, n);
+}
+void FloatToBf16(const float* from, BFloat16* to, int64_t n) {
+  convert_all(from, to, n);
+}
+
+}  // namespace corepulse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace corepulse::kernels {
+
+HWY_EXPORT(HalfToFloat);
+HWY_EXPORT(HalfToBf16);
+HWY_EXPORT(FloatToBf16);
+
+void widen(const Half* from, float* to, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(HalfToFloat)(from, to, n);
+}
+void convert(const Half* from, BFloat16* to, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(HalfToBf16)(from, to, n);
+}
+void convert(const float* from, BFloat16* to, int64_t n) {
+  HWY_DYNAMIC_DISPATCH(FloatToBf16)(from, to, n);
+}
+
+}  // namespace corepulse::kernels
+#endif
