@@ -100,7 +100,8 @@ struct CudaGraph::State {
     auto& from = encoder.*open(FromKey{});
     auto& to = encoder.*open(ToKey{});
     const cudaGraph_t recorded = encoder.*open(GraphKey{});
-    if (!from.empty()) check_cuda(CudaDriver::get().add_dependencies(recorded, from.data(), to.data(), from.size()), "ordering");
+    if (!from.empty())
+      check_cuda(CudaDriver::get().add_dependencies(recorded, from.data(), to.data(), from.size()), "ordering");
     counters = set_counters_first(recorded);
     check_cuda(CudaDriver::get().instantiate(&graph, recorded, 0), "instantiating");
     auto& temporaries = encoder.*open(TemporariesKey{});
@@ -156,8 +157,9 @@ mx::array CudaGraph::operator()(const std::vector<mx::array>& values) {
   encoder.device().make_current();
   const auto address = [](const mx::array& x) { return reinterpret_cast<CUdeviceptr>(mx::gpu_ptr<void>(x)); };
   for (size_t i = 0; i < s.inputs.size(); ++i)
-    check_cuda(CudaDriver::get().copy(address(s.inputs[i]), address(s.values[i]), s.inputs[i].nbytes(), encoder.stream()),
-          "copying an input");
+    check_cuda(
+        CudaDriver::get().copy(address(s.inputs[i]), address(s.values[i]), s.inputs[i].nbytes(), encoder.stream()),
+        "copying an input");
   check_cuda(CudaDriver::get().launch(s.graph, encoder.stream()), "launching");
   // The graph's own result is overwritten by the next launch.
   auto result = s.out * like(1, s.out);

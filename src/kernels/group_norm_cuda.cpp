@@ -176,7 +176,8 @@ int divide_up(int a, int b) {
   return (a + b - 1) / b;
 }
 
-/** Blocks of R rows of threads for a batch row, such that a wave of `wanted` blocks does it all, if a thread of one can. */
+/** Blocks of R rows of threads for a batch row, such that a wave of `wanted` blocks does it all, if a thread of one
+ * can. */
 int blocks_for(int pixels, int batch, int rows, int wanted, int most_steps) {
   const int steps = std::clamp(divide_up(pixels * batch, rows * wanted), 1, most_steps);
   return divide_up(pixels, rows * steps);
@@ -193,8 +194,8 @@ mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx:
                           bool silu, const Addends& added) {
   static const auto sum_up =
       mx::fast::cuda_kernel("group_moments", {"x", "row", "channel"}, {"moments"}, kMoments, kHeader);
-  static const auto apply = mx::fast::cuda_kernel(
-      "group_norm", {"x", "row", "channel", "moments", "weight", "bias"}, {"y"}, kApply, kHeader);
+  static const auto apply =
+      mx::fast::cuda_kernel("group_norm", {"x", "row", "channel", "moments", "weight", "bias"}, {"y"}, kApply, kHeader);
   const int batch = x.shape(0), channels = x.shape(-1);
   const int pixels = static_cast<int>(x.size()) / (batch * channels);
   const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;
@@ -207,8 +208,9 @@ mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx:
   Template constants{{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}};
   auto moment_constants = constants;
   moment_constants.emplace_back("LOADS", kMostLoads);
-  const auto moments = sum_up({flat, row, channel}, {{batch, groups, splits, 2}}, {mx::float32},
-                              {splits * kThreads, batch, 1}, {kThreads, 1, 1}, moment_constants, std::nullopt, false, {})[0];
+  const auto moments =
+      sum_up({flat, row, channel}, {{batch, groups, splits, 2}}, {mx::float32}, {splits * kThreads, batch, 1},
+             {kThreads, 1, 1}, moment_constants, std::nullopt, false, {})[0];
   constants.emplace_back("SILU", silu);
   constants.emplace_back("EPS_BITS", std::bit_cast<int>(eps));
   const auto y = apply({flat, row, channel, moments, weight, bias}, {flat.shape()}, {x.dtype()},

@@ -83,14 +83,11 @@ Outputs run(const mx::fast::CustomKernelFunction& kernel, const Outputs& inputs,
   // Two sizes for all widths: every one takes MLX a compilation.
   const int loads = bytes <= 32 * kLoadBytes * kMostLoads / 2 ? kMostLoads / 2 : kMostLoads;
   const size_t outputs = sum ? 2 : 1;
-  return kernel(inputs, std::vector(outputs, x.shape()), std::vector(outputs, x.dtype()), {blocks * kThreads, 1, 1},
-                {kThreads, 1, 1},
-                {{"T", x.dtype()},
-                 {"THREADS", kThreads},
-                 {"LOADS", loads},
-                 {"SUM", sum},
-                 {"EPS_BITS", std::bit_cast<int>(eps)}},
-                std::nullopt, false, {});
+  return kernel(
+      inputs, std::vector(outputs, x.shape()), std::vector(outputs, x.dtype()), {blocks * kThreads, 1, 1},
+      {kThreads, 1, 1},
+      {{"T", x.dtype()}, {"THREADS", kThreads}, {"LOADS", loads}, {"SUM", sum}, {"EPS_BITS", std::bit_cast<int>(eps)}},
+      std::nullopt, false, {});
 }
 
 mx::array flat(const mx::array& x) {
@@ -107,7 +104,8 @@ bool use_cuda_layer_norm(const mx::array& x) {
 mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {
   static const std::string source = std::string(
                                         "  const T *const other = x, *const carried = x;\n  T* const sum = y;\n"
-                                        "  const int carried_shape[] = {1};\n") + kLayerNorm;
+                                        "  const int carried_shape[] = {1};\n") +
+                                    kLayerNorm;
   static const auto kernel = mx::fast::cuda_kernel("layer_norm", {"x", "weight", "bias"}, {"y"}, source);
   return mx::reshape(run(kernel, {flat(x), weight, bias}, eps, false)[0], x.shape());
 }

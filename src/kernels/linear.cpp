@@ -180,8 +180,7 @@ mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& se
     return second(wide, added);
   }
 #else
-  if (on_cuda() && added)
-    return mx::addmm(*added, geglu(first(x)), mx::transpose(second.packed_->arrays()[0]));
+  if (on_cuda() && added) return mx::addmm(*added, geglu(first(x)), mx::transpose(second.packed_->arrays()[0]));
 #endif
   return second(geglu(first(x)), added);
 }

@@ -57,8 +57,8 @@ class JoinedLinear {
 
 /**
  * second(geglu(first(x))) + added: what a transformer's GEGLU feed-forward computes (Shazeer 2020). On the CPU the wide
- * part in between is never in memory. first has twice as many outputs as second has inputs. second.early_bias(), if there
- * is one, is in `added` already.
+ * part in between is never in memory. first has twice as many outputs as second has inputs. second.early_bias(), if
+ * there is one, is in `added` already.
  */
 mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second,
                        const std::optional<mx::array>& added = {});

@@ -1,6 +1,6 @@
 #pragma once
-// Norms as CUDA kernels of their own: MLX composes GroupNorm from ten operations, and its LayerNorm neither adds nor takes
-// float32 weights beside float16 numbers.
+// Norms as CUDA kernels of their own: MLX composes GroupNorm from ten operations, and its LayerNorm neither adds nor
+// takes float32 weights beside float16 numbers.
 
 #include "kernels/norm.h"
 

@@ -13,8 +13,8 @@
 namespace corepulse::kernels {
 namespace {
 
-// Measured on Emerald Rapids. Rows in planes stay in the second level cache while all weights pass; other rows pass while
-// weights stay there.
+// Measured on Emerald Rapids. Rows in planes stay in the second level cache while all weights pass; other rows pass
+// while weights stay there.
 constexpr int64_t kRowNumbers = 1 << 19, kRows = 512, kWeightNumbers = 1 << 19;
 
 /** Rows of a unit of work. */
@@ -106,8 +106,7 @@ void run_tile_conv(const TileConv& c, const TileMatrix& w, const BFloat16* x, co
   run_tile_product(p, memory + bytes, plain);
 }
 
-TileWeights::TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in,
-                         int64_t taps)
+TileWeights::TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in, int64_t taps)
     : PlainWeights(std::move(weight), bias), out_(out), in_(in), taps_(taps) {}
 
 TileMatrix TileWeights::packed() {

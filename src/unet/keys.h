@@ -15,8 +15,8 @@ namespace corepulse::unet {
 class CallKeys {
  public:
   /**
-   * Of the call that turns x [B, N, C] at `site`; the arguments must outlive this. @param own what x itself gives, where
-   * it looks at itself.
+   * Of the call that turns x [B, N, C] at `site`; the arguments must outlive this. @param own what x itself gives,
+   * where it looks at itself.
    */
   CallKeys(const control::Site& site, const nn::Linear& to_k, const nn::Linear& to_v, const mx::array& x,
            const Pass& pass, std::optional<KeyValue> own)
@@ -40,7 +40,7 @@ class CallKeys {
   const nn::Linear &to_k_, &to_v_;
   const mx::array& x_;
   const Pass& pass_;
-  std::optional<KeyValue> own_;  ///< Of the pictures of this batch.
+  std::optional<KeyValue> own_;                        ///< Of the pictures of this batch.
   std::map<std::pair<int, bool>, KeyValue> recorded_;  ///< By recording and role.
 };
 

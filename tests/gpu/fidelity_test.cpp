@@ -1,7 +1,6 @@
 // The networks on the GPU compute what Diffusers computes, in float32 and in float16.
-#include <doctest/doctest.h>
-
 #include <cmath>
+#include <doctest/doctest.h>
 
 #include "mlx/device.h"
 
@@ -94,8 +93,8 @@ TEST_CASE("geglu's kernel equals the formula at every width and type") {
       CAPTURE(static_cast<int>(dtype.val()));
       const auto x = mx::astype(normal(shape, 1, 3), dtype);
       const double bound = dtype == mx::float32 ? 1e-6 : dtype == mx::float16 ? 1e-3 : 8e-3;
-      CHECK(error(mx::astype(kernels::geglu(x), mx::float32),
-                  kernels::geglu_reference(mx::astype(x, mx::float32))) <= bound);
+      CHECK(error(mx::astype(kernels::geglu(x), mx::float32), kernels::geglu_reference(mx::astype(x, mx::float32))) <=
+            bound);
     }
   }
 }
@@ -104,7 +103,10 @@ TEST_CASE("attention with heads of 160 equals the formula at every number of que
   struct Sizes {
     int batch, queries, keys, heads, size;
   };
-  for (const auto& n : {Sizes{2, 256, 256, 8, 160}, {1, 63, 77, 8, 160}, {2, 1, 1, 2, 160}, {1, 100, 33, 3, 144},
+  for (const auto& n : {Sizes{2, 256, 256, 8, 160},
+                        {1, 63, 77, 8, 160},
+                        {2, 1, 1, 2, 160},
+                        {1, 100, 33, 3, 144},
                         {1, 40, 32, 1, 192}}) {
     const int width = n.heads * n.size;
     CAPTURE(n.queries);

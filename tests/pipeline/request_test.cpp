@@ -1,5 +1,7 @@
 // A wrong request is refused before weights are read, and a good one can be watched, stopped and repeated.
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -171,6 +173,36 @@ TEST_CASE("bfloat16 is recorded, repeats its bits and stays near float32; withou
 
 TEST_CASE("int8 is recorded, repeats its bits and stays near float32") {
   check_recorded_and_near_float32(small_in(ComputeType::int8), "int8");
+}
+
+/** Peak signal to noise ratio in dB; pictures of 8 bits. */
+double psnr(const Image& a, const Image& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.pixels.size(); ++i) sum += std::pow(double(a.pixels[i]) - b.pixels[i], 2);
+  return 10 * std::log10(255.0 * 255.0 / std::max(sum / static_cast<double>(a.pixels.size()), 1e-9));
+}
+
+TEST_CASE("the built-in model's pictures in bfloat16 and int8 stay within docs/numerics.md's bounds of float32's") {
+  for (const auto& [dtype, bound] : {std::pair{ComputeType::bfloat16, 22.0}, {ComputeType::int8, 20.0}}) {
+    std::optional<Pipeline> narrow;
+    try {
+      narrow = Pipeline::load({.model = "builtin"}, {.dtype = dtype});
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).find("bf16 needs a processor") != std::string::npos);
+      continue;
+    }
+    const auto exact = Pipeline::load({.model = "builtin"}, {.dtype = ComputeType::float32});
+    for (const char* prompt : {"a cat in a park", "a dragon at night"}) {
+      CAPTURE(prompt);
+      Recipe recipe;
+      recipe.prompt = prompt;
+      recipe.seeds = {7};
+      recipe.steps = 8;
+      const auto one = narrow->generate({recipe}).images.at(0), other = exact.generate({recipe}).images.at(0);
+      CHECK(one.pixels != other.pixels);
+      CHECK(psnr(one, other) >= bound);
+    }
+  }
 }
 
 TEST_CASE("float16 on the CPU is refused with the reason") {
