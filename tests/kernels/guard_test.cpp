@@ -1,5 +1,5 @@
-// The kernels on plain memory read and write nothing beyond their arrays: each array ends where a forbidden page
-// begins.
+// The kernels on plain memory read and write nothing beyond their arrays: each array ends where a forbidden page begins,
+// and in another run begins where one ends.
 #include <doctest/doctest.h>
 #include <memory>
 #include <sys/mman.h>
@@ -9,6 +9,7 @@
 #include "kernels/activation_simd.h"
 #include "kernels/attention_simd.h"
 #include "kernels/attention_tiles.h"
+#include "kernels/convert.h"
 #include "kernels/device.h"
 #include "kernels/norm_simd.h"
 #include "kernels/tile_product.h"
@@ -16,17 +17,20 @@
 namespace corepulse::kernels {
 namespace {
 
-/** n numbers of T, the byte after the last of which must not be touched. */
+enum class Side { begin, end } guarded = Side::end;
+
+/** n numbers of T, the byte before the first or after the last of which must not be touched. */
 template <class T>
 class Guarded {
  public:
   explicit Guarded(int64_t n) {
     const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE)), bytes = static_cast<size_t>(n) * sizeof(T);
-    size_ = (bytes + page - 1) / page * page + page;
+    size_ = (bytes + page - 1) / page * page + 2 * page;
     memory_ = static_cast<char*>(::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     REQUIRE(memory_ != MAP_FAILED);
+    REQUIRE(::mprotect(memory_, page, PROT_NONE) == 0);
     REQUIRE(::mprotect(memory_ + size_ - page, page, PROT_NONE) == 0);
-    data_ = reinterpret_cast<T*>(memory_ + size_ - page - bytes);
+    data_ = reinterpret_cast<T*>(guarded == Side::end ? memory_ + size_ - page - bytes : memory_ + page);
     for (int64_t i = 0; i < n; ++i) assign(data_[i], static_cast<float>(i % 7) - 3);
   }
   ~Guarded() { ::munmap(memory_, size_); }
@@ -81,6 +85,16 @@ void run_attention(int64_t queries, int64_t keys, int64_t heads, int64_t size, b
   for (int64_t unit = 0; unit < task.units(); ++unit) attend(task, unit, task.bias_store + task.packed_bias);
 }
 
+void run_conversions(int64_t n) {
+  const Guarded<BFloat16> half(n), narrow(n);  // 16 bits are 16 bits
+  const Guarded<float> wide(n);
+  const auto count = static_cast<size_t>(n);
+  f16_to_f32(static_cast<BFloat16*>(half), wide, count);
+  bf16_to_f32(static_cast<BFloat16*>(half), wide, count);
+  f16_to_bf16(static_cast<BFloat16*>(half), narrow, count);
+  f32_to_bf16(wide, narrow, count);
+}
+
 template <class T>
 void run_all() {
   for (const int64_t n : {1, 7, 15, 16, 17, 63, 64, 100}) run_elementwise<T>(n);
@@ -104,19 +118,29 @@ void run_on_tiles(int64_t queries, int64_t keys, int64_t size, bool plain) {
   p.added = added, p.y = z;
   const Guarded<float> workspace(tile_product_workspace(p) / 4);
   run_tile_product(p, workspace, plain);
+  p.gated = true, p.added = nullptr;
+  run_tile_product(p, workspace, plain);
   const Bits wide(9 * kOut * kIn), wide_packed(9 * kOut * kIn);
   pack_tiles(wide, kOut, 9 * kIn, wide_packed, 9);
   run_tile_conv({1, queries, 1, kIn, kOut}, {wide_packed, b, kOut, 9 * kIn}, x, nullptr, added, z, plain);
 }
 
-TEST_CASE("no kernel touches memory beyond its arrays") {
+void run_kernels() {
   run_all<float>();
   run_all<BFloat16>();
+  for (const int64_t n : {1, 7, 16, 33, 100}) run_conversions(n);
   for (const int64_t size : {1, 7, 40, 64, 80, 160, 257, 512}) {
     for (const auto& [queries, keys] : {std::pair<int64_t, int64_t>{1, 1}, {5, 77}, {7, 131}, {97, 17}}) {
       if (has_tile_vectors()) run_on_tiles(queries, keys, size, true);
       if (has_tiles()) run_on_tiles(queries, keys, size, false);
     }
+  }
+}
+
+TEST_CASE("no kernel touches memory beyond its arrays") {
+  for (const Side side : {Side::begin, Side::end}) {
+    guarded = side;
+    run_kernels();
   }
   CHECK(true);  // reached: a touched page would have ended the program
 }
