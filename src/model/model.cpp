@@ -6,6 +6,7 @@
 #include "io/file.h"
 #include "model/inspect.h"
 #include "model/shipped.h"
+#include "nn/stored.h"
 
 namespace corepulse::model {
 namespace {
@@ -54,13 +55,14 @@ std::shared_ptr<const Model> load(const Parts& parts, Precision precision) {
 }
 
 uint64_t weight_bytes(const Parts& parts, Precision precision) {
-  const auto size = [&](Part part) {
-    if (part == Part::unet && precision.int8) return size_t{1};
-    return size_t{size_of(part == Part::vae ? vae_dtype(parts, precision.dtype) : precision.dtype)};
-  };
   uint64_t bytes = 0;
-  for (const auto& [part, network] : parts.collection.networks)
-    for (const auto& [name, view] : network.stored.tensors) bytes += view.elements() * size(part);
+  for (const auto& [part, network] : parts.collection.networks) {
+    const auto dtype = part == Part::vae ? vae_dtype(parts, precision.dtype) : precision.dtype;
+    for (const auto& [name, view] : network.stored.tensors) {
+      const bool embedding = name.find("embedding.weight") != std::string::npos;
+      bytes += part == Part::unet && precision.int8 ? view.elements() : nn::kept_bytes(view, dtype, !embedding);
+    }
+  }
   return bytes;
 }
 

@@ -47,7 +47,7 @@ std::shared_ptr<const Model> load(const Parts& parts, Precision precision);
 /** @throws Error bad_file, unsupported_model (a tokenizer that the encoder does not know). */
 text::ClipTokenizer load_tokenizer(const TextPart& part);
 
-/** Bytes that the weights of all networks take in memory once load() has read them. */
+/** Bytes that the weights of all networks take in memory on the default device, once load() has read them: about. */
 uint64_t weight_bytes(const Parts& parts, Precision precision);
 
 }  // namespace corepulse::model

@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "mlx/allocator.h"
+#include "mlx/device.h"
 #include "mlx/transforms.h"
 
 #include "base/fail.h"
 #include "kernels/convert.h"
+#include "kernels/device.h"
 #include "kernels/number.h"
 #include "kernels/parallel.h"
 
@@ -162,6 +164,12 @@ mx::array transpose_matrix(const io::TensorView& view, mx::Dtype dtype) {
 mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype dtype) {
   if (k == 1) return to_array(view, {out, 1, 1, in}, dtype);
   return turned(view, out, in, static_cast<size_t>(k) * k, {out, k, k, in}, dtype);
+}
+
+uint64_t kept_bytes(const io::TensorView& view, mx::Dtype dtype, bool multiplied) {
+  const bool halves = view.type == io::StoredType::f16 && dtype == mx::float32 && multiplied &&
+                      view.shape.size() >= 2 && mx::default_device() == mx::Device::cpu && kernels::isa() != "mlx";
+  return view.elements() * (halves ? 2 : size_of(dtype));
 }
 
 }  // namespace corepulse::nn

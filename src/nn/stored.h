@@ -1,6 +1,8 @@
 #pragma once
 // Bytes of a file to evaluated arrays: the one place where stored number formats are known.
 
+#include <cstdint>
+
 #include "base/tensor.h"
 #include "io/tensor_view.h"
 
@@ -15,5 +17,11 @@ mx::array transpose_matrix(const io::TensorView& view, mx::Dtype dtype);
 
 /** Stored OIHW -> [out, k, k, in], MLX's order. */
 mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype dtype);
+
+/**
+ * Bytes that a tensor takes in a layer on the default device. @param multiplied it is a matrix or a convolution's
+ * kernel, not a table: the CPU's kernels keep those that float16 holds exactly in it.
+ */
+uint64_t kept_bytes(const io::TensorView& view, mx::Dtype dtype, bool multiplied);
 
 }  // namespace corepulse::nn

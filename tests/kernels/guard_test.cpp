@@ -1,5 +1,5 @@
-// The kernels on plain memory read and write nothing beyond their arrays: each array ends where a forbidden page begins,
-// and in another run begins where one ends.
+// The kernels on plain memory read and write nothing beyond their arrays: each array ends where a forbidden page
+// begins, and in another run begins where one ends.
 #include <doctest/doctest.h>
 #include <memory>
 #include <sys/mman.h>
