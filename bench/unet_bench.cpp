@@ -127,7 +127,7 @@ const unet::UNet& sd15_unet(double& weights) {
     const auto config = model::derive_unet(tensors, Family::sd1, "bench");
     return std::make_unique<unet::UNet>(nn::Weights(std::move(tensors), "unet", dtype(), {}, int8()), config);
   }();
-  weights = bytes;
+  weights = bytes / sizeof(float) * (int8() ? 1 : size_of(dtype()));
   return *network;
 }
 
@@ -138,7 +138,7 @@ const vae::Autoencoder& sd_vae(double& weights) {
     const auto config = model::derive_vae(tensors, Family::sd1, "bench");
     return std::make_unique<vae::Autoencoder>(nn::Weights(std::move(tensors), "vae", dtype()), config);
   }();
-  weights = bytes;
+  weights = bytes / sizeof(float) * size_of(dtype());
   return *network;
 }
 
