@@ -22,8 +22,9 @@ Network load_network(const Parts& parts, Part part, const Config& config, const 
   return network;
 }
 
+// bfloat16 has float32's range: as Diffusers, whose pipelines upcast float16 only.
 mx::Dtype vae_dtype(const Parts& parts, mx::Dtype dtype) {
-  return parts.vae.force_float32 ? mx::float32 : dtype;
+  return parts.vae.force_float32 && dtype == mx::float16 ? mx::float32 : dtype;
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ struct Config {
   float shift_factor = 0;
   bool quant_conv = true, post_quant_conv = true;
   bool middle_attention = true;
-  bool force_float32 = false;  ///< SDXL's overflows in float16.
+  bool force_float32 = false;  ///< Instead of float16, in which SDXL's overflows.
   /** Playground 2.5: latent = (x - mean) / std * 0.5 per channel; empty for others. */
   std::vector<float> latents_mean, latents_std;
   int sample_size = 512;
