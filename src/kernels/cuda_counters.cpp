@@ -48,11 +48,12 @@ CUfunction clear_kernel() {
   return function;
 }
 
-std::vector<CUgraphNode> nodes_of(CUgraph graph) {
+/** What `ask`, one of the driver's functions, lists of a graph. */
+std::vector<CUgraphNode> list_of(CUgraph graph, decltype(CudaDriver::nodes) ask) {
   size_t count = 0;
-  check_cuda(CudaDriver::get().nodes(graph, nullptr, &count), "counting nodes");
+  check_cuda(ask(graph, nullptr, &count), "counting nodes");
   std::vector<CUgraphNode> nodes(count);
-  check_cuda(CudaDriver::get().nodes(graph, nodes.data(), &count), "listing nodes");
+  check_cuda(ask(graph, nodes.data(), &count), "listing nodes");
   return nodes;
 }
 
@@ -77,11 +78,12 @@ std::optional<mx::array> set_counters_first(CUgraph graph) {
   const auto& driver = CudaDriver::get();
   std::vector<uint64_t> counters;
   std::vector<CUgraphNode> users;
-  for (const auto node : nodes_of(graph)) {
+  for (const auto node : list_of(graph, driver.nodes)) {
     if (type_of(node) != CU_GRAPH_NODE_TYPE_GRAPH) continue;
     CUgraph inside = nullptr;
     check_cuda(driver.child(node, &inside), "opening a child graph");
-    for (const auto part : nodes_of(inside)) {
+    // Only what an operation does first: nothing of its own can have used the counter before.
+    for (const auto part : list_of(inside, driver.roots)) {
       const auto counter = counter_of(part);
       if (!counter) continue;
       counters.push_back(*counter);

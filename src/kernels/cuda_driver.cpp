@@ -26,6 +26,7 @@ CudaDriver::CudaDriver() {
   load(destroy, "cuGraphExecDestroy");
   load(copy, "cuMemcpyDtoDAsync_v2");
   load(nodes, "cuGraphGetNodes");
+  load(roots, "cuGraphGetRootNodes");
   load(type, "cuGraphNodeGetType");
   load(child, "cuGraphChildGraphNodeGetGraph");
   load(memset_params, "cuGraphMemsetNodeGetParams");

@@ -13,6 +13,7 @@ struct CudaDriver {
   CUresult (*destroy)(CUgraphExec);
   CUresult (*copy)(CUdeviceptr, CUdeviceptr, size_t, CUstream);
   CUresult (*nodes)(CUgraph, CUgraphNode*, size_t*);
+  CUresult (*roots)(CUgraph, CUgraphNode*, size_t*);
   CUresult (*type)(CUgraphNode, CUgraphNodeType*);
   CUresult (*child)(CUgraphNode, CUgraph*);
   CUresult (*memset_params)(CUgraphNode, CUDA_MEMSET_NODE_PARAMS*);
