@@ -13,17 +13,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace corepulse::kernels::HWY_NAMESPACE {
 
-// The rest of fewer than a vector's elements goes one by one through the same formula.
-template <class F>
-HWY_INLINE void for_each_vector(int64_t n, F f) {
-  const hn::ScalableTag<float> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) f(d, i);
-  const hn::CappedTag<float, 1> one;
-  for (; i < n; ++i) f(one, i);
-}
-
 // y[i] = f(x[i]) in either type of number.
 template <class F>
 HWY_INLINE void map(ConstNumbers x, Numbers y, int64_t n, F f) {

@@ -39,14 +39,11 @@ HWY_INLINE void channel_moments(D d, const T* x, int64_t rows, int64_t stride, M
 }
 
 void GroupMoments(ConstNumbers x, int64_t rows, int64_t channels, int64_t groups, Moments* HWY_RESTRICT out) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 1> one;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), width = channels / groups;
+  const int64_t width = channels / groups;
   for (int64_t g = 0; g < groups; ++g) out[g] = {};
   x.visit([&](auto* from) HWY_ATTR {
-    int64_t c = 0;
-    for (; c + lanes <= channels; c += lanes) channel_moments(d, from + c, rows, channels, out, c, width);
-    for (; c < channels; ++c) channel_moments(one, from + c, rows, channels, out, c, width);
+    for_each_vector(channels,
+                    [&](auto d, int64_t c) HWY_ATTR { channel_moments(d, from + c, rows, channels, out, c, width); });
   });
 }
 
@@ -62,14 +59,8 @@ HWY_INLINE void normalize_vector(D d, const T* x, T* y, const ChannelAffine& a, 
 template <bool kSilu, class T>
 HWY_INLINE void normalize_all(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, int64_t rows, int64_t channels,
                               const ChannelAffine& a) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 1> one;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
-    int64_t c = 0;
-    for (; c + lanes <= channels; c += lanes) normalize_vector<kSilu>(d, x, y, a, c);
-    for (; c < channels; ++c) normalize_vector<kSilu>(one, x, y, a, c);
-  }
+  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels)
+    for_each_vector(channels, [&](auto d, int64_t c) HWY_ATTR { normalize_vector<kSilu>(d, x, y, a, c); });
 }
 
 void NormalizeChannels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const ChannelAffine& affine,
@@ -110,8 +101,6 @@ HWY_INLINE double sum_distances(const T* HWY_RESTRICT x, int64_t n, double origi
 template <class T>
 HWY_INLINE void normalize_each_row(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, int64_t rows, int64_t channels,
                                    const float* HWY_RESTRICT weight, const float* HWY_RESTRICT bias, float eps) {
-  const hn::ScalableTag<float> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const double n = static_cast<double>(channels);
   for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
     const double first = value(x[0]), mean = first + sum_distances<false>(x, channels, first) / n;
@@ -123,9 +112,7 @@ HWY_INLINE void normalize_each_row(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, i
       const auto scale = hn::Mul(hn::Set(tag, rate), hn::LoadU(tag, weight + c));
       store(tag, hn::MulAdd(v, scale, hn::LoadU(tag, bias + c)), y + c);
     };
-    int64_t c = 0;
-    for (; c + lanes <= channels; c += lanes) normalize(d, c);
-    for (; c < channels; ++c) normalize(hn::CappedTag<float, 1>(), c);
+    for_each_vector(channels, normalize);
   }
 }
 

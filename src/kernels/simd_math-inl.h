@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/gelu_tail.h"
 #include "kernels/narrow.h"
 #include "kernels/number.h"
 
@@ -31,8 +32,22 @@ HWY_INLINE hn::Vec<D> load([[maybe_unused]] D d, const BFloat16* p) {
 
 template <class D>
 HWY_INLINE hn::Vec<D> load(D d, const Half* p) {
+#if HWY_ARCH_X86 && HWY_TARGET > HWY_AVX2  // older: no instruction, and Highway's way is wrong for infinities and NaN
+  const hn::RebindToUnsigned<D> du;
+  const auto bits = hn::PromoteTo(du, hn::LoadU(hn::Rebind<uint16_t, D>(), reinterpret_cast<const uint16_t*>(p)));
+  const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(du, 0x8000)));
+  const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(du, 0x7fff)));
+  const auto rebased = hn::Add(magnitude, hn::Set(du, 112u << 23));
+  const auto infinite = hn::Gt(magnitude, hn::Set(du, (0x7c00u << 13) - 1));  // and NaN: exponent 255
+  const auto normal = hn::IfThenElse(infinite, hn::Add(rebased, hn::Set(du, 112u << 23)), rebased);
+  const auto base = hn::BitCast(d, hn::Set(du, 113u << 23));
+  const auto subnormal = hn::Sub(hn::BitCast(d, hn::Add(magnitude, hn::Set(du, 113u << 23))), base);
+  const auto small = hn::Lt(magnitude, hn::Set(du, 1u << 23));
+  return hn::BitCast(d, hn::Or(sign, hn::IfThenElse(small, hn::BitCast(du, subnormal), normal)));
+#else
   const hn::Rebind<hwy::float16_t, D> narrow;
   return hn::PromoteTo(d, hn::LoadU(narrow, reinterpret_cast<const hwy::float16_t*>(p)));
+#endif
 }
 template <class D>
 HWY_INLINE hn::Vec<D> load(D d, const int8_t* p) {
@@ -57,6 +72,17 @@ HWY_INLINE void store([[maybe_unused]] D d, hn::Vec<D> x, BFloat16* p) {
   const auto kept = hn::IfThenElse(hn::RebindMask(wide, hn::IsNaN(x)), quiet, rounded);
   const auto high = hn::DemoteTo(narrow, hn::BitCast(integer, hn::ShiftRight<16>(kept)));
   hn::StoreU(high, narrow, reinterpret_cast<uint16_t*>(p));
+}
+
+// f(tag, index) for all of n numbers, a vector at a time; the rest of fewer goes one by one through the same formula.
+template <class F>
+HWY_INLINE void for_each_vector(int64_t n, F f) {
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) f(d, i);
+  const hn::CappedTag<float, 1> one;
+  for (; i < n; ++i) f(one, i);
 }
 
 // c[0] + x (c[1] + x (c[2] + ...)).
@@ -119,16 +145,14 @@ HWY_INLINE hn::Vec<D> sigmoid(D d, hn::Vec<D> x) {
 
 /**
  * x Phi(x) with the normal distribution function Phi; absolute error below 1e-7 |x|, and relatively exact where
- * Phi(x) = erfc(-x/sqrt2)/2 is small. Phi(-a) = e^(-a^2/2) R(a), R a rational minimax fit on [0, 13.5], error 5e-9.
+ * Phi(x) = erfc(-x/sqrt2)/2 is small.
  */
 template <class D>
 HWY_INLINE hn::Vec<D> gelu(D d, hn::Vec<D> x) {
-  constexpr float p[] = {0.5f, 0.436146796f, 0.181646228f, 0.0400981978f, 0.0040370184f};
-  constexpr float q[] = {1.0f, 1.67017853f, 1.19589782f, 0.465276301f, 0.10051848f, 0.0101191662f};
   // Where e^(-a^2/2) is 0 the fraction must not become inf / inf.
   const auto a = hn::Min(hn::Abs(x), hn::Set(d, 16.0f));
   const auto bell = exp(d, hn::Mul(hn::Mul(a, a), hn::Set(d, -0.5f)));
-  const auto tail = hn::Mul(bell, hn::Div(horner(d, a, p), horner(d, a, q)));
+  const auto tail = hn::Mul(bell, hn::Div(horner(d, a, kTailOver), horner(d, a, kTailUnder)));
   const auto phi = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(hn::Set(d, 1.0f), tail));
   return hn::Mul(x, phi);
 }

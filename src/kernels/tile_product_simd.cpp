@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/gelu_tail.h"
 #include "kernels/tiles.h"
 
 namespace corepulse::kernels {
@@ -86,14 +87,12 @@ template <int kCount>
 // x Phi(x) as in simd_math-inl.h, for a result that is rounded to bfloat16: relative error below 1e-4, by the
 // reciprocal's 14 bits and 2^f on [0, 1) to 3e-6.
 [[gnu::always_inline]] inline __m512 gelu(__m512 x) {
-  constexpr float p[] = {0.5f, 0.436146796f, 0.181646228f, 0.0400981978f, 0.0040370184f};
-  constexpr float q[] = {1.0f, 1.67017853f, 1.19589782f, 0.465276301f, 0.10051848f, 0.0101191662f};
   constexpr float e[] = {1.0f, 0.69304489f, 0.24127987f, 0.05224319f, 0.01342624f};
   constexpr int kFraction = 1;  // _mm512_reduce_ps: x - floor(x)
   const __m512 a = _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps(16));
   const __m512 t = _mm512_mul_ps(_mm512_mul_ps(a, a), _mm512_set1_ps(-0.72134752f));  // log2 of e^(-a^2/2)
   const __m512 bell = _mm512_scalef_ps(horner(_mm512_reduce_ps(t, kFraction), e), t);
-  const __m512 tail = _mm512_mul_ps(bell, _mm512_mul_ps(horner(a, p), _mm512_rcp14_ps(horner(a, q))));
+  const __m512 tail = _mm512_mul_ps(bell, _mm512_mul_ps(horner(a, kTailOver), _mm512_rcp14_ps(horner(a, kTailUnder))));
   const __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GE_OQ);
   return _mm512_mul_ps(x, _mm512_mask_sub_ps(tail, positive, _mm512_set1_ps(1), tail));
 }
