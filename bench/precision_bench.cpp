@@ -2,7 +2,6 @@
 // one after the other from the same recipes.
 //   precision_bench [--dtype bf16|int8] [pictures = 8] [steps = 20]
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,18 +10,10 @@
 
 #include "corepulse/pipeline.h"
 
+#include "../tests/support/psnr.h"
+
 namespace corepulse {
 namespace {
-
-/** Peak signal to noise ratio in dB; pictures of 8 bits. */
-double psnr(const Image& a, const Image& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.pixels.size(); ++i) {
-    const double d = double(a.pixels[i]) - b.pixels[i];
-    sum += d * d;
-  }
-  return 10 * std::log10(255.0 * 255.0 / std::max(sum / static_cast<double>(a.pixels.size()), 1e-9));
-}
 
 Recipe recipe_of(int i, int steps) {
   const std::vector<std::string> things{"cat", "dog", "dragon", "car", "house", "tree", "bird"};
@@ -46,7 +37,7 @@ void run(bool int8, int pictures, int steps) {
   for (int i = 0; i < pictures; ++i) {
     const auto recipe = recipe_of(i, steps);
     const auto a = exact.generate({recipe, {}, true}), b = rounded.generate({recipe, {}, true});
-    quality.push_back(psnr(a.images[0], b.images[0]));
+    quality.push_back(test::psnr(a.images[0], b.images[0]));
     steps32.push_back(a.seconds_steps), steps16.push_back(b.seconds_steps);
     decode32.push_back(a.seconds_decode), decode16.push_back(b.seconds_decode);
     std::printf("%-28s seed %2d %6.1f dB\n", recipe.prompt.c_str(), i, quality.back());

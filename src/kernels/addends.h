@@ -13,4 +13,7 @@ struct Addends {
   std::optional<mx::array> channel;  ///< [C]
 };
 
+/** x with what is left, and a picture of its shape, added to it; in one pass over memory on a GPU. */
+mx::array finished(mx::array x, const Addends& left, const std::optional<mx::array>& picture = {});
+
 }  // namespace corepulse::kernels

@@ -5,7 +5,6 @@
 #include "base/fail.h"
 #include "kernels/activation.h"
 #include "kernels/device.h"
-#include "kernels/fuse.h"
 #include "kernels/primitive.h"
 #ifdef COREPULSE_CPU_KERNELS
 #include "kernels/onednn.h"
@@ -40,20 +39,6 @@ mx::array bare_conv2d(const mx::array& x, const mx::array& weight, const Geometr
   const std::vector<int> stride{g.stride, g.stride};
   const std::vector<int> before{g.padding.top, g.padding.left}, after{g.padding.bottom, g.padding.right};
   return mx::conv_general(x, weight, stride, before, after, /*kernel_dilation=*/{1, 1}, /*input_dilation=*/{1, 1});
-}
-
-/** The sum of all, in one pass over memory on a GPU. */
-mx::array sum(mx::array y, const std::optional<mx::array>& bias, const Added& added) {
-  static const Fused all([](const std::vector<mx::array>& in) {
-    auto total = in[0];
-    for (size_t i = 1; i < in.size(); ++i) total = total + in[i];
-    return total;
-  });
-  std::vector<mx::array> in{std::move(y)};
-  if (bias) in.push_back(*bias);
-  if (added.per_row) in.push_back(mx::expand_dims(*added.per_row, {1, 2}));
-  if (added.picture) in.push_back(*added.picture);
-  return in.size() > 1 ? all(in) : in[0];
 }
 
 }  // namespace
@@ -187,7 +172,7 @@ mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
   if (arrays.empty())
     fail(ErrorCode::internal, "conv2d", "weights are packed for the CPU; expected x of their type there");
   const auto bias = packed_->has_bias() ? std::optional(arrays[1]) : std::nullopt;
-  return sum(bare_conv2d(x, arrays[0], packed_->geometry), bias, added);
+  return finished(bare_conv2d(x, arrays[0], packed_->geometry), {added.per_row, bias}, added.picture);
 }
 
 Unfinished Conv2d::unfinished(const mx::array& x, const std::optional<mx::array>& row) const {

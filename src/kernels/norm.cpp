@@ -24,15 +24,6 @@ void check_channels(const mx::array& x, const mx::array& weight, const mx::array
   check_shape(bias, {x.shape(-1)}, where);
 }
 
-mx::array sum(mx::array x, const Addends& added) {
-  if (added.row) {
-    auto row = *added.row;
-    while (row.ndim() < x.ndim()) row = mx::expand_dims(row, 1);
-    x = x + row;
-  }
-  return added.channel ? x + *added.channel : x;
-}
-
 #ifdef COREPULSE_CPU_KERNELS
 
 bool all_float32(const mx::array& weight, const mx::array& bias) {
@@ -106,7 +97,7 @@ mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::arra
     fail(ErrorCode::internal, "group_norm",
          fmt::format("{} channels in {} groups; expected a multiple", x.shape(-1), groups));
   if (use_cuda_group_norm(x)) return cuda_group_norm(x, weight, bias, groups, eps, silu, added);
-  if (added.row || added.channel) return group_norm(sum(x, added), weight, bias, groups, eps, silu);
+  if (added.row || added.channel) return group_norm(finished(x, added), weight, bias, groups, eps, silu);
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x) && all_float32(weight, bias) && x.size() > 0) {
     const int64_t batch = x.shape(0), channels = x.shape(-1);

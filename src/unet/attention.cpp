@@ -18,15 +18,15 @@ Attention::Attention(const nn::Weights& w, const control::Site& site_, int chann
       to_q(w / "to_q", channels, channels, false),
       to_k(w / "to_k", site_.cross ? context_width : channels, channels, false),
       to_v(w / "to_v", site_.cross ? context_width : channels, channels, false),
-      to_out(w / "to_out" / 0, channels, channels),
-      self_({to_q, to_k, to_v}) {}
+      to_out(w / "to_out" / 0, channels, channels) {
+  if (!site.cross) self_.emplace(std::vector<kernels::Linear>{to_q, to_k, to_v});
+}
 
 mx::array Attention::heads(const mx::array& x, const Pass& pass) const {
   const AttentionPlan plan = pass.control.plan(site, pass.step);  // the control point
-  const auto projected = site.cross ? std::vector{to_q(x)} : self_(x);
+  const auto projected = self_ ? (*self_)(x) : std::vector{to_q(x)};
   const auto& q = projected[0];
-  CallKeys keys(site, to_k, to_v, x, pass,
-                site.cross ? std::nullopt : std::optional(KeyValue{projected[1], projected[2]}));
+  CallKeys keys(site, to_k, to_v, x, pass, self_ ? std::optional(KeyValue{projected[1], projected[2]}) : std::nullopt);
   if (!plan.captures.empty()) watch(q, plan, x, keys, pass);
   // Rows that each read one plain source are one fused call, whoever chose the source.
   const bool whole_rows = std::all_of(plan.rows.begin(), plan.rows.end(),

@@ -1,6 +1,8 @@
 #pragma once
 // Attention, the one place where control is asked: it returns data, this layer computes.
 
+#include <optional>
+
 #include "control/site.h"
 #include "nn/layers.h"
 #include "unet/keys.h"
@@ -22,7 +24,7 @@ struct Attention {
   nn::Linear to_q, to_k, to_v, to_out;
 
  private:
-  kernels::JoinedLinear self_;  ///< Query, key and value of self-attention.
+  std::optional<kernels::JoinedLinear> self_;  ///< Query, key and value of self-attention.
   /** One reading of the query rows q [1, N, C]. */
   mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv, const Pass& pass) const;
   /** The same by the function that replaces our attention. */

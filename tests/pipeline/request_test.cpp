@@ -1,7 +1,5 @@
 // A wrong request is refused before weights are read, and a good one can be watched, stopped and repeated.
-#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -9,6 +7,7 @@
 #include <optional>
 
 #include "support.h"
+#include "support/psnr.h"
 
 using namespace corepulse;
 using namespace corepulse::test;
@@ -175,13 +174,6 @@ TEST_CASE("int8 is recorded, repeats its bits and stays near float32") {
   check_recorded_and_near_float32(small_in(ComputeType::int8), "int8");
 }
 
-/** Peak signal to noise ratio in dB; pictures of 8 bits. */
-double psnr(const Image& a, const Image& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.pixels.size(); ++i) sum += std::pow(double(a.pixels[i]) - b.pixels[i], 2);
-  return 10 * std::log10(255.0 * 255.0 / std::max(sum / static_cast<double>(a.pixels.size()), 1e-9));
-}
-
 TEST_CASE("the built-in model's pictures in bfloat16 and int8 stay within docs/numerics.md's bounds of float32's") {
   for (const auto& [dtype, bound] : {std::pair{ComputeType::bfloat16, 22.0}, {ComputeType::int8, 20.0}}) {
     std::optional<Pipeline> narrow;
@@ -200,7 +192,7 @@ TEST_CASE("the built-in model's pictures in bfloat16 and int8 stay within docs/n
       recipe.steps = 8;
       const auto one = narrow->generate({recipe}).images.at(0), other = exact.generate({recipe}).images.at(0);
       CHECK(one.pixels != other.pixels);
-      CHECK(psnr(one, other) >= bound);
+      CHECK(test::psnr(one, other) >= bound);
     }
   }
 }
