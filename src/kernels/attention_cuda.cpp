@@ -5,11 +5,13 @@
 #include "mlx/fast.h"
 
 #include "kernels/device.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
 
 constexpr int kWarps = 2, kQueries = 16 * kWarps;  // of a block
+constexpr int kMostSize = 176;                     // of a head: two stages of keys and values fit 48 KiB
 
 // Tensor cores' products: 16 x 16 by 16 x 8, float32 sums. Where numbers lie: PTX ISA, "mma.m16n8k16".
 constexpr const char* kHeader = R"(
@@ -142,14 +144,14 @@ constexpr const char* kAttention = R"(
 
 bool use_cuda_attention(const mx::array& q, const AttentionOptions& o) {
   const int size = q.shape(2) / o.heads;
-  return on_cuda() && q.dtype() == mx::float16 && !o.causal && size > 128 && size <= 192 && size % 16 == 0 &&
+  return on_cuda() && q.dtype() == mx::float16 && !o.causal && size > 128 && size <= kMostSize && size % 16 == 0 &&
          q.size() > 0;
 }
 
 mx::array cuda_attention(const mx::array& q, const mx::array& k, const mx::array& v, const AttentionOptions& o) {
   static const auto kernel = mx::fast::cuda_kernel("attention", {"q", "k", "v", "bias", "scale"}, {"y"}, kAttention,
                                                    kHeader, /*ensure_row_contiguous=*/false);
-  const int size = q.shape(2) / o.heads, blocks = (q.shape(1) + kQueries - 1) / kQueries;
+  const int size = q.shape(2) / o.heads, blocks = static_cast<int>(divide_up(q.shape(1), kQueries));
   const bool scaled = std::abs(o.scale * std::sqrt(static_cast<float>(size)) - 1) > 1e-6f;
   const auto bias = o.bias ? mx::contiguous(mx::astype(*o.bias, mx::float32)) : q;
   // A constant where it is the usual one: a number of the host's is slow to reach.

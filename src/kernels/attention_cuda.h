@@ -5,7 +5,7 @@
 
 namespace corepulse::kernels {
 
-/** True if cuda_attention can take q [B, N, H*D]: on a CUDA device, float16, D a multiple of 16 in 129..192. */
+/** True if cuda_attention can take q [B, N, H*D]: on a CUDA device, float16, D a multiple of 16 in 129..176. */
 bool use_cuda_attention(const mx::array& q, const AttentionOptions& options);
 
 /**

@@ -6,6 +6,7 @@
 #include "mlx/backend/cuda/utils.h"
 
 #include "kernels/cuda_driver.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -98,7 +99,7 @@ std::optional<mx::array> set_counters_first(CUgraph graph) {
   void* arguments[] = {&address, &count};
   CUDA_KERNEL_NODE_PARAMS params{};
   params.func = clear_kernel();
-  params.gridDimX = (count + kThreads - 1) / kThreads, params.gridDimY = params.gridDimZ = 1;
+  params.gridDimX = static_cast<unsigned>(divide_up(count, kThreads)), params.gridDimY = params.gridDimZ = 1;
   params.blockDimX = kThreads, params.blockDimY = params.blockDimZ = 1;
   params.kernelParams = arguments;
   CUgraphNode first = nullptr;

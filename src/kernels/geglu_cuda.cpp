@@ -5,6 +5,7 @@
 #include "mlx/fast.h"
 
 #include "kernels/device.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -39,7 +40,7 @@ mx::array cuda_geglu(const mx::array& x) {
   static const auto kernel = mx::fast::cuda_kernel("geglu", {"x"}, {"y"}, kGeglu);
   const int width = x.shape(-1) / 2, rows = static_cast<int>(x.size()) / (2 * width);
   const int loads = rows * (width * static_cast<int>(x.itemsize()) / kLoadBytes);
-  const int blocks = (loads + kThreads - 1) / kThreads;
+  const int blocks = static_cast<int>(divide_up(loads, kThreads));
   auto shape = x.shape();
   shape.back() = width;
   return kernel({mx::reshape(x, {rows, 2 * width})}, {shape}, {x.dtype()}, {blocks * kThreads, 1, 1}, {kThreads, 1, 1},

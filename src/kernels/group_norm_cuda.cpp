@@ -5,6 +5,7 @@
 
 #include "kernels/device.h"
 #include "kernels/norm_cuda.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -172,15 +173,11 @@ constexpr const char* kApply = R"(
 
 using Template = std::vector<std::pair<std::string, mx::fast::TemplateArg>>;
 
-int divide_up(int a, int b) {
-  return (a + b - 1) / b;
-}
-
 /** Blocks of R rows of threads for a batch row, such that a wave of `wanted` blocks does it all, if a thread of one
  * can. */
 int blocks_for(int pixels, int batch, int rows, int wanted, int most_steps) {
-  const int steps = std::clamp(divide_up(pixels * batch, rows * wanted), 1, most_steps);
-  return divide_up(pixels, rows * steps);
+  const int64_t steps = std::clamp<int64_t>(divide_up(pixels * batch, rows * wanted), 1, most_steps);
+  return static_cast<int>(divide_up(pixels, rows * steps));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "kernels/device.h"
 #include "kernels/norm_cuda.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -79,7 +80,7 @@ using Outputs = std::vector<mx::array>;
 Outputs run(const mx::fast::CustomKernelFunction& kernel, const Outputs& inputs, float eps, bool sum) {
   const auto& x = inputs[0];
   const int bytes = x.shape(1) * static_cast<int>(x.itemsize());
-  const int blocks = (x.shape(0) + kThreads / 32 - 1) / (kThreads / 32);
+  const int blocks = static_cast<int>(divide_up(x.shape(0), kThreads / 32));
   // Two sizes for all widths: every one takes MLX a compilation.
   const int loads = bytes <= 32 * kLoadBytes * kMostLoads / 2 ? kMostLoads / 2 : kMostLoads;
   const size_t outputs = sum ? 2 : 1;
