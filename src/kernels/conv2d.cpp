@@ -86,16 +86,15 @@ dnnl::primitive_desc describe(const mx::Shape& source, const mx::Shape& target, 
 }
 
 bool tiles_fit(const LazyArray& weight, const Geometry& g) {
-  const auto& w = weight.shape();
   const auto& p = g.padding;
   const bool bordered =
-      w[1] == 3 && w[2] == 3 && g.stride == 1 && p.top == 1 && p.bottom == 1 && p.left == 1 && p.right == 1;
-  return weight.dtype() == mx::bfloat16 && (bordered || g.pointwise()) && tile_product_fits(w[0], w[3]);
+      g.kh == 3 && g.kw == 3 && g.stride == 1 && p.top == 1 && p.bottom == 1 && p.left == 1 && p.right == 1;
+  return (bordered || g.pointwise()) && tile_product_fits(weight);
 }
 
 }  // namespace
 
-/** 3x3 kernels in float32 by Winograd's algorithm, in bfloat16 on AMX's tiles, others by oneDNN. */
+/** On AMX's tiles where it fits; else 3x3 kernels in float32 by Winograd's algorithm, others by oneDNN. */
 struct Conv2d::Packed {
   Packed(const LazyArray& w, const std::optional<mx::array>& bias, Geometry g) : geometry(g) {
     if (tiles_fit(w, g))
@@ -125,9 +124,8 @@ WinogradShape winograd_shape(const mx::Shape& from, const mx::Shape& to, const G
 }
 
 /** The array at `in`, after which the next one is read; null if there is none. */
-template <class T>
-const T* next_of(Inputs::const_iterator& in, bool there) {
-  return there ? static_cast<const T*>((in++)->data()) : nullptr;
+ConstNumbers next_of(Inputs::const_iterator& in, bool there) {
+  return there ? *in++ : ConstNumbers();
 }
 
 std::vector<mx::array> inputs_of(const mx::array& x, const Added& added) {
@@ -164,7 +162,7 @@ mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
   if (added.per_row) check_shape(*added.per_row, {shape[0], out_}, "conv2d");
   if (added.picture) check_shape(*added.picture, shape, "conv2d");
 #ifdef COREPULSE_CPU_KERNELS
-  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == mx::bfloat16) return tiles(x, shape, 1, added);
+  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == packed_->tiles->dtype()) return tiles(x, shape, 1, added);
   if (use_cpu_kernels(x) && !packed_->tiles)
     return packed_->winograd ? winograd(x, x.shape(), 1, added) : add(onednn(x, shape), added);
 #endif
@@ -193,7 +191,7 @@ mx::array Conv2d::upsampled(const mx::array& x, int height, int width) const {
   const mx::Shape enlarged{x.shape(0), height, width, in_};
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x) && packed_->winograd) return winograd(x, enlarged, 2, {});
-  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == mx::bfloat16 && !packed_->geometry.pointwise())
+  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == packed_->tiles->dtype() && !packed_->geometry.pointwise())
     return tiles(x, {x.shape(0), height, width, out_}, 2, {});
 #endif
   const auto whole = upsample2x(x);
@@ -215,13 +213,11 @@ mx::array Conv2d::tiles(const mx::array& x, const mx::Shape& shape, int scale, c
       [packed = packed_, c = TileConv{shape[0], shape[1], shape[2], in_, out_, scale},
        per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
         auto next = in.begin();
-        const auto* const from = next_of<BFloat16>(next, true);
-        const auto *row = next_of<BFloat16>(next, per_row), *added_picture = next_of<BFloat16>(next, picture);
-        auto* const to = static_cast<BFloat16*>(out.data());
+        const auto from = next_of(next, true), row = next_of(next, per_row), added_picture = next_of(next, picture);
         const TileMatrix w = packed->tiles->packed();
-        if (!packed->geometry.pointwise()) return run_tile_conv(c, w, from, row, added_picture, to);
+        if (!packed->geometry.pointwise()) return run_tile_conv(c, w, from, row, added_picture, out);
         TileProduct p{.w = w, .x = from, .width = c.in, .rows = c.batch * c.height * c.width};
-        p.added = added_picture, p.per_picture = row, p.pixels = c.height * c.width, p.y = to;
+        p.added = added_picture, p.per_picture = row, p.pixels = c.height * c.width, p.y = out;
         run_tile_product(p);
       });
 }
@@ -234,8 +230,8 @@ mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int s
        per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
         auto next = in.begin() + 1;
         ConvAddends add;
-        add.row_bias = next_of<float>(next, per_row);
-        add.picture = next_of<float>(next, picture);
+        add.row_bias = next_of(next, per_row);
+        add.picture = next_of(next, picture);
         packed->winograd->run(task, in[0], add, out);
       });
 }

@@ -14,6 +14,7 @@
 #include <hwy/targets.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
+#include "kernels/attention_tiles.h"
 #include "kernels/short_waits.h"
 #include "kernels/simd_targets.h"
 #endif
@@ -55,22 +56,24 @@ int default_threads() {
 
 int64_t targets_above(std::string_view cap) {
   const int64_t above_avx2 = HWY_AVX3_DL | HWY_AVX3;
-  if (cap.empty() || cap == "avx512") return 0;
+  if (cap.empty() || cap == "amx" || cap == "avx512") return 0;
   if (cap == "avx2") return above_avx2;
   if (cap == "baseline") return above_avx2 | HWY_AVX2;
   fail(ErrorCode::invalid_request, "device",
-       fmt::format("COREPULSE_ISA is '{}'; expected avx512, avx2 or baseline; correct or unset it", cap));
+       fmt::format("COREPULSE_ISA is '{}'; expected amx, avx512, avx2 or baseline; correct or unset it", cap));
 }
 
 // Highway and oneDNN each choose instructions by themselves; both get the same upper limit before their first use.
 void cap_instructions() {
   const char* given = std::getenv("COREPULSE_ISA");
-  const int64_t above = targets_above(given ? given : "");
-  if (above == 0) return;
-  const auto onednn = above & HWY_AVX2 ? dnnl::cpu_isa::sse41 : dnnl::cpu_isa::avx2;
-  if (dnnl::set_max_cpu_isa(onednn) != dnnl::status::success)
+  const std::string_view cap(given ? given : "");
+  const int64_t above = targets_above(cap);
+  if (cap.empty() || cap == "amx") return;
+  const auto below_avx512 = above & HWY_AVX2 ? dnnl::cpu_isa::sse41 : dnnl::cpu_isa::avx2;
+  if (dnnl::set_max_cpu_isa(above ? below_avx512 : dnnl::cpu_isa::avx512_core_bf16) != dnnl::status::success)
     fail(ErrorCode::internal, "device",
          "COREPULSE_ISA came after oneDNN's first use; expected before; set it before the program starts");
+  if (above == 0) return;
   hwy::DisableTargets(above);
   // SupportedTargets() itself makes all targets eligible for a moment (Highway 1.0.3); choosing here and now spares
   // every later dispatch from calling it.
@@ -116,6 +119,11 @@ bool has_bf16() {
 #endif
 }
 
+bool keeps_halves() {
+  const auto set = isa();
+  return set != "mlx" && set != "amx";
+}
+
 bool has_amx() {
 #ifdef COREPULSE_CPU_KERNELS
   return has_instructions(dnnl::cpu_isa::avx512_core_amx);
@@ -129,7 +137,7 @@ std::string isa() {
   cap_instructions_once();
   switch (simd_target()) {
     case HWY_AVX3:
-      return "avx512";
+      return has_tiles() ? "amx" : "avx512";
     case HWY_AVX2:
       return "avx2";
     case HWY_NEON:

@@ -19,8 +19,14 @@ bool on_cuda();
 bool has_bf16();
 bool has_amx();
 
-/** The instruction set in use: "avx512", "avx2", "baseline", "neon", "mlx" (no own kernels). COREPULSE_ISA caps it. */
+/**
+ * The instruction set in use: "amx" (with all of AVX-512), "avx512", "avx2", "baseline", "neon", "mlx" (no own
+ * kernels). COREPULSE_ISA caps it.
+ */
 std::string isa();
+
+/** Whether float32 computation keeps matrices in float16 that are stored in it. On AMX's tiles they are split. */
+bool keeps_halves();
 
 /** Threads the CPU kernels use: COREPULSE_THREADS, else the cores this process may run on. */
 int threads();

@@ -15,11 +15,11 @@
 namespace corepulse::kernels {
 
 #ifdef COREPULSE_CPU_KERNELS
-/** float32 by the own product, bfloat16 by the own one on AMX's tiles where it fits, else by oneDNN's. */
+/** On AMX's tiles where it fits; else float32 by the own product, bfloat16 by oneDNN's. */
 struct Linear::Packed {
   Packed(const LazyArray& weight, const std::optional<mx::array>& bias) {
     const int out = weight.shape(0), in = weight.shape(1);
-    if (weight.dtype() == mx::bfloat16 && tile_product_fits(out, in))
+    if (tile_product_fits(weight))
       tiles.emplace(weight, bias, out, in);
     else if (weight.dtype() == mx::bfloat16)
       onednn.emplace(weight, bias,
@@ -61,12 +61,15 @@ std::vector<mx::array> inputs_of(const mx::array& x, const std::optional<mx::arr
   return added ? std::vector{x, *added} : std::vector{x};
 }
 
-void run_on_tiles(TileProduct p, const Inputs& in, Numbers out) {
-  p.x = static_cast<const BFloat16*>(in[0].data());
+// y or x of bfloat16 holds float32 numbers that are split.
+void run_on_tiles(TileProduct p, ConstNumbers x, ConstNumbers added, Numbers y) {
   p.width = p.w.in;
-  if (in.size() > 1) p.added = static_cast<const BFloat16*>(in[1].data());
-  p.y = static_cast<BFloat16*>(out.data());
+  p.x = x, p.added = added, p.y = y;
   run_tile_product(p);
+}
+
+ConstNumbers added_of(const Inputs& in) {
+  return in.size() > 1 ? in[1] : ConstNumbers();
 }
 #endif
 
@@ -95,19 +98,19 @@ mx::array Linear::onednn(const mx::array& x, mx::Shape shape) const {
 mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>& added) const {
   auto shape = result_shape(x, in_, out_, added);
 #ifdef COREPULSE_CPU_KERNELS
-  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == mx::bfloat16)
+  if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == packed_->tiles->dtype())
     return cpu_op("linear", inputs_of(x, added), std::move(shape),
                   [packed = packed_, rows = static_cast<int64_t>(x.size()) / in_](const Inputs& in, Numbers out) {
-                    run_on_tiles({.w = packed->tiles->packed(), .rows = rows}, in, out);
+                    run_on_tiles({.w = packed->tiles->packed(), .rows = rows}, in[0], added_of(in), out);
                   });
   if (use_cpu_kernels(x) && packed_->onednn) {
     const auto y = onednn(x, std::move(shape));
     return added ? kernels::add(y, *added) : y;
   }
-  if (use_cpu_kernels(x) && x.dtype() == mx::float32)
+  if (use_cpu_kernels(x) && packed_->product && x.dtype() == mx::float32)
     return cpu_op("linear", inputs_of(x, added), std::move(shape),
                   [packed = packed_, rows = static_cast<int64_t>(x.size()) / in_](const Inputs& in, Numbers out) {
-                    run_product(in[0], rows, packed->product->packed(), in.size() > 1 ? in[1] : ConstNumbers(), out);
+                    run_product(in[0], rows, packed->product->packed(), added_of(in), out);
                   });
 #endif
   const auto arrays = packed_->arrays();
@@ -166,18 +169,24 @@ mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& se
     return cpu_op("gated linear", inputs_of(x, added), std::move(shape),
                   [w1 = first.packed_, w2 = second.packed_, rows = static_cast<int64_t>(x.size()) / first.in()](
                       const Inputs& in, Numbers out) {
-                    run_gated_product(in[0], rows, w1->product->packed(), w2->product->packed(),
-                                      in.size() > 1 ? in[1] : ConstNumbers(), out);
+                    run_gated_product(in[0], rows, w1->product->packed(), w2->product->packed(), added_of(in), out);
                   });
   }
-  if (first.packed_->tiles && x.dtype() == mx::bfloat16 && use_cpu_kernels(x) && first.out() % 64 == 0) {
-    auto shape = result_shape(x, first.in(), first.out() / 2, {});
-    const auto wide = cpu_op(
-        "gated linear", {x}, std::move(shape),
-        [packed = first.packed_, rows = static_cast<int64_t>(x.size()) / first.in()](const Inputs& in, Numbers out) {
-          run_on_tiles({.w = packed->tiles->packed(), .rows = rows, .gated = true}, in, out);
-        });
-    return second(wide, added);
+  const auto on_tiles = [&](const Linear& layer) {
+    return layer.packed_->tiles && layer.packed_->tiles->dtype() == x.dtype();
+  };
+  if (use_cpu_kernels(x) && on_tiles(first) && on_tiles(second) && first.out() == 2 * second.in()) {
+    const int64_t rows = static_cast<int64_t>(x.size()) / first.in();
+    const auto wide = cpu_op("gated linear", {x}, result_shape(x, first.in(), second.in(), {}),
+                             [packed = first.packed_, rows](const Inputs& in, Numbers out) {
+                               run_on_tiles({.w = packed->tiles->packed(), .rows = rows, .gated = true}, in[0], {},
+                                            static_cast<BFloat16*>(out.data()));
+                             });
+    return cpu_op("linear", inputs_of(wide, added), result_shape(x, first.in(), second.out(), added),
+                  [packed = second.packed_, rows](const Inputs& in, Numbers out) {
+                    run_on_tiles({.w = packed->tiles->packed(), .rows = rows},
+                                 static_cast<const BFloat16*>(in[0].data()), added_of(in), out);
+                  });
   }
 #else
   if (on_cuda() && added) return mx::addmm(*added, geglu(first(x)), mx::transpose(second.packed_->arrays()[0]));

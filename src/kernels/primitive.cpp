@@ -15,6 +15,12 @@
 #include "kernels/profile.h"
 
 namespace corepulse::kernels {
+
+ConstNumbers numbers_of(const mx::array& x) {
+  if (x.dtype() == mx::bfloat16) return reinterpret_cast<const BFloat16*>(x.data<uint16_t>());
+  return x.data<float>();
+}
+
 namespace {
 
 /** Where a strided array lies, free of the array itself. */
@@ -52,12 +58,7 @@ void copy_row_contiguous(const T* data, const Layout& from, int64_t size, T* to)
   });
 }
 
-ConstNumbers numbers_of(const mx::array& x) {
-  if (x.dtype() == mx::bfloat16) return reinterpret_cast<const BFloat16*>(x.data<uint16_t>());
-  return x.data<float>();
-}
-
-Numbers numbers_of(mx::array& x) {
+Numbers writable(mx::array& x) {
   if (x.dtype() == mx::bfloat16) return reinterpret_cast<BFloat16*>(x.data<uint16_t>());
   return x.data<float>();
 }
@@ -87,7 +88,7 @@ class CpuOp : public mx::Primitive {
     auto& out = outputs[0];
     allocate_aligned(out);
     encoder.set_output_array(out);
-    encoder.dispatch([kernel = kernel_, name = name_, shape = out.shape(), in = std::move(in), to = numbers_of(out)] {
+    encoder.dispatch([kernel = kernel_, name = name_, shape = out.shape(), in = std::move(in), to = writable(out)] {
       const KernelTimer timer(name, shape);
       kernel(in, to);
     });
@@ -105,7 +106,7 @@ class CpuOp : public mx::Primitive {
     if (input.flags().row_contiguous) return numbers_of(input);
     mx::array copy(input.shape(), input.dtype(), nullptr, {});
     allocate_aligned(copy);
-    const Numbers to = numbers_of(copy);
+    const Numbers to = writable(copy);
     encoder.dispatch([from = Layout{numbers_of(input), input.shape(), input.strides()},
                       size = static_cast<int64_t>(input.size()), to] {
       to.visit([&]<class T>(T* target) {

@@ -16,6 +16,9 @@ namespace corepulse::kernels {
 using Inputs = std::vector<ConstNumbers>;
 using Kernel = std::function<void(const Inputs& in, Numbers out)>;
 
+/** Of an evaluated array of either type. */
+ConstNumbers numbers_of(const mx::array& x);
+
 /**
  * The lazy array of `shape` that `kernel` will compute on the CPU, of the first input's type, from float32 and bfloat16
  * `inputs`. Inputs of any strides: those that are not row-contiguous are copied first. What the kernel captures lives

@@ -1,10 +1,9 @@
-// AVX-512 intrinsics beside AMX's tiles, as in attention_tiles.
 #include "kernels/tile_product_simd.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/gelu_tail.h"
+#include "kernels/round.h"
 #include "kernels/tiles.h"
 
 namespace corepulse::kernels {
@@ -13,7 +12,15 @@ namespace {
 constexpr int64_t kSums = kBlockRows * 32, kSumsPitch = 32 * int64_t{sizeof(float)};
 
 // Products that a block of sums takes before the next block's turn: so many tiles of weights fit the first level cache.
-constexpr int64_t kSteps = 18;
+constexpr int64_t kSteps = 36;
+
+// Part `index` of `parts` of what is needed next: to the second level cache, while the tiles multiply.
+[[gnu::always_inline]] inline void fetch_part(const void* memory, int64_t bytes, int64_t index, int64_t parts) {
+  constexpr int64_t kLine = 64;
+  const int64_t lines = divide_up(bytes, kLine);
+  for (int64_t n = index * lines / parts; n < (index + 1) * lines / parts; ++n)
+    __builtin_prefetch(static_cast<const char*>(memory) + n * kLine, 0, 2);
+}
 
 // Sums [32][32] of a block.
 template <class Tiles>
@@ -45,96 +52,67 @@ template <class Tiles>
   Tiles::template multiply<2, 5, 6>(), Tiles::template multiply<3, 5, 7>();
 }
 
-}  // namespace
-}  // namespace corepulse::kernels
-
-#if defined(__x86_64__)
-#include <hwy/base.h>
-#include <immintrin.h>
-
-HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
-namespace corepulse::kernels {
-namespace {
-
-[[gnu::always_inline]] inline __m512 widened(const BFloat16* p) {
-  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+// The same of split numbers: high by low ones first, then high by high and low by high, for which the weights stay.
+template <class Tiles>
+[[gnu::always_inline]] inline void multiply_split_step(const BFloat16* x, int64_t stride, const BFloat16* left,
+                                                       const BFloat16* right) {
+  const BFloat16* const lower = x + kTileRows * stride / int64_t{sizeof(BFloat16)};
+  multiply_step<Tiles>(x, stride, left, right);
+  Tiles::template load<6>(left + kTile, kTileBytes), Tiles::template load<7>(right + kTile, kTileBytes);
+  Tiles::template multiply<0, 4, 6>(), Tiles::template multiply<1, 4, 7>();
+  Tiles::template multiply<2, 5, 6>(), Tiles::template multiply<3, 5, 7>();
+  Tiles::template load<4>(x + 32, stride), Tiles::template load<5>(lower + 32, stride);
+  Tiles::template multiply<0, 4, 6>(), Tiles::template multiply<1, 4, 7>();
+  Tiles::template multiply<2, 5, 6>(), Tiles::template multiply<3, 5, 7>();
 }
 
-// 32 sums of a row to y, with what is added to them.
-void store_row(const TileProduct& p, const float* sums, int64_t column, int64_t result) {
-  __m512 a = _mm512_loadu_ps(sums), b = _mm512_loadu_ps(sums + 16);
-  const auto add = [&](__m512 left, __m512 right) { a = _mm512_add_ps(a, left), b = _mm512_add_ps(b, right); };
-  if (p.w.bias) add(_mm512_loadu_ps(p.w.bias + column), _mm512_loadu_ps(p.w.bias + column + 16));
-  if (p.per_picture) {
-    const BFloat16* const q =
-        p.per_picture + static_cast<uint32_t>(result) / static_cast<uint32_t>(p.pixels) * p.w.out + column;
-    add(widened(q), widened(q + 16));
-  }
-  const int64_t at = result * p.w.out + column;
-  if (p.added) add(widened(p.added + at), widened(p.added + at + 16));
-  const auto y = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(b, a));
-  _mm512_storeu_si512(p.y + at, y);
-}
-
-template <int kCount>
-[[gnu::always_inline]] inline __m512 horner(__m512 x, const float (&c)[kCount]) {
-  __m512 sum = _mm512_set1_ps(c[kCount - 1]);
-  for (int i = kCount - 2; i >= 0; --i) sum = _mm512_fmadd_ps(sum, x, _mm512_set1_ps(c[i]));
-  return sum;
-}
-
-// x Phi(x) as in simd_math-inl.h, for a result that is rounded to bfloat16: relative error below 1e-4, by the
-// reciprocal's 14 bits and 2^f on [0, 1) to 3e-6.
-[[gnu::always_inline]] inline __m512 gelu(__m512 x) {
-  constexpr float e[] = {1.0f, 0.69304489f, 0.24127987f, 0.05224319f, 0.01342624f};
-  constexpr int kFraction = 1;  // _mm512_reduce_ps: x - floor(x)
-  const __m512 a = _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps(16));
-  const __m512 t = _mm512_mul_ps(_mm512_mul_ps(a, a), _mm512_set1_ps(-0.72134752f));  // log2 of e^(-a^2/2)
-  const __m512 bell = _mm512_scalef_ps(horner(_mm512_reduce_ps(t, kFraction), e), t);
-  const __m512 tail = _mm512_mul_ps(bell, _mm512_mul_ps(horner(a, kTailOver), _mm512_rcp14_ps(horner(a, kTailUnder))));
-  const __mmask16 positive = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GE_OQ);
-  return _mm512_mul_ps(x, _mm512_mask_sub_ps(tail, positive, _mm512_set1_ps(1), tail));
-}
-
-// 16 values and 16 gates of a row to y.
-void store_gated_row(const TileProduct& p, const float* sums, int64_t column, int64_t result) {
-  const int64_t width = p.w.out / 2;
-  __m512 a = _mm512_loadu_ps(sums), g = _mm512_loadu_ps(sums + 16);
-  if (p.w.bias) {
-    a = _mm512_add_ps(a, _mm512_loadu_ps(p.w.bias + column));
-    g = _mm512_add_ps(g, _mm512_loadu_ps(p.w.bias + width + column));
-  }
-  const auto y = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(_mm512_mul_ps(a, gelu(g))));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p.y + result * width + column), y);
+template <class Tiles, bool kSplit>
+[[gnu::always_inline]] inline void multiply(const BFloat16* x, int64_t stride, const BFloat16* left,
+                                            const BFloat16* right) {
+  kSplit ? multiply_split_step<Tiles>(x, stride, left, right) : multiply_step<Tiles>(x, stride, left, right);
 }
 
 }  // namespace
 }  // namespace corepulse::kernels
-HWY_POP_ATTRIBUTES
-
-#else
 
 namespace corepulse::kernels {
 namespace {
 
-void store_row(const TileProduct&, const float*, int64_t, int64_t) {}
-void store_gated_row(const TileProduct&, const float*, int64_t, int64_t) {}
-
-}  // namespace
-}  // namespace corepulse::kernels
-#endif
-
-namespace corepulse::kernels {
-namespace {
-
-void store_block(const TileProduct& p, const float* sums, int64_t first, int64_t rows, int64_t column) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const int64_t result = p.results.empty() ? first + r : p.results[static_cast<size_t>(first + r)];
+// Where a block will be stored, and what will be added to it: to the first level cache, while the tiles multiply.
+// Inlined, for g++ leaves out calls of a function that does nothing else.
+[[gnu::always_inline]] inline void fetch_results(const TileProduct& p, int64_t first, int64_t rows, int64_t column) {
+  const int64_t width = p.gated ? p.w.out / 2 : p.w.out, bytes = p.w.split ? 4 : 2,
+                lines = p.w.split && !p.gated ? 2 : 1;
+  for (int64_t r = first; r < first + rows; ++r) {
+    const int64_t result = p.result_of(r);
     if (result < 0) continue;
-    p.gated ? store_gated_row(p, sums + r * 32, column, result) : store_row(p, sums + r * 32, column, result);
+    const int64_t at = (result * width + column) * bytes;
+    for (int64_t n = 0; n < lines; ++n) {
+      __builtin_prefetch(static_cast<char*>(p.y.data()) + at + 64 * n, 1);
+      if (p.added.data()) __builtin_prefetch(static_cast<const char*>(p.added.data()) + at + 64 * n);
+    }
   }
 }
+
+// A block whose sums are stored while the tiles multiply the next one's.
+class Waiting {
+ public:
+  explicit Waiting(const TileProduct& p) : p_(p) {}
+  /** What waited is stored: its rows up to that of `steps` equal parts. */
+  void store(int64_t step, int64_t steps) {
+    const int64_t end = std::min((step + 1) * kBlockRows / steps, block_.rows);
+    if (stored_ < end) store_rows(p_, block_, stored_, end);
+    stored_ = std::max(stored_, end);
+  }
+  /** After which another may wait. */
+  void store_rest() { store(0, 1); }
+  void put(const BlockSums& block) { block_ = block, stored_ = 0; }
+
+ private:
+  const TileProduct& p_;
+  BlockSums block_;
+  int64_t stored_ = 0;
+};
 
 /** The two panels of weights of a block of outputs. */
 struct Panels {
@@ -142,63 +120,108 @@ struct Panels {
 };
 
 Panels panels(const TileProduct& p, int64_t block) {
-  const int64_t panel = kPanel * p.w.in;
+  const int64_t panel = kPanel * p.w.in * p.w.parts();
   const BFloat16* const left = p.w.weights + block * panel * (p.gated ? 1 : 2);
   return {left, left + (p.gated ? p.w.out / 2 / kPanel * panel : panel)};
 }
 
+// A block's rows as tiles are loaded from them: where they are, or a copy.
+const BFloat16* block_rows(const TileProduct& p, int64_t first, int64_t rows, BFloat16* copy) {
+  const int64_t width = p.width * p.w.parts();
+  if (!p.x.bf16()) {
+    take_tile_rows(p.x.at(first * p.width), 32, rows * p.width / 32, copy);
+    return copy;
+  }
+  const BFloat16* const x = static_cast<const BFloat16*>(p.x.data()) + first * width;
+  if (rows == kBlockRows) return x;
+  std::memcpy(copy, x, static_cast<size_t>(rows * width) * sizeof(BFloat16));
+  return copy;
+}
+
 // The rows of a block pass all weights of the unit.
-template <class Tiles>
-void run_rows(const TileProduct& p, const TileUnit& u, float* sums, BFloat16* tail) {
-  const int64_t stride = p.width * int64_t{sizeof(BFloat16)}, step = p.gated ? 16 : 32;
+template <class Tiles, bool kSplit>
+void run_rows(const TileProduct& p, const TileUnit& u, float* sums, BFloat16* copy) {
+  constexpr int64_t kParts = kSplit ? 2 : 1;
+  const int64_t stride = p.width * kParts * int64_t{sizeof(BFloat16)}, step = p.gated ? 16 : 32;
+  const int64_t from_width = p.x.bf16() ? p.width * kParts : p.width, steps = p.width / 32;
+  Waiting waiting(p);
+  int64_t turn = 0;
   for (int64_t first = u.first; first < u.last; first += kBlockRows) {
     const int64_t rows = std::min(kBlockRows, u.last - first);
-    const BFloat16* x = p.x + first * p.width;
-    if (rows < kBlockRows) {
-      std::memcpy(tail, x, static_cast<size_t>(rows * stride));
-      x = tail;
-    }
+    const BFloat16* const x = block_rows(p, first, rows, copy);
+    const int64_t next_rows = std::min(kBlockRows, u.last - first - rows);
     for (int64_t block = u.begin; block < u.end; ++block) {
       const auto [left, right] = panels(p, block);
+      const bool fetch_weights = first == u.first && block + 1 < u.end;
+      const auto next = panels(p, fetch_weights ? block + 1 : block);
+      fetch_part(p.x.at((first + rows) * from_width).data(), next_rows * stride, block - u.begin, u.end - u.begin);
+      fetch_results(p, first, rows, block * step);
       zero_sums<Tiles>();
-      for (int64_t n = 0; n < p.width; n += 32)
-        multiply_step<Tiles>(x + n, stride, left + n * kPanel, right + n * kPanel);
-      store_sums<Tiles>(sums);
-      store_block(p, sums, first, rows, block * step);
+      for (int64_t k = 0; k < steps; ++k) {
+        multiply<Tiles, kSplit>(x + k * 32 * kParts, stride, left + k * kTile * kParts, right + k * kTile * kParts);
+        waiting.store(k, steps);
+        if (!fetch_weights) continue;
+        fetch_part(next.left + k * kTile * kParts, kParts * kTileRows * kTileBytes, 0, 1);
+        fetch_part(next.right + k * kTile * kParts, kParts * kTileRows * kTileBytes, 0, 1);
+      }
+      float* const to = sums + turn % 2 * kSums;
+      store_sums<Tiles>(to);
+      waiting.put({to, first, rows, block * step}), ++turn;
     }
   }
+  waiting.store_rest();
 }
 
 // The weights of a block of outputs, kSteps tiles at a time, pass all rows of the unit, whose sums wait in memory.
-template <class Tiles>
+template <class Tiles, bool kSplit>
 void run_planes(const TileProduct& p, const TileUnit& u, float* sums) {
+  constexpr int64_t kParts = kSplit ? 2 : 1, kPixel = 32 * kParts, kMost = kSteps / kParts;
+  const auto* const source = static_cast<const BFloat16*>(p.x.data());
   const auto taps = static_cast<int64_t>(p.taps.size()), steps = p.width / 32 * taps;
+  const int64_t row_blocks = divide_up(u.last - u.first, kBlockRows);
+  Waiting waiting(p);
   for (int64_t block = u.begin; block < u.end; ++block) {
     const auto [left, right] = panels(p, block);
-    for (int64_t begin = 0; begin < steps; begin += kSteps) {
-      const int64_t end = std::min(begin + kSteps, steps);
+    for (int64_t begin = 0; begin < steps; begin += kMost) {
+      const int64_t end = std::min(begin + kMost, steps);
+      const bool ends = end == steps;
+      const auto next = panels(p, ends && block + 1 < u.end ? block + 1 : block);
+      const int64_t next_step = ends ? 0 : end,
+                    next_bytes = (std::min(next_step + kMost, steps) - next_step) * kTileRows * kTileBytes * kParts;
       for (int64_t first = u.first; first < u.last; first += kBlockRows) {
+        const int64_t rows = std::min(kBlockRows, u.last - first), index = (first - u.first) / kBlockRows;
         float* const block_sums = sums + (first - u.first) * 32;
+        fetch_part(next.left + next_step * kTile * kParts, next_bytes, index, row_blocks);
+        fetch_part(next.right + next_step * kTile * kParts, next_bytes, index, row_blocks);
+        if (ends) fetch_results(p, first, rows, block * 32);
         begin ? load_sums<Tiles>(block_sums) : zero_sums<Tiles>();
         int64_t n = begin / taps, tap = begin % taps;
         for (int64_t k = begin; k < end; ++k) {
-          const BFloat16* const x = p.x + (n * p.plane + first + p.taps[static_cast<size_t>(tap)]) * 32;
-          multiply_step<Tiles>(x, kTileBytes, left + k * kPanel * 32, right + k * kPanel * 32);
+          const BFloat16* const x = source + (n * p.plane + first + p.taps[static_cast<size_t>(tap)]) * kPixel;
+          multiply<Tiles, kSplit>(x, kTileBytes * kParts, left + k * kTile * kParts, right + k * kTile * kParts);
+          waiting.store(k - begin, end - begin);
           if (++tap == taps) tap = 0, ++n;
         }
         store_sums<Tiles>(block_sums);
-        if (end == steps) store_block(p, block_sums, first, std::min(kBlockRows, u.last - first), block * 32);
+        if (ends) waiting.put({block_sums, first, rows, block * 32});
       }
     }
   }
+  waiting.store_rest();
+}
+
+template <class Tiles, bool kSplit>
+void run_unit(const TileProduct& p, const TileUnit& u, void* workspace) {
+  auto* const sums = static_cast<float*>(workspace);
+  auto* const copy = reinterpret_cast<BFloat16*>(sums + 2 * kSums);
+  Tiles::begin();
+  p.plane ? run_planes<Tiles, kSplit>(p, u, sums) : run_rows<Tiles, kSplit>(p, u, sums, copy);
+  Tiles::end();
 }
 
 template <class Tiles>
-void run_unit(const TileProduct& p, const TileUnit& u, void* workspace) {
-  auto* const sums = static_cast<float*>(workspace);
-  Tiles::begin();
-  p.plane ? run_planes<Tiles>(p, u, sums) : run_rows<Tiles>(p, u, sums, reinterpret_cast<BFloat16*>(sums + kSums));
-  Tiles::end();
+void run_unit_of(const TileProduct& p, const TileUnit& u, void* workspace) {
+  p.w.split ? run_unit<Tiles, true>(p, u, workspace) : run_unit<Tiles, false>(p, u, workspace);
 }
 
 }  // namespace
@@ -209,11 +232,11 @@ int64_t output_blocks(const TileProduct& p) {
 
 int64_t worker_bytes(const TileProduct& p, int64_t rows) {
   if (p.plane) return rows * kSumsPitch;
-  return kSums * int64_t{sizeof(float)} + kBlockRows * p.width * int64_t{sizeof(BFloat16)};
+  return 2 * kSums * int64_t{sizeof(float)} + kBlockRows * p.width * p.w.parts() * int64_t{sizeof(BFloat16)};
 }
 
 void multiply_unit(const TileProduct& p, const TileUnit& unit, void* workspace, bool plain) {
-  plain ? run_unit<PlainTiles>(p, unit, workspace) : run_unit<AmxTiles>(p, unit, workspace);
+  plain ? run_unit_of<PlainTiles>(p, unit, workspace) : run_unit_of<AmxTiles>(p, unit, workspace);
 }
 
 }  // namespace corepulse::kernels

@@ -168,7 +168,7 @@ mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype 
 
 uint64_t kept_bytes(const io::TensorView& view, mx::Dtype dtype, bool multiplied) {
   const bool halves = view.type == io::StoredType::f16 && dtype == mx::float32 && multiplied &&
-                      view.shape.size() >= 2 && mx::default_device() == mx::Device::cpu && kernels::isa() != "mlx";
+                      view.shape.size() >= 2 && mx::default_device() == mx::Device::cpu && kernels::keeps_halves();
   return view.elements() * (halves ? 2 : size_of(dtype));
 }
 

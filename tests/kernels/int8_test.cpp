@@ -32,7 +32,10 @@ mx::array rounded(const mx::array& weight) {
   return mx::array(numbers.begin(), weight.shape(), mx::float32);
 }
 
-constexpr double kBound = 2e-6;
+/** Plain layers may be split products on AMX's tiles. */
+double bound() {
+  return kernels::isa() == "amx" ? 1e-5 : 2e-6;
+}
 
 TEST_CASE("linear layers in 8-bit integers are those with rounded weights") {
   if (!own_kernels()) return;
@@ -42,8 +45,8 @@ TEST_CASE("linear layers in 8-bit integers are those with rounded weights") {
     const auto x = normal({rows, in}, 1), w = normal({out, in}, 2), bias = normal({out}, 3),
                added = normal({rows, out}, 4);
     const kernels::Linear layer(kept_in_int8(w), bias), plain(rounded(w), bias);
-    CHECK(error(layer(x), plain(x)) <= kBound);
-    CHECK(error(layer(x, added), plain(x, added)) <= kBound);
+    CHECK(error(layer(x), plain(x)) <= bound());
+    CHECK(error(layer(x, added), plain(x, added)) <= bound());
     CHECK(same_bits(layer(x), layer(x)));
     CHECK(error(layer(x), kernels::Linear(w, bias)(x)) > 1e-5);  // it is another layer
   }
@@ -55,7 +58,7 @@ TEST_CASE("the gated feed-forward in 8-bit integers is that with rounded weights
   const auto b1 = normal({256}, 4), b2 = normal({40}, 5);
   const kernels::Linear first(kept_in_int8(w1), b1), second(kept_in_int8(w2), b2);
   const kernels::Linear plain_first(rounded(w1), b1), plain_second(rounded(w2), b2);
-  CHECK(error(gated_linear(x, first, second), gated_linear(x, plain_first, plain_second)) <= kBound);
+  CHECK(error(gated_linear(x, first, second), gated_linear(x, plain_first, plain_second)) <= bound());
 }
 
 TEST_CASE("3x3 convolutions in 8-bit integers are those with rounded weights") {

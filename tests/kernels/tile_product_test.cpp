@@ -1,4 +1,4 @@
-// Products of bfloat16 matrices on tiles, with tiles in plain C++ and, where the processor has them, with AMX's.
+// Products of matrices of both types on tiles, with tiles in plain C++ and, where the processor has them, with AMX's.
 #include "kernels/tile_product.h"
 
 #include <cmath>
@@ -12,8 +12,6 @@
 namespace corepulse::kernels {
 namespace {
 
-using Bits = std::vector<BFloat16>;
-
 std::vector<float> dice(int64_t n, unsigned seed, float scale = 1) {
   std::mt19937 generator(seed);
   std::normal_distribution<float> distribution(0, scale);
@@ -22,20 +20,24 @@ std::vector<float> dice(int64_t n, unsigned seed, float scale = 1) {
   return x;
 }
 
-Bits bits(int64_t n, unsigned seed, float scale = 1) {
-  Bits x;
-  for (const float y : dice(n, seed, scale)) x.push_back(to_bf16(y));
+template <class T>
+std::vector<T> numbers(int64_t n, unsigned seed, float scale = 1) {
+  std::vector<T> x(static_cast<size_t>(n));
+  const auto plain = dice(n, seed, scale);
+  for (size_t i = 0; i < x.size(); ++i) assign(x[i], plain[i]);
   return x;
 }
 
-/** Largest |actual - exact| beyond half a unit of exact's last digit, relative to the largest |exact|. */
-double beyond_rounding(const Bits& actual, const std::vector<double>& exact) {
+/** Largest |actual - exact| beyond half a unit of a bfloat16's last digit, relative to the largest |exact|. */
+template <class T>
+double beyond_rounding(const std::vector<T>& actual, const std::vector<double>& exact) {
   REQUIRE(actual.size() == exact.size());
+  constexpr double kRounding = std::is_same_v<T, float> ? 0 : 1.0 / 256;
   double worst = 0, largest = 1e-30;
   for (size_t i = 0; i < exact.size(); ++i) {
     const double got = value(actual[i]);
     if (!std::isfinite(got)) return INFINITY;
-    worst = std::max(worst, std::abs(got - exact[i]) - std::abs(exact[i]) / 256);
+    worst = std::max(worst, std::abs(got - exact[i]) - std::abs(exact[i]) * kRounding);
     largest = std::max(largest, std::abs(exact[i]));
   }
   return worst / largest;
@@ -46,26 +48,31 @@ double gelu(double x) {
 }
 
 /** A matrix, and memory for its packing. */
+template <class T>
 struct Matrix {
+  static constexpr bool kSplit = std::is_same_v<T, float>;
   int64_t out, in;
-  Bits plain, packed;
+  std::vector<T> plain;
+  std::vector<BFloat16> packed;
   std::vector<float> bias;
 
   Matrix(int64_t outputs, int64_t inputs, int64_t taps = 1)
       : out(outputs),
         in(inputs),
-        plain(bits(out * in, 1, 1 / std::sqrt(static_cast<float>(in)))),
-        packed(plain.size()),
+        plain(numbers<T>(out * in, 1, 1 / std::sqrt(static_cast<float>(in)))),
+        packed(plain.size() * (kSplit ? 2 : 1)),
         bias(dice(out, 2)) {
     pack_tiles(plain.data(), out, in, packed.data(), taps);
   }
-  TileMatrix tiles() const { return {packed.data(), bias.data(), out, in}; }
+  TileMatrix tiles() const { return {packed.data(), bias.data(), out, in, kSplit}; }
   double at(int64_t o, int64_t i) const { return value(plain[static_cast<size_t>(o * in + i)]); }
 };
 
 /** The `size` numbers that a product gives. */
-Bits result(TileProduct p, int64_t size, bool plain) {
-  Bits y(static_cast<size_t>(size)), memory(static_cast<size_t>(tile_product_workspace(p) / 2));
+template <class T>
+std::vector<T> result(TileProduct p, int64_t size, bool plain) {
+  std::vector<T> y(static_cast<size_t>(size));
+  std::vector<BFloat16> memory(static_cast<size_t>(tile_product_workspace(p) / 2));
   p.y = y.data();
   run_tile_product(p, memory.data(), plain);
   return y;
@@ -82,16 +89,16 @@ void on_each(Run run) {
   if (has_tiles()) run(false);
 }
 
-TEST_CASE("products on tiles are exact sums, rounded once") {
+TEST_CASE_TEMPLATE("products on tiles are exact sums, rounded once", T, float, BFloat16) {
   on_each([](bool plain) {
     for (const auto& [rows, out, in] :
          {std::array<int64_t, 3>{1, 32, 32}, {2, 64, 96}, {77, 320, 64}, {300, 96, 320}, {1100, 64, 32}}) {
       CAPTURE(rows);
-      const Matrix w(out, in);
-      const Bits x = bits(rows * in, 3), added = bits(rows * out, 4);
+      const Matrix<T> w(out, in);
+      const auto x = numbers<T>(rows * in, 3), added = numbers<T>(rows * out, 4);
       TileProduct p{.w = w.tiles(), .x = x.data(), .width = in, .rows = rows};
       p.added = added.data();
-      const Bits y = result(p, rows * out, plain);
+      const auto y = result<T>(p, rows * out, plain);
       std::vector<double> exact;
       for (int64_t r = 0; r < rows; ++r) {
         for (int64_t o = 0; o < out; ++o) {
@@ -105,13 +112,25 @@ TEST_CASE("products on tiles are exact sums, rounded once") {
   });
 }
 
-TEST_CASE("a gated product on tiles is a gelu(g)") {
+/** Numbers of which 32 high parts stand before 32 low ones. */
+std::vector<float> joined(const std::vector<BFloat16>& split) {
+  std::vector<float> x(split.size() / 2);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = value(split[i / 32 * 64 + i % 32]) + value(split[i / 32 * 64 + 32 + i % 32]);
+  return x;
+}
+
+TEST_CASE_TEMPLATE("a gated product on tiles is a gelu(g)", T, float, BFloat16) {
   on_each([](bool plain) {
-    constexpr int64_t kRows = 50, kOut = 192, kIn = 64;
-    const Matrix w(kOut, kIn);
-    const Bits x = bits(kRows * kIn, 3);
+    constexpr int64_t kRows = 50, kOut = 192, kIn = 64, kResults = kRows * kOut / 2;
+    const Matrix<T> w(kOut, kIn);
+    const auto x = numbers<T>(kRows * kIn, 3);
     const TileProduct p{.w = w.tiles(), .x = x.data(), .width = kIn, .rows = kRows, .gated = true};
-    const Bits y = result(p, kRows * kOut / 2, plain);
+    std::vector<T> y;
+    if constexpr (w.kSplit)
+      y = joined(result<BFloat16>(p, 2 * kResults, plain));
+    else
+      y = result<T>(p, kResults, plain);
     std::vector<double> exact;
     for (int64_t r = 0; r < kRows; ++r) {
       for (int64_t o = 0; o < kOut / 2; ++o) {
@@ -128,7 +147,9 @@ TEST_CASE("a gated product on tiles is a gelu(g)") {
 }
 
 /** The convolution's plain sum at one result. */
-double exact_pixel(const TileConv& c, const Matrix& w, const Bits& x, int64_t b, int64_t v, int64_t u, int64_t o) {
+template <class T>
+double exact_pixel(const TileConv& c, const Matrix<T>& w, const std::vector<T>& x, int64_t b, int64_t v, int64_t u,
+                   int64_t o) {
   const int64_t height = (c.height + c.scale - 1) / c.scale, width = (c.width + c.scale - 1) / c.scale;
   double sum = w.bias[static_cast<size_t>(o)];
   for (int64_t tap = 0; tap < 9; ++tap) {
@@ -140,7 +161,8 @@ double exact_pixel(const TileConv& c, const Matrix& w, const Bits& x, int64_t b,
   return sum;
 }
 
-TEST_CASE("3x3 convolutions on tiles are exact sums over a border of zeros, rounded once") {
+TEST_CASE_TEMPLATE("3x3 convolutions on tiles are exact sums over a border of zeros, rounded once", T, float,
+                   BFloat16) {
   on_each([](bool plain) {
     for (const TileConv& c : {TileConv{1, 1, 1, 32, 32},
                               {2, 5, 7, 32, 64},
@@ -151,11 +173,11 @@ TEST_CASE("3x3 convolutions on tiles are exact sums over a border of zeros, roun
                               {1, 7, 9, 64, 32, 2}}) {
       CAPTURE(c.height);
       CAPTURE(c.scale);
-      const Matrix w(c.out, 9 * c.in, 9);
+      const Matrix<T> w(c.out, 9 * c.in, 9);
       const int64_t pixels = c.height * c.width;
-      const Bits x = bits(c.batch * ((c.height + 1) / c.scale) * ((c.width + 1) / c.scale) * c.in * c.scale, 3);
-      const Bits added = bits(c.batch * pixels * c.out, 4), per_picture = bits(c.batch * c.out, 5);
-      Bits y(added.size());
+      const auto x = numbers<T>(c.batch * ((c.height + 1) / c.scale) * ((c.width + 1) / c.scale) * c.in * c.scale, 3);
+      const auto added = numbers<T>(c.batch * pixels * c.out, 4), per_picture = numbers<T>(c.batch * c.out, 5);
+      std::vector<T> y(added.size());
       run_tile_conv(c, w.tiles(), x.data(), per_picture.data(), added.data(), y.data(), plain);
       std::vector<double> exact;
       for (int64_t i = 0; i < static_cast<int64_t>(y.size()); ++i) {
@@ -168,16 +190,17 @@ TEST_CASE("3x3 convolutions on tiles are exact sums over a border of zeros, roun
   });
 }
 
-TEST_CASE("a row on tiles has the same bits wherever it stands, on any number of threads") {
+TEST_CASE_TEMPLATE("a row on tiles has the same bits wherever it stands, on any number of threads", T, float,
+                   BFloat16) {
   on_each([](bool plain) {
     constexpr int64_t kRows = 200, kOut = 64, kIn = 96;
-    const Matrix w(kOut, kIn);
-    const Bits x = bits(kRows * kIn, 3);
+    const Matrix<T> w(kOut, kIn);
+    const auto x = numbers<T>(kRows * kIn, 3);
     const auto run = [&](int64_t first, int64_t rows) {
       const TileProduct p{.w = w.tiles(), .x = x.data() + first * kIn, .width = kIn, .rows = rows};
-      std::vector<uint16_t> numbers;
-      for (const auto& z : result(p, rows * kOut, plain)) numbers.push_back(z.bits);
-      return numbers;
+      std::vector<float> y;
+      for (const T& z : result<T>(p, rows * kOut, plain)) y.push_back(value(z));
+      return y;
     };
     set_threads(1);
     const auto all = run(0, kRows);
@@ -188,6 +211,28 @@ TEST_CASE("a row on tiles has the same bits wherever it stands, on any number of
       const auto one = run(first, 1);
       CHECK(std::equal(one.begin(), one.end(), all.begin() + first * kOut));
     }
+  });
+}
+
+/** The result of one row, all of whose numbers are x, times rows of ones and of `weight`. */
+std::vector<float> product_of(float x, float weight, bool plain) {
+  constexpr int64_t kIn = 32, kOut = 32;
+  Matrix<float> w(kOut, kIn);
+  std::fill(w.plain.begin(), w.plain.end(), weight);
+  std::fill(w.bias.begin(), w.bias.end(), 0.0f);
+  pack_tiles(w.plain.data(), kOut, kIn, w.packed.data());
+  const std::vector<float> row(kIn, x);
+  return result<float>({.w = w.tiles(), .x = row.data(), .width = kIn, .rows = 1}, kOut, plain);
+}
+
+TEST_CASE("what is not finite does not become so in a split product, and what is tiny does no harm") {
+  on_each([](bool plain) {
+    for (const float x : {INFINITY, -INFINITY, NAN}) {
+      for (const float y : product_of(x, 0.3f, plain)) CHECK_FALSE(std::isfinite(y));
+      for (const float y : product_of(1.7f, x, plain)) CHECK_FALSE(std::isfinite(y));
+    }
+    for (const float y : product_of(1e-40f, 0.3f, plain)) CHECK(std::abs(y) <= 1e-38f);
+    for (const float y : product_of(3e37f, 0.1f, plain)) CHECK(y == doctest::Approx(32 * 3e36).epsilon(1e-5));
   });
 }
 
