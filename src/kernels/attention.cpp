@@ -59,13 +59,11 @@ mx::array zero_where_masked(const mx::array& y, const std::optional<mx::array>& 
 
 bool fits_tiles(const AttentionTask& t) {
   // A logit's bias is divided by the scale there, which must not lose it.
-  return t.q.bf16() && !t.causal && t.scale >= 1e-6f && has_tiles();
+  return !t.causal && t.scale >= 1e-6f && has_tiles();
 }
 
 void run_on_tiles(const AttentionTask& t) {
-  const auto numbers = [](const ConstNumbers& x) { return static_cast<const BFloat16*>(x.data()); };
-  attend_with_tiles({t.batch, t.heads, t.queries, t.keys, t.size, t.scale, numbers(t.q), numbers(t.k), numbers(t.v),
-                     t.bias, static_cast<BFloat16*>(t.out.data())});
+  attend_with_tiles({t.batch, t.heads, t.queries, t.keys, t.size, t.scale, t.q, t.k, t.v, t.bias, t.out});
 }
 
 void run(AttentionTask task) {

@@ -4,11 +4,11 @@
 // AVX-512 intrinsics and not Highway: what runs beside AMX's tiles runs on no other processor.
 
 #include <algorithm>
-#include <hwy/base.h>
-#include <immintrin.h>
 #include <utility>
 
 #include "kernels/attention_tiles_simd.h"
+#include "kernels/round.h"
+#include "kernels/split-inl.h"
 #include "kernels/tiles.h"
 
 #define COREPULSE_TILE_VECTORS "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512bf16"
@@ -23,8 +23,9 @@ namespace corepulse::kernels {
 constexpr int kTop = 0x7ec0, kOne = 0x3f80;
 constexpr float kLog2E = 1.44269504f;
 
-/** Logits to weights. */
+/** Logits to weights of bfloat16. */
 struct Softener {
+  static constexpr bool kSplit = false;
   __m512i table, top;
   __m512 unit;  // 128 log2(e) scale: a logit before scaling, in 128ths of a power of 2
 
@@ -32,6 +33,11 @@ struct Softener {
       : table(_mm512_loadu_si512(plan.correction.data())),
         top(_mm512_set1_epi16(kTop)),
         unit(_mm512_set1_ps(128 * kLog2E * plan.task.scale)) {}
+
+  /** Of the largest logit of a query. */
+  [[gnu::always_inline]] float reference(float highest) const {
+    return static_cast<float>(kTop - kOne) + highest * _mm512_cvtss_f32(unit);
+  }
 
   // 32 logits; the weights come in vpackusdw's order, in which the values are packed too.
   template <bool kClamp = false>
@@ -49,10 +55,47 @@ struct Softener {
   }
 };
 
-/** Of the largest logit of a query. */
-[[gnu::always_inline]] inline float reference_of(float highest, float unit) {
-  return static_cast<float>(kTop - kOne) + highest * unit;
-}
+/** Logits to weights of two parts, within 2^-17 of 2^t and as little as 2^-126; what is too large reveals itself. */
+struct SplitSoftener {
+  static constexpr bool kSplit = true;
+  __m512 unit;  // log2(e) scale
+
+  [[gnu::always_inline]] explicit SplitSoftener(const TilePlan& plan)
+      : unit(_mm512_set1_ps(kLog2E * plan.task.scale)) {}
+
+  /** Of the largest logit of a query. */
+  [[gnu::always_inline]] float reference(float highest) const { return highest * _mm512_cvtss_f32(unit); }
+
+  // 2^t; t is clamped to what a float32 holds, and stays NaN. A minimax polynomial on [-1/2, 1/2]: 2.4e-7.
+  [[gnu::always_inline]] static __m512 power(__m512 t) {
+    constexpr float c[] = {1.0f, 0.693146944f, 0.240221202f, 0.0555071309f, 0.00967554189f, 0.00132764725f};
+    const __m512 rounder = _mm512_set1_ps(12582912.0f + 127.0f);  // 127: the exponent's bits are the sum's lowest
+    t = _mm512_min_ps(_mm512_set1_ps(127), _mm512_max_ps(_mm512_set1_ps(-126), t));
+    const __m512 rounded = _mm512_add_ps(t, rounder), fraction = _mm512_sub_ps(t, _mm512_sub_ps(rounded, rounder));
+    const __m512 whole = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(rounded), 23));
+    return _mm512_mul_ps(horner(fraction, c), whole);
+  }
+
+  // Rounded to bfloat16, in few instructions; ties away from zero.
+  [[gnu::always_inline]] static __m512 rounded(__m512 x) {
+    const __m512i half_more = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
+    return _mm512_castsi512_ps(_mm512_and_si512(half_more, _mm512_set1_epi32(~0xffff)));
+  }
+
+  [[gnu::always_inline]] static void store(__m512 lower, __m512 upper, BFloat16* to) {
+    _mm512_store_si512(to, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(upper, lower)));
+  }
+
+  template <bool kClamp = false>
+  [[gnu::always_inline]] void row(const float* logits, float reference, BFloat16* weights) const {
+    const __m512 from = _mm512_set1_ps(reference);
+    const __m512 a = power(_mm512_fmsub_ps(_mm512_load_ps(logits), unit, from));
+    const __m512 b = power(_mm512_fmsub_ps(_mm512_load_ps(logits + 16), unit, from));
+    const __m512 high_a = rounded(a), high_b = rounded(b);
+    store(high_a, high_b, weights);
+    store(_mm512_sub_ps(a, high_a), _mm512_sub_ps(b, high_b), weights + 2 * kTileNumbers);
+  }
+};
 
 template <class Tiles, int kTile>
 [[gnu::always_inline]] inline void start_tile(const float* bias) {
@@ -61,15 +104,16 @@ template <class Tiles, int kTile>
 
 // The queries of heads of 33..64 numbers stay in tiles 4..7.
 template <class Tiles>
-[[gnu::always_inline]] inline void hold_queries(int64_t steps, const BFloat16* q) {
-  if (steps != 2) return;
+[[gnu::always_inline]] inline void hold_queries(const TilePlan& plan, const BFloat16* q) {
+  if (plan.steps != 2 || plan.task.split()) return;
   Tiles::template load<4>(q, kTileBytes);
   Tiles::template load<5>(q + kTileNumbers, kTileBytes);
   Tiles::template load<6>(q + 2 * kTileNumbers, kTileBytes);
   Tiles::template load<7>(q + 3 * kTileNumbers, kTileBytes);
 }
 
-[[gnu::always_inline]] inline void soften_rows(const Softener& soften, int64_t begin, int64_t end, const float* logits,
+template <class Soften>
+[[gnu::always_inline]] inline void soften_rows(const Soften& soften, int64_t begin, int64_t end, const float* logits,
                                                const float* references, BFloat16* weights) {
   for (int64_t r = begin; r < end; ++r) soften.row(logits + r * kPiece, references[r], weights + r * kPiece);
 }
@@ -117,8 +161,52 @@ template <class Tiles, bool kSoften>
   Tiles::template store<2>(to + 16 * kPiece, kStride), Tiles::template store<3>(to + 16 * kPiece + 16, kStride);
 }
 
-// sums [kColumns][2 tiles] (+)= weights [pieces][2 tiles] values [pieces][columns][tile].
-template <class Tiles, int kColumns>
+// Sums in tiles 0..3 += queries times keys in tiles 6 and 7.
+template <class Tiles>
+[[gnu::always_inline]] inline void multiply_queries(const BFloat16* q) {
+  Tiles::template load<4>(q, kTileBytes);
+  Tiles::template multiply<0, 4, 6>(), Tiles::template multiply<1, 4, 7>();
+  Tiles::template load<5>(q + kTileNumbers, kTileBytes);
+  Tiles::template multiply<2, 5, 6>(), Tiles::template multiply<3, 5, 7>();
+}
+
+// multiply_queries, and some rows of `s` become weights; the first that have not yet.
+template <class Tiles, bool kSoften>
+[[gnu::always_inline]] inline void multiply_and_soften(const BFloat16* q, const SplitSoftener& soften,
+                                                       const Softened& s, int64_t rows, int64_t& done) {
+  multiply_queries<Tiles>(q);
+  if constexpr (kSoften) {
+    const int64_t end = std::min(done + rows, kPiece);
+    soften_rows(soften, done, end, s.logits, s.references, s.weights);
+    done = end;
+  }
+}
+
+// The same as multiply_piece for numbers in three parts: the second and third queries begin with zeros.
+template <class Tiles, bool kSoften>
+[[gnu::always_inline]] inline void multiply_split_piece(const TilePlan& plan, const BFloat16* q, const BFloat16* k,
+                                                        const float* bias, float* to, const SplitSoftener& soften,
+                                                        const Softened& s) {
+  constexpr int64_t kStride = kPiece * int64_t{sizeof(float)}, kStep = 2 * kTileNumbers;
+  const int64_t steps = plan.steps, second = plan.task.size / 32, third = 2 * plan.task.size / 32;
+  const float* const right = bias ? bias + 16 : nullptr;
+  start_tile<Tiles, 0>(bias), start_tile<Tiles, 1>(right), start_tile<Tiles, 2>(bias), start_tile<Tiles, 3>(right);
+  const int64_t rows = divide_up(kPiece, 3 * steps - second - third);
+  int64_t done = 0;
+  for (int64_t x = 0; x < steps; ++x, q += kStep, k += kStep) {
+    Tiles::template load<6>(k, kTileBytes), Tiles::template load<7>(k + kTileNumbers, kTileBytes);
+    multiply_and_soften<Tiles, kSoften>(q, soften, s, rows, done);
+    if (x >= second) multiply_and_soften<Tiles, kSoften>(q + steps * kStep, soften, s, rows, done);
+    if (x >= third) multiply_and_soften<Tiles, kSoften>(q + 2 * steps * kStep, soften, s, rows, done);
+  }
+  Tiles::template store<0>(to, kStride), Tiles::template store<1>(to + 16, kStride);
+  Tiles::template store<2>(to + 16 * kPiece, kStride), Tiles::template store<3>(to + 16 * kPiece + 16, kStride);
+}
+
+// sums [kColumns][2 tiles] (+)= weights [pieces][parts: high first][2 tiles] values [pieces][parts: low first][columns]
+// [tile]. Four products of parts, for weights may nearly cancel and leave nothing but their errors: the small ones
+// first.
+template <class Tiles, int kColumns, bool kSplit>
 [[gnu::always_inline]] inline void add_columns(bool first, int64_t pieces, const BFloat16* weights,
                                                const BFloat16* values, int64_t stride, float* sums) {
   const auto each = [&]<int... kTile>(std::integer_sequence<int, kTile...>, bool save) {
@@ -131,7 +219,11 @@ template <class Tiles, int kColumns>
   };
   constexpr std::make_integer_sequence<int, 2 * kColumns> kAll;
   each(kAll, false);
-  for (int64_t i = 0; i < pieces; ++i, weights += 2 * kTileNumbers, values += stride) {
+  const BFloat16 *const all_weights = weights, *const all_values = values;
+  for (int64_t i = 0; i < pieces * (kSplit ? 4 : 1); ++i) {
+    constexpr int64_t kWeightPart[] = {1, 0, 0, 1}, kValuePart[] = {0, 0, 1, 1};
+    weights = all_weights + (kSplit ? i / 4 * 2 + kWeightPart[i % 4] : i) * 2 * kTileNumbers;
+    values = all_values + (kSplit ? i / 4 * 2 + kValuePart[i % 4] : i) * stride;
     if constexpr (kColumns == 3) {
       Tiles::template load<6>(weights, kTileBytes);
       Tiles::template load<7>(values, kTileBytes), Tiles::template multiply<0, 6, 7>();
@@ -153,7 +245,7 @@ template <class Tiles, int kColumns>
   each(kAll, true);
 }
 
-template <class Tiles>
+template <class Tiles, bool kSplit>
 [[gnu::always_inline]] inline void add_values(bool first, int64_t pieces, int64_t columns, const BFloat16* weights,
                                               const BFloat16* values, float* sums) {
   const int64_t stride = columns * kTileNumbers;
@@ -162,11 +254,11 @@ template <class Tiles>
     const int64_t left = columns - at;
     n = left == 4 || left < 3 ? std::min<int64_t>(left, 2) : 3;
     if (n == 3)
-      add_columns<Tiles, 3>(first, pieces, weights, values, stride, sums);
+      add_columns<Tiles, 3, kSplit>(first, pieces, weights, values, stride, sums);
     else if (n == 2)
-      add_columns<Tiles, 2>(first, pieces, weights, values, stride, sums);
+      add_columns<Tiles, 2, kSplit>(first, pieces, weights, values, stride, sums);
     else
-      add_columns<Tiles, 1>(first, pieces, weights, values, stride, sums);
+      add_columns<Tiles, 1, kSplit>(first, pieces, weights, values, stride, sums);
   }
 }
 

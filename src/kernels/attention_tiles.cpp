@@ -38,7 +38,7 @@ void pack_bias(TilePlan& plan, int64_t row) {
 
 void clear_row(const TileAttention& t, int64_t row) {
   const int64_t n = t.queries * t.heads * t.size;
-  std::fill_n(t.out + row * n, n, BFloat16{0});
+  t.out.at(row * n).visit([n]<class T>(T* to) { std::fill_n(to, n, T{}); });
 }
 
 }  // namespace
@@ -53,9 +53,12 @@ bool has_tiles() {
 
 TilePlan::TilePlan(const TileAttention& t)
     : task(t),
-      steps((t.size + 31) / 32),
+      parts(t.split() ? 2 : 1),
+      steps(((t.split() ? kKeyParts : 1) * t.size + 31) / 32),
       columns(t.size / 16 + 1),
       capacity((t.keys + kPiece - 1) / kPiece),
+      chunk(std::max((1 << 20) / (2 * (2 * steps + parts * columns) * kTileNumbers * kPiecesAtOnce), int64_t{1}) *
+            kPiecesAtOnce),
       seen(static_cast<size_t>(t.batch)),
       keys(static_cast<size_t>(t.batch * t.keys)),
       biased(static_cast<size_t>(t.batch)) {}

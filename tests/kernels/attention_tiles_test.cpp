@@ -1,5 +1,5 @@
-// Attention in bfloat16 on tiles: AMX's where the processor has them, and everywhere the same code on tiles in plain
-// C++. The weights are rounded to bfloat16's 8 digits, hence the bound.
+// Attention on tiles: AMX's where the processor has them, and everywhere the same code on tiles in plain C++. In
+// bfloat16 the weights are rounded to its 8 digits, in float32 numbers are split: hence the bounds.
 #include "kernels/attention_tiles.h"
 
 #include <algorithm>
@@ -16,26 +16,27 @@ namespace corepulse::kernels {
 namespace {
 
 constexpr float kMasked = -std::numeric_limits<float>::infinity();
-constexpr double kBound = 1e-2;  // of the largest result
+template <class T>
+constexpr double kBound = std::is_same_v<T, float> ? 1e-5 : 1e-2;  // of the largest result
 
 struct Case {
   int64_t batch, heads, queries, keys, size;
   float spread = 1;
 };
 
-using Bits = std::vector<BFloat16>;
-
+template <class T>
 struct Call {
+  using Numbers = std::vector<T>;
   Case c;
-  Bits q, k, v;
+  Numbers q, k, v;
   std::vector<float> bias;
 
   explicit Call(const Case& sizes) : c(sizes) {
     std::mt19937 generator(7);
     std::normal_distribution<float> dice;
-    const auto fill = [&](Bits& x, int64_t rows, float spread) {
+    const auto fill = [&](Numbers& x, int64_t rows, float spread) {
       x.resize(static_cast<size_t>(c.batch * rows * c.heads * c.size));
-      for (auto& y : x) y = to_bf16(dice(generator) * spread);
+      for (auto& y : x) assign(y, dice(generator) * spread);
     };
     fill(q, c.queries, c.spread), fill(k, c.keys, c.spread), fill(v, c.keys, 1);
   }
@@ -45,8 +46,10 @@ struct Call {
     for (int64_t i = 0; i < c.batch * c.keys; ++i) bias.push_back(i % 3 == 0 ? kMasked : dice(generator));
     return *this;
   }
-  TileAttention task(Bits& out) const {
-    out.assign(q.size(), to_bf16(77));
+  TileAttention task(Numbers& out) const {
+    T filler;
+    assign(filler, 77);
+    out.assign(q.size(), filler);
     return {c.batch,   c.heads,
             c.queries, c.keys,
             c.size,    1 / std::sqrt(static_cast<float>(c.size)),
@@ -54,9 +57,10 @@ struct Call {
             v.data(),  bias.empty() ? nullptr : bias.data(),
             out.data()};
   }
-  /** On plain tiles; on AMX's too where they are, which must be near. */
-  Bits run() const {
-    Bits plain, real;
+  /** On plain tiles; on AMX's too where they are, which must be near: they round sums of logits in another way. */
+  Numbers run() const {
+    const float logits = std::is_same_v<T, float> ? c.spread * c.spread : 1;
+    Numbers plain, real;
     attend_with_tiles(task(plain), true);
     if (!has_tiles()) return plain;
     attend_with_tiles(task(real));
@@ -64,7 +68,7 @@ struct Call {
       const float a = value(plain[i]), b = value(real[i]);
       if (std::isnan(a) || std::isnan(b))
         CHECK(std::isnan(a) == std::isnan(b));
-      else if (std::abs(a - b) > 2e-2f * (1 + std::abs(a)))
+      else if (std::abs(a - b) > 2 * kBound<T> * logits * (1 + std::abs(a)))
         FAIL_CHECK("AMX's tiles say " << b << ", plain ones " << a);
     }
     return real;
@@ -73,10 +77,11 @@ struct Call {
     return ((b * rows + row) * c.heads + head) * c.size + d;
   }
   std::vector<double> exact_row(int64_t b, int64_t head, int64_t row) const;
-  double error(const Bits& y) const;
+  double error(const Numbers& y) const;
 };
 
-std::vector<double> Call::exact_row(int64_t b, int64_t head, int64_t row) const {
+template <class T>
+std::vector<double> Call<T>::exact_row(int64_t b, int64_t head, int64_t row) const {
   std::vector<double> weights, out(static_cast<size_t>(c.size), 0.0);
   double highest = kMasked, total = 0;
   for (int64_t j = 0; j < c.keys; ++j) {
@@ -97,7 +102,8 @@ std::vector<double> Call::exact_row(int64_t b, int64_t head, int64_t row) const 
   return out;
 }
 
-double Call::error(const Bits& y) const {
+template <class T>
+double Call<T>::error(const Numbers& y) const {
   double worst = 0, largest = 1e-30;
   for (int64_t b = 0; b < c.batch; ++b) {
     for (int64_t head = 0; head < c.heads; ++head) {
@@ -115,8 +121,9 @@ double Call::error(const Bits& y) const {
   return worst / largest;
 }
 
-bool same_bits(const BFloat16* a, const BFloat16* b, size_t n) {
-  return std::memcmp(a, b, n * sizeof(BFloat16)) == 0;
+template <class T>
+bool same_bits(const T* a, const T* b, size_t n) {
+  return std::memcmp(a, b, n * sizeof(T)) == 0;
 }
 
 /** What the vector part needs; without it there is nothing to test. */
@@ -126,7 +133,7 @@ bool there() {
   return false;
 }
 
-TEST_CASE("attention on tiles is softmax(scale q k + bias) v within bfloat16's rounding") {
+TEST_CASE_TEMPLATE("attention on tiles is softmax(scale q k + bias) v within its type's rounding", T, float, BFloat16) {
   if (!there()) return;
   for (const Case& c : {Case{1, 1, 1, 1, 1},
                         {2, 3, 64, 64, 40},
@@ -142,37 +149,40 @@ TEST_CASE("attention on tiles is softmax(scale q k + bias) v within bfloat16's r
                         {8, 1, 32, 32, 32},
                         {1, 1, 33, 129, 128},
                         {1, 1, 257, 64, 16},
-                        {1, 1, 40, 96, 48}}) {
+                        {1, 1, 40, 96, 48},
+                        {1, 1, 70, 300, 300},
+                        {1, 1, 40, 420, 512}}) {
     CAPTURE(c.queries);
     CAPTURE(c.keys);
     CAPTURE(c.size);
-    const Call plain(c), biased = Call(c).with_bias();
-    CHECK(plain.error(plain.run()) <= kBound);
-    CHECK(biased.error(biased.run()) <= kBound);
+    const Call<T> plain(c), biased = Call<T>(c).with_bias();
+    CHECK(plain.error(plain.run()) <= kBound<T>);
+    CHECK(biased.error(biased.run()) <= kBound<T>);
   }
 }
 
-TEST_CASE("attention on tiles stays exact where the first keys say little of the others") {
+TEST_CASE_TEMPLATE("attention on tiles stays exact where the first keys say little of the others", T, float, BFloat16) {
   if (!there()) return;
-  Call strong({1, 2, 70, 300, 40, 6});
-  CHECK(strong.error(strong.run()) <= kBound);
-  Call stronger({1, 1, 64, 600, 80, 20});
-  CHECK(stronger.error(stronger.run()) <= kBound);
-  Call late({2, 1, 33, 450, 64});  // the first keys are masked, and then all but masked
+  Call<T> strong({1, 2, 70, 300, 40, 6});
+  CHECK(strong.error(strong.run()) <= kBound<T>);
+  Call<T> stronger({1, 1, 64, 600, 80, 20});
+  CHECK(stronger.error(stronger.run()) <= kBound<T>);
+  Call<T> late({2, 1, 33, 450, 64});  // the first keys are masked, and then all but masked
   late.bias.assign(900, 0.0f);
   std::fill_n(late.bias.begin(), 200, kMasked), std::fill_n(late.bias.begin() + 200, 40, -300.0f);
   std::fill_n(late.bias.begin() + 450, 40, -1e30f);
-  CHECK(late.error(late.run()) <= kBound);
+  CHECK(late.error(late.run()) <= kBound<T>);
 }
 
-TEST_CASE("a query on tiles has the same bits whatever other queries and batch rows stand beside it") {
+TEST_CASE_TEMPLATE("a query on tiles has the same bits whatever other queries and batch rows stand beside it", T, float,
+                   BFloat16) {
   if (!there()) return;
   // A wide spread, so that some queries of a block are done again and others are not.
   for (const float spread : {1.0f, 4.0f}) {
-    const Call all({2, 2, 100, 150, 40, spread});
+    const Call<T> all({2, 2, 100, 150, 40, spread});
     const auto y = all.run();
     for (const int64_t row : {0, 31, 32, 99}) {
-      Call one({1, 2, 1, 150, 40, spread});
+      Call<T> one({1, 2, 1, 150, 40, spread});
       std::copy_n(all.q.begin() + all.at(1, row, 100, 0, 0), 80, one.q.begin());
       std::copy_n(all.k.begin() + all.at(1, 0, 150, 0, 0), one.k.size(), one.k.begin());
       std::copy_n(all.v.begin() + all.at(1, 0, 150, 0, 0), one.v.size(), one.v.begin());
@@ -181,9 +191,9 @@ TEST_CASE("a query on tiles has the same bits whatever other queries and batch r
   }
 }
 
-TEST_CASE("attention on tiles has the same bits on any number of threads") {
+TEST_CASE_TEMPLATE("attention on tiles has the same bits on any number of threads", T, float, BFloat16) {
   if (!there()) return;
-  const Call call = Call({2, 3, 600, 300, 40}).with_bias();
+  const Call<T> call = Call<T>({2, 3, 600, 300, 40}).with_bias();
   const auto with = [&](int n) {
     set_threads(n);
     auto y = call.run();
@@ -195,9 +205,9 @@ TEST_CASE("attention on tiles has the same bits on any number of threads") {
   CHECK(same_bits(with(5).data(), one.data(), one.size()));
 }
 
-TEST_CASE("on tiles too, masked keys count for nothing and no keys give zeros") {
+TEST_CASE_TEMPLATE("on tiles too, masked keys count for nothing and no keys give zeros", T, float, BFloat16) {
   if (!there()) return;
-  Call masked({2, 1, 40, 77, 40}), shorter({1, 1, 40, 30, 40});
+  Call<T> masked({2, 1, 40, 77, 40}), shorter({1, 1, 40, 30, 40});
   masked.bias.assign(154, 0.0f);
   std::fill_n(masked.bias.begin() + 30, 47, kMasked), std::fill_n(masked.bias.begin() + 77, 77, kMasked);
   shorter.q.assign(masked.q.begin(), masked.q.begin() + 1600);
@@ -208,15 +218,15 @@ TEST_CASE("on tiles too, masked keys count for nothing and no keys give zeros") 
   for (size_t i = 1600; i < 3200; ++i) CHECK(value(y[i]) == 0.0f);
 }
 
-TEST_CASE("what is not a number stays with its query, or with its value's column") {
+TEST_CASE_TEMPLATE("what is not a number stays with its query, or with its value's column", T, float, BFloat16) {
   if (!there()) return;
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-    Call query({1, 1, 50, 40, 16});
-    query.q[33 * 16 + 5] = to_bf16(bad);
+    Call<T> query({1, 1, 50, 40, 16});
+    assign(query.q[33 * 16 + 5], bad);
     auto y = query.run();
     for (size_t i = 0; i < y.size(); ++i) CHECK(std::isnan(value(y[i])) == (i / 16 == 33));
-    Call column({1, 1, 50, 40, 16});
-    column.v[21 * 16 + 3] = to_bf16(bad);
+    Call<T> column({1, 1, 50, 40, 16});
+    assign(column.v[21 * 16 + 3], bad);
     y = column.run();
     for (size_t i = 0; i < y.size(); ++i) CHECK(std::isfinite(value(y[i])) == (i % 16 != 3));
   }

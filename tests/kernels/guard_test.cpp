@@ -105,24 +105,34 @@ void run_all() {
       for (const bool causal : {false, true}) run_attention<T>(queries, keys, 2, size, causal);
 }
 
-void run_on_tiles(int64_t queries, int64_t keys, int64_t size, bool plain) {
-  using Bits = Guarded<BFloat16>;
-  const Bits q(queries * 2 * size), k(keys * 2 * size), v(keys * 2 * size), y(queries * 2 * size);
+template <class T>
+void attend_on_tiles(int64_t queries, int64_t keys, int64_t size, bool plain) {
+  const Guarded<T> q(queries * 2 * size), k(keys * 2 * size), v(keys * 2 * size), y(queries * 2 * size);
   const Guarded<float> bias(keys);
-  attend_with_tiles({1, 2, queries, keys, size, 0.1f, q, k, v, bias, y}, plain);
-  constexpr int64_t kOut = 64, kIn = 32;
-  const Bits w(kOut * kIn), packed(kOut * kIn), x(queries * kIn), added(queries * kOut), z(queries * kOut);
+  const auto numbers = [](const Guarded<T>& x) { return ConstNumbers(static_cast<const T*>(x)); };
+  attend_with_tiles({1, 2, queries, keys, size, 0.1f, numbers(q), numbers(k), numbers(v), bias, static_cast<T*>(y)},
+                    plain);
+}
+
+template <class T>
+void multiply_on_tiles(int64_t rows, bool plain) {
+  constexpr bool kSplit = std::is_same_v<T, float>;
+  constexpr int64_t kOut = 64, kIn = 32, kParts = kSplit ? 2 : 1;
+  const Guarded<T> w(kOut * kIn), x(rows * kIn), added(rows * kOut), y(rows * kOut);
+  const Guarded<BFloat16> packed(kOut * kIn * kParts), gated(rows * kOut / 2 * kParts);
   const Guarded<float> b(kOut);
-  pack_tiles(w, kOut, kIn, packed);
-  TileProduct p{.w = {packed, b, kOut, kIn}, .x = x, .width = kIn, .rows = queries};
-  p.added = added, p.y = z;
+  pack_tiles(static_cast<const T*>(w), kOut, kIn, packed);
+  TileProduct p{.w = {packed, b, kOut, kIn, kSplit}, .x = static_cast<const T*>(x), .width = kIn, .rows = rows};
+  p.added = static_cast<const T*>(added), p.y = static_cast<T*>(y);
   const Guarded<float> workspace(tile_product_workspace(p) / 4);
   run_tile_product(p, workspace, plain);
-  p.gated = true, p.added = nullptr;
+  p.gated = true, p.added = {}, p.y = static_cast<BFloat16*>(gated);
   run_tile_product(p, workspace, plain);
-  const Bits wide(9 * kOut * kIn), wide_packed(9 * kOut * kIn);
-  pack_tiles(wide, kOut, 9 * kIn, wide_packed, 9);
-  run_tile_conv({1, queries, 1, kIn, kOut}, {wide_packed, b, kOut, 9 * kIn}, x, nullptr, added, z, plain);
+  const Guarded<T> wide(9 * kOut * kIn);
+  const Guarded<BFloat16> wide_packed(9 * kOut * kIn * kParts);
+  pack_tiles(static_cast<const T*>(wide), kOut, 9 * kIn, wide_packed, 9);
+  run_tile_conv({1, rows, 1, kIn, kOut}, {wide_packed, b, kOut, 9 * kIn, kSplit}, static_cast<const T*>(x), {},
+                static_cast<const T*>(added), static_cast<T*>(y), plain);
 }
 
 void run_kernels() {
@@ -131,8 +141,13 @@ void run_kernels() {
   for (const int64_t n : {1, 7, 16, 33, 100}) run_conversions(n);
   for (const int64_t size : {1, 7, 40, 64, 80, 160, 257, 512}) {
     for (const auto& [queries, keys] : {std::pair<int64_t, int64_t>{1, 1}, {5, 77}, {7, 131}, {97, 17}}) {
-      if (has_tile_vectors()) run_on_tiles(queries, keys, size, true);
-      if (has_tiles()) run_on_tiles(queries, keys, size, false);
+      for (const bool plain : {true, false}) {
+        if (!(plain ? has_tile_vectors() : has_tiles())) continue;
+        attend_on_tiles<float>(queries, keys, size, plain);
+        attend_on_tiles<BFloat16>(queries, keys, size, plain);
+        multiply_on_tiles<float>(queries, plain);
+        multiply_on_tiles<BFloat16>(queries, plain);
+      }
     }
   }
 }
