@@ -17,11 +17,18 @@
 namespace corepulse::kernels {
 namespace {
 
-void check_channels(const mx::array& x, const mx::array& weight, const mx::array& bias, const char* where) {
+void check_channels(const mx::array& x, const mx::array& weight, const mx::array& bias, const char* where,
+                    const std::optional<mx::array>& skip = {}) {
   if (x.ndim() < 2)
     fail(ErrorCode::internal, where, fmt::format("shape {}; expected [B, ..., C]", to_string(x.shape())));
-  check_shape(weight, {x.shape(-1)}, where);
-  check_shape(bias, {x.shape(-1)}, where);
+  auto shape = x.shape();
+  if (skip) {
+    shape.back() = -1;
+    check_shape(*skip, shape, where);
+  }
+  const int channels = x.shape(-1) + (skip ? skip->shape(-1) : 0);
+  check_shape(weight, {channels}, where);
+  check_shape(bias, {channels}, where);
 }
 
 #ifdef COREPULSE_CPU_KERNELS
@@ -29,6 +36,12 @@ void check_channels(const mx::array& x, const mx::array& weight, const mx::array
 bool all_float32(const mx::array& weight, const mx::array& bias) {
   return weight.dtype() == mx::float32 && bias.dtype() == mx::float32;
 }
+
+/** An array of a group_norm call, which holds the channels from `first` on. */
+struct Part {
+  ConstNumbers x;
+  int64_t first, channels;
+};
 
 /** One group_norm call: [batch, pixels, channels], worked on in blocks of kMomentRows pixels. */
 struct GroupNormTask {
@@ -38,7 +51,7 @@ struct GroupNormTask {
 
   int64_t blocks() const { return (pixels + kMomentRows - 1) / kMomentRows; }
   int64_t rows(int64_t block) const { return std::min(kMomentRows, pixels - block * kMomentRows); }
-  int64_t offset(int64_t unit) const { return (unit / blocks() * pixels + unit % blocks() * kMomentRows) * channels; }
+  int64_t first_row(int64_t unit) const { return unit / blocks() * pixels + unit % blocks() * kMomentRows; }
 
   // Always merged in the order of the blocks: the sum does not depend on the threads.
   Moments total(const std::vector<Moments>& partial, int64_t row, int64_t group) const {
@@ -50,7 +63,7 @@ struct GroupNormTask {
 
   /** Mean (two parts) and weight / deviation of every channel of a batch row, each [channels]. */
   void set_affine(const std::vector<Moments>& partial, int64_t row, const float* weight, float* affine) const;
-  void operator()(ConstNumbers x, const float* weight, const float* bias, Numbers out) const;
+  void operator()(const std::vector<Part>& parts, const float* weight, const float* bias, Numbers out) const;
 };
 
 void GroupNormTask::set_affine(const std::vector<Moments>& partial, int64_t row, const float* weight,
@@ -68,19 +81,39 @@ void GroupNormTask::set_affine(const std::vector<Moments>& partial, int64_t row,
   }
 }
 
-void GroupNormTask::operator()(ConstNumbers x, const float* weight, const float* bias, Numbers out) const {
+void GroupNormTask::operator()(const std::vector<Part>& parts, const float* weight, const float* bias,
+                               Numbers out) const {
   std::vector<Moments> partial(static_cast<size_t>(batch * blocks() * groups));
   parallel_for(batch * blocks(), [&](int64_t unit, int) {
-    group_moments(x.at(offset(unit)), rows(unit % blocks()), channels, groups,
+    for (const auto& [x, first, width] : parts)
+      add_moments(x.at(first_row(unit) * width), rows(unit % blocks()), width, first, channels / groups,
                   &partial[static_cast<size_t>(unit * groups)]);
   });
   std::vector<float> affine(static_cast<size_t>(batch * channels * 3));
   const auto of_row = [&](int64_t row) { return affine.data() + row * channels * 3; };
   for (int64_t row = 0; row < batch; ++row) set_affine(partial, row, weight, of_row(row));
   parallel_for(batch * blocks(), [&](int64_t unit, int) {
-    const float* a = of_row(unit / blocks());
-    normalize_channels(x.at(offset(unit)), out.at(offset(unit)), rows(unit % blocks()), channels,
-                       {a, a + channels, a + 2 * channels, bias}, silu);
+    for (const auto& [x, first, width] : parts) {
+      const float* const a = of_row(unit / blocks()) + first;
+      normalize_channels(x.at(first_row(unit) * width), out.at(first_row(unit) * channels + first),
+                         rows(unit % blocks()), width, channels, {a, a + channels, a + 2 * channels, bias + first},
+                         silu);
+    }
+  });
+}
+
+mx::array cpu_group_norm(const mx::array& x, const std::optional<mx::array>& skip, const mx::array& weight,
+                         const mx::array& bias, int groups, float eps, bool silu) {
+  const int64_t batch = x.shape(0), own = x.shape(-1), channels = weight.shape(0);
+  const GroupNormTask task{batch, static_cast<int64_t>(x.size()) / (batch * own), channels, groups, eps, silu};
+  std::vector<mx::array> inputs{x, weight, bias};
+  if (skip) inputs.push_back(*skip);
+  auto shape = x.shape();
+  shape.back() = weight.shape(0);
+  return cpu_op("group_norm", std::move(inputs), std::move(shape), [task, own](const Inputs& in, Numbers out) {
+    std::vector<Part> parts{{in[0], 0, own}};
+    if (in.size() > 3) parts.push_back({in[3], own, task.channels - own});
+    task(parts, in[1], in[2], out);
   });
 }
 
@@ -89,23 +122,22 @@ void GroupNormTask::operator()(ConstNumbers x, const float* weight, const float*
 }  // namespace
 
 mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                     bool silu, const Addends& added) {
-  check_channels(x, weight, bias, "group_norm");
-  if (added.row) check_shape(*added.row, {x.shape(0), x.shape(-1)}, "group_norm");
-  if (added.channel) check_shape(*added.channel, {x.shape(-1)}, "group_norm");
-  if (groups < 1 || x.shape(-1) % groups != 0)
+                     bool silu, const Addends& added, const std::optional<mx::array>& skip) {
+  check_channels(x, weight, bias, "group_norm", skip);
+  const int channels = weight.shape(0);
+  if (added.row) check_shape(*added.row, {x.shape(0), channels}, "group_norm");
+  if (added.channel) check_shape(*added.channel, {channels}, "group_norm");
+  if (groups < 1 || channels % groups != 0)
     fail(ErrorCode::internal, "group_norm",
-         fmt::format("{} channels in {} groups; expected a multiple", x.shape(-1), groups));
+         fmt::format("{} channels in {} groups; expected a multiple", channels, groups));
+#ifdef COREPULSE_CPU_KERNELS
+  const bool fits = !skip || (skip->dtype() == x.dtype() && skip->size() > 0);
+  if (use_cpu_kernels(x) && x.size() > 0 && fits && all_float32(weight, bias) && !added.row && !added.channel)
+    return cpu_group_norm(x, skip, weight, bias, groups, eps, silu);
+#endif
+  if (skip) return group_norm(mx::concatenate({x, *skip}, -1), weight, bias, groups, eps, silu, added);
   if (use_cuda_group_norm(x)) return cuda_group_norm(x, weight, bias, groups, eps, silu, added);
   if (added.row || added.channel) return group_norm(finished(x, added), weight, bias, groups, eps, silu);
-#ifdef COREPULSE_CPU_KERNELS
-  if (use_cpu_kernels(x) && all_float32(weight, bias) && x.size() > 0) {
-    const int64_t batch = x.shape(0), channels = x.shape(-1);
-    const GroupNormTask task{batch, static_cast<int64_t>(x.size()) / (batch * channels), channels, groups, eps, silu};
-    return cpu_op("group_norm", {x, weight, bias}, x.shape(),
-                  [task](const Inputs& in, Numbers out) { task(in[0], in[1], in[2], out); });
-  }
-#endif
   return group_norm_reference(x, weight, bias, groups, eps, silu);
 }
 

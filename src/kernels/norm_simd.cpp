@@ -38,12 +38,11 @@ HWY_INLINE void channel_moments(D d, const T* x, int64_t rows, int64_t stride, M
   }
 }
 
-void GroupMoments(ConstNumbers x, int64_t rows, int64_t channels, int64_t groups, Moments* HWY_RESTRICT out) {
-  const int64_t width = channels / groups;
-  for (int64_t g = 0; g < groups; ++g) out[g] = {};
+void AddMoments(ConstNumbers x, int64_t rows, int64_t channels, int64_t first, int64_t width,
+                Moments* HWY_RESTRICT groups) {
   x.visit([&](auto* from) HWY_ATTR {
-    for_each_vector(channels,
-                    [&](auto d, int64_t c) HWY_ATTR { channel_moments(d, from + c, rows, channels, out, c, width); });
+    for_each_vector(channels, [&](auto d, int64_t c)
+                                  HWY_ATTR { channel_moments(d, from + c, rows, channels, groups, first + c, width); });
   });
 }
 
@@ -58,17 +57,17 @@ HWY_INLINE void normalize_vector(D d, const T* x, T* y, const ChannelAffine& a, 
 
 template <bool kSilu, class T>
 HWY_INLINE void normalize_all(const T* HWY_RESTRICT x, T* HWY_RESTRICT y, int64_t rows, int64_t channels,
-                              const ChannelAffine& a) {
-  for (int64_t row = 0; row < rows; ++row, x += channels, y += channels)
+                              int64_t stride, const ChannelAffine& a) {
+  for (int64_t row = 0; row < rows; ++row, x += channels, y += stride)
     for_each_vector(channels, [&](auto d, int64_t c) HWY_ATTR { normalize_vector<kSilu>(d, x, y, a, c); });
 }
 
-void NormalizeChannels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const ChannelAffine& affine,
-                       bool silu) {
+void NormalizeChannels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, int64_t stride,
+                       const ChannelAffine& affine, bool silu) {
   y.visit([&]<class T>(T* to) HWY_ATTR {
     const auto* from = static_cast<const T*>(x.data());
-    silu ? normalize_all<true>(from, to, rows, channels, affine)
-         : normalize_all<false>(from, to, rows, channels, affine);
+    silu ? normalize_all<true>(from, to, rows, channels, stride, affine)
+         : normalize_all<false>(from, to, rows, channels, stride, affine);
   });
 }
 
@@ -128,17 +127,17 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace corepulse::kernels {
 
-HWY_EXPORT(GroupMoments);
+HWY_EXPORT(AddMoments);
 HWY_EXPORT(NormalizeChannels);
 HWY_EXPORT(NormalizeRows);
 
-void group_moments(ConstNumbers x, int64_t rows, int64_t channels, int64_t groups, Moments* out) {
-  HWY_DYNAMIC_DISPATCH(GroupMoments)(x, rows, channels, groups, out);
+void add_moments(ConstNumbers x, int64_t rows, int64_t channels, int64_t first, int64_t width, Moments* groups) {
+  HWY_DYNAMIC_DISPATCH(AddMoments)(x, rows, channels, first, width, groups);
 }
 
-void normalize_channels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const ChannelAffine& affine,
-                        bool silu) {
-  HWY_DYNAMIC_DISPATCH(NormalizeChannels)(x, y, rows, channels, affine, silu);
+void normalize_channels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, int64_t stride,
+                        const ChannelAffine& affine, bool silu) {
+  HWY_DYNAMIC_DISPATCH(NormalizeChannels)(x, y, rows, channels, stride, affine, silu);
 }
 
 void normalize_rows(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const float* weight, const float* bias,

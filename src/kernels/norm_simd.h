@@ -19,18 +19,23 @@ struct Moments {
   }
 };
 
-/** Moments of each of `groups` groups of neighbouring channels of x [rows, channels], rows <= kMomentRows. */
+/**
+ * Adds the moments of x [rows, channels], rows <= kMomentRows, to those of groups of `width` neighbouring channels. x
+ * holds the channels from `first` on.
+ */
 constexpr int64_t kMomentRows = 64;
-void group_moments(ConstNumbers x, int64_t rows, int64_t channels, int64_t groups, Moments* out);
+void add_moments(ConstNumbers x, int64_t rows, int64_t channels, int64_t first, int64_t width, Moments* groups);
 
 /** Per channel: (x - mean) * scale + shift, the mean in two parts so that a large one costs no digits. */
 struct ChannelAffine {
   const float *mean, *mean_rest, *scale, *shift;
 };
 
-/** y = affine(x), then silu if asked, on [rows, channels]; y of x's type, as below. */
-void normalize_channels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const ChannelAffine& affine,
-                        bool silu);
+/**
+ * y = affine(x), then silu if asked, on x [rows, channels]; y of x's type, as below, its rows `stride` numbers apart.
+ */
+void normalize_channels(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, int64_t stride,
+                        const ChannelAffine& affine, bool silu);
 
 /** LayerNorm of [rows, channels]. */
 void normalize_rows(ConstNumbers x, Numbers y, int64_t rows, int64_t channels, const float* weight, const float* bias,

@@ -34,9 +34,10 @@ struct GroupNorm {
         groups(groups_),
         eps(eps_) {}
   mx::array operator()(const mx::array& x) const { return kernels::group_norm(x, weight, bias, groups, eps); }
-  /** silu(norm(x + added)) in one pass. */
-  mx::array silu(const mx::array& x, const kernels::Addends& added = {}) const {
-    return kernels::group_norm(x, weight, bias, groups, eps, true, added);
+  /** silu(norm(x + added)) in one pass; of x and, where it is given, a skip beside it. */
+  mx::array silu(const mx::array& x, const kernels::Addends& added = {},
+                 const std::optional<mx::array>& skip = {}) const {
+    return kernels::group_norm(x, weight, bias, groups, eps, true, added, skip);
   }
   mx::array weight, bias;
   int groups;

@@ -57,9 +57,10 @@ void run_norms(int64_t rows, int64_t channels) {
   const Guarded<T> x(rows * channels), y(rows * channels);
   const Guarded<float> mean(channels), rest(channels), scale(channels), shift(channels);
   std::vector<Moments> moments(1);
-  group_moments(static_cast<const T*>(x), rows, channels, 1, moments.data());
+  add_moments(static_cast<const T*>(x), rows, channels, 0, channels, moments.data());
   for (const bool silu : {false, true})
-    normalize_channels(static_cast<const T*>(x), static_cast<T*>(y), rows, channels, {mean, rest, scale, shift}, silu);
+    normalize_channels(static_cast<const T*>(x), static_cast<T*>(y), rows, channels, channels,
+                       {mean, rest, scale, shift}, silu);
   normalize_rows(static_cast<const T*>(x), static_cast<T*>(y), rows, channels, scale, shift, 1e-5f);
 }
 

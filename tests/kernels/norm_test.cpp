@@ -79,6 +79,48 @@ TEST_CASE("group_norm normalises each group of each batch row, then applies silu
   }
 }
 
+TEST_CASE("group_norm of a picture and a skip is that of their concatenation, to the bit") {
+  struct Case {
+    mx::Shape shape;
+    int skip, groups;
+  };
+  for (const auto& c : {Case{{2, 16, 16, 64}, 32, 8},
+                        {{3, 7, 5, 33}, 3, 4},    // a group of 9: 6 channels of x, 3 of the skip
+                        {{1, 9, 13, 20}, 44, 2},  // x ends within the first
+                        {{2, 12, 11, 1}, 15, 16},
+                        {{2, 3, 10}, 5, 1},
+                        {{4, 6}, 3, 3},
+                        {{1, 20, 10, 640}, 320, 32}}) {
+    CAPTURE(c.shape.back());
+    auto beside = c.shape;
+    beside.back() = c.skip;
+    const int channels = c.shape.back() + c.skip;
+    const auto weight = normal({channels}, 2), bias = normal({channels}, 3);
+    for (const auto type : {mx::float32, mx::bfloat16}) {
+      const auto x = mx::astype(normal(c.shape, 1, 2, 1), type), skip = mx::astype(normal(beside, 4), type);
+      const auto wide = [](const mx::array& y) { return mx::astype(y, mx::float32); };
+      for (const bool with_silu : {false, true}) {
+        const auto run = [&](const mx::array& in, const std::optional<mx::array>& more) {
+          return wide(group_norm(in, weight, bias, c.groups, 1e-5f, with_silu, {}, more));
+        };
+        const auto whole = run(mx::concatenate({x, skip}, -1), {});
+        CHECK(same(run(x, skip), whole));
+        const auto spread = mx::astype(strided(wide(x)), type), slice = mx::astype(as_slice(wide(skip)), type);
+        CHECK(same(run(spread, slice), whole));
+        const auto half = mx::slice(mx::concatenate({x, x}, -1), mx::Shape(x.ndim(), 0), x.shape());
+        CHECK(same(run(half, skip), whole));
+      }
+    }
+  }
+}
+
+TEST_CASE("group_norm adds to a picture and a skip what is added to their concatenation") {
+  const auto x = normal({2, 5, 6, 16}, 1), skip = normal({2, 5, 6, 8}, 2), ones = mx::ones({24});
+  const kernels::Addends added{normal({2, 24}, 3), normal({24}, 4)};
+  CHECK(same(group_norm(x, ones, ones, 8, 1e-5f, true, added, skip),
+             group_norm(mx::concatenate({x, skip}, -1), ones, ones, 8, 1e-5f, true, added)));
+}
+
 TEST_CASE("group_norm of a constant is its bias") {
   const auto x = mx::full({1, 40, 40, 8}, 123.25f, mx::float32), bias = normal({8}, 1);
   const auto y = group_norm(x, mx::ones({8}), bias, 2, 1e-5f);
@@ -128,6 +170,9 @@ TEST_CASE("norms refuse shapes that do not fit") {
   CHECK_THROWS_AS(group_norm(x, six, six, 4, 1e-5f), Error);
   CHECK_THROWS_AS(group_norm(x, five, six, 2, 1e-5f), Error);
   CHECK_THROWS_AS(group_norm(x, six, six, 0, 1e-5f), Error);
+  CHECK_THROWS_AS(group_norm(x, six, six, 2, 1e-5f, false, {}, x), Error);
+  CHECK_THROWS_AS(group_norm(x, mx::ones({12}), mx::ones({12}), 2, 1e-5f, false, {}, normal({2, 3, 6}, 1)), Error);
+  CHECK_THROWS_AS(group_norm(x, mx::ones({12}), mx::ones({12}), 2, 1e-5f, false, {}, normal({6}, 1)), Error);
   CHECK_THROWS_AS(layer_norm(x, six, five, 1e-5f), Error);
   CHECK_THROWS_AS(layer_norm(mx::array(1.0f), six, six, 1e-5f), Error);
 }
