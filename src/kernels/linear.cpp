@@ -120,6 +120,27 @@ mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>&
   return added ? y + *added : y;
 }
 
+mx::array Linear::joined(const mx::array& x, const mx::array& skip) const {
+#ifdef COREPULSE_CPU_KERNELS
+  const int64_t width = x.shape(-1), ends = skip.shape(-1);
+  const bool tiles = packed_->tiles && x.dtype() == packed_->tiles->dtype() && width % 32 == 0 && ends % 32 == 0;
+  const bool product = packed_->product && x.dtype() == mx::float32;
+  if (use_cpu_kernels(x) && (tiles || product) && skip.dtype() == x.dtype() && x.size() > 0 && skip.size() > 0) {
+    auto shape = x.shape();
+    shape.back() = in_ - x.shape(-1);
+    check_shape(skip, shape, "linear");
+    shape.back() = out_;
+    return cpu_op(
+        "linear", {x, skip}, std::move(shape),
+        [packed = packed_, rows = static_cast<int64_t>(x.size()) / width, ends](const Inputs& in, Numbers out) {
+          if (packed->product) return run_product(in[0], rows, packed->product->packed(), nullptr, out, {in[1], ends});
+          run_on_tiles({.w = packed->tiles->packed(), .rows = rows, .ends = in[1], .ends_width = ends}, in[0], {}, out);
+        });
+  }
+#endif
+  return (*this)(mx::concatenate({x, skip}, -1));
+}
+
 std::optional<mx::array> Linear::early_bias() const {
 #ifndef COREPULSE_CPU_KERNELS
   if (on_cuda() && packed_->has_bias()) return packed_->arrays()[1];

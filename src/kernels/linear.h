@@ -21,6 +21,8 @@ class Linear {
    * result has the same bits whatever other rows stand beside it.
    */
   mx::array operator()(const mx::array& x, const std::optional<mx::array>& added = {}) const;
+  /** The same bits as of x [..., n] and skip [..., in - n] concatenated, which the CPU's own products do without. */
+  mx::array joined(const mx::array& x, const mx::array& skip) const;
   /**
    * The bias, if whoever makes the array that a product is added to has to add it: on CUDA, where a product adds either
    * an array or a bias.

@@ -16,6 +16,16 @@ int64_t unit_rows(int64_t rows) {
   return round_up(divide_up(rows, units), kMultiple);
 }
 
+// Rows [first, first + count) as one array in `to`, which stays in the cache while they are multiplied.
+const float* joined_rows(const float* x, int64_t width, RowEnds ends, int64_t first, int64_t count, float* to) {
+  float* at = to;
+  for (int64_t row = first; row < first + count; ++row) {
+    at = std::copy_n(x + row * width, width, at);
+    at = std::copy_n(ends.numbers + row * ends.width, ends.width, at);
+  }
+  return to;
+}
+
 }  // namespace
 
 ProductWeights::ProductWeights(LazyArray weight, const std::optional<mx::array>& bias, int out, int in)
@@ -39,16 +49,20 @@ void ProductWeights::pack() {
   drop();
 }
 
-void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y) {
+void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y, RowEnds ends) {
   const int64_t step = unit_rows(rows), units = divide_up(rows, step), blocks = divide_up(w.out, product_block());
   // Few rows are shared among the threads by their outputs.
   const int64_t width = units >= 2 * threads() ? blocks : divide_up(blocks, divide_up(2 * threads(), units));
-  const int64_t parts = divide_up(blocks, width), each = product_workspace(step);
+  const int64_t parts = divide_up(blocks, width), sums = product_workspace(step);
+  const int64_t each = sums + (ends.width ? round_up(step * w.in, 16) : 0);
   float* const workspaces = scratch(static_cast<size_t>(threads() * each) * sizeof(float));
   parallel_for(units * parts, [&](int64_t index, int worker) {
-    const int64_t row = index / parts * step, begin = index % parts * width;
-    product(x + row * w.in, std::min(step, rows - row), w, begin, std::min(begin + width, blocks),
-            added ? added + row * w.out : nullptr, y + row * w.out, workspaces + worker * each);
+    const int64_t row = index / parts * step, count = std::min(step, rows - row), begin = index % parts * width;
+    float* const workspace = workspaces + worker * each;
+    const float* const from =
+        ends.width ? joined_rows(x, w.in - ends.width, ends, row, count, workspace + sums) : x + row * w.in;
+    product(from, count, w, begin, std::min(begin + width, blocks), added ? added + row * w.out : nullptr,
+            y + row * w.out, workspace);
   });
 }
 

@@ -30,8 +30,14 @@ class ProductWeights : public PlainWeights {
   std::vector<float> packed_bias_;
 };
 
+/** The last `width` numbers of every row of x, where they are in another array than the first. */
+struct RowEnds {
+  const float* numbers = nullptr;
+  int64_t width = 0;
+};
+
 /** y = x W^T + b (+ added, or null) for `rows` rows, on all threads. The bits do not depend on their number. */
-void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y);
+void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y, RowEnds ends = {});
 
 /** gated_product() on all threads. */
 void run_gated_product(const float* x, int64_t rows, const PackedMatrix& w1, const PackedMatrix& w2, const float* added,

@@ -31,8 +31,10 @@ struct TileMatrix {
 struct TileProduct {
   TileMatrix w;
   ConstNumbers x;  // rows; or planes, each 32 numbers of every row. Already split: bfloat16, 32 high before 32 low ones
-  int64_t width;   // numbers of a row of x
+  int64_t width;   // numbers of a row
   int64_t rows;    // to multiply
+  ConstNumbers ends = {};             // the last numbers of every row, where they are in another array than x
+  int64_t ends_width = 0;             // how many, as all a multiple of 32; x is not in planes then
   int64_t plane = 0;                  // rows of a plane; 0: x is not in planes
   std::vector<int64_t> taps = {0};    // in planes: from a row to those that are multiplied in its place
   bool gated = false;                 // y has w.out / 2 numbers in a row, which are split if w is

@@ -128,13 +128,18 @@ Panels panels(const TileProduct& p, int64_t block) {
 // A block's rows as tiles are loaded from them: where they are, or a copy.
 const BFloat16* block_rows(const TileProduct& p, int64_t first, int64_t rows, BFloat16* copy) {
   const int64_t width = p.width * p.w.parts();
-  if (!p.x.bf16()) {
-    take_tile_rows(p.x.at(first * p.width), 32, rows * p.width / 32, copy);
-    return copy;
+  if (p.x.bf16() && rows == kBlockRows && !p.ends_width)
+    return static_cast<const BFloat16*>(p.x.data()) + first * width;
+  BFloat16* to = copy;
+  const auto take = [&](ConstNumbers x, int64_t row, int64_t numbers) {
+    const int64_t there = x.bf16() ? numbers * p.w.parts() : numbers;
+    take_tile_rows(x.at(row * there), 32, there / 32, to);
+    to += numbers * p.w.parts();
+  };
+  for (int64_t row = first; row < first + rows; ++row) {
+    take(p.x, row, p.width - p.ends_width);
+    if (p.ends_width) take(p.ends, row, p.ends_width);
   }
-  const BFloat16* const x = static_cast<const BFloat16*>(p.x.data()) + first * width;
-  if (rows == kBlockRows) return x;
-  std::memcpy(copy, x, static_cast<size_t>(rows * width) * sizeof(BFloat16));
   return copy;
 }
 
@@ -143,7 +148,7 @@ template <class Tiles, bool kSplit>
 void run_rows(const TileProduct& p, const TileUnit& u, float* sums, BFloat16* copy) {
   constexpr int64_t kParts = kSplit ? 2 : 1;
   const int64_t stride = p.width * kParts * int64_t{sizeof(BFloat16)}, step = p.gated ? 16 : 32;
-  const int64_t from_width = p.x.bf16() ? p.width * kParts : p.width, steps = p.width / 32;
+  const int64_t from_width = (p.width - p.ends_width) * (p.x.bf16() ? kParts : 1), steps = p.width / 32;
   Waiting waiting(p);
   int64_t turn = 0;
   for (int64_t first = u.first; first < u.last; first += kBlockRows) {

@@ -53,6 +53,8 @@ TEST_CASE("bfloat16 linear layers and convolutions round their inputs and their 
     CHECK(beyond_rounding(bare(x), bare_wide(f32(x))) <= kBound);
     CHECK(same_bf16(layer(x), layer(x)));
     CHECK(same_bf16(layer(bf16(strided(f32(x)))), layer(x)));
+    const auto parts = mx::split(x, mx::Shape{in / 2}, -1);
+    CHECK(same_bf16(layer.joined(parts[0], parts[1]), layer(x)));
   }
   for (const auto& [batch, size, in, out, k, stride] : {std::array{2, 8, 32, 64, 3, 1},
                                                         {1, 9, 4, 20, 3, 1},

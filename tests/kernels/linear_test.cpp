@@ -58,6 +58,31 @@ TEST_CASE("linear reads inputs and weights of any strides") {
   CHECK(same(Linear(mx::transpose(mx::contiguous(mx::transpose(weight))), strided(bias))(x), plain));
 }
 
+TEST_CASE("linear of a picture and a skip is that of their concatenation, to the bit") {
+  for (const auto& [width, ends, out] :
+       {std::array{1, 1, 1}, {3, 14, 33}, {64, 32, 320}, {400, 30, 40}, {640, 320, 64}, {30, 34, 64}}) {
+    const auto weight = normal({out, width + ends}, 1), bias = normal({out}, 2);
+    const Linear linear(weight, bias), bare(weight, std::nullopt);
+    for (const auto& shape : {mx::Shape{1}, {3}, {1, 7, 11}, {2, 8, 6}, {3, 13, 5}, {2, 20, 20}}) {
+      auto whole = shape;
+      whole.push_back(width + ends);
+      CAPTURE(width);
+      CAPTURE(to_string(whole));
+      const auto both = normal(whole, 3);
+      const auto parts = mx::split(both, mx::Shape{width}, -1);  // of strides wider than their rows
+      const auto x = mx::contiguous(parts[0]), skip = mx::contiguous(parts[1]);
+      CHECK(same(linear.joined(x, skip), linear(both)));
+      CHECK(same(bare.joined(x, skip), bare(both)));
+      CHECK(same(linear.joined(parts[0], parts[1]), linear(both)));
+      CHECK(same(linear.joined(strided(x), as_slice(skip)), linear(both)));
+    }
+  }
+  const Linear linear(normal({8, 12}, 1), std::nullopt);
+  CHECK(linear.joined(mx::zeros({0, 4}), mx::zeros({0, 8})).shape() == mx::Shape{0, 8});
+  CHECK_THROWS_AS(linear.joined(normal({5, 4}, 2), normal({5, 7}, 3)), Error);
+  CHECK_THROWS_AS(linear.joined(normal({5, 4}, 2), normal({10, 8}, 3)), Error);
+}
+
 TEST_CASE("copies of a linear share their weights, and the plain array is let go") {
   auto weight = normal({64, 64}, 1);
   weight.eval();

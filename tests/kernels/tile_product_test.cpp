@@ -2,6 +2,7 @@
 #include "kernels/tile_product.h"
 
 #include <cmath>
+#include <cstring>
 #include <doctest/doctest.h>
 #include <random>
 #include <vector>
@@ -108,6 +109,26 @@ TEST_CASE_TEMPLATE("products on tiles are exact sums, rounded once", T, float, B
         }
       }
       CHECK(beyond_rounding(y, exact) <= 1e-5);
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("rows on tiles whose ends are in another array give the bits of whole rows", T, float, BFloat16) {
+  on_each([](bool plain) {
+    for (const auto& [rows, width, ends, out] :
+         {std::array<int64_t, 4>{1, 32, 32, 32}, {77, 64, 96, 64}, {300, 96, 32, 96}, {1100, 32, 64, 32}}) {
+      CAPTURE(rows);
+      const int64_t in = width + ends;
+      const Matrix<T> w(out, in);
+      const auto x = numbers<T>(rows * in, 3), added = numbers<T>(rows * out, 4);
+      std::vector<T> first, last;
+      for (int64_t i = 0; i < rows * in; ++i) (i % in < width ? first : last).push_back(x[static_cast<size_t>(i)]);
+      TileProduct p{.w = w.tiles(), .x = x.data(), .width = in, .rows = rows};
+      p.added = added.data();
+      const auto whole = result<T>(p, rows * out, plain);
+      p.x = first.data(), p.ends = last.data(), p.ends_width = ends;
+      const auto joined = result<T>(p, rows * out, plain);
+      CHECK(std::memcmp(joined.data(), whole.data(), whole.size() * sizeof(T)) == 0);
     }
   });
 }
