@@ -13,11 +13,16 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
   if (in != out) conv_shortcut.emplace(w / "conv_shortcut", in, out);
 }
 
-mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time) const {
+mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time,
+                                  const std::optional<mx::array>& skip) const {
+  // Only the CPU's own kernels read two arrays as one: others would each concatenate them. And where the channels stay
+  // as they are, their concatenation itself is what is added.
+  if (skip && !(kernels::use_cpu_kernels(x) && conv_shortcut)) return (*this)(mx::concatenate({x, *skip}, 3), time);
   const auto embedding = time_emb_proj ? std::optional((*time_emb_proj)(*time)) : std::nullopt;
-  auto h = conv1.unfinished(norm1.silu(x), embedding);
+  auto h = conv1.unfinished(norm1.silu(x, {}, skip), embedding);
   h.picture = settle(h.picture);
-  return settle(conv2(norm2.silu(h.picture, h.left), {.picture = conv_shortcut ? (*conv_shortcut)(x) : x}));
+  const auto residual = skip ? conv_shortcut->joined(x, *skip) : conv_shortcut ? (*conv_shortcut)(x) : x;
+  return settle(conv2(norm2.silu(h.picture, h.left), {.picture = residual}));
 }
 
 }  // namespace corepulse::nn

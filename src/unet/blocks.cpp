@@ -64,9 +64,8 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
 mx::array UpBlock::operator()(mx::array x, const mx::array& time, const Pass& pass,
                               std::vector<mx::array>& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
-    x = mx::concatenate({x, skips.back()}, 3);
+    x = resnets[l](x, time, skips.back());
     skips.pop_back();
-    x = resnets[l](x, time);
     if (!attentions.empty()) x = attentions[l](x, pass);
   }
   if (!upsamplers_0) return x;
