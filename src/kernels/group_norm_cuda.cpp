@@ -17,15 +17,16 @@ constexpr int kMultiprocessors = 132;  // an H100's; only the speed depends on i
 
 // How threads lie over a picture: each keeps its V channels, and R rows of them stand on R pixels. Sizes come in at run
 // time (x_shape), since MLX compiles a source once per process for every set of constants; that takes it a second. So
-// does what is added: row and channel are single numbers where there is nothing.
+// does what is added: row and channel are single numbers where there is nothing. So is skip, whose channels follow x's.
 constexpr const char* kHeader = R"(
   template <class T>
   struct Place {
     static constexpr int V = 16 / sizeof(T);
-    int C, pixels, loads, R, r, c;
-    __device__ Place(int threads, int channels, int pixels_)
-        : C(channels), pixels(pixels_), loads(channels / V), R(threads / loads), r(threadIdx.x / loads),
-          c(threadIdx.x % loads * V) {}
+    int C, pixels, loads, R, r, c, stride;
+    const T* from;  // the thread's channels of the first pixel; the next one's are `stride` numbers away
+    __device__ Place(int threads, int pixels_, const T* x, int own, const T* skip, int more)
+        : C(own + more), pixels(pixels_), loads(C / V), R(threads / loads), r(threadIdx.x / loads),
+          c(threadIdx.x % loads * V), stride(c < own ? own : more), from(c < own ? x + c : skip + (c - own)) {}
   };
   __device__ inline float sum_of_warp(float x) {
     for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
@@ -60,20 +61,20 @@ constexpr const char* kHeader = R"(
 constexpr const char* kMoments = R"(
   constexpr int V = 16 / sizeof(T);
   __shared__ float2 held[V * THREADS];
-  const int b = blockIdx.y, width = x_shape[2] / GROUPS;
-  const Place<T> at(THREADS, x_shape[2], x_shape[1]);
+  const Place<T> at(THREADS, x_shape[1], x, x_shape[2], skip, skip_shape[2] > 1 ? skip_shape[2] : 0);
+  const int b = blockIdx.y, width = at.C / GROUPS;
   const int steps = (at.pixels + at.R * gridDim.x - 1) / (at.R * gridDim.x);
   const int begin = blockIdx.x * at.R * steps, end = min(begin + at.R * steps, at.pixels);
   const int full = max(end - begin, 0) / at.R, rest = max(end - begin, 0) % at.R;
   const auto count = [&](int r) { return full + (r < rest); };
   if (at.r < at.R) {
     uint4 packed[LOADS];
-    const T* from = x + ((long long)b * at.pixels + begin + at.r) * at.C + at.c;
+    const T* from = at.from + ((long long)b * at.pixels + begin + at.r) * at.stride;
     const int mine = count(at.r);
     #pragma unroll
     for (int i = 0; i < LOADS; ++i) {
       if (i >= steps) break;
-      if (i < mine) packed[i] = load(from + (long long)i * at.R * at.C);
+      if (i < mine) packed[i] = load(from + (long long)i * at.R * at.stride);
     }
     float added[V];
     add_up(added, row_shape[0] > 1 ? row : nullptr, channel_shape[0] > 1 ? channel : nullptr, at.C, b, at.c);
@@ -121,8 +122,8 @@ constexpr const char* kMoments = R"(
 constexpr const char* kApply = R"(
   constexpr int V = 16 / sizeof(T), BATCH = 4;
   __shared__ float mean[GROUPS], rate[GROUPS];
-  const int b = blockIdx.y, splits = moments_shape[2], width = x_shape[2] / GROUPS, lane = threadIdx.x % 32;
-  const Place<T> at(THREADS, x_shape[2], x_shape[1]);
+  const Place<T> at(THREADS, x_shape[1], x, x_shape[2], skip, skip_shape[2] > 1 ? skip_shape[2] : 0);
+  const int b = blockIdx.y, splits = moments_shape[2], width = at.C / GROUPS, lane = threadIdx.x % 32;
   const int share = (at.pixels + at.R * splits - 1) / (at.R * splits) * at.R;  // pixels of a split
   for (int g = threadIdx.x / 32; g < GROUPS; g += THREADS / 32) {
     const float2* parts = reinterpret_cast<const float2*>(moments) + ((long long)b * GROUPS + g) * splits;
@@ -153,12 +154,12 @@ constexpr const char* kApply = R"(
     added[j] -= mean[g], scale[j] *= rate[g];
     if (++i == width) i = 0, ++g;
   }
-  const long long origin = (long long)b * at.pixels * at.C + at.c, step = gridDim.x * at.R;
-  for (long long p = blockIdx.x * at.R + at.r; p < at.pixels; p += BATCH * step) {
+  const int step = gridDim.x * at.R, end = (b + 1) * at.pixels;
+  for (int p = b * at.pixels + blockIdx.x * at.R + at.r; p < end; p += BATCH * step) {
     uint4 packed[BATCH];
     #pragma unroll
     for (int k = 0; k < BATCH; ++k)
-      if (p + k * step < at.pixels) packed[k] = load(x + origin + (p + k * step) * at.C);
+      if (p + k * step < end) packed[k] = load(at.from + (long long)(p + k * step) * at.stride);
     #pragma unroll
     for (int k = 0; k < BATCH; ++k) {
       for (int j = 0; j < V; ++j) {
@@ -166,7 +167,7 @@ constexpr const char* kApply = R"(
         if (SILU) v = __fdividef(v, 1.f + __expf(-v));
         reinterpret_cast<T*>(&packed[k])[j] = static_cast<T>(v);
       }
-      if (p + k * step < at.pixels) *reinterpret_cast<uint4*>(y + origin + (p + k * step) * at.C) = packed[k];
+      if (p + k * step < end) *reinterpret_cast<uint4*>(y + (long long)(p + k * step) * at.C + at.c) = packed[k];
     }
   }
 )";
@@ -182,37 +183,41 @@ int blocks_for(int pixels, int batch, int rows, int wanted, int most_steps) {
 
 }  // namespace
 
-bool use_cuda_group_norm(const mx::array& x) {
-  const int bytes = x.shape(-1) * static_cast<int>(x.itemsize());
-  return on_cuda() && x.size() > 0 && bytes % kLoadBytes == 0 && bytes / kLoadBytes <= kThreads;
+bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& skip) {
+  const auto bytes = [](const mx::array& a) { return a.shape(-1) * static_cast<int>(a.itemsize()); };
+  const auto whole = [&](const mx::array& a) { return a.size() > 0 && bytes(a) % kLoadBytes == 0; };
+  if (!on_cuda() || !whole(x) || (skip && (!whole(*skip) || skip->dtype() != x.dtype()))) return false;
+  return bytes(x) + (skip ? bytes(*skip) : 0) <= kThreads * kLoadBytes;
 }
 
 mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                          bool silu, const Addends& added) {
+                          bool silu, const Addends& added, const std::optional<mx::array>& skip) {
   static const auto sum_up =
-      mx::fast::cuda_kernel("group_moments", {"x", "row", "channel"}, {"moments"}, kMoments, kHeader);
-  static const auto apply =
-      mx::fast::cuda_kernel("group_norm", {"x", "row", "channel", "moments", "weight", "bias"}, {"y"}, kApply, kHeader);
-  const int batch = x.shape(0), channels = x.shape(-1);
-  const int pixels = static_cast<int>(x.size()) / (batch * channels);
+      mx::fast::cuda_kernel("group_moments", {"x", "skip", "row", "channel"}, {"moments"}, kMoments, kHeader);
+  static const auto apply = mx::fast::cuda_kernel(
+      "group_norm", {"x", "skip", "row", "channel", "moments", "weight", "bias"}, {"y"}, kApply, kHeader);
+  const int batch = x.shape(0), channels = weight.shape(0);
+  const int pixels = static_cast<int>(x.size()) / (batch * x.shape(-1));
   const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;
   // The first kernel's registers leave room for one block on a multiprocessor, the second's for two.
   const int rows = kThreads / loads, splits = blocks_for(pixels, batch, rows, kMultiprocessors, kMostLoads);
   const int blocks = blocks_for(pixels, batch, rows, 2 * kMultiprocessors, pixels);
-  const auto flat = mx::reshape(x, {batch, pixels, channels});
+  const auto flat = mx::reshape(x, {batch, pixels, -1});
   const mx::array none({0.f}, x.dtype());
+  const auto beside = skip ? mx::reshape(*skip, {batch, pixels, -1}) : mx::reshape(none, {1, 1, 1});
   const auto row = added.row ? mx::flatten(*added.row) : none, channel = added.channel.value_or(none);
   Template constants{{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}};
   auto moment_constants = constants;
   moment_constants.emplace_back("LOADS", kMostLoads);
   const auto moments =
-      sum_up({flat, row, channel}, {{batch, groups, splits, 2}}, {mx::float32}, {splits * kThreads, batch, 1},
+      sum_up({flat, beside, row, channel}, {{batch, groups, splits, 2}}, {mx::float32}, {splits * kThreads, batch, 1},
              {kThreads, 1, 1}, moment_constants, std::nullopt, false, {})[0];
   constants.emplace_back("SILU", silu);
   constants.emplace_back("EPS_BITS", std::bit_cast<int>(eps));
-  const auto y = apply({flat, row, channel, moments, weight, bias}, {flat.shape()}, {x.dtype()},
-                       {blocks * kThreads, batch, 1}, {kThreads, 1, 1}, constants, std::nullopt, false, {})[0];
-  return mx::reshape(y, x.shape());
+  auto shape = x.shape();
+  shape.back() = channels;
+  return apply({flat, beside, row, channel, moments, weight, bias}, {shape}, {x.dtype()}, {blocks * kThreads, batch, 1},
+               {kThreads, 1, 1}, constants, std::nullopt, false, {})[0];
 }
 
 }  // namespace corepulse::kernels

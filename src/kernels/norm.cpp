@@ -135,8 +135,8 @@ mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::arra
   if (use_cpu_kernels(x) && x.size() > 0 && fits && all_float32(weight, bias) && !added.row && !added.channel)
     return cpu_group_norm(x, skip, weight, bias, groups, eps, silu);
 #endif
+  if (use_cuda_group_norm(x, skip)) return cuda_group_norm(x, weight, bias, groups, eps, silu, added, skip);
   if (skip) return group_norm(mx::concatenate({x, *skip}, -1), weight, bias, groups, eps, silu, added);
-  if (use_cuda_group_norm(x)) return cuda_group_norm(x, weight, bias, groups, eps, silu, added);
   if (added.row || added.channel) return group_norm(finished(x, added), weight, bias, groups, eps, silu);
   return group_norm_reference(x, weight, bias, groups, eps, silu);
 }

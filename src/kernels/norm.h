@@ -9,8 +9,8 @@ namespace corepulse::kernels {
 /**
  * x + added [B, ..., C] normalised over each group of C/groups channels of one batch row; silu applies x*sigmoid(x)
  * after.
- * @param skip channels that follow x's: the same bits as of the two concatenated, which the CPU's own kernels do
- * without.
+ * @param skip channels that follow x's: the same bits as of the two concatenated, which the own kernels
+ * do without.
  */
 mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
                      bool silu = false, const Addends& added = {}, const std::optional<mx::array>& skip = {});

@@ -6,15 +6,18 @@
 
 namespace corepulse::kernels {
 
-/** True if cuda_group_norm can take x [B, ..., C]: on a CUDA device, channels in whole 16-byte loads, not too many. */
-bool use_cuda_group_norm(const mx::array& x);
+/**
+ * True if cuda_group_norm can take x [B, ..., C] and a skip beside it: on a CUDA device, of one type, channels of each
+ * in whole 16-byte loads, together not too many.
+ */
+bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& skip);
 
 /**
- * kernels::group_norm on CUDA of x + added. weight and bias float32, added of x's type; statistics in float32. The same
- * bits in every run.
+ * kernels::group_norm on CUDA of x, and a skip beside it, + added. weight and bias float32, added of x's type;
+ * statistics in float32. The same bits in every run.
  */
 mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                          bool silu, const Addends& added);
+                          bool silu, const Addends& added, const std::optional<mx::array>& skip);
 
 /** The same for cuda_layer_norm. */
 bool use_cuda_layer_norm(const mx::array& x);

@@ -15,9 +15,10 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
 
 mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time,
                                   const std::optional<mx::array>& skip) const {
-  // Only the CPU's own kernels read two arrays as one: others would each concatenate them. And where the channels stay
-  // as they are, their concatenation itself is what is added.
-  if (skip && !(kernels::use_cpu_kernels(x) && conv_shortcut)) return (*this)(mx::concatenate({x, *skip}, 3), time);
+  // Only own kernels read two arrays as one: others would each concatenate them. And where the channels stay as they
+  // are, their concatenation itself is what is added.
+  if (skip && !((kernels::use_cpu_kernels(x) || kernels::on_cuda()) && conv_shortcut))
+    return (*this)(mx::concatenate({x, *skip}, 3), time);
   const auto embedding = time_emb_proj ? std::optional((*time_emb_proj)(*time)) : std::nullopt;
   auto h = conv1.unfinished(norm1.silu(x, {}, skip), embedding);
   h.picture = settle(h.picture);

@@ -63,6 +63,30 @@ TEST_CASE("group_norm takes in what a convolution has left to be added") {
   }
 }
 
+TEST_CASE("group_norm of a picture and a skip has the bits of their concatenation's") {
+  for (const auto& [batch, side, width, skip_width] : {std::array{2, 64, 640, 320},
+                                                       {1, 9, 32, 64},
+                                                       {3, 5, 72, 24},
+                                                       {2, 16, 1280, 640},
+                                                       {2, 8, 1280, 1280},
+                                                       {1, 4, 7, 25}}) {
+    for (const auto dtype : {mx::float32, mx::float16, mx::bfloat16}) {
+      CAPTURE(width);
+      CAPTURE(static_cast<int>(dtype.val()));
+      const int channels = width + skip_width;
+      const auto x = mx::astype(normal({batch, side, side, width}, 1, 2, 3), dtype);
+      const auto skip = mx::astype(normal({batch, side, side, skip_width}, 2), dtype);
+      const auto weight = normal({channels}, 3), bias = normal({channels}, 4);
+      const auto row = mx::astype(normal({batch, channels}, 5), dtype);
+      for (const auto& added : {kernels::Addends{}, kernels::Addends{row, {}}}) {
+        const auto whole = kernels::group_norm(mx::concatenate({x, skip}, -1), weight, bias, 32, 1e-5f, true, added);
+        const auto y = kernels::group_norm(x, weight, bias, 32, 1e-5f, true, added, skip);
+        CHECK(same_bits(mx::astype(y, mx::float32), mx::astype(whole, mx::float32)));
+      }
+    }
+  }
+}
+
 TEST_CASE("layer_norm's kernel, alone and behind a sum, equals the formula at every width and type") {
   for (const auto& shape : {mx::Shape{2, 64, 320}, {1, 63, 640}, {3, 5, 1280}, {2, 3, 2048}, {1, 1, 64}, {2, 7, 12}}) {
     for (const auto dtype : {mx::float32, mx::float16, mx::bfloat16}) {
