@@ -75,11 +75,14 @@ std::optional<uint64_t> counter_of(CUgraphNode node) {
 
 }  // namespace
 
-std::optional<mx::array> set_counters_first(CUgraph graph) {
+std::vector<CUgraphNode> nodes_of(CUgraph graph) {
+  return list_of(graph, CudaDriver::get().nodes);
+}
+
+std::optional<Counters> clear_counters_together(CUgraph graph) {
   const auto& driver = CudaDriver::get();
   std::vector<uint64_t> counters;
-  std::vector<CUgraphNode> users;
-  for (const auto node : list_of(graph, driver.nodes)) {
+  for (const auto node : nodes_of(graph)) {
     if (type_of(node) != CU_GRAPH_NODE_TYPE_GRAPH) continue;
     CUgraph inside = nullptr;
     check_cuda(driver.child(node, &inside), "opening a child graph");
@@ -88,7 +91,6 @@ std::optional<mx::array> set_counters_first(CUgraph graph) {
       const auto counter = counter_of(part);
       if (!counter) continue;
       counters.push_back(*counter);
-      if (users.empty() || users.back() != node) users.push_back(node);
       check_cuda(driver.remove(part), "removing a memset");
     }
   }
@@ -104,9 +106,7 @@ std::optional<mx::array> set_counters_first(CUgraph graph) {
   params.kernelParams = arguments;
   CUgraphNode first = nullptr;
   check_cuda(driver.add_kernel(&first, graph, nullptr, 0, &params), "adding a kernel");
-  const std::vector<CUgraphNode> from(users.size(), first);
-  check_cuda(driver.add_dependencies(graph, from.data(), users.data(), users.size()), "ordering");
-  return list;
+  return Counters{list, first};
 }
 
 }  // namespace corepulse::kernels

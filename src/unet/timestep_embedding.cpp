@@ -4,7 +4,7 @@
 
 namespace corepulse::unet {
 
-mx::array sinusoids(const std::vector<float>& values, int width, bool flip, double shift) {
+mx::array sinusoids(const std::vector<float>& values, int width, bool flip, double shift, mx::Dtype dtype) {
   const int half = width / 2;
   std::vector<float> table(values.size() * width, 0.f);
   for (size_t row = 0; row < values.size(); ++row)
@@ -16,7 +16,7 @@ mx::array sinusoids(const std::vector<float>& values, int width, bool flip, doub
       out[flip ? i : half + i] = std::cos(angle);
       out[flip ? half + i : i] = std::sin(angle);
     }
-  return mx::array(table.begin(), {static_cast<int>(values.size()), width}, mx::float32);
+  return mx::array(table.begin(), {static_cast<int>(values.size()), width}, dtype);
 }
 
 TimestepEmbedding::TimestepEmbedding(const nn::Weights& w, int in, int out, int condition_width)

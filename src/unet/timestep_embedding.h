@@ -9,9 +9,11 @@
 
 namespace corepulse::unet {
 
-/** [n, width] in float32: cosines then sines if `flip`, of value * 10000^(-i / (width/2 - shift)).
+/**
+ * [n, width]: cosines then sines if `flip`, of value * 10000^(-i / (width/2 - shift)). Computed in float32 and rounded
+ * to dtype here: a GPU has nothing to do before it reads them.
  */
-mx::array sinusoids(const std::vector<float>& values, int width, bool flip, double shift);
+mx::array sinusoids(const std::vector<float>& values, int width, bool flip, double shift, mx::Dtype dtype);
 
 struct TimestepEmbedding {
   TimestepEmbedding(const nn::Weights& w, int in, int out, int condition_width = 0);

@@ -52,16 +52,17 @@ UNet::UNet(const nn::Weights& w, const Config& config)
 std::vector<mx::array> UNet::moment(mx::Dtype dtype, const Pass& pass,
                                     const std::optional<AddedConditioning>& added) const {
   const std::vector<float> t(pass.step.rows.size(), static_cast<float>(pass.step.t));
-  const auto as_given = [&](const mx::array& x) { return mx::astype(x, dtype); };
-  const auto time = sinusoids(t, config_.levels[0].channels, config_.flip_sin_to_cos, config_.freq_shift);
-  if (!add_embedding_) return {as_given(time)};
+  const auto numbers = [&](const std::vector<float>& values, int width) {
+    return sinusoids(values, width, config_.flip_sin_to_cos, config_.freq_shift, dtype);
+  };
+  const auto time = numbers(t, config_.levels[0].channels);
+  if (!add_embedding_) return {time};
   if (!added) fail(ErrorCode::internal, "unet", "this UNet needs pooled text and size ids");
   std::vector<float> ids;
   for (const auto& row : added->time_ids) ids.insert(ids.end(), row.begin(), row.end());
   const auto sizes =
-      mx::reshape(sinusoids(ids, config_.addition_time_width, config_.flip_sin_to_cos, config_.freq_shift),
-                  {static_cast<int>(added->time_ids.size()), -1});
-  return {as_given(time), mx::concatenate({as_given(added->pooled), as_given(sizes)}, 1)};
+      mx::reshape(numbers(ids, config_.addition_time_width), {static_cast<int>(added->time_ids.size()), -1});
+  return {time, mx::concatenate({mx::astype(added->pooled, dtype), sizes}, 1)};
 }
 
 mx::array UNet::time_embedding(const std::vector<mx::array>& moment) const {
