@@ -198,14 +198,18 @@ mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx:
       "group_norm", {"x", "skip", "row", "channel", "moments", "weight", "bias"}, {"y"}, kApply, kHeader);
   const int batch = x.shape(0), channels = weight.shape(0);
   const int pixels = static_cast<int>(x.size()) / (batch * x.shape(-1));
-  const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;
-  // The first kernel's registers leave room for one block on a multiprocessor, the second's for two.
-  const int rows = kThreads / loads, splits = blocks_for(pixels, batch, rows, kMultiprocessors, kMostLoads);
-  const int blocks = blocks_for(pixels, batch, rows, 2 * kMultiprocessors, pixels);
+  auto shape = x.shape();
+  shape.back() = channels;
   const auto flat = mx::reshape(x, {batch, pixels, -1});
   const mx::array none({0.f}, x.dtype());
   const auto beside = skip ? mx::reshape(*skip, {batch, pixels, -1}) : mx::reshape(none, {1, 1, 1});
   const auto row = added.row ? mx::flatten(*added.row) : none, channel = added.channel.value_or(none);
+  if (use_whole_group_norm(x, pixels, channels, groups))
+    return whole_group_norm({flat, beside, row, channel, weight, bias}, shape, groups, eps, silu);
+  const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;
+  // The first kernel's registers leave room for one block on a multiprocessor, the second's for two.
+  const int rows = kThreads / loads, splits = blocks_for(pixels, batch, rows, kMultiprocessors, kMostLoads);
+  const int blocks = blocks_for(pixels, batch, rows, 2 * kMultiprocessors, pixels);
   Template constants{{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}};
   auto moment_constants = constants;
   moment_constants.emplace_back("LOADS", kMostLoads);
@@ -214,8 +218,6 @@ mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx:
              {kThreads, 1, 1}, moment_constants, std::nullopt, false, {})[0];
   constants.emplace_back("SILU", silu);
   constants.emplace_back("EPS_BITS", std::bit_cast<int>(eps));
-  auto shape = x.shape();
-  shape.back() = channels;
   return apply({flat, beside, row, channel, moments, weight, bias}, {shape}, {x.dtype()}, {blocks * kThreads, batch, 1},
                {kThreads, 1, 1}, constants, std::nullopt, false, {})[0];
 }

@@ -12,6 +12,15 @@ namespace corepulse::kernels {
  */
 bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& skip);
 
+/** Arrays of a group_norm as its kernels take them: x and skip [B, pixels, C]; a single number where there is none. */
+struct GroupNormInputs {
+  mx::array x, skip, row, channel, weight, bias;
+};
+
+/** Whether a block of threads can hold a group: one kernel instead of two. */
+bool use_whole_group_norm(const mx::array& x, int pixels, int channels, int groups);
+mx::array whole_group_norm(const GroupNormInputs& in, const mx::Shape& shape, int groups, float eps, bool silu);
+
 /**
  * kernels::group_norm on CUDA of x, and a skip beside it, + added. weight and bias float32, added of x's type;
  * statistics in float32. The same bits in every run.

@@ -1,0 +1,105 @@
+#include <bit>
+
+#include "mlx/fast.h"
+
+#include "kernels/norm_cuda.h"
+#include "kernels/round.h"
+
+namespace corepulse::kernels {
+namespace {
+
+constexpr int kThreads = 512;
+constexpr int kMostLoads = 44;  // pairs that a thread holds
+
+// Block (g, b) takes a whole group into registers, in pairs of channels: each thread keeps its pair, and rows of
+// threads stand on R pixels. Mean first, then squares of what differs from it: nothing is read twice. What is added,
+// and skip, as in group_norm_cuda.
+constexpr const char* kHeader = R"(
+  template <int THREADS>
+  __device__ inline float sum_of_block(float x, float* parts) {
+    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
+    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
+    __syncthreads();
+    x = threadIdx.x % 32 < THREADS / 32 ? parts[threadIdx.x % 32] : 0.f;
+    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
+    return x;
+  }
+)";
+
+constexpr const char* kNorm = R"(
+  __shared__ float sums[THREADS / 32], squares[THREADS / 32];
+  const int pixels = x_shape[1], own = x_shape[2], more = skip_shape[2] > 1 ? skip_shape[2] : 0, C = own + more;
+  const int width = C / GROUPS, columns = width / 2, R = THREADS / columns;
+  const int r = threadIdx.x / columns, c = blockIdx.x * width + threadIdx.x % columns * 2, b = blockIdx.y;
+  const int stride = c < own ? own : more;
+  const T* from = (c < own ? x + c : skip + (c - own)) + ((long long)b * pixels + r) * stride;
+  const int mine = r < R && r < pixels ? (pixels - r - 1) / R + 1 : 0;
+  unsigned pairs[LOADS];
+  #pragma unroll
+  for (int i = 0; i < LOADS; ++i) {
+    if (i >= mine) break;
+    pairs[i] = __ldg(reinterpret_cast<const unsigned*>(from));
+    from += R * stride;
+  }
+  const auto numbers = [](unsigned pair) { return __half22float2(*reinterpret_cast<const __half2*>(&pair)); };
+  float2 added = make_float2(0.f, 0.f);
+  const auto add_up = [&](const T* at) {
+    const float2 two = numbers(*reinterpret_cast<const unsigned*>(at));
+    added.x += two.x, added.y += two.y;
+  };
+  if (mine > 0 && row_shape[0] > 1) add_up(row + b * C + c);
+  if (mine > 0 && channel_shape[0] > 1) add_up(channel + c);
+  float sum = mine * (added.x + added.y);
+  #pragma unroll
+  for (int i = 0; i < LOADS; ++i) {
+    if (i >= mine) break;
+    const float2 two = numbers(pairs[i]);
+    sum += two.x + two.y;
+  }
+  const float count = (float)pixels * width, mean = sum_of_block<THREADS>(sum, sums) / count;
+  added.x -= mean, added.y -= mean;
+  sum = 0;
+  #pragma unroll
+  for (int i = 0; i < LOADS; ++i) {
+    if (i >= mine) break;
+    const float2 two = numbers(pairs[i]);
+    sum += (two.x + added.x) * (two.x + added.x) + (two.y + added.y) * (two.y + added.y);
+  }
+  const float rate = rsqrtf(sum_of_block<THREADS>(sum, squares) / count + __int_as_float(EPS_BITS));
+  if (mine == 0) return;
+  const float2 scale = make_float2(weight[c] * rate, weight[c + 1] * rate), shift = make_float2(bias[c], bias[c + 1]);
+  const auto result = [](float v) { return SILU ? __fdividef(v, 1.f + __expf(-v)) : v; };
+  T* to = y + ((long long)b * pixels + r) * C + c;
+  #pragma unroll
+  for (int i = 0; i < LOADS; ++i) {
+    if (i >= mine) break;
+    const float2 two = numbers(pairs[i]);
+    *reinterpret_cast<__half2*>(to) = __floats2half2_rn(result((two.x + added.x) * scale.x + shift.x),
+                                                        result((two.y + added.y) * scale.y + shift.y));
+    to += R * C;
+  }
+)";
+
+}  // namespace
+
+bool use_whole_group_norm(const mx::array& x, int pixels, int channels, int groups) {
+  const int width = channels / groups;
+  if (x.dtype() != mx::float16 || width % 2 != 0 || width / 2 > kThreads) return false;
+  return divide_up(pixels, kThreads / (width / 2)) <= kMostLoads;
+}
+
+mx::array whole_group_norm(const GroupNormInputs& in, const mx::Shape& shape, int groups, float eps, bool silu) {
+  static const auto kernel = mx::fast::cuda_kernel(
+      "group_norm_whole", {"x", "skip", "row", "channel", "weight", "bias"}, {"y"}, kNorm, kHeader);
+  return kernel({in.x, in.skip, in.row, in.channel, in.weight, in.bias}, {shape}, {in.x.dtype()},
+                {groups * kThreads, in.x.shape(0), 1}, {kThreads, 1, 1},
+                {{"T", in.x.dtype()},
+                 {"GROUPS", groups},
+                 {"THREADS", kThreads},
+                 {"LOADS", kMostLoads},
+                 {"SILU", silu},
+                 {"EPS_BITS", std::bit_cast<int>(eps)}},
+                std::nullopt, false, {})[0];
+}
+
+}  // namespace corepulse::kernels
