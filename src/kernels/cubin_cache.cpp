@@ -1,0 +1,85 @@
+#include "kernels/cubin_cache.h"
+
+#include <span>
+#include <string_view>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "corepulse/error.h"
+
+#include "io/directories.h"
+#include "io/file.h"
+#include "io/sha256.h"
+
+namespace corepulse::kernels {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostBytes = size_t{16} << 20;  // a kernel has some 20 KB
+constexpr size_t kDigestSize = 64;
+
+std::span<const std::byte> bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+std::string digest(std::string_view text) {
+  io::Sha256 sum;
+  sum.update(bytes(text));
+  return sum.hex();
+}
+
+fs::path file_of(const fs::path& folder, const std::string& key) {
+  return folder / (digest(key) + ".cubin");
+}
+
+// A file is this, a digest of the cubin, and the cubin: nothing in it is a length or an offset that could lie.
+std::string beginning(const std::string& key) {
+  return "corepulse cubin 1\n" + key + "\n";
+}
+
+bool is_ours_alone(const fs::path& folder) {
+  struct stat status{};
+  return ::stat(folder.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == ::geteuid() &&
+         (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+bool make(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder.parent_path(), error);
+  ::mkdir(folder.c_str(), 0700);  // whether it was there before or cannot be made: the next line tells
+  return is_ours_alone(folder);
+}
+
+}  // namespace
+
+fs::path cubin_folder() {
+  const auto cache = io::cache_directory();
+  return cache.empty() ? cache : cache / "corepulse" / "cuda";
+}
+
+std::optional<std::string> load_cubin(const fs::path& folder, const std::string& key) {
+  if (folder.empty() || !is_ours_alone(folder)) return {};
+  try {
+    auto content = io::read_file(file_of(folder, key), kMostBytes);
+    const auto head = beginning(key);
+    if (!content.starts_with(head) || content.size() <= head.size() + kDigestSize) return {};
+    const std::string sum = content.substr(head.size(), kDigestSize);
+    content.erase(0, head.size() + kDigestSize);
+    if (digest(content) != sum) return {};
+    return content;
+  } catch (const Error&) {
+    return {};  // it is compiled again
+  }
+}
+
+void store_cubin(const fs::path& folder, const std::string& key, const std::string& cubin) {
+  if (folder.empty() || !make(folder)) return;
+  try {
+    io::write_file(file_of(folder, key), bytes(beginning(key) + digest(cubin) + cubin));
+  } catch (const Error&) {
+    // A full disk is no reason to draw no picture.
+  }
+}
+
+}  // namespace corepulse::kernels

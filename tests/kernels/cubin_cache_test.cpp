@@ -1,0 +1,103 @@
+#include "kernels/cubin_cache.h"
+
+#include <doctest/doctest.h>
+
+#include "../io/support.h"
+
+namespace corepulse {
+namespace {
+
+namespace fs = std::filesystem;
+using kernels::load_cubin, kernels::store_cubin;
+
+const std::string kKey = "NVRTC 13.0\nsource", kCubin = std::string(
+                                                   "\x7f"
+                                                   "ELF\0code",
+                                                   9);
+
+fs::path only_file(const fs::path& folder) {
+  REQUIRE(std::distance(fs::directory_iterator(folder), {}) == 1);
+  return fs::directory_iterator(folder)->path();
+}
+
+TEST_CASE("a compiled kernel is found again under the very key it was stored for") {
+  const test::Folder home;
+  const auto folder = home / "new/cuda";
+  CHECK_FALSE(load_cubin(folder, kKey));
+  store_cubin(folder, kKey, kCubin);
+  CHECK(load_cubin(folder, kKey) == kCubin);
+  CHECK_FALSE(load_cubin(folder, kKey + "\n"));
+  CHECK_FALSE(load_cubin(folder, "NVRTC 13.0"));
+  CHECK_FALSE(load_cubin(folder, ""));
+  store_cubin(folder, kKey, "another");
+  CHECK(load_cubin(folder, kKey) == "another");
+  only_file(folder);
+}
+
+TEST_CASE("a file of another key under this key's name is not used") {
+  const test::Folder home;
+  const auto folder = home / "cuda";
+  store_cubin(folder, kKey, kCubin);
+  const auto file = only_file(folder);
+  const auto other = kKey + "\nmore";
+  store_cubin(folder, other, kCubin);
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path() != file) fs::rename(entry.path(), file);
+  CHECK_FALSE(load_cubin(folder, kKey));
+}
+
+TEST_CASE("a damaged file is not used, and replaced") {
+  const test::Folder home;
+  const auto folder = home / "cuda";
+  store_cubin(folder, kKey, kCubin);
+  const auto file = only_file(folder);
+  const auto sound = test::get(file);
+  for (size_t i = 0; i < sound.size(); ++i) {
+    CAPTURE(i);
+    auto bytes = sound;
+    bytes[i] ^= 1;
+    test::put(file, bytes);
+    CHECK_FALSE(load_cubin(folder, kKey));
+    test::put(file, sound.substr(0, i));
+    CHECK_FALSE(load_cubin(folder, kKey));
+  }
+  test::put(file, sound + '\0');
+  CHECK_FALSE(load_cubin(folder, kKey));
+  test::put(file, sound);
+  fs::resize_file(file, uintmax_t{1} << 40);  // a hole, which must not be read
+  CHECK_FALSE(load_cubin(folder, kKey));
+  store_cubin(folder, kKey, kCubin);
+  CHECK(load_cubin(folder, kKey) == kCubin);
+  fs::remove(file);
+  fs::create_directory(file);
+  CHECK_FALSE(load_cubin(folder, kKey));
+  store_cubin(folder, kKey, kCubin);
+  CHECK_FALSE(load_cubin(folder, kKey));
+}
+
+TEST_CASE("a folder that cannot be made keeps nothing, and that is no error") {
+  const test::Folder home;
+  test::put(home / "file", "");
+  for (const auto& folder : {home / "file/cuda", home / "file", fs::path("/proc/no/cuda"), fs::path()}) {
+    store_cubin(folder, kKey, kCubin);
+    CHECK_FALSE(load_cubin(folder, kKey));
+  }
+}
+
+TEST_CASE("nobody else may write what runs on the GPU") {
+  const test::Folder home;
+  const auto folder = home / "cuda";
+  store_cubin(folder, kKey, kCubin);
+  CHECK(fs::status(folder).permissions() == fs::perms::owner_all);
+  for (const auto others : {fs::perms::group_write, fs::perms::others_write}) {
+    fs::permissions(folder, fs::perms::owner_all | others);
+    CHECK_FALSE(load_cubin(folder, kKey));
+    store_cubin(folder, "another", kCubin);
+    only_file(folder);
+  }
+  fs::permissions(folder, fs::perms::owner_all);
+  CHECK(load_cubin(folder, kKey) == kCubin);
+}
+
+}  // namespace
+}  // namespace corepulse
