@@ -2,8 +2,7 @@
 
 #include <limits>
 
-#include "mlx/fast.h"
-
+#include "kernels/cuda_kernel.h"
 #include "kernels/device.h"
 #include "kernels/round.h"
 
@@ -14,7 +13,7 @@ constexpr int kThreads = 256, kLoadBytes = 16;
 
 constexpr const char* kGeglu = R"(
   constexpr unsigned V = 16 / sizeof(T);
-  const unsigned width = x_shape[1] / 2, loads = width / V, all = x_shape[0] * loads;
+  const unsigned loads = width / V, all = rows * loads;
   const unsigned u = blockIdx.x * THREADS + threadIdx.x;
   if (u >= all) return;
   const long long row = u / loads, c = u % loads * V;
@@ -37,14 +36,19 @@ bool use_cuda_geglu(const mx::array& x) {
 }
 
 mx::array cuda_geglu(const mx::array& x) {
-  static const auto kernel = mx::fast::cuda_kernel("geglu", {"x"}, {"y"}, kGeglu);
+  static const CudaKernel kernel("geglu", {.inputs = {"x"}, .outputs = {"y"}, .numbers = {"rows", "width"}}, kGeglu);
   const int width = x.shape(-1) / 2, rows = static_cast<int>(x.size()) / (2 * width);
   const int loads = rows * (width * static_cast<int>(x.itemsize()) / kLoadBytes);
   const int blocks = static_cast<int>(divide_up(loads, kThreads));
   auto shape = x.shape();
   shape.back() = width;
-  return kernel({mx::reshape(x, {rows, 2 * width})}, {shape}, {x.dtype()}, {blocks * kThreads, 1, 1}, {kThreads, 1, 1},
-                {{"T", x.dtype()}, {"THREADS", kThreads}}, std::nullopt, false, {})[0];
+  return kernel({.inputs = {x},
+                 .shapes = {shape},
+                 .types = {x.dtype()},
+                 .constants = {{"T", x.dtype()}, {"THREADS", kThreads}},
+                 .numbers = {rows, width},
+                 .threads = {blocks * kThreads, 1, 1},
+                 .block = {kThreads, 1, 1}})[0];
 }
 
 }  // namespace corepulse::kernels

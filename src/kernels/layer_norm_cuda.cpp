@@ -1,8 +1,6 @@
-#include <bit>
 #include <string>
 
-#include "mlx/fast.h"
-
+#include "kernels/cuda_kernel.h"
 #include "kernels/device.h"
 #include "kernels/norm_cuda.h"
 #include "kernels/round.h"
@@ -13,11 +11,11 @@ namespace {
 constexpr int kLoadBytes = 16, kThreads = 128, kMostLoads = 10;
 
 // A warp holds a row in registers: mean first, then the squares of what differs from it. The row is x, or x + other,
-// which is then stored too, with `carried` added to it unless that is a single number.
+// which is then stored too, with `carried` added to it if it `carries` that.
 constexpr const char* kLayerNorm = R"(
   constexpr int V = 16 / sizeof(T);
-  const int C = x_shape[1], lane = threadIdx.x % 32, row = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
-  if (row >= x_shape[0]) return;
+  const int lane = threadIdx.x % 32, row = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
+  if (row >= rows) return;
   const auto sum_of_warp = [](float value) {
     for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(0xffffffffu, value, offset);
     return value;
@@ -39,7 +37,7 @@ constexpr const char* kLayerNorm = R"(
       }
       for (int j = 0; j < V; ++j) values[i][j] = static_cast<float>(numbers[j]), total += values[i][j];
       if (SUM) {
-        if (carried_shape[0] > 1) {
+        if (carries) {
           const uint4 more = __ldg(reinterpret_cast<const uint4*>(carried + c));
           for (int j = 0; j < V; ++j)
             numbers[j] = static_cast<T>(values[i][j] + static_cast<float>(reinterpret_cast<const T*>(&more)[j]));
@@ -54,7 +52,7 @@ constexpr const char* kLayerNorm = R"(
   for (int i = 0; i < LOADS; ++i)
     if ((i * 32 + lane) * V < C)
       for (int j = 0; j < V; ++j) squares += (values[i][j] - mean) * (values[i][j] - mean);
-  const float rate = rsqrtf(sum_of_warp(squares) / C + __int_as_float(EPS_BITS));
+  const float rate = rsqrtf(sum_of_warp(squares) / C + eps);
   #pragma unroll
   for (int i = 0; i < LOADS; ++i) {
     const int c = (i * 32 + lane) * V;
@@ -74,25 +72,24 @@ constexpr const char* kLayerNorm = R"(
   }
 )";
 
-using Outputs = std::vector<mx::array>;
-
-// x [rows, C] and what is added, as the kernel names them.
-Outputs run(const mx::fast::CustomKernelFunction& kernel, const Outputs& inputs, float eps, bool sum) {
+// Inputs as the kernel names them, x first; `more` are its numbers after rows, C and eps.
+std::vector<mx::array> run(const CudaKernel& kernel, const std::vector<mx::array>& inputs, float eps, bool sum,
+                           const std::vector<mx::fast::ScalarArg>& more) {
   const auto& x = inputs[0];
-  const int bytes = x.shape(1) * static_cast<int>(x.itemsize());
-  const int blocks = static_cast<int>(divide_up(x.shape(0), kThreads / 32));
-  // Two sizes for all widths: every one takes MLX a compilation.
+  const int width = x.shape(-1), rows = static_cast<int>(x.size() / static_cast<size_t>(width));
+  const int bytes = width * static_cast<int>(x.itemsize()), blocks = static_cast<int>(divide_up(rows, kThreads / 32));
+  // Two sizes for all widths: every one is compiled for itself.
   const int loads = bytes <= 32 * kLoadBytes * kMostLoads / 2 ? kMostLoads / 2 : kMostLoads;
   const size_t outputs = sum ? 2 : 1;
-  return kernel(
-      inputs, std::vector(outputs, x.shape()), std::vector(outputs, x.dtype()), {blocks * kThreads, 1, 1},
-      {kThreads, 1, 1},
-      {{"T", x.dtype()}, {"THREADS", kThreads}, {"LOADS", loads}, {"SUM", sum}, {"EPS_BITS", std::bit_cast<int>(eps)}},
-      std::nullopt, false, {});
-}
-
-mx::array flat(const mx::array& x) {
-  return mx::reshape(x, {-1, x.shape(-1)});
+  std::vector<mx::fast::ScalarArg> numbers{rows, width, eps};
+  numbers.insert(numbers.end(), more.begin(), more.end());
+  return kernel({.inputs = inputs,
+                 .shapes = std::vector(outputs, x.shape()),
+                 .types = std::vector(outputs, x.dtype()),
+                 .constants = {{"T", x.dtype()}, {"THREADS", kThreads}, {"LOADS", loads}, {"SUM", sum}},
+                 .numbers = numbers,
+                 .threads = {blocks * kThreads, 1, 1},
+                 .block = {kThreads, 1, 1}});
 }
 
 }  // namespace
@@ -103,21 +100,24 @@ bool use_cuda_layer_norm(const mx::array& x) {
 }
 
 mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {
-  static const std::string source = std::string(
-                                        "  const T *const other = x, *const carried = x;\n  T* const sum = y;\n"
-                                        "  const int carried_shape[] = {1};\n") +
-                                    kLayerNorm;
-  static const auto kernel = mx::fast::cuda_kernel("layer_norm", {"x", "weight", "bias"}, {"y"}, source);
-  return mx::reshape(run(kernel, {flat(x), weight, bias}, eps, false)[0], x.shape());
+  static const CudaKernel kernel("layer_norm",
+                                 {.inputs = {"x", "weight", "bias"}, .outputs = {"y"}, .numbers = {"rows", "C", "eps"}},
+                                 std::string("  const T *const other = x, *const carried = x;\n  T* const sum = y;\n"
+                                             "  constexpr bool carries = false;\n") +
+                                     kLayerNorm);
+  return run(kernel, {x, weight, bias}, eps, false, {})[0];
 }
 
 SumAndNorm cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
                                float eps, const std::optional<mx::array>& carried) {
-  static const auto kernel =
-      mx::fast::cuda_kernel("add_layer_norm", {"x", "other", "carried", "weight", "bias"}, {"y", "sum"}, kLayerNorm);
-  const auto more = carried ? mx::astype(*carried, x.dtype()) : mx::array({0.f}, x.dtype());
-  const auto results = run(kernel, {flat(x), flat(y), more, weight, bias}, eps, true);
-  return {mx::reshape(results[1], x.shape()), mx::reshape(results[0], x.shape())};
+  static const CudaKernel kernel("add_layer_norm",
+                                 {.inputs = {"x", "other", "carried", "weight", "bias"},
+                                  .outputs = {"y", "sum"},
+                                  .numbers = {"rows", "C", "eps", "carries"}},
+                                 kLayerNorm);
+  const auto more = carried ? mx::astype(*carried, x.dtype()) : x;
+  const auto results = run(kernel, {x, y, more, weight, bias}, eps, true, {carried.has_value()});
+  return {results[1], results[0]};
 }
 
 }  // namespace corepulse::kernels
