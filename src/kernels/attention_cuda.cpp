@@ -1,9 +1,12 @@
 #include "kernels/attention_cuda.h"
 
-#include <cmath>
+#include <algorithm>
+#include <limits>
+#include <string_view>
 
-#include "mlx/fast.h"
+#include "mlx/primitives.h"
 
+#include "kernels/cuda_kernel.h"
 #include "kernels/device.h"
 #include "kernels/round.h"
 
@@ -15,6 +18,7 @@ constexpr int kMostSize = 176;                     // of a head: two stages of k
 
 // Tensor cores' products: 16 x 16 by 16 x 8, float32 sums. Where numbers lie: PTX ISA, "mma.m16n8k16".
 constexpr const char* kHeader = R"(
+  #define INFINITY __int_as_float(0x7f800000)  // the C library's, which NVRTC lacks
   __device__ inline void multiply(float* sum, const unsigned* a, unsigned b0, unsigned b1) {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                  : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
@@ -43,20 +47,19 @@ constexpr const char* kHeader = R"(
 constexpr const char* kAttention = R"(
   constexpr int KEYS = 32, PITCH = D + 8;  // 8 more: neighbouring rows start in other banks
   __shared__ __align__(16) __half stages[2][2][KEYS * PITCH];  // keys and values, of these 32 and the next
-  const int queries = q_shape[1], keys = k_shape[1], b = blockIdx.z, head = blockIdx.y;
+  const int b = blockIdx.z, head = blockIdx.y;
   const int lane = threadIdx.x % 32, quarter = lane / 4, pair = lane % 4 * 2;
   const int row = (blockIdx.x * WARPS + threadIdx.x / 32) * 16 + quarter;
-  const __half* from_q = q + b * q_strides[0] + head * D;
-  const __half* from_k = k + b * k_strides[0] + head * D;
-  const __half* from_v = v + b * v_strides[0] + head * D;
-  const float factor = SCALED ? static_cast<float>(scale[0]) : rsqrtf((float)D);
+  const __half* from_q = q + q_first + (long long)b * q_batch + head * D;
+  const __half* from_k = k + k_first + (long long)b * k_batch + head * D;
+  const __half* from_v = v + v_first + (long long)b * v_batch + head * D;
   unsigned query[D / 16][4];
   #pragma unroll
   for (int i = 0; i < D / 16; ++i)
     #pragma unroll
     for (int r = 0; r < 4; ++r) {
       const int n = row + r % 2 * 8;
-      query[i][r] = n < queries ? *reinterpret_cast<const unsigned*>(from_q + n * q_strides[1] + i * 16 + pair + r / 2 * 8) : 0;
+      query[i][r] = n < queries ? *reinterpret_cast<const unsigned*>(from_q + (long long)n * q_row + i * 16 + pair + r / 2 * 8) : 0;
     }
   float out[D / 8][4], most[2] = {-INFINITY, -INFINITY}, sum[2] = {0, 0};
   #pragma unroll
@@ -68,8 +71,8 @@ constexpr const char* kAttention = R"(
     for (int u = threadIdx.x; u < KEYS * (D / 8) && first < keys; u += WARPS * 32) {
       const int key = u / (D / 8), d = u % (D / 8) * 8, from = min(first + key, keys - 1);
       const int bytes = first + key < keys ? 16 : 0;
-      copy(to + key * PITCH + d, from_k + from * k_strides[1] + d, bytes);
-      copy(to + (KEYS + key) * PITCH + d, from_v + from * v_strides[1] + d, bytes);
+      copy(to + key * PITCH + d, from_k + (long long)from * k_row + d, bytes);
+      copy(to + (KEYS + key) * PITCH + d, from_v + (long long)from * v_row + d, bytes);
     }
     asm volatile("cp.async.commit_group;" ::: "memory");
   };
@@ -98,7 +101,7 @@ constexpr const char* kAttention = R"(
         #pragma unroll
         for (int j = 2 * half; j < 2 * half + 2; ++j) {
           const int key = first + n * 8 + pair + j % 2;
-          p[n][j] = key < keys ? p[n][j] * factor + (BIAS ? static_cast<float>(bias[b * keys + key]) : 0.f) : -INFINITY;
+          p[n][j] = key < keys ? p[n][j] * scale + (BIAS ? static_cast<float>(bias[b * keys + key]) : 0.f) : -INFINITY;
           largest = fmaxf(largest, p[n][j]);
         }
       largest = most_of_four(largest);
@@ -140,6 +143,32 @@ constexpr const char* kAttention = R"(
   }
 )";
 
+/** Where the rows of [B, N, C] lie: number c of row n of batch row b is number first + b * batch + n * row + c of a
+ * whole array. */
+struct Rows {
+  mx::array memory;
+  int first, batch, row;
+};
+
+// Arrays are not computed yet, so where a slice will lie must be seen from what it is a slice of: MLX's kernels learn
+// that when they run, but tell it to no kernel that they did not compile.
+Rows rows_of(const mx::array& x) {
+  auto whole = x;
+  int64_t start[3] = {0, 0, 0};
+  while (whole.has_primitive() && whole.primitive().name() == std::string_view("Slice")) {
+    const auto [from, to, steps] = static_cast<const mx::Slice&>(whole.primitive()).state();
+    if (std::any_of(steps.begin(), steps.end(), [](int step) { return step != 1; })) break;
+    for (int i = 0; i < 3; ++i) start[i] += from[i];
+    whole = mx::array(whole.inputs()[0]);
+  }
+  const int row = whole.shape(2), batch = whole.shape(1) * row;
+  const int64_t first = start[0] * batch + start[1] * row + start[2];
+  // 16 bytes are loaded at once; what lies otherwise is copied.
+  if (first % 8 != 0 || row % 8 != 0 || first > std::numeric_limits<int>::max())
+    return {x, 0, x.shape(1) * x.shape(2), x.shape(2)};
+  return {whole, static_cast<int>(first), batch, row};
+}
+
 }  // namespace
 
 bool use_cuda_attention(const mx::array& q, const AttentionOptions& o) {
@@ -149,17 +178,23 @@ bool use_cuda_attention(const mx::array& q, const AttentionOptions& o) {
 }
 
 mx::array cuda_attention(const mx::array& q, const mx::array& k, const mx::array& v, const AttentionOptions& o) {
-  static const auto kernel = mx::fast::cuda_kernel("attention", {"q", "k", "v", "bias", "scale"}, {"y"}, kAttention,
-                                                   kHeader, /*ensure_row_contiguous=*/false);
+  static const CudaKernel kernel("attention",
+                                 {.inputs = {"q", "k", "v", "bias"},
+                                  .outputs = {"y"},
+                                  .numbers = {"queries", "keys", "scale", "q_first", "q_batch", "q_row", "k_first",
+                                              "k_batch", "k_row", "v_first", "v_batch", "v_row"}},
+                                 kAttention, kHeader);
   const int size = q.shape(2) / o.heads, blocks = static_cast<int>(divide_up(q.shape(1), kQueries));
-  const bool scaled = std::abs(o.scale * std::sqrt(static_cast<float>(size)) - 1) > 1e-6f;
-  const auto bias = o.bias ? mx::contiguous(mx::astype(*o.bias, mx::float32)) : q;
-  // A constant where it is the usual one: a number of the host's is slow to reach.
-  const auto scale = scaled ? mx::array({o.scale}) : q;
-  return kernel({q, mx::astype(k, q.dtype()), mx::astype(v, q.dtype()), bias, scale}, {q.shape()}, {q.dtype()},
-                {blocks * kWarps * 32, o.heads, q.shape(0)}, {kWarps * 32, 1, 1},
-                {{"D", size}, {"WARPS", kWarps}, {"BIAS", o.bias.has_value()}, {"SCALED", scaled}}, std::nullopt, false,
-                {})[0];
+  const auto qs = rows_of(q), ks = rows_of(mx::astype(k, q.dtype())), vs = rows_of(mx::astype(v, q.dtype()));
+  const auto bias = o.bias ? mx::astype(*o.bias, mx::float32) : qs.memory;
+  return kernel({.inputs = {qs.memory, ks.memory, vs.memory, bias},
+                 .shapes = {q.shape()},
+                 .types = {q.dtype()},
+                 .constants = {{"D", size}, {"WARPS", kWarps}, {"BIAS", o.bias.has_value()}},
+                 .numbers = {q.shape(1), k.shape(1), o.scale, qs.first, qs.batch, qs.row, ks.first, ks.batch, ks.row,
+                             vs.first, vs.batch, vs.row},
+                 .threads = {blocks * kWarps * 32, o.heads, q.shape(0)},
+                 .block = {kWarps * 32, 1, 1}})[0];
 }
 
 }  // namespace corepulse::kernels

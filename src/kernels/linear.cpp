@@ -169,10 +169,16 @@ const mx::array& JoinedLinear::whole() const {
 std::vector<mx::array> JoinedLinear::operator()(const mx::array& x) const {
 #ifndef COREPULSE_CPU_KERNELS
   if (on_cuda()) {
-    mx::Shape ends;
-    for (const auto& part : parts_) ends.push_back((ends.empty() ? 0 : ends.back()) + part.out());
-    ends.pop_back();
-    return mx::split(linear_reference(x, whole(), {}), ends, -1);
+    const auto all = linear_reference(x, whole(), {});
+    auto from = mx::Shape(all.ndim(), 0);
+    auto to = all.shape();
+    std::vector<mx::array> results;
+    for (const auto& part : parts_) {
+      to.back() = from.back() + part.out();
+      results.push_back(mx::slice(all, from, to));  // which cuda_attention reads in place, unlike a split
+      from.back() = to.back();
+    }
+    return results;
   }
 #endif
   std::vector<mx::array> results;

@@ -155,6 +155,26 @@ TEST_CASE("attention with heads of 160 equals the formula at every number of que
   }
 }
 
+TEST_CASE("attention with heads of 160 reads slices, aligned or not, as it reads arrays of their own") {
+  constexpr int n = 64, width = 320;
+  const auto all = mx::astype(normal({2, n, 4 * width}, 1), mx::float16);
+  const auto part = [&](int row, int from) { return mx::slice(all, {row, 0, from}, {row + 1, n, from + width}); };
+  const auto own = [](const mx::array& x) {
+    auto copy = x + like(0, x);
+    copy.eval();
+    return copy;
+  };
+  const kernels::AttentionOptions options{.heads = 2, .scale = 0.1f};
+  for (const int from : {0, width, 8, 4}) {
+    CAPTURE(from);
+    const auto q = part(1, from), k = part(0, from + width), v = mx::slice(part(1, from), {0, 0, 0}, {1, n, width});
+    const auto expected = kernels::attention(own(q), own(k), own(v), options);
+    CHECK(mx::array_equal(kernels::attention(q, k, v, options), expected).item<bool>());
+    mx::eval(q, k, v);  // their places are no longer to be seen
+    CHECK(mx::array_equal(kernels::attention(q, k, v, options), expected).item<bool>());
+  }
+}
+
 TEST_CASE("a UNet call equals Diffusers' within 1e-3 in float32 and 2e-2 in float16") {
   for (const std::string family : {"sd1", "sd2", "sd2v", "sdxl", "small"}) {
     const test::Golden golden(family);
