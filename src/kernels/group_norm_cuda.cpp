@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <bit>
 
-#include "mlx/fast.h"
-
+#include "kernels/cuda_kernel.h"
 #include "kernels/device.h"
 #include "kernels/norm_cuda.h"
 #include "kernels/round.h"
@@ -16,8 +14,8 @@ constexpr int kMostLoads = 8;          // a thread of the first kernel holds
 constexpr int kMultiprocessors = 132;  // an H100's; only the speed depends on it
 
 // How threads lie over a picture: each keeps its V channels, and R rows of them stand on R pixels. Sizes come in at run
-// time (x_shape), since MLX compiles a source once per process for every set of constants; that takes it a second. So
-// does what is added: row and channel are single numbers where there is nothing. So is skip, whose channels follow x's.
+// time, since every set of constants is compiled for itself. So does what is added: row and channel are other memory
+// where there is nothing. So is skip, whose channels, `more` of them, follow x's.
 constexpr const char* kHeader = R"(
   template <class T>
   struct Place {
@@ -61,7 +59,7 @@ constexpr const char* kHeader = R"(
 constexpr const char* kMoments = R"(
   constexpr int V = 16 / sizeof(T);
   __shared__ float2 held[V * THREADS];
-  const Place<T> at(THREADS, x_shape[1], x, x_shape[2], skip, skip_shape[2] > 1 ? skip_shape[2] : 0);
+  const Place<T> at(THREADS, pixels, x, own, skip, more);
   const int b = blockIdx.y, width = at.C / GROUPS;
   const int steps = (at.pixels + at.R * gridDim.x - 1) / (at.R * gridDim.x);
   const int begin = blockIdx.x * at.R * steps, end = min(begin + at.R * steps, at.pixels);
@@ -77,7 +75,7 @@ constexpr const char* kMoments = R"(
       if (i < mine) packed[i] = load(from + (long long)i * at.R * at.stride);
     }
     float added[V];
-    add_up(added, row_shape[0] > 1 ? row : nullptr, channel_shape[0] > 1 ? channel : nullptr, at.C, b, at.c);
+    add_up(added, has_row ? row : nullptr, has_channel ? channel : nullptr, at.C, b, at.c);
     for (int j = 0; j < V; ++j) {
       float sum = 0, squares = 0;
       #pragma unroll
@@ -122,8 +120,8 @@ constexpr const char* kMoments = R"(
 constexpr const char* kApply = R"(
   constexpr int V = 16 / sizeof(T), BATCH = 4;
   __shared__ float mean[GROUPS], rate[GROUPS];
-  const Place<T> at(THREADS, x_shape[1], x, x_shape[2], skip, skip_shape[2] > 1 ? skip_shape[2] : 0);
-  const int b = blockIdx.y, splits = moments_shape[2], width = at.C / GROUPS, lane = threadIdx.x % 32;
+  const Place<T> at(THREADS, pixels, x, own, skip, more);
+  const int b = blockIdx.y, width = at.C / GROUPS, lane = threadIdx.x % 32;
   const int share = (at.pixels + at.R * splits - 1) / (at.R * splits) * at.R;  // pixels of a split
   for (int g = threadIdx.x / 32; g < GROUPS; g += THREADS / 32) {
     const float2* parts = reinterpret_cast<const float2*>(moments) + ((long long)b * GROUPS + g) * splits;
@@ -138,12 +136,12 @@ constexpr const char* kApply = R"(
     }
     squares = sum_of_warp(squares);
     if (lane == 0)
-      mean[g] = centre, rate[g] = rsqrtf(squares / ((float)at.pixels * width) + __int_as_float(EPS_BITS));
+      mean[g] = centre, rate[g] = rsqrtf(squares / ((float)at.pixels * width) + eps);
   }
   __syncthreads();
   if (at.r >= at.R) return;
   float added[V], scale[V], shift[V];
-  add_up(added, row_shape[0] > 1 ? row : nullptr, channel_shape[0] > 1 ? channel : nullptr, at.C, b, at.c);
+  add_up(added, has_row ? row : nullptr, has_channel ? channel : nullptr, at.C, b, at.c);
   for (int j = 0; j < V; j += 4) {
     const float4 w = __ldg(reinterpret_cast<const float4*>(weight + at.c + j));
     const float4 s = __ldg(reinterpret_cast<const float4*>(bias + at.c + j));
@@ -172,8 +170,6 @@ constexpr const char* kApply = R"(
   }
 )";
 
-using Template = std::vector<std::pair<std::string, mx::fast::TemplateArg>>;
-
 /** Blocks of R rows of threads for a batch row, such that a wave of `wanted` blocks does it all, if a thread of one
  * can. */
 int blocks_for(int pixels, int batch, int rows, int wanted, int most_steps) {
@@ -192,34 +188,45 @@ bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& ski
 
 mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
                           bool silu, const Addends& added, const std::optional<mx::array>& skip) {
-  static const auto sum_up =
-      mx::fast::cuda_kernel("group_moments", {"x", "skip", "row", "channel"}, {"moments"}, kMoments, kHeader);
-  static const auto apply = mx::fast::cuda_kernel(
-      "group_norm", {"x", "skip", "row", "channel", "moments", "weight", "bias"}, {"y"}, kApply, kHeader);
+  static const CudaKernel sum_up("group_moments",
+                                 {.inputs = {"x", "skip", "row", "channel"},
+                                  .outputs = {"moments"},
+                                  .numbers = {"pixels", "own", "more", "has_row", "has_channel"}},
+                                 kMoments, kHeader);
+  static const CudaKernel apply("group_norm",
+                                {.inputs = {"x", "skip", "row", "channel", "moments", "weight", "bias"},
+                                 .outputs = {"y"},
+                                 .numbers = {"pixels", "own", "more", "has_row", "has_channel", "splits", "eps"}},
+                                kApply, kHeader);
   const int batch = x.shape(0), channels = weight.shape(0);
   const int pixels = static_cast<int>(x.size()) / (batch * x.shape(-1));
   auto shape = x.shape();
   shape.back() = channels;
-  const auto flat = mx::reshape(x, {batch, pixels, -1});
-  const mx::array none({0.f}, x.dtype());
-  const auto beside = skip ? mx::reshape(*skip, {batch, pixels, -1}) : mx::reshape(none, {1, 1, 1});
-  const auto row = added.row ? mx::flatten(*added.row) : none, channel = added.channel.value_or(none);
+  const auto beside = skip.value_or(x), row = added.row.value_or(x), channel = added.channel.value_or(x);
+  std::vector<mx::fast::ScalarArg> numbers{pixels, x.shape(-1), channels - x.shape(-1), added.row.has_value(),
+                                           added.channel.has_value()};
   if (use_whole_group_norm(x, pixels, channels, groups))
-    return whole_group_norm({flat, beside, row, channel, weight, bias}, shape, groups, eps, silu);
+    return whole_group_norm({x, beside, row, channel, weight, bias}, numbers, shape, groups, eps, silu);
   const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;
   // The first kernel's registers leave room for one block on a multiprocessor, the second's for two.
   const int rows = kThreads / loads, splits = blocks_for(pixels, batch, rows, kMultiprocessors, kMostLoads);
   const int blocks = blocks_for(pixels, batch, rows, 2 * kMultiprocessors, pixels);
-  Template constants{{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}};
-  auto moment_constants = constants;
-  moment_constants.emplace_back("LOADS", kMostLoads);
   const auto moments =
-      sum_up({flat, beside, row, channel}, {{batch, groups, splits, 2}}, {mx::float32}, {splits * kThreads, batch, 1},
-             {kThreads, 1, 1}, moment_constants, std::nullopt, false, {})[0];
-  constants.emplace_back("SILU", silu);
-  constants.emplace_back("EPS_BITS", std::bit_cast<int>(eps));
-  return apply({flat, beside, row, channel, moments, weight, bias}, {shape}, {x.dtype()}, {blocks * kThreads, batch, 1},
-               {kThreads, 1, 1}, constants, std::nullopt, false, {})[0];
+      sum_up({.inputs = {x, beside, row, channel},
+              .shapes = {{batch, groups, splits, 2}},
+              .types = {mx::float32},
+              .constants = {{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}, {"LOADS", kMostLoads}},
+              .numbers = numbers,
+              .threads = {splits * kThreads, batch, 1},
+              .block = {kThreads, 1, 1}})[0];
+  numbers.insert(numbers.end(), {splits, eps});
+  return apply({.inputs = {x, beside, row, channel, moments, weight, bias},
+                .shapes = {shape},
+                .types = {x.dtype()},
+                .constants = {{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}, {"SILU", silu}},
+                .numbers = numbers,
+                .threads = {blocks * kThreads, batch, 1},
+                .block = {kThreads, 1, 1}})[0];
 }
 
 }  // namespace corepulse::kernels

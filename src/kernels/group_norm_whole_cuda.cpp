@@ -1,7 +1,4 @@
-#include <bit>
-
-#include "mlx/fast.h"
-
+#include "kernels/cuda_kernel.h"
 #include "kernels/norm_cuda.h"
 #include "kernels/round.h"
 
@@ -28,7 +25,7 @@ constexpr const char* kHeader = R"(
 
 constexpr const char* kNorm = R"(
   __shared__ float sums[THREADS / 32], squares[THREADS / 32];
-  const int pixels = x_shape[1], own = x_shape[2], more = skip_shape[2] > 1 ? skip_shape[2] : 0, C = own + more;
+  const int C = own + more;
   const int width = C / GROUPS, columns = width / 2, R = THREADS / columns;
   const int r = threadIdx.x / columns, c = blockIdx.x * width + threadIdx.x % columns * 2, b = blockIdx.y;
   const int stride = c < own ? own : more;
@@ -47,8 +44,8 @@ constexpr const char* kNorm = R"(
     const float2 two = numbers(*reinterpret_cast<const unsigned*>(at));
     added.x += two.x, added.y += two.y;
   };
-  if (mine > 0 && row_shape[0] > 1) add_up(row + b * C + c);
-  if (mine > 0 && channel_shape[0] > 1) add_up(channel + c);
+  if (mine > 0 && has_row) add_up(row + b * C + c);
+  if (mine > 0 && has_channel) add_up(channel + c);
   float sum = mine * (added.x + added.y);
   #pragma unroll
   for (int i = 0; i < LOADS; ++i) {
@@ -65,7 +62,7 @@ constexpr const char* kNorm = R"(
     const float2 two = numbers(pairs[i]);
     sum += (two.x + added.x) * (two.x + added.x) + (two.y + added.y) * (two.y + added.y);
   }
-  const float rate = rsqrtf(sum_of_block<THREADS>(sum, squares) / count + __int_as_float(EPS_BITS));
+  const float rate = rsqrtf(sum_of_block<THREADS>(sum, squares) / count + eps);
   if (mine == 0) return;
   const float2 scale = make_float2(weight[c] * rate, weight[c + 1] * rate), shift = make_float2(bias[c], bias[c + 1]);
   const auto result = [](float v) { return SILU ? __fdividef(v, 1.f + __expf(-v)) : v; };
@@ -88,18 +85,23 @@ bool use_whole_group_norm(const mx::array& x, int pixels, int channels, int grou
   return divide_up(pixels, kThreads / (width / 2)) <= kMostLoads;
 }
 
-mx::array whole_group_norm(const GroupNormInputs& in, const mx::Shape& shape, int groups, float eps, bool silu) {
-  static const auto kernel = mx::fast::cuda_kernel(
-      "group_norm_whole", {"x", "skip", "row", "channel", "weight", "bias"}, {"y"}, kNorm, kHeader);
-  return kernel({in.x, in.skip, in.row, in.channel, in.weight, in.bias}, {shape}, {in.x.dtype()},
-                {groups * kThreads, in.x.shape(0), 1}, {kThreads, 1, 1},
-                {{"T", in.x.dtype()},
-                 {"GROUPS", groups},
-                 {"THREADS", kThreads},
-                 {"LOADS", kMostLoads},
-                 {"SILU", silu},
-                 {"EPS_BITS", std::bit_cast<int>(eps)}},
-                std::nullopt, false, {})[0];
+mx::array whole_group_norm(const GroupNormInputs& in, std::vector<mx::fast::ScalarArg> numbers, const mx::Shape& shape,
+                           int groups, float eps, bool silu) {
+  static const CudaKernel kernel("group_norm_whole",
+                                 {.inputs = {"x", "skip", "row", "channel", "weight", "bias"},
+                                  .outputs = {"y"},
+                                  .numbers = {"pixels", "own", "more", "has_row", "has_channel", "eps"}},
+                                 kNorm, kHeader);
+  numbers.push_back(eps);
+  return kernel(
+      {.inputs = {in.x, in.skip, in.row, in.channel, in.weight, in.bias},
+       .shapes = {shape},
+       .types = {in.x.dtype()},
+       .constants =
+           {{"T", in.x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}, {"LOADS", kMostLoads}, {"SILU", silu}},
+       .numbers = numbers,
+       .threads = {groups * kThreads, in.x.shape(0), 1},
+       .block = {kThreads, 1, 1}})[0];
 }
 
 }  // namespace corepulse::kernels

@@ -2,6 +2,7 @@
 // Norms as CUDA kernels of their own: MLX composes GroupNorm from ten operations, and its LayerNorm neither adds nor
 // takes float32 weights beside float16 numbers.
 
+#include "kernels/cuda_kernel.h"
 #include "kernels/norm.h"
 
 namespace corepulse::kernels {
@@ -12,14 +13,16 @@ namespace corepulse::kernels {
  */
 bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& skip);
 
-/** Arrays of a group_norm as its kernels take them: x and skip [B, pixels, C]; a single number where there is none. */
+/** Arrays of a group_norm as its kernels take them; x where there is none of the others. */
 struct GroupNormInputs {
   mx::array x, skip, row, channel, weight, bias;
 };
 
 /** Whether a block of threads can hold a group: one kernel instead of two. */
 bool use_whole_group_norm(const mx::array& x, int pixels, int channels, int groups);
-mx::array whole_group_norm(const GroupNormInputs& in, const mx::Shape& shape, int groups, float eps, bool silu);
+/** `numbers`: pixels, channels of x and of skip, whether there is a row and a channel. */
+mx::array whole_group_norm(const GroupNormInputs& in, std::vector<mx::fast::ScalarArg> numbers, const mx::Shape& shape,
+                           int groups, float eps, bool silu);
 
 /**
  * kernels::group_norm on CUDA of x, and a skip beside it, + added. weight and bias float32, added of x's type;

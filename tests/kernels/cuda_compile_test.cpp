@@ -82,6 +82,18 @@ TEST_CASE("norms and GEGLU compile for every type" * without_nvrtc) {
   }
 }
 
+TEST_CASE("GroupNorm compiles, whole where a block can hold a group" * without_nvrtc) {
+  const auto weight = mx::zeros({640});
+  for (const auto type : {mx::float16, mx::bfloat16, mx::float32}) {
+    for (const int pixels : {64, 4096}) {
+      const auto x = mx::zeros({2, pixels, 320}, type), row = mx::zeros({2, 640}, type);
+      const bool whole = type == mx::float16 && pixels == 64;
+      check_compiles(whole ? "group_norm_whole" : "group_norm",
+                     [&] { kernels::cuda_group_norm(x, weight, weight, 32, 1e-5f, true, {row, {}}, x); });
+    }
+  }
+}
+
 TEST_CASE("attention compiles with and without a bias" * without_nvrtc) {
   for (const int size : {144, 160, 176}) {
     const auto q = mx::zeros({1, 64, 2 * size}, mx::float16);
