@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <string_view>
+
+#include "mlx/primitives.h"
 
 #include "kernels/cuda_kernel.h"
 #include "kernels/device.h"
@@ -38,12 +41,12 @@ constexpr const char* kHeader = R"(
   __device__ inline uint4 load(const T* from) {
     return __ldg(reinterpret_cast<const uint4*>(from));
   }
-  // What is added to the V numbers at channel c of batch row b before they are normalised.
+  // What is added to the V numbers at channel c before they are normalised.
   template <class T, int V>
-  __device__ inline void add_up(float (&added)[V], const T* row, const T* channel, int C, int b, int c) {
+  __device__ inline void add_up(float (&added)[V], const T* row, const T* channel, int c) {
     for (int j = 0; j < V; ++j) added[j] = 0;
     if (row) {
-      const uint4 packed = load(row + b * C + c);
+      const uint4 packed = load(row + c);
       for (int j = 0; j < V; ++j) added[j] += unpacked<T>(packed, j);
     }
     if (channel) {
@@ -75,7 +78,7 @@ constexpr const char* kMoments = R"(
       if (i < mine) packed[i] = load(from + (long long)i * at.R * at.stride);
     }
     float added[V];
-    add_up(added, has_row ? row : nullptr, has_channel ? channel : nullptr, at.C, b, at.c);
+    add_up(added, has_row ? row + row_first + b * row_stride : nullptr, has_channel ? channel : nullptr, at.c);
     for (int j = 0; j < V; ++j) {
       float sum = 0, squares = 0;
       #pragma unroll
@@ -141,7 +144,7 @@ constexpr const char* kApply = R"(
   __syncthreads();
   if (at.r >= at.R) return;
   float added[V], scale[V], shift[V];
-  add_up(added, has_row ? row : nullptr, has_channel ? channel : nullptr, at.C, b, at.c);
+  add_up(added, has_row ? row + row_first + b * row_stride : nullptr, has_channel ? channel : nullptr, at.c);
   for (int j = 0; j < V; j += 4) {
     const float4 w = __ldg(reinterpret_cast<const float4*>(weight + at.c + j));
     const float4 s = __ldg(reinterpret_cast<const float4*>(bias + at.c + j));
@@ -177,6 +180,25 @@ int blocks_for(int pixels, int batch, int rows, int wanted, int most_steps) {
   return static_cast<int>(divide_up(pixels, rows * steps));
 }
 
+/** Where the rows of [B, C] lie, which may be columns of a wider array: number c of row b is number first + b * stride
+ * + c of `memory`. */
+struct Columns {
+  mx::array memory;
+  int first, stride;
+};
+
+// An array that is not computed yet tells where it will lie by what it is a slice of.
+Columns columns_of(const mx::array& x) {
+  if (x.has_primitive() && x.primitive().name() == std::string_view("Slice")) {
+    const auto [from, to, steps] = static_cast<const mx::Slice&>(x.primitive()).state();
+    const auto& whole = x.inputs()[0];
+    const int numbers = kLoadBytes / static_cast<int>(x.itemsize());
+    const bool straight = from[0] == 0 && steps[0] == 1 && steps[1] == 1;
+    if (straight && from[1] % numbers == 0 && whole.shape(1) % numbers == 0) return {whole, from[1], whole.shape(1)};
+  }
+  return {x, 0, x.shape(1)};
+}
+
 }  // namespace
 
 bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& skip) {
@@ -188,31 +210,34 @@ bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& ski
 
 mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
                           bool silu, const Addends& added, const std::optional<mx::array>& skip) {
-  static const CudaKernel sum_up("group_moments",
-                                 {.inputs = {"x", "skip", "row", "channel"},
-                                  .outputs = {"moments"},
-                                  .numbers = {"pixels", "own", "more", "has_row", "has_channel"}},
-                                 kMoments, kHeader);
-  static const CudaKernel apply("group_norm",
-                                {.inputs = {"x", "skip", "row", "channel", "moments", "weight", "bias"},
-                                 .outputs = {"y"},
-                                 .numbers = {"pixels", "own", "more", "has_row", "has_channel", "splits", "eps"}},
-                                kApply, kHeader);
+  static const CudaKernel sum_up(
+      "group_moments",
+      {.inputs = {"x", "skip", "row", "channel"},
+       .outputs = {"moments"},
+       .numbers = {"pixels", "own", "more", "has_row", "row_first", "row_stride", "has_channel"}},
+      kMoments, kHeader);
+  static const CudaKernel apply(
+      "group_norm",
+      {.inputs = {"x", "skip", "row", "channel", "moments", "weight", "bias"},
+       .outputs = {"y"},
+       .numbers = {"pixels", "own", "more", "has_row", "row_first", "row_stride", "has_channel", "splits", "eps"}},
+      kApply, kHeader);
   const int batch = x.shape(0), channels = weight.shape(0);
   const int pixels = static_cast<int>(x.size()) / (batch * x.shape(-1));
   auto shape = x.shape();
   shape.back() = channels;
-  const auto beside = skip.value_or(x), row = added.row.value_or(x), channel = added.channel.value_or(x);
-  std::vector<mx::fast::ScalarArg> numbers{pixels, x.shape(-1), channels - x.shape(-1), added.row.has_value(),
-                                           added.channel.has_value()};
+  const auto beside = skip.value_or(x), channel = added.channel.value_or(x);
+  const auto row = added.row ? columns_of(*added.row) : Columns{x, 0, 0};
+  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1), channels - x.shape(-1),   added.row.has_value(),
+                                           row.first, row.stride,  added.channel.has_value()};
   if (use_whole_group_norm(x, pixels, channels, groups))
-    return whole_group_norm({x, beside, row, channel, weight, bias}, numbers, shape, groups, eps, silu);
+    return whole_group_norm({x, beside, row.memory, channel, weight, bias}, numbers, shape, groups, eps, silu);
   const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;
   // The first kernel's registers leave room for one block on a multiprocessor, the second's for two.
   const int rows = kThreads / loads, splits = blocks_for(pixels, batch, rows, kMultiprocessors, kMostLoads);
   const int blocks = blocks_for(pixels, batch, rows, 2 * kMultiprocessors, pixels);
   const auto moments =
-      sum_up({.inputs = {x, beside, row, channel},
+      sum_up({.inputs = {x, beside, row.memory, channel},
               .shapes = {{batch, groups, splits, 2}},
               .types = {mx::float32},
               .constants = {{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}, {"LOADS", kMostLoads}},
@@ -220,7 +245,7 @@ mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx:
               .threads = {splits * kThreads, batch, 1},
               .block = {kThreads, 1, 1}})[0];
   numbers.insert(numbers.end(), {splits, eps});
-  return apply({.inputs = {x, beside, row, channel, moments, weight, bias},
+  return apply({.inputs = {x, beside, row.memory, channel, moments, weight, bias},
                 .shapes = {shape},
                 .types = {x.dtype()},
                 .constants = {{"T", x.dtype()}, {"GROUPS", groups}, {"THREADS", kThreads}, {"SILU", silu}},

@@ -44,7 +44,7 @@ constexpr const char* kNorm = R"(
     const float2 two = numbers(*reinterpret_cast<const unsigned*>(at));
     added.x += two.x, added.y += two.y;
   };
-  if (mine > 0 && has_row) add_up(row + b * C + c);
+  if (mine > 0 && has_row) add_up(row + row_first + b * row_stride + c);
   if (mine > 0 && has_channel) add_up(channel + c);
   float sum = mine * (added.x + added.y);
   #pragma unroll
@@ -87,11 +87,12 @@ bool use_whole_group_norm(const mx::array& x, int pixels, int channels, int grou
 
 mx::array whole_group_norm(const GroupNormInputs& in, std::vector<mx::fast::ScalarArg> numbers, const mx::Shape& shape,
                            int groups, float eps, bool silu) {
-  static const CudaKernel kernel("group_norm_whole",
-                                 {.inputs = {"x", "skip", "row", "channel", "weight", "bias"},
-                                  .outputs = {"y"},
-                                  .numbers = {"pixels", "own", "more", "has_row", "has_channel", "eps"}},
-                                 kNorm, kHeader);
+  static const CudaKernel kernel(
+      "group_norm_whole",
+      {.inputs = {"x", "skip", "row", "channel", "weight", "bias"},
+       .outputs = {"y"},
+       .numbers = {"pixels", "own", "more", "has_row", "row_first", "row_stride", "has_channel", "eps"}},
+      kNorm, kHeader);
   numbers.push_back(eps);
   return kernel(
       {.inputs = {in.x, in.skip, in.row, in.channel, in.weight, in.bias},

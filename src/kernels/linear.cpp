@@ -149,11 +149,16 @@ std::optional<mx::array> Linear::early_bias() const {
 }
 
 #ifndef COREPULSE_CPU_KERNELS
-const mx::array& JoinedLinear::whole() const {
+const JoinedLinear::Whole& JoinedLinear::whole() const {
   std::call_once(whole_->once, [&] {
-    std::vector<mx::array> weights;
-    for (const auto& part : parts_) weights.push_back(part.packed_->arrays().at(0));
+    std::vector<mx::array> weights, biases;
+    for (const auto& part : parts_) {
+      const auto arrays = part.packed_->arrays();
+      weights.push_back(arrays.at(0));
+      if (arrays.size() > 1) biases.push_back(arrays[1]);
+    }
     whole_->weight = LazyArray::ready(mx::concatenate(weights, 0));
+    if (!biases.empty()) whole_->bias = LazyArray::ready(mx::concatenate(biases, 0));
     int row = 0;
     for (const auto& part : parts_) {
       auto rows = mx::slice(*whole_->weight, {row, 0}, {row + part.out(), part.in()});
@@ -162,20 +167,20 @@ const mx::array& JoinedLinear::whole() const {
       row += part.out();
     }
   });
-  return *whole_->weight;
+  return *whole_;
 }
 #endif
 
 std::vector<mx::array> JoinedLinear::operator()(const mx::array& x) const {
 #ifndef COREPULSE_CPU_KERNELS
   if (on_cuda()) {
-    const auto all = linear_reference(x, whole(), {});
+    const auto all = linear_reference(x, *whole().weight, whole().bias);
     auto from = mx::Shape(all.ndim(), 0);
     auto to = all.shape();
     std::vector<mx::array> results;
     for (const auto& part : parts_) {
       to.back() = from.back() + part.out();
-      results.push_back(mx::slice(all, from, to));  // which cuda_attention reads in place, unlike a split
+      results.push_back(mx::slice(all, from, to));  // which our kernels read in place, unlike a split
       from.back() = to.back();
     }
     return results;

@@ -30,6 +30,8 @@ class Linear {
   std::optional<mx::array> early_bias() const;
   int in() const { return in_; }
   int out() const { return out_; }
+  /** The same for copies alone, which share their weights. */
+  const void* id() const { return packed_.get(); }
 
  private:
   friend class JoinedLinear;
@@ -40,7 +42,8 @@ class Linear {
   int in_, out_;
 };
 
-/** Matrices without bias that multiply the same x: on CUDA one product, and one array that theirs are parts of. */
+/** Matrices that multiply the same x, all with or without bias: on CUDA one product, whose array theirs are parts of.
+ */
 class JoinedLinear {
  public:
   explicit JoinedLinear(std::vector<Linear> parts) : parts_(std::move(parts)), whole_(std::make_shared<Whole>()) {}
@@ -50,9 +53,9 @@ class JoinedLinear {
  private:
   struct Whole {
     std::once_flag once;
-    std::optional<mx::array> weight;
+    std::optional<mx::array> weight, bias;
   };
-  const mx::array& whole() const;
+  const Whole& whole() const;
   std::vector<Linear> parts_;
   std::shared_ptr<Whole> whole_;
 };

@@ -4,6 +4,18 @@
 
 namespace corepulse::nn {
 
+Time::Time(mx::array embedding, const std::vector<Linear>& all, const kernels::JoinedLinear& joined)
+    : embedding_(std::move(embedding)) {
+  if (!kernels::on_cuda()) return;
+  const auto rows = joined(embedding_);
+  for (size_t i = 0; i < all.size(); ++i) rows_.emplace(all[i].id(), rows[i]);
+}
+
+mx::array Time::projected(const Linear& time_emb_proj) const {
+  const auto row = rows_.find(time_emb_proj.id());
+  return row != rows_.end() ? row->second : time_emb_proj(embedding_);
+}
+
 ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float eps, int time_width)
     : norm1(w / "norm1", in, groups, eps),
       conv1(w / "conv1", in, out, 3),
@@ -13,13 +25,12 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
   if (in != out) conv_shortcut.emplace(w / "conv_shortcut", in, out);
 }
 
-mx::array ResnetBlock::operator()(const mx::array& x, const std::optional<mx::array>& time,
-                                  const std::optional<mx::array>& skip) const {
+mx::array ResnetBlock::operator()(const mx::array& x, const Time* time, const std::optional<mx::array>& skip) const {
   // Only own kernels read two arrays as one: others would each concatenate them. And where the channels stay as they
   // are, their concatenation itself is what is added.
   if (skip && !((kernels::use_cpu_kernels(x) || kernels::on_cuda()) && conv_shortcut))
     return (*this)(mx::concatenate({x, *skip}, 3), time);
-  const auto embedding = time_emb_proj ? std::optional((*time_emb_proj)(*time)) : std::nullopt;
+  const auto embedding = time_emb_proj ? std::optional(time->projected(*time_emb_proj)) : std::nullopt;
   auto h = conv1.unfinished(norm1.silu(x, {}, skip), embedding);
   h.picture = settle(h.picture);
   const auto residual = skip ? conv_shortcut->joined(x, *skip) : conv_shortcut ? (*conv_shortcut)(x) : x;

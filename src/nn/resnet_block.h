@@ -1,22 +1,40 @@
 #pragma once
 // Diffusers' ResnetBlock2D: two convolutions around a residual; the UNet's also hears the time.
 
+#include <map>
 #include <optional>
 
 #include "nn/layers.h"
 
 namespace corepulse::nn {
 
+/** When: a UNet call's time embedding, and what the call's resnets make of it. */
+class Time {
+ public:
+  /**
+   * embedding [B, time_width], already through SiLU. @param all every resnet's time_emb_proj: on CUDA one product,
+   * since one by one each of them waits for its weights.
+   */
+  Time(mx::array embedding, const std::vector<Linear>& all, const kernels::JoinedLinear& joined);
+  explicit Time(mx::array embedding) : embedding_(std::move(embedding)) {}
+  /** [B, out] */
+  mx::array projected(const Linear& time_emb_proj) const;
+
+ private:
+  mx::array embedding_;
+  std::map<const void*, mx::array> rows_;  ///< By Linear::id().
+};
+
 struct ResnetBlock {
   /** @param time_width width of the time embedding; 0 for the VAE, which has none. */
   ResnetBlock(const Weights& w, int in, int out, int groups, float eps, int time_width = 0);
 
   /**
-   * x [B, H, W, in]; time [B, time_width], already through SiLU -> [B, H, W, out].
+   * x [B, H, W, in] -> [B, H, W, out].
+   * @param time the UNet's; null for the VAE.
    * @param skip the last channels, if they are not x's: what an up block of the UNet concatenates.
    */
-  mx::array operator()(const mx::array& x, const std::optional<mx::array>& time = {},
-                       const std::optional<mx::array>& skip = {}) const;
+  mx::array operator()(const mx::array& x, const Time* time = nullptr, const std::optional<mx::array>& skip = {}) const;
 
   GroupNorm norm1;
   Conv2d conv1;

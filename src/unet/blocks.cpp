@@ -20,10 +20,10 @@ DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int inde
   downsamplers_0.emplace(w / "downsamplers" / 0, out, 2, padding);
 }
 
-mx::array DownBlock::operator()(mx::array x, const mx::array& time, const Pass& pass,
+mx::array DownBlock::operator()(mx::array x, const nn::Time& time, const Pass& pass,
                                 std::vector<mx::array>& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
-    x = resnets[l](x, time);
+    x = resnets[l](x, &time);
     if (!attentions.empty()) x = attentions[l](x, pass);
     skips.push_back(x);
   }
@@ -40,10 +40,10 @@ MiddleBlock::MiddleBlock(const nn::Weights& w, const BlockContext& context, int 
     attentions.emplace_back(w / "attentions" / 0, config, channels, sites_of(context.sites, BlockKind::middle, 0, 0));
 }
 
-mx::array MiddleBlock::operator()(mx::array x, const mx::array& time, const Pass& pass) const {
-  x = resnets[0](x, time);
+mx::array MiddleBlock::operator()(mx::array x, const nn::Time& time, const Pass& pass) const {
+  x = resnets[0](x, &time);
   if (!attentions.empty()) x = attentions[0](x, pass);
-  return resnets[1](x, time);
+  return resnets[1](x, &time);
 }
 
 UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out,
@@ -61,10 +61,10 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
   if (index + 1 < levels) upsamplers_0.emplace(w / "upsamplers" / 0, out, 1, kernels::Padding::same(1));
 }
 
-mx::array UpBlock::operator()(mx::array x, const mx::array& time, const Pass& pass,
+mx::array UpBlock::operator()(mx::array x, const nn::Time& time, const Pass& pass,
                               std::vector<mx::array>& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
-    x = resnets[l](x, time, skips.back());
+    x = resnets[l](x, &time, skips.back());
     skips.pop_back();
     if (!attentions.empty()) x = attentions[l](x, pass);
   }
