@@ -11,8 +11,8 @@ namespace {
 
 constexpr int64_t kSums = kBlockRows * 32, kSumsPitch = 32 * int64_t{sizeof(float)};
 
-// Products that a block of sums takes before the next block's turn. Fewer cost more passes over the sums; with more their
-// weights, 2 KB each, would crowd the second level cache. Measured on Emerald Rapids.
+// Products that a block of sums takes before the next block's turn. Fewer cost more passes over the sums; with more
+// their weights, 2 KB each, would crowd the second level cache. Measured on Emerald Rapids.
 constexpr int64_t kSteps = 36;
 
 // Part `index` of `parts` of what is needed next: to the second level cache, while the tiles multiply.
