@@ -4,14 +4,13 @@
 
 namespace corepulse::nn {
 
-Time::Time(mx::array embedding, const std::vector<Linear>& all, const kernels::JoinedLinear& joined)
-    : embedding_(std::move(embedding)) {
+Time::Time(mx::array embedding, const kernels::JoinedLinear& all) : embedding_(std::move(embedding)) {
   if (!kernels::on_cuda()) return;
-  const auto rows = joined(embedding_);
-  for (size_t i = 0; i < all.size(); ++i) rows_.emplace(all[i].id(), rows[i]);
+  const auto rows = all(embedding_);
+  for (size_t i = 0; i < rows.size(); ++i) rows_.emplace(all.parts()[i].id(), rows[i]);
 }
 
-mx::array Time::projected(const Linear& time_emb_proj) const {
+mx::array Time::projected(const kernels::Linear& time_emb_proj) const {
   const auto row = rows_.find(time_emb_proj.id());
   return row != rows_.end() ? row->second : time_emb_proj(embedding_);
 }

@@ -15,10 +15,10 @@ class Time {
    * embedding [B, time_width], already through SiLU. @param all every resnet's time_emb_proj: on CUDA one product,
    * since one by one each of them waits for its weights.
    */
-  Time(mx::array embedding, const std::vector<Linear>& all, const kernels::JoinedLinear& joined);
+  Time(mx::array embedding, const kernels::JoinedLinear& all);
   explicit Time(mx::array embedding) : embedding_(std::move(embedding)) {}
   /** [B, out] */
-  mx::array projected(const Linear& time_emb_proj) const;
+  mx::array projected(const kernels::Linear& time_emb_proj) const;
 
  private:
   mx::array embedding_;

@@ -47,13 +47,14 @@ UNet::UNet(const nn::Weights& w, const Config& config)
     channels = out;
   }
   w.require_all_taken();
-  const auto gather = [this](const auto& block) {
-    for (const auto& resnet : block.resnets) time_projections_.push_back(*resnet.time_emb_proj);
+  std::vector<kernels::Linear> projections;
+  const auto gather = [&](const auto& block) {
+    for (const auto& resnet : block.resnets) projections.push_back(*resnet.time_emb_proj);
   };
   for (const auto& block : down_blocks_) gather(block);
   gather(*mid_block_);
   for (const auto& block : up_blocks_) gather(block);
-  joined_projections_.emplace(std::vector<kernels::Linear>(time_projections_.begin(), time_projections_.end()));
+  time_projections_.emplace(std::move(projections));
 }
 
 std::vector<mx::array> UNet::moment(mx::Dtype dtype, const Pass& pass,
@@ -84,7 +85,7 @@ mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::opti
 mx::array UNet::operator()(const mx::array& x, const std::vector<mx::array>& moment, const Pass& pass) const {
   check_shape(x, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
-  const nn::Time time(kernels::silu(time_embedding(moment)), time_projections_, *joined_projections_);
+  const nn::Time time(kernels::silu(time_embedding(moment)), *time_projections_);
   auto h = conv_in_(x);
   std::vector<mx::array> skips{h};
   for (const auto& block : down_blocks_) h = block(h, time, pass, skips);

@@ -43,8 +43,7 @@ class UNet {
   std::vector<control::Site> sites_;
   TimestepEmbedding time_embedding_;
   std::optional<TimestepEmbedding> add_embedding_;
-  std::vector<nn::Linear> time_projections_;  ///< Every resnet's, of which the blocks hold their own.
-  std::optional<kernels::JoinedLinear> joined_projections_;
+  std::optional<kernels::JoinedLinear> time_projections_;  ///< Every resnet's, of which the blocks hold their own.
   nn::Conv2d conv_in_;
   std::vector<DownBlock> down_blocks_;
   std::optional<MiddleBlock> mid_block_;
