@@ -9,13 +9,13 @@
 #include <vector>
 
 #include "kernels/attention_tiles.h"
+#include "kernels/tiles.h"
 
 namespace corepulse::kernels {
 
 constexpr int64_t kPiece = 32;         // queries, and keys, of a piece
 constexpr int64_t kUnitQueries = 256;  // of one unit of work
 constexpr int64_t kPiecesAtOnce = 4;   // whose weights are applied to the values together
-constexpr int64_t kTileNumbers = 512;  // bfloat16 in a tile
 constexpr int64_t kTileSums = 256;     // float32 in a tile
 constexpr int64_t kKeyParts = 3;       // of a float32 number of a query or key
 

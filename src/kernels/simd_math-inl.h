@@ -9,9 +9,9 @@
 
 #include <hwy/highway.h>
 
-#include "kernels/gelu_tail.h"
 #include "kernels/narrow.h"
 #include "kernels/number.h"
+#include "kernels/polynomials.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace corepulse::kernels::HWY_NAMESPACE {
@@ -109,12 +109,10 @@ HWY_INLINE hn::Vec<D> power_of_2(D d, hn::Vec<D> rounded) {
  */
 template <class D>
 HWY_INLINE hn::Vec<D> exp2_of_negative(D d, hn::Vec<D> x) {
-  constexpr float c[] = {1.0f,           0.693147182f,   0.240226477f,  0.0555033237f,
-                         0.00961843692f, 0.00133988739f, 0.00015353362f};
   const auto rounder = hn::Set(d, kRounder);
   const auto rounded = hn::Add(x, rounder);
   const auto fraction = hn::Sub(x, hn::Sub(rounded, rounder));
-  const auto y = hn::Mul(horner(d, fraction, c), power_of_2(d, rounded));
+  const auto y = hn::Mul(horner(d, fraction, kExp2), power_of_2(d, rounded));
   // "not less" rather than "greater or equal", so that NaN passes through.
   return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -125.0f)), y);
 }

@@ -38,7 +38,7 @@ bool tile_product_fits(const LazyArray& weight) {
 
 // [out / 16] panels of [in / taps / 32][taps] tiles, or pairs of them.
 void pack_tiles(ConstNumbers weight, int64_t out, int64_t in, BFloat16* packed, int64_t taps) {
-  const int64_t width = in / taps, tile = weight.bf16() ? kTile : 2 * kTile;
+  const int64_t width = in / taps, tile = weight.bf16() ? kTileNumbers : 2 * kTileNumbers;
   parallel_for(out / kPanel, [&](int64_t panel, int) {
     BFloat16* to = packed + panel * in / 32 * tile;
     for (int64_t n = 0; n < in / 32; ++n, to += tile)

@@ -59,7 +59,7 @@ template <class Tiles>
                                                        const BFloat16* right) {
   const BFloat16* const lower = x + kTileRows * stride / int64_t{sizeof(BFloat16)};
   multiply_step<Tiles>(x, stride, left, right);
-  Tiles::template load<6>(left + kTile, kTileBytes), Tiles::template load<7>(right + kTile, kTileBytes);
+  Tiles::template load<6>(left + kTileNumbers, kTileBytes), Tiles::template load<7>(right + kTileNumbers, kTileBytes);
   Tiles::template multiply<0, 4, 6>(), Tiles::template multiply<1, 4, 7>();
   Tiles::template multiply<2, 5, 6>(), Tiles::template multiply<3, 5, 7>();
   Tiles::template load<4>(x + 32, stride), Tiles::template load<5>(lower + 32, stride);
@@ -158,11 +158,12 @@ void run_rows(const TileProduct& p, const TileUnit& u, float* sums, BFloat16* co
       fetch_results(p, first, rows, block * step);
       zero_sums<Tiles>();
       for (int64_t k = 0; k < steps; ++k) {
-        multiply<Tiles, kSplit>(x + k * 32 * kParts, stride, left + k * kTile * kParts, right + k * kTile * kParts);
+        multiply<Tiles, kSplit>(x + k * 32 * kParts, stride, left + k * kTileNumbers * kParts,
+                                right + k * kTileNumbers * kParts);
         waiting.store(k, steps);
         if (!fetch_weights) continue;
-        fetch_part(next.left + k * kTile * kParts, kParts * kTileRows * kTileBytes, 0, 1);
-        fetch_part(next.right + k * kTile * kParts, kParts * kTileRows * kTileBytes, 0, 1);
+        fetch_part(next.left + k * kTileNumbers * kParts, kParts * kTileRows * kTileBytes, 0, 1);
+        fetch_part(next.right + k * kTileNumbers * kParts, kParts * kTileRows * kTileBytes, 0, 1);
       }
       float* const to = sums + turn % 2 * kSums;
       store_sums<Tiles>(to);
@@ -191,14 +192,15 @@ void run_planes(const TileProduct& p, const TileUnit& u, float* sums) {
       for (int64_t first = u.first; first < u.last; first += kBlockRows) {
         const int64_t rows = std::min(kBlockRows, u.last - first), index = (first - u.first) / kBlockRows;
         float* const block_sums = sums + (first - u.first) * 32;
-        fetch_part(next.left + next_step * kTile * kParts, next_bytes, index, row_blocks);
-        fetch_part(next.right + next_step * kTile * kParts, next_bytes, index, row_blocks);
+        fetch_part(next.left + next_step * kTileNumbers * kParts, next_bytes, index, row_blocks);
+        fetch_part(next.right + next_step * kTileNumbers * kParts, next_bytes, index, row_blocks);
         if (ends) fetch_results(p, first, rows, block * 32);
         begin ? load_sums<Tiles>(block_sums) : zero_sums<Tiles>();
         int64_t n = begin / taps, tap = begin % taps;
         for (int64_t k = begin; k < end; ++k) {
           const BFloat16* const x = source + (n * p.plane + first + p.taps[static_cast<size_t>(tap)]) * kPixel;
-          multiply<Tiles, kSplit>(x, kTileBytes * kParts, left + k * kTile * kParts, right + k * kTile * kParts);
+          multiply<Tiles, kSplit>(x, kTileBytes * kParts, left + k * kTileNumbers * kParts,
+                                  right + k * kTileNumbers * kParts);
           waiting.store(k - begin, end - begin);
           if (++tap == taps) tap = 0, ++n;
         }

@@ -2,12 +2,12 @@
 // A block of tile_product: 32 rows by 32 numbers of the result.
 
 #include "kernels/tile_product.h"
+#include "kernels/tiles.h"
 
 namespace corepulse::kernels {
 
 constexpr int64_t kBlockRows = 32;
-constexpr int64_t kPanel = 16;  // outputs whose weights lie together: [in / 32] tiles
-constexpr int64_t kTile = 512;  // numbers of a tile: [16 pairs][16 outputs][2]
+constexpr int64_t kPanel = 16;  // outputs whose weights lie together: [in / 32] tiles of [16 pairs][16 outputs][2]
 
 /** Rows [first, last) by all blocks of outputs [begin, end). */
 struct TileUnit {

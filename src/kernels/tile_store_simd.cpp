@@ -2,7 +2,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/gelu_tail.h"
+#include "kernels/polynomials.h"
 #include "kernels/tile_product_simd.h"
 
 #if defined(__x86_64__)
@@ -116,7 +116,7 @@ void pack_tile(ConstNumbers rows, int64_t stride, BFloat16* tile) {
   for (int64_t row = 0; row < kPanel; ++row) {
     BFloat16 parts[64];
     take_tile_rows(rows.at(row * stride), 0, 1, parts);
-    scatter_pairs(parts, row, rows.bf16() ? tile : tile + kTile);
+    scatter_pairs(parts, row, rows.bf16() ? tile : tile + kTileNumbers);
     if (!rows.bf16()) scatter_pairs(parts + 32, row, tile);
   }
 }

@@ -15,6 +15,7 @@
 namespace corepulse::kernels {
 
 constexpr int64_t kTileRows = 16, kTileBytes = 64;
+constexpr int64_t kTileNumbers = kTileRows * kTileBytes / 2;  // of bfloat16
 
 /** The processor's. Intel's intrinsics do not say that they read and write memory (g++ 12), so this is assembly. */
 struct AmxTiles {
