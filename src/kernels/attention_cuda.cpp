@@ -1,19 +1,15 @@
 #include "kernels/attention_cuda.h"
 
-#include <algorithm>
-#include <limits>
-#include <string_view>
-
-#include "mlx/primitives.h"
-
 #include "kernels/cuda_kernel.h"
 #include "kernels/device.h"
+#include "kernels/placed.h"
 #include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
 
 constexpr int kWarps = 2, kQueries = 16 * kWarps;  // of a block
+constexpr int kLoadBytes = 16;                     // what a thread loads at once
 constexpr int kMostSize = 176;                     // of a head: two stages of keys and values fit 48 KiB
 
 // Tensor cores' products: 16 x 16 by 16 x 8, float32 sums. Where numbers lie: PTX ISA, "mma.m16n8k16".
@@ -143,32 +139,6 @@ constexpr const char* kAttention = R"(
   }
 )";
 
-/** Where the rows of [B, N, C] lie: number c of row n of batch row b is number first + b * batch + n * row + c of a
- * whole array. */
-struct Rows {
-  mx::array memory;
-  int first, batch, row;
-};
-
-// Arrays are not computed yet, so where a slice will lie must be seen from what it is a slice of: MLX's kernels learn
-// that when they run, but tell it to no kernel that they did not compile.
-Rows rows_of(const mx::array& x) {
-  auto whole = x;
-  int64_t start[3] = {0, 0, 0};
-  while (whole.has_primitive() && whole.primitive().name() == std::string_view("Slice")) {
-    const auto [from, to, steps] = static_cast<const mx::Slice&>(whole.primitive()).state();
-    if (std::any_of(steps.begin(), steps.end(), [](int step) { return step != 1; })) break;
-    for (int i = 0; i < 3; ++i) start[i] += from[i];
-    whole = mx::array(whole.inputs()[0]);
-  }
-  const int row = whole.shape(2), batch = whole.shape(1) * row;
-  const int64_t first = start[0] * batch + start[1] * row + start[2];
-  // 16 bytes are loaded at once; what lies otherwise is copied.
-  if (first % 8 != 0 || row % 8 != 0 || first > std::numeric_limits<int>::max())
-    return {x, 0, x.shape(1) * x.shape(2), x.shape(2)};
-  return {whole, static_cast<int>(first), batch, row};
-}
-
 }  // namespace
 
 bool use_cuda_attention(const mx::array& q, const AttentionOptions& o) {
@@ -185,14 +155,15 @@ mx::array cuda_attention(const mx::array& q, const mx::array& k, const mx::array
                                               "k_batch", "k_row", "v_first", "v_batch", "v_row"}},
                                  kAttention, kHeader);
   const int size = q.shape(2) / o.heads, blocks = static_cast<int>(divide_up(q.shape(1), kQueries));
-  const auto qs = rows_of(q), ks = rows_of(mx::astype(k, q.dtype())), vs = rows_of(mx::astype(v, q.dtype()));
+  const auto rows_of = [&](const mx::array& x) { return placed(mx::astype(x, q.dtype()), kLoadBytes); };
+  const auto qs = rows_of(q), ks = rows_of(k), vs = rows_of(v);
   const auto bias = o.bias ? mx::astype(*o.bias, mx::float32) : qs.memory;
   return kernel({.inputs = {qs.memory, ks.memory, vs.memory, bias},
                  .shapes = {q.shape()},
                  .types = {q.dtype()},
                  .constants = {{"D", size}, {"WARPS", kWarps}, {"BIAS", o.bias.has_value()}},
-                 .numbers = {q.shape(1), k.shape(1), o.scale, qs.first, qs.batch, qs.row, ks.first, ks.batch, ks.row,
-                             vs.first, vs.batch, vs.row},
+                 .numbers = {q.shape(1), k.shape(1), o.scale, qs.first, qs.strides[0], qs.strides[1], ks.first,
+                             ks.strides[0], ks.strides[1], vs.first, vs.strides[0], vs.strides[1]},
                  .threads = {blocks * kWarps * 32, o.heads, q.shape(0)},
                  .block = {kWarps * 32, 1, 1}})[0];
 }

@@ -2,9 +2,9 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <type_traits>
 
 #include "base/fail.h"
+#include "kernels/symbol.h"
 
 namespace corepulse::kernels {
 
@@ -16,8 +16,7 @@ const CudaDriver& CudaDriver::get() {
 CudaDriver::CudaDriver() {
   void* library = dlopen("libcuda.so.1", RTLD_NOW);
   const auto load = [&](auto& function, const char* name) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(library ? dlsym(library, name) : nullptr);
-    if (!function)
+    if (!find_symbol(library, name, function))
       fail(ErrorCode::internal, "cuda_graph", fmt::format("the driver has no {}; expected CUDA 12 or later", name));
   };
   load(add_dependencies, "cuGraphAddDependencies");

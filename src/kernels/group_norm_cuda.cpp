@@ -1,11 +1,9 @@
 #include <algorithm>
-#include <string_view>
-
-#include "mlx/primitives.h"
 
 #include "kernels/cuda_kernel.h"
 #include "kernels/device.h"
 #include "kernels/norm_cuda.h"
+#include "kernels/placed.h"
 #include "kernels/round.h"
 
 namespace corepulse::kernels {
@@ -29,10 +27,6 @@ constexpr const char* kHeader = R"(
         : C(own + more), pixels(pixels_), loads(C / V), R(threads / loads), r(threadIdx.x / loads),
           c(threadIdx.x % loads * V), stride(c < own ? own : more), from(c < own ? x + c : skip + (c - own)) {}
   };
-  __device__ inline float sum_of_warp(float x) {
-    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
-    return x;
-  }
   template <class T>
   __device__ inline float unpacked(const uint4& packed, int j) {
     return static_cast<float>(reinterpret_cast<const T*>(&packed)[j]);
@@ -180,25 +174,6 @@ int blocks_for(int pixels, int batch, int rows, int wanted, int most_steps) {
   return static_cast<int>(divide_up(pixels, rows * steps));
 }
 
-/** Where the rows of [B, C] lie, which may be columns of a wider array: number c of row b is number first + b * stride
- * + c of `memory`. */
-struct Columns {
-  mx::array memory;
-  int first, stride;
-};
-
-// An array that is not computed yet tells where it will lie by what it is a slice of.
-Columns columns_of(const mx::array& x) {
-  if (x.has_primitive() && x.primitive().name() == std::string_view("Slice")) {
-    const auto [from, to, steps] = static_cast<const mx::Slice&>(x.primitive()).state();
-    const auto& whole = x.inputs()[0];
-    const int numbers = kLoadBytes / static_cast<int>(x.itemsize());
-    const bool straight = from[0] == 0 && steps[0] == 1 && steps[1] == 1;
-    if (straight && from[1] % numbers == 0 && whole.shape(1) % numbers == 0) return {whole, from[1], whole.shape(1)};
-  }
-  return {x, 0, x.shape(1)};
-}
-
 }  // namespace
 
 bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& skip) {
@@ -215,21 +190,21 @@ mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx:
       {.inputs = {"x", "skip", "row", "channel"},
        .outputs = {"moments"},
        .numbers = {"pixels", "own", "more", "has_row", "row_first", "row_stride", "has_channel"}},
-      kMoments, kHeader);
+      kMoments, std::string(kSumOfWarp) + kHeader);
   static const CudaKernel apply(
       "group_norm",
       {.inputs = {"x", "skip", "row", "channel", "moments", "weight", "bias"},
        .outputs = {"y"},
        .numbers = {"pixels", "own", "more", "has_row", "row_first", "row_stride", "has_channel", "splits", "eps"}},
-      kApply, kHeader);
+      kApply, std::string(kSumOfWarp) + kHeader);
   const int batch = x.shape(0), channels = weight.shape(0);
   const int pixels = static_cast<int>(x.size()) / (batch * x.shape(-1));
   auto shape = x.shape();
   shape.back() = channels;
   const auto beside = skip.value_or(x), channel = added.channel.value_or(x);
-  const auto row = added.row ? columns_of(*added.row) : Columns{x, 0, 0};
-  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1), channels - x.shape(-1),   added.row.has_value(),
-                                           row.first, row.stride,  added.channel.has_value()};
+  const auto row = added.row ? placed(*added.row, kLoadBytes) : Placed{x, 0, {0}};
+  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1),    channels - x.shape(-1),   added.row.has_value(),
+                                           row.first, row.strides[0], added.channel.has_value()};
   if (use_whole_group_norm(x, pixels, channels, groups))
     return whole_group_norm({x, beside, row.memory, channel, weight, bias}, numbers, shape, groups, eps, silu);
   const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;

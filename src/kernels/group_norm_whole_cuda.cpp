@@ -14,12 +14,10 @@ constexpr int kMostLoads = 44;  // pairs that a thread holds
 constexpr const char* kHeader = R"(
   template <int THREADS>
   __device__ inline float sum_of_block(float x, float* parts) {
-    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
+    x = sum_of_warp(x);
     if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = x;
     __syncthreads();
-    x = threadIdx.x % 32 < THREADS / 32 ? parts[threadIdx.x % 32] : 0.f;
-    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
-    return x;
+    return sum_of_warp(threadIdx.x % 32 < THREADS / 32 ? parts[threadIdx.x % 32] : 0.f);
   }
 )";
 
@@ -92,7 +90,7 @@ mx::array whole_group_norm(const GroupNormInputs& in, std::vector<mx::fast::Scal
       {.inputs = {"x", "skip", "row", "channel", "weight", "bias"},
        .outputs = {"y"},
        .numbers = {"pixels", "own", "more", "has_row", "row_first", "row_stride", "has_channel", "eps"}},
-      kNorm, kHeader);
+      kNorm, std::string(kSumOfWarp) + kHeader);
   numbers.push_back(eps);
   return kernel(
       {.inputs = {in.x, in.skip, in.row, in.channel, in.weight, in.bias},

@@ -16,10 +16,6 @@ constexpr const char* kLayerNorm = R"(
   constexpr int V = 16 / sizeof(T);
   const int lane = threadIdx.x % 32, row = blockIdx.x * (THREADS / 32) + threadIdx.x / 32;
   if (row >= rows) return;
-  const auto sum_of_warp = [](float value) {
-    for (int offset = 16; offset > 0; offset /= 2) value += __shfl_xor_sync(0xffffffffu, value, offset);
-    return value;
-  };
   const long long start = (long long)row * C;
   float values[LOADS][V];
   float total = 0;
@@ -104,7 +100,8 @@ mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx:
                                  {.inputs = {"x", "weight", "bias"}, .outputs = {"y"}, .numbers = {"rows", "C", "eps"}},
                                  std::string("  const T *const other = x, *const carried = x;\n  T* const sum = y;\n"
                                              "  constexpr bool carries = false;\n") +
-                                     kLayerNorm);
+                                     kLayerNorm,
+                                 kSumOfWarp);
   return run(kernel, {x, weight, bias}, eps, false, {})[0];
 }
 
@@ -114,7 +111,7 @@ SumAndNorm cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx:
                                  {.inputs = {"x", "other", "carried", "weight", "bias"},
                                   .outputs = {"y", "sum"},
                                   .numbers = {"rows", "C", "eps", "carries"}},
-                                 kLayerNorm);
+                                 kLayerNorm, kSumOfWarp);
   const auto more = carried ? mx::astype(*carried, x.dtype()) : x;
   const auto results = run(kernel, {x, y, more, weight, bias}, eps, true, {carried.has_value()});
   return {results[1], results[0]};

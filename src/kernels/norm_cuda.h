@@ -7,6 +7,14 @@
 
 namespace corepulse::kernels {
 
+/** What the norms' kernels have in front. */
+inline constexpr const char* kSumOfWarp = R"(
+  __device__ inline float sum_of_warp(float x) {
+    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
+    return x;
+  }
+)";
+
 /**
  * True if cuda_group_norm can take x [B, ..., C] and a skip beside it: on a CUDA device, of one type, channels of each
  * in whole 16-byte loads, together not too many.

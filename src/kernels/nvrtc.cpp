@@ -4,9 +4,9 @@
 #include <dlfcn.h>
 #include <filesystem>
 #include <fmt/format.h>
-#include <type_traits>
 
 #include "base/fail.h"
+#include "kernels/symbol.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -61,9 +61,7 @@ const Nvrtc& Nvrtc::get() {
 
 Nvrtc::Nvrtc() {
   const auto load = [&](auto& function, const char* name) {
-    function =
-        reinterpret_cast<std::remove_reference_t<decltype(function)>>(library() ? dlsym(library(), name) : nullptr);
-    if (!function)
+    if (!find_symbol(library(), name, function))
       fail(ErrorCode::not_found, "nvrtc", fmt::format("there is no {}; expected libnvrtc of CUDA 12 or 13", name));
   };
   load(get_version_, "nvrtcVersion");
