@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fstream>
 
+#include "support/places.h"
+
 namespace corepulse::control::test {
 namespace {
 
@@ -72,7 +74,7 @@ std::string check(const Json& schema, const Json& value, const std::string& path
 }  // namespace
 
 const Json& recipe_schema() {
-  static const Json schema = Json::parse(std::ifstream(COREPULSE_TEST_DATA "/../../docs/recipe.schema.json"));
+  static const Json schema = Json::parse(std::ifstream(test::golden_folder() + "/../../docs/recipe.schema.json"));
   return schema;
 }
 

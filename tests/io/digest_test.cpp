@@ -2,6 +2,7 @@
 
 #include "io/sha256.h"
 #include "support.h"
+#include "support/places.h"
 
 using namespace corepulse;
 using namespace corepulse::io;
@@ -42,7 +43,7 @@ TEST_CASE("the digest does not depend on how the bytes are cut") {
 }
 
 TEST_CASE("the built-in model has its checksums, and a changed byte is noticed") {
-  check_sha256_sums(fs::path(COREPULSE_MODELS) / "builtin" / "SHA256SUMS");
+  check_sha256_sums(fs::path(test::model_folder()) / "builtin" / "SHA256SUMS");
   Folder folder;
   fs::create_directory(folder / "sub");
   put(folder / "sub/a", "abc");

@@ -9,6 +9,7 @@
 #include "corepulse/image.h"
 
 #include "support.h"
+#include "support/places.h"
 
 namespace corepulse::test {
 
@@ -31,7 +32,7 @@ inline int difference(const Image& a, const Image& b) {
 }
 
 inline fs::path golden(const std::string& name) {
-  return fs::path(COREPULSE_TEST_DATA) / "pictures" / name;
+  return fs::path(test::golden_folder()) / "pictures" / name;
 }
 
 /** What a golden picture shows: FILE.rgb beside it. */

@@ -6,6 +6,7 @@
 
 #include "io/stored_type.h"
 #include "support.h"
+#include "support/places.h"
 
 using namespace corepulse;
 using namespace corepulse::io;
@@ -80,7 +81,7 @@ TEST_CASE("every type of the format is recognised and has its size") {
 }
 
 TEST_CASE("the header alone has everything but the data") {
-  const fs::path model = fs::path(COREPULSE_MODELS) / "builtin" / "text_encoder" / "model.safetensors";
+  const fs::path model = fs::path(test::model_folder()) / "builtin" / "text_encoder" / "model.safetensors";
   const auto header = read_safetensors_header(model);
   const auto file = open_safetensors(model);
   REQUIRE(header.tensors.size() == file.tensors.size());

@@ -4,6 +4,7 @@
 
 #include "../io/support.h"
 #include "model/parts.h"
+#include "support/places.h"
 
 using namespace corepulse;
 using namespace corepulse::model;
@@ -12,7 +13,7 @@ using io::Json;
 
 namespace {
 
-const std::string kModels = std::string(COREPULSE_TEST_DATA) + "/models/";
+const std::string kModels = test::golden_folder() + "/models/";
 
 /** A copy of a tiny model that may be changed. */
 class Copy : public Folder {

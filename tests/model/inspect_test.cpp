@@ -8,13 +8,14 @@
 #include "../io/support.h"
 #include "io/safetensors.h"
 #include "model/shipped.h"
+#include "support/places.h"
 
 using namespace corepulse;
 using namespace corepulse::test;
 
 namespace {
 
-const std::string kModels = std::string(COREPULSE_TEST_DATA) + "/models/";
+const std::string kModels = test::golden_folder() + "/models/";
 
 SiteInfo site(const ModelInfo& info, const std::string& path) {
   const auto found = std::find_if(info.sites.begin(), info.sites.end(), [&](const auto& s) { return s.path == path; });

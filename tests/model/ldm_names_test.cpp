@@ -6,6 +6,7 @@
 #include "../io/support.h"
 #include "io/safetensors.h"
 #include "model/parts.h"
+#include "support/places.h"
 
 using namespace corepulse;
 using namespace corepulse::model;
@@ -14,7 +15,7 @@ using namespace corepulse::test;
 namespace {
 
 std::string golden(const std::string& name) {
-  return std::string(COREPULSE_TEST_DATA) + "/models/" + name;
+  return test::golden_folder() + "/models/" + name;
 }
 
 Parts folder_parts(const std::string& name) {

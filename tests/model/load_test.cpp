@@ -4,6 +4,7 @@
 #include "io/safetensors.h"
 #include "kernels/device.h"
 #include "model/model.h"
+#include "support/places.h"
 
 using namespace corepulse;
 using namespace corepulse::model;
@@ -11,7 +12,7 @@ using namespace corepulse::test;
 
 namespace {
 
-const std::string kModels = std::string(COREPULSE_TEST_DATA) + "/models/";
+const std::string kModels = test::golden_folder() + "/models/";
 
 std::shared_ptr<const Model> loaded(const ModelSource& source, mx::Dtype dtype = mx::float32) {
   return load(understand(source), dtype);

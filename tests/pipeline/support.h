@@ -11,11 +11,12 @@
 
 #include "io/json.h"
 #include "support/golden.h"
+#include "support/places.h"
 
 namespace corepulse::test {
 
 inline std::string tiny_folder(const std::string& family) {
-  return family == "builtin" ? family : std::string(COREPULSE_TEST_DATA) + "/models/" + family;
+  return family == "builtin" ? family : test::golden_folder() + "/models/" + family;
 }
 
 /** The goldens are float32. COREPULSE_TEST_DTYPE=bf16 runs the laws in bfloat16. */

@@ -13,13 +13,14 @@
 #include "base/tensor.h"
 #include "sampler/sampler.h"
 #include "sampler/training.h"
+#include "support/places.h"
 
 namespace corepulse::sampler {
 
 using Goldens = std::unordered_map<std::string, mx::array>;
 
 inline Goldens load_goldens(const std::string& file) {
-  return mx::load_safetensors(std::string(COREPULSE_TEST_DATA) + "/" + file).first;
+  return mx::load_safetensors(test::golden_folder() + "/" + file).first;
 }
 
 template <class Number>

@@ -7,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "support/places.h"
+
 namespace corepulse::test {
 
 inline std::string control_page() {
   std::ostringstream text;
-  text << std::ifstream(COREPULSE_TEST_DATA "/../../docs/control.md").rdbuf();
+  text << std::ifstream(test::golden_folder() + "/../../docs/control.md").rdbuf();
   return text.str();
 }
 

@@ -13,6 +13,7 @@
 #include "base/tensor.h"
 #include "io/safetensors.h"
 #include "nn/stored.h"
+#include "support/places.h"
 
 namespace corepulse::test {
 
@@ -20,7 +21,7 @@ namespace corepulse::test {
 class Golden {
  public:
   explicit Golden(const std::string& name)
-      : file_(io::open_safetensors(std::string(COREPULSE_TEST_DATA) + "/" + name + ".safetensors")) {}
+      : file_(io::open_safetensors(test::golden_folder() + "/" + name + ".safetensors")) {}
   bool has(const std::string& name) const { return file_.tensors.contains(name); }
   const io::TensorView& view(const std::string& name) const {
     REQUIRE_MESSAGE(has(name), name);

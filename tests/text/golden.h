@@ -6,16 +6,17 @@
 #include <zlib.h>
 
 #include "io/json.h"
+#include "support/places.h"
 #include "text/clip_tokenizer.h"
 
 namespace corepulse::text {
 
-inline const std::filesystem::path kModels = COREPULSE_MODELS;
+inline const std::filesystem::path kModels = test::model_folder();
 inline const auto kClipVocabulary = kModels.parent_path() / "data/clip/bpe_simple_vocab_16e6.txt.gz";
 
 inline const io::Json& tokenizer_golden() {
   static const io::Json golden = [] {
-    const std::string file = COREPULSE_TEST_DATA "/tokenizer.json.gz";
+    const std::string file = test::golden_folder() + "/tokenizer.json.gz";
     gzFile gz = gzopen(file.c_str(), "rb");
     std::string text;
     char block[1 << 16];

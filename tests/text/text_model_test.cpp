@@ -10,6 +10,7 @@
 
 #include "golden.h"
 #include "io/safetensors.h"
+#include "support/places.h"
 #include "text/clip_text_model.h"
 #include "text/config_json.h"
 
@@ -20,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kGoldens = COREPULSE_TEST_DATA;
+const fs::path kGoldens = test::golden_folder();
 
 fs::path model_folder(const std::string& family) {
   return family == "builtin" ? kModels / "builtin" : kGoldens / "models" / family;

@@ -5,6 +5,7 @@
 #include "io/safetensors.h"
 #include "model/config_json.h"
 #include "support/golden.h"
+#include "support/places.h"
 #include "support/plain_control.h"
 #include "unet/unet.h"
 
@@ -18,8 +19,8 @@ inline unet::UNet load_unet(const std::string& folder, mx::Dtype dtype) {
 }
 
 inline unet::UNet tiny_unet(const std::string& family, mx::Dtype dtype = mx::float32) {
-  if (family == "builtin") return load_unet(std::string(COREPULSE_MODELS) + "/builtin/unet", dtype);
-  return load_unet(std::string(COREPULSE_TEST_DATA) + "/models/" + family + "/unet", dtype);
+  if (family == "builtin") return load_unet(test::model_folder() + "/builtin/unet", dtype);
+  return load_unet(test::golden_folder() + "/models/" + family + "/unet", dtype);
 }
 
 /** One golden call: row 0 reads text 1 (unconditional), row 1 text 0. */

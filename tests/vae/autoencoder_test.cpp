@@ -6,6 +6,7 @@
 #include "io/json.h"
 #include "model/config_json.h"
 #include "support/golden.h"
+#include "support/places.h"
 #include "vae/tiles.h"
 
 using namespace corepulse;
@@ -14,9 +15,8 @@ using namespace corepulse::test;
 namespace {
 
 vae::Autoencoder load(const std::string& family) {
-  const auto folder = (family == "builtin" ? std::string(COREPULSE_MODELS) + "/builtin"
-                                           : std::string(COREPULSE_TEST_DATA) + "/models/" + family) +
-                      "/vae";
+  const auto folder =
+      (family == "builtin" ? test::model_folder() + "/builtin" : test::golden_folder() + "/models/" + family) + "/vae";
   std::vector<std::string> notes;
   const auto config = model::vae_config(io::read_json(folder + "/config.json"), folder, notes);
   return {
