@@ -37,6 +37,34 @@ Recipe recipe_in_picture(const std::string& file) {
                           text.count("parameters") ? "; its other parameters are shown by corepulse inspect" : ""));
 }
 
+/** The same but for the prompts, so that one control can hold those of both. */
+bool same_but_prompts(Control a, Control b) {
+  std::get<Regions>(a.effect).prompts.clear();
+  std::get<Regions>(b.effect).prompts.clear();
+  return a == b;
+}
+
+/** Regions given one after the other share the pixels where they overlap: those that act alike become one control. */
+bool joins_regions(const Control& control, std::vector<Control>& before) {
+  const auto* regions = std::get_if<Regions>(&control.effect);
+  if (!regions) return false;
+  for (auto other = before.rbegin(); other != before.rend(); ++other) {
+    auto* there = std::get_if<Regions>(&other->effect);
+    if (!there) return false;
+    if (!same_but_prompts(control, *other)) continue;
+    there->prompts.insert(there->prompts.end(), regions->prompts.begin(), regions->prompts.end());
+    return true;
+  }
+  return false;
+}
+
+void set_base_share(std::vector<Control>& controls, const Curve& share) {
+  bool any = false;
+  for (auto& control : controls)
+    if (auto* regions = std::get_if<Regions>(&control.effect)) regions->base_share = share, any = true;
+  if (!any) throw Error(ErrorCode::invalid_request, "[--base-share] needs at least one --region");
+}
+
 }  // namespace
 
 std::vector<uint64_t> parse_seeds(const std::string& text) {
@@ -171,29 +199,23 @@ void RunFlags::add_controls() {
   control("--heatmap", "\"cat @ output:1\": where the picture looks at a phrase", parse_capture);
   control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
           parse_record);
-  control("--region", "\"a red car @ left half feather 0.05\": a part with its own prompt", {});
+  control("--region", "\"a red car @ left half feather 0.05, content, sigma 15..2\": a part with its own prompt",
+          parse_region_prompt);
   command_.add_option("--base-share", base_share_, "How much of the prompt stays inside regions, 0 to 1 [0]")
       ->group(group_);
 }
 
 std::vector<Control> RunFlags::controls() const {
   std::vector<Control> result;
-  std::vector<RegionPrompt> parts;
   std::map<const CLI::Option*, size_t> used;
   for (const CLI::Option* option : command_.parse_order()) {
     const auto flag =
         std::find_if(control_flags_.begin(), control_flags_.end(), [&](const auto& f) { return f.option == option; });
     if (flag == control_flags_.end()) continue;
-    const auto& value = option->results().at(used[option]++);
-    if (flag->parse)
-      result.push_back(flag->parse(value));
-    else
-      parts.push_back(parse_region_prompt(value));
+    auto control = flag->parse(option->results().at(used[option]++));
+    if (!joins_regions(control, result)) result.push_back(std::move(control));
   }
-  if (!parts.empty())
-    result.push_back(regions(parts, base_share_.empty() ? Curve(0) : parse_curve(base_share_)));
-  else if (!base_share_.empty())
-    throw Error(ErrorCode::invalid_request, "[--base-share] needs at least one --region");
+  if (!base_share_.empty()) set_base_share(result, parse_curve(base_share_));
   return result;
 }
 

@@ -41,7 +41,7 @@ class RunFlags {
   std::vector<std::function<void(Recipe&)>> changes_;
   struct ControlFlag {
     CLI::Option* option;
-    std::function<Control(const std::string&)> parse;  ///< Empty: --region, which all make one control.
+    std::function<Control(const std::string&)> parse;
   };
   std::vector<ControlFlag> control_flags_;
   std::string base_share_;

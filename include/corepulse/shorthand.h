@@ -13,15 +13,15 @@
 
 namespace corepulse {
 
-Control parse_inject(std::string_view text);              ///< PROMPT [@ items]
-Control parse_reweight(std::string_view text);            ///< PHRASE=SCALE [@ items]
-Control parse_mask(std::string_view text);                ///< PHRASE [@ items]
-Control parse_replace(std::string_view text);             ///< PHRASE=>WORDS [@ items]
-Control parse_value_gain(std::string_view text);          ///< PHRASE=GAIN [@ items]
-Control parse_temperature(std::string_view text);         ///< T [@ items]
-Control parse_capture(std::string_view text);             ///< PHRASE [@ items]
-Control parse_record(std::string_view text);              ///< NAME [@ items]
-RegionPrompt parse_region_prompt(std::string_view text);  ///< PROMPT @ REGION
+Control parse_inject(std::string_view text);         ///< PROMPT [@ items]
+Control parse_reweight(std::string_view text);       ///< PHRASE=SCALE [@ items]
+Control parse_mask(std::string_view text);           ///< PHRASE [@ items]
+Control parse_replace(std::string_view text);        ///< PHRASE=>WORDS [@ items]
+Control parse_value_gain(std::string_view text);     ///< PHRASE=GAIN [@ items]
+Control parse_temperature(std::string_view text);    ///< T [@ items]
+Control parse_capture(std::string_view text);        ///< PHRASE [@ items]
+Control parse_record(std::string_view text);         ///< NAME [@ items]
+Control parse_region_prompt(std::string_view text);  ///< PROMPT @ REGION [, items]: regions of one
 
 /** "0.8", or points "0:0 0.5:1" (progress:value), or "ramp 0.1..0.9 edge 0.1". */
 Curve parse_curve(std::string_view text);

@@ -1,12 +1,7 @@
 #include "corepulse/shorthand.h"
 
-#include <algorithm>
-#include <fmt/format.h>
-
-#include "base/names.h"
-#include "control/field_names.h"
-#include "control/quote.h"
 #include "control/scanner.h"
+#include "control/shorthand_items.h"
 
 namespace corepulse {
 namespace control {
@@ -31,67 +26,9 @@ Split split(std::string_view text) {
   return {text.substr(0, at), at + kAt.size()};
 }
 
-template <class E>
-E word_of(Scanner& scanner) {
-  const auto names = strings(names_of<E>());
-  const std::string word(scanner.peek_word());
-  const auto found = std::find(names.begin(), names.end(), word);
-  if (found == names.end()) scanner.refuse("one of " + choices(word, names));
-  scanner.take_word(word);
-  return static_cast<E>(found - names.begin());
-}
-
-std::vector<int> whole_numbers(Scanner& scanner) {
-  std::vector<int> all{scanner.whole_number()};
-  while (scanner.at_number()) all.push_back(scanner.whole_number());
-  return all;
-}
-
-Window window(Scanner& scanner, Window::Unit unit) {
-  const auto [start, end] = scanner.range();
-  return {unit, start, end};
-}
-
-const std::vector<std::string>& item_words() {
-  static const std::vector<std::string> words{"steps", "progress", "sigma",  "percent", "strength",
-                                              "gain",  "gain_k",   "gain_v", "region",  "rows",
-                                              "mode",  "images",   "heads",  "context", "occurrence"};
-  return words;
-}
-
-// One item behind the "@".
-void take_item(Scanner& s, corepulse::Control& c) {
-  auto* injection = std::get_if<Inject>(&c.effect);
-  if (s.take_word("steps")) return void(c.when = window(s, Window::Unit::steps));
-  if (s.take_word("progress")) return void(c.when = window(s, Window::Unit::progress));
-  if (s.take_word("sigma")) return void(c.when = window(s, Window::Unit::sigma));
-  if (s.take_word("percent")) return void(c.when = window(s, Window::Unit::percent));
-  if (s.take_word("strength")) return void(c.strength(s.curve()));
-  if (injection && s.take_word("gain")) return void(injection->gain_k = injection->gain_v = s.curve());
-  if (injection && s.take_word("gain_k")) return void(injection->gain_k = s.curve());
-  if (injection && s.take_word("gain_v")) return void(injection->gain_v = s.curve());
-  if (s.take_word("region")) return void(c.region = s.region());
-  if (s.take_word("rows")) return void(c.rows = word_of<Rows>(s));
-  if (s.take_word("mode")) return void(c.mode = word_of<Mode>(s));
-  if (s.take_word("context")) return void(c.context(word_of<TokenContext>(s)));
-  if (s.take_word("images")) return void(c.images = whole_numbers(s));
-  if (s.take_word("heads")) return void(c.heads = whole_numbers(s));
-  if (s.take_word("occurrence")) return void(c.occurrence(s.whole_number()));
-  // All else is a selector, which has no spaces.
-  const auto word = s.peek_word();
-  if (word.empty()) s.refuse("a layer such as middle:0, or an item such as sigma 15..0");
-  Scanner ahead = s;
-  const auto item = ahead.item();
-  if (item.size() != word.size()) s.refuse("an item; " + choices(word, item_words()));
-  c.where += (c.where.empty() ? "" : ", ") + s.item();
-}
-
 corepulse::Control with_items(corepulse::Control control, std::string_view form, std::string_view text, size_t items) {
   Scanner scanner(form, text, items);
-  while (!scanner.done()) {
-    take_item(scanner, control);
-    if (!scanner.done() && !scanner.take(",")) scanner.refuse("a comma and the next item");
-  }
+  if (!scanner.done()) take_items(scanner, control);
   return control;
 }
 
@@ -160,13 +97,16 @@ Control parse_record(std::string_view text) {
   return with_items(record(trim(subject)), "record", text, items);
 }
 
-RegionPrompt parse_region_prompt(std::string_view text) {
+Control parse_region_prompt(std::string_view text) {
   const auto [subject, items] = split(text);
   control::Scanner scanner("region", text, items);
   if (scanner.done()) scanner.refuse("PROMPT @ REGION, e.g. a red car @ left half");
-  auto region = scanner.region();
-  if (!scanner.done()) scanner.refuse("feather, blur, px, or + - * and another region");
-  return {trim(subject), std::move(region)};
+  auto made = regions({{trim(subject), scanner.region()}});
+  if (scanner.take(","))
+    control::take_items(scanner, made);
+  else if (!scanner.done())
+    scanner.refuse("feather, blur, px, or + - * and another region, or a comma and an item such as sigma 15..0");
+  return made;
 }
 
 Curve parse_curve(std::string_view text) {

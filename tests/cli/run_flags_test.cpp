@@ -98,6 +98,25 @@ TEST_CASE("controls act in the order of the command line, whatever their kind") 
   CHECK(recipe.controls[3] == inject("snow"));
 }
 
+TEST_CASE("regions act in the order of the command line, too") {
+  const auto recipe = parse({"--inject", "snow", "--region", "a cat @ left half", "--region", "a dog @ right half",
+                             "--mask", "park", "--region", "a fox @ top half"});
+  REQUIRE(recipe.controls.size() == 4);
+  CHECK(recipe.controls[0] == inject("snow"));
+  CHECK(std::get<Regions>(recipe.controls[1].effect).prompts.size() == 2);
+  CHECK(recipe.controls[2] == mask_tokens("park"));
+  CHECK(std::get<Regions>(recipe.controls[3].effect).prompts.size() == 1);
+}
+
+TEST_CASE("regions whose items agree are one control, others their own") {
+  const auto recipe = parse({"--region", "a cat @ left half, content, sigma 15..2", "--region", "a dog @ right half",
+                             "--region", "a fox @ top half, content, sigma 15..2", "--base-share", "0.2"});
+  REQUIRE(recipe.controls.size() == 2);
+  const Region left = rectangle(0, 0, 0.5, 1), right = rectangle(0.5, 0, 0.5, 1), top = rectangle(0, 0, 1, 0.5);
+  CHECK(recipe.controls[0] == regions({{"a cat", left}, {"a fox", top}}, 0.2).at("content").sigma(15, 2));
+  CHECK(recipe.controls[1] == regions({{"a dog", right}}, 0.2));
+}
+
 TEST_CASE("all regions make one control, with its base share") {
   const auto recipe = parse({"--region", "a cat @ left half", "--base-share", "0.2", "--region", "a dog @ right half"});
   REQUIRE(recipe.controls.size() == 1);

@@ -74,7 +74,8 @@ std::string check(const Json& schema, const Json& value, const std::string& path
 }  // namespace
 
 const Json& recipe_schema() {
-  static const Json schema = Json::parse(std::ifstream(test::golden_folder() + "/../../docs/recipe.schema.json"));
+  static const Json schema =
+      Json::parse(std::ifstream(corepulse::test::golden_folder() + "/../../docs/recipe.schema.json"));
   return schema;
 }
 

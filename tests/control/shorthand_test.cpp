@@ -46,7 +46,32 @@ TEST_CASE("short forms are the controls they stand for") {
   CHECK(parse_temperature("0.5 @ fine") == temperature(0.5).at("fine"));
   CHECK(parse_capture("cat @ output:1, steps 0..5") == capture("cat").at("output:1").steps(0, 5));
   CHECK(parse_region_prompt("a red car @ left half feather 0.05") ==
-        RegionPrompt{"a red car", rectangle(0, 0, 0.5, 1).feather(0.05)});
+        regions({{"a red car", rectangle(0, 0, 0.5, 1).feather(0.05)}}));
+}
+
+TEST_CASE("a region's short form has the items of the others behind its region") {
+  const RegionPrompt cat{"a cat", rectangle(0, 0, 0.5, 1)};
+  CHECK(parse_region_prompt("a cat @ left half, content, sigma 15..2, strength 0.8") ==
+        regions({cat}).at("content").sigma(15, 2).strength(0.8));
+  CHECK(parse_region_prompt("a cat @ rect 0,0,0.5,1, middle:0, output:1, heads 0 1, images 1, rows both") ==
+        regions({cat}).at("middle:0, output:1").for_heads({0, 1}).for_images({1}).on(Rows::both));
+  CHECK(parse_region_prompt("me @ home @ left half - top half feather 0.05, steps 0..4") ==
+        regions({{"me @ home", rectangle(0, 0, 0.5, 1) - rectangle(0, 0, 1, 0.5).feather(0.05)}}).steps(0, 4));
+  CHECK(error(parse_region_prompt, "a cat @ left half, gain 2") ==
+        "[region] at position 19 of \"a cat @ left half, gain 2\": \"gain 2\"; expected an item of regions; valid: "
+        "steps, progress, sigma, percent, strength, region, rows, images, heads");
+  CHECK(error(parse_region_prompt, "a cat @ left half sigma 15..2").find("at position 18") != std::string::npos);
+  CHECK(error(parse_region_prompt, "a cat @ left half,").find("the text ends; expected a layer") != std::string::npos);
+  CHECK(error(parse_region_prompt, "a cat @ content, left half").find("expected a region") != std::string::npos);
+}
+
+TEST_CASE("an item that a kind lacks, or that is given twice, is an error at its position") {
+  CHECK(error(parse_capture, "cat @ strength 0.5").find("at position 6") != std::string::npos);
+  CHECK(error(parse_record, "style @ occurrence 2").find("at position 8") != std::string::npos);
+  CHECK(error(parse_inject, "a @ context keep").find("expected an item of inject") != std::string::npos);
+  CHECK(error(parse_inject, "a @ steps 3..8, sigma 15..2").find("at position 16") != std::string::npos);
+  CHECK(error(parse_inject, "a @ all, strength 1, strength 0.5").find("one item for \"strength\"") !=
+        std::string::npos);
 }
 
 TEST_CASE("regions in words") {
@@ -66,9 +91,9 @@ TEST_CASE("regions in words") {
 
 TEST_CASE("errors point at the position") {
   CHECK(error(parse_inject, "a dragon @ middle:0, sigmo 15..0") ==
-        "[inject] at position 21 of \"a dragon @ middle:0, sigmo 15..0\": \"sigmo 15..0\"; expected an item; "
-        "valid: steps, progress, sigma, percent, strength, gain, gain_k, gain_v, region, rows, mode, images, "
-        "heads, context, occurrence (did you mean sigma?)");
+        "[inject] at position 21 of \"a dragon @ middle:0, sigmo 15..0\": \"sigmo 15..0\"; expected an item of "
+        "inject; valid: steps, progress, sigma, percent, strength, gain, gain_k, gain_v, region, rows, mode, images, "
+        "heads (did you mean sigma?)");
   CHECK(error(parse_inject, "a @ sigma 15")
             .find("at position 12 of \"a @ sigma 15\": the text ends; expected two numbers") != std::string::npos);
   CHECK(error(parse_reweight, "park").find("expected PHRASE=SCALE") != std::string::npos);
