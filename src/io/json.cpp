@@ -74,6 +74,24 @@ class Tree : public BoundedSax {
   Json* slot_ = nullptr;
 };
 
+/** Python's numbers that JSON lacks, put in quotes. */
+std::string quote_python_numbers(std::string_view text) {
+  std::string result;
+  bool quoted = false;
+  for (size_t at = 0; at < text.size();) {
+    size_t length = quoted && text[at] == '\\' && at + 1 < text.size() ? 2 : 1;
+    if (length == 1 && text[at] == '"') quoted = !quoted;
+    bool number = false;
+    if (!quoted)
+      for (const std::string_view word : {"Infinity", "-Infinity", "NaN"})
+        if (text.substr(at, word.size()) == word) number = true, length = word.size();
+    const auto piece = text.substr(at, length);
+    number ? result.append("\"").append(piece).append("\"") : result.append(piece);
+    at += length;
+  }
+  return result;
+}
+
 }  // namespace
 
 void BoundedSax::parse(std::string_view text) {
@@ -111,7 +129,7 @@ Json parse_json(std::string_view text, std::string_view where, const JsonLimits&
 }
 
 Json read_json(const std::filesystem::path& file, const JsonLimits& limits) {
-  return parse_json(read_file(file, limits.bytes), printable(file.native(), 300), limits);
+  return parse_json(quote_python_numbers(read_file(file, limits.bytes)), printable(file.native(), 300), limits);
 }
 
 }  // namespace corepulse::io

@@ -23,7 +23,11 @@ struct JsonLimits {
 Json parse_json(std::string_view text, std::string_view where, const JsonLimits& limits = {},
                 ErrorCode code = ErrorCode::bad_file);
 
-/** Reads and parses a file. @throws Error not_found, io or bad_file naming the file. */
+/**
+ * Reads and parses a file of a model. Python writes Infinity, -Infinity and NaN as they stand, which is no JSON: here
+ * they are the texts "Infinity", "-Infinity" and "NaN", that whoever needs a number refuses. @throws Error not_found,
+ * io or bad_file naming the file.
+ */
 Json read_json(const std::filesystem::path& file, const JsonLimits& limits = {});
 
 }  // namespace corepulse::io

@@ -54,6 +54,24 @@ TEST_CASE("text that is not exactly JSON is refused") {
   }
 }
 
+TEST_CASE("a model's JSON file may hold Python's Infinity and NaN, which are texts there; a recipe may not") {
+  Folder folder;
+  put(folder / "config.json",
+      R"({"a": -Infinity, "b": [Infinity,NaN], "c": "NaN \"Infinity\" -Infinity", "d\\": NaN, "e": -1})");
+  const auto json = read_json(folder / "config.json");
+  CHECK(json["a"] == "-Infinity");
+  CHECK(json["b"] == Json::array({"Infinity", "NaN"}));
+  CHECK(json["c"] == "NaN \"Infinity\" -Infinity");
+  CHECK(json["d\\"] == "NaN");
+  CHECK(json["e"] == -1);
+  CHECK(has(error_of(R"({"a": -Infinity})"), {"invalid_request", "not valid JSON"}));
+  for (const char* text : {"{\"a\": Infinity1}", "{\"a\": --Infinity}", "{\"a\": NaNN}", "{Infinity: 1", "\"NaN"}) {
+    CAPTURE(text);
+    put(folder / "bad.json", text);
+    CHECK(has(refusal([&] { read_json(folder / "bad.json"); }), {"bad_file", "not valid JSON"}));
+  }
+}
+
 TEST_CASE("a NUL byte does not hide what follows it") {
   CHECK(has(error_of(std::string("{}\0", 3)), {"NUL", "byte 2"}));
   CHECK(has(error_of(std::string("[1\0]", 4)), {"NUL"}));
