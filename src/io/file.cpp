@@ -165,6 +165,10 @@ AtomicFile::AtomicFile(const fs::path& file) : shown_(file), target_(resolved_ta
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (descriptor_ >= 0 || (errno == EEXIST && tries < 1000)) continue;
     const int error = errno;
+    std::error_code ignored;
+    if (fs::is_directory(folder, ignored) && error == ENOENT)  // as /proc answers
+      fail(ErrorCode::io, "file",
+           fmt::format("{}: the folder {} takes no new files; choose another", shown(file), shown(folder)));
     if (error == ENOENT || error == ENOTDIR)
       fail(ErrorCode::not_found, "file",
            fmt::format("{}: the folder {} does not exist; create it first", shown(file), shown(folder)));

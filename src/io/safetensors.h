@@ -21,7 +21,7 @@ struct SafetensorsFile {
 
 /**
  * Maps a safetensors file and checks its whole header: sizes, JSON depth, dtypes, products,
- * overlaps, holes, duplicate keys, end of file. Limits: header 16 MB, 65,536 tensors, rank 8,
+ * overlaps, holes, duplicate keys, end of file. Limits: header 100 MB, 65,536 tensors, rank 8,
  * dimensions below 2^31.
  * @throws Error not_found, io, or bad_file naming file and tensor. Pickles (.ckpt, .bin, .pt, .pth,
  * zip magic) are bad_file with the remedy (convert to safetensors); GGUF is unsupported_model.

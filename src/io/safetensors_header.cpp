@@ -15,7 +15,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
 
-constexpr uint64_t kMostHeader = 16u << 20;
+constexpr uint64_t kMostHeader = 100'000'000;  // as the format's own reader
 
 using Entry = SafetensorsEntry;
 
@@ -61,6 +61,13 @@ void check_layout(std::vector<Entry>& entries, uint64_t data_bytes, std::string_
                              data_bytes - at));
 }
 
+bool is_html(std::string_view beginning) {
+  if (beginning.starts_with("\xef\xbb\xbf")) beginning.remove_prefix(3);
+  beginning.remove_prefix(std::min(beginning.find_first_not_of(" \t\r\n"), beginning.size()));
+  return beginning.starts_with("<!") || beginning.starts_with("<?xml") || beginning.starts_with("<html") ||
+         beginning.starts_with("<HTML");
+}
+
 // What a file is that does not begin as safetensors do, by its first bytes.
 [[noreturn]] void refuse_other_format(std::string_view bytes, std::string_view file) {
   if (bytes.substr(0, 4) == "GGUF")
@@ -68,6 +75,12 @@ void check_layout(std::vector<Entry>& entries, uint64_t data_bytes, std::string_
          fmt::format("{}: is a GGUF file; expected safetensors; use the model's safetensors version", file));
   const bool pickle = bytes.size() > 1 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5;
   if (pickle || bytes.substr(0, 4) == "PK\x03\x04") refuse_pickle(file);
+  if (bytes.starts_with("version https://git-lfs"))
+    refuse(file, "is a pointer of Git LFS, which stands for the file; expected the file itself; run \"git lfs pull\"");
+  if (is_html(bytes.substr(0, 256)))
+    refuse(file,
+           "is a web page, most often the answer of a site that wants a login; expected a safetensors file; "
+           "download it again");
   refuse(file, "does not begin with the length of a header and '{'; expected a safetensors file");
 }
 

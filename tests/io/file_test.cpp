@@ -145,6 +145,8 @@ TEST_CASE("what cannot be written is told before, in the same words, and nothing
     CHECK(refusal([&] { write(file, "x"); }) == error);
   }
   CHECK(has(refusal([] { check_writable(""); }), {"io: ", "no file name"}));
+  if (fs::exists("/proc/self"))  // a folder that is there and takes no file
+    CHECK(has(refusal([] { check_writable("/proc/x.png"); }), {"io: ", "/proc/x.png", "takes no new files"}));
   CHECK(refusal([&] { check_writable(folder / "a.txt"); }) == "");
   CHECK(refusal([&] { check_writable(folder / "new.txt"); }) == "");
   CHECK(get(folder / "a.txt") == "old");

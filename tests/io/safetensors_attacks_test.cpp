@@ -69,7 +69,7 @@ TEST_CASE("header lengths that lie") {
   CHECK_BAD(with_length(~uint64_t{0}, "{}"), "at most");
   CHECK_BAD(with_length(~uint64_t{0} - 7, "{}"), "at most");
   CHECK_BAD(with_length(1000, "{}"), "1000 bytes in a file of 10", "cut short");
-  CHECK_BAD(with_length((16u << 20) + 1, "{" + std::string(100, ' ')), "at most 16777216");
+  CHECK_BAD(with_length(100'000'001, "{" + std::string(100, ' ')), "at most 100000000");
   CHECK_BAD(with_length(1, "{}"), "not valid JSON");
 }
 
@@ -120,6 +120,21 @@ TEST_CASE("the same name twice") {
   CHECK_BAD(file_of("{\"__metadata__\":{\"k\":\"1\",\"k\":\"2\"}}", 0), "\"k\" twice");
   CHECK_BAD(file_of("{\"t\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1), "\"t\"",
             "dtype twice");
+}
+
+TEST_CASE("what the format's own reader loads is loaded: metadata of null, a header of 17 MB") {
+  CHECK(error_of(file_of("{\"__metadata__\":null," + tensor("a", 0, 3) + "}", 3)) == "");
+  CHECK(error_of(file_of("{" + tensor("a", 0, 3) + ",\"__metadata__\":null}", 3)) == "");
+  CHECK_BAD(file_of("{\"__metadata__\":null,\"__metadata__\":null}", 0), "stands twice");
+  CHECK(error_of(file_of("{\"__metadata__\":{\"notes\":\"" + std::string(17'000'000, 'x') + "\"}}", 0)) == "");
+}
+
+TEST_CASE("a file that stands for another or came with an error's page says so") {
+  CHECK_BAD("version https://git-lfs.github.com/spec/v1\noid sha256:1234\nsize 4265146304\n", "Git LFS",
+            "git lfs pull");
+  for (const char* page : {"<!DOCTYPE html><html><head>", "\n\n<html lang=\"en\">", "\xef\xbb\xbf<!doctype html>",
+                           "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"})
+    CHECK_BAD(page, "web page", "download it again");
 }
 
 TEST_CASE("fields missing, unknown or of the wrong kind") {
