@@ -31,8 +31,12 @@ class LazyArray {
   bool int8() const { return int8_; }
   mx::array get() const { return read_(); }
 
+  /** Of a shape but without numbers, for a layer that is only built: no operation may see it. */
+  static mx::array placeholder(mx::Shape shape) { return mx::array(std::move(shape), mx::float32, nullptr, {}); }
+
   /** Evaluated and row-contiguous: what another thread may read. */
   static mx::array ready(const mx::array& array) {
+    if (array.status() == mx::array::Status::unscheduled && !array.has_primitive()) return array;  // a placeholder
     auto result = mx::contiguous(array);
     result.eval();
     return result;

@@ -137,6 +137,11 @@ mx::array turned(const io::TensorView& view, size_t outer, size_t rows, size_t c
 
 }  // namespace
 
+bool is_number(io::StoredType type) {
+  using enum io::StoredType;
+  return type == f16 || type == bf16 || type == f32 || type == f64 || type == f8_e4m3 || type == f8_e5m2;
+}
+
 mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype dtype) {
   const size_t n = view.elements();
   const bool same = (view.type == io::StoredType::f16 && dtype == mx::float16) ||

@@ -8,6 +8,9 @@
 
 namespace corepulse::nn {
 
+/** Whether weights may be stored so: floating point of any width. Integers would need scales beside them. */
+bool is_number(io::StoredType type);
+
 /** The tensor's numbers in their stored order, with the given shape of equal size. @throws
  * Error{unsupported_model}. */
 mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype dtype);

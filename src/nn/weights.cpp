@@ -9,6 +9,7 @@
 #include "mlx/allocator.h"
 
 #include "base/fail.h"
+#include "io/stored_type.h"
 #include "nn/stored.h"
 
 namespace corepulse::nn {
@@ -22,11 +23,12 @@ struct Weights::Bundle {
   std::string component;
   mx::Dtype dtype;
   Files files;
-  bool int8;
+  bool int8, header = false;
 
   /** What `convert` makes of the tensor's bytes. */
   template <class Convert>
   mx::array read(const io::TensorView& view, Convert convert) const {
+    if (header) fail(ErrorCode::internal, component, "a network built from headers alone is used");
     for (const auto& file : files) file->check_unchanged();
     auto array = convert(view);
     for (const auto& file : files) file->give_back({view.data, view.bytes});
@@ -48,6 +50,12 @@ Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Fi
     : bundle_(std::make_shared<Bundle>(Bundle{{}, std::move(component), dtype, std::move(files), int8})) {
   bundle_->entries.reserve(tensors.size());
   for (auto& [name, view] : tensors) bundle_->entries.emplace(name, Bundle::Entry{std::move(view)});
+}
+
+Weights Weights::header(io::Tensors tensors, std::string component) {
+  Weights result(std::move(tensors), std::move(component), mx::float32);
+  result.bundle_->header = true;
+  return result;
 }
 
 Weights::Weights(std::shared_ptr<Bundle> bundle, std::string prefix)
@@ -72,6 +80,11 @@ const std::vector<int64_t>& Weights::stored_shape(std::string_view name) const {
 const io::TensorView& Weights::use(std::string_view name, const std::vector<std::vector<int64_t>>& shapes) const {
   const auto& stored = stored_shape(name);
   auto& entry = bundle_->entries.at(prefix_ + std::string(name));
+  if (!is_number(entry.view.type))
+    fail(ErrorCode::unsupported_model, bundle_->component,
+         fmt::format(
+             "tensor {}{} is stored as {}; expected F16, BF16, F32, F64 or F8; use the model's F16 or F32 version",
+             prefix_, name, io::name(entry.view.type)));
   if (std::find(shapes.begin(), shapes.end(), stored) == shapes.end())
     fail(ErrorCode::unsupported_model, bundle_->component,
          fmt::format("tensor {}{} is [{}]; expected [{}]; the file does not match its configuration", prefix_, name,
@@ -82,9 +95,14 @@ const io::TensorView& Weights::use(std::string_view name, const std::vector<std:
   return entry.view;
 }
 
+mx::array Weights::take_as(std::string_view name, const mx::Shape& shape, mx::Dtype dtype) const {
+  const auto& view = use(name, {{shape.begin(), shape.end()}});
+  if (bundle_->header) return kernels::LazyArray::placeholder(shape);
+  return bundle_->read(view, [&](const io::TensorView& stored) { return to_array(stored, shape, dtype); });
+}
+
 mx::array Weights::take(std::string_view name, const mx::Shape& shape) const {
-  return bundle_->read(use(name, {{shape.begin(), shape.end()}}),
-                       [&](const io::TensorView& view) { return to_array(view, shape, bundle_->dtype); });
+  return take_as(name, shape, bundle_->dtype);
 }
 
 mx::array Weights::take_bias(std::string_view name, int width) const {
@@ -92,8 +110,7 @@ mx::array Weights::take_bias(std::string_view name, int width) const {
 }
 
 mx::array Weights::take_float32(std::string_view name, const mx::Shape& shape) const {
-  return bundle_->read(use(name, {{shape.begin(), shape.end()}}),
-                       [&](const io::TensorView& view) { return to_array(view, shape, mx::float32); });
+  return take_as(name, shape, mx::float32);
 }
 
 kernels::LazyArray Weights::take_matrix(std::string_view name, int out, int in) const {

@@ -29,6 +29,12 @@ class Weights {
    */
   Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files = {}, bool int8 = false);
 
+  /**
+   * Names, types and shapes alone: whatever building a network throws is thrown, but no number is read, and the network
+   * computes nothing. On any thread.
+   */
+  static Weights header(io::Tensors tensors, std::string component);
+
   Weights operator/(std::string_view child) const;
   Weights operator/(int child) const { return *this / std::to_string(child); }
 
@@ -61,6 +67,7 @@ class Weights {
   struct Bundle;
   Weights(std::shared_ptr<Bundle> bundle, std::string prefix);
   const io::TensorView& use(std::string_view name, const std::vector<std::vector<int64_t>>& shapes) const;
+  mx::array take_as(std::string_view name, const mx::Shape& shape, mx::Dtype dtype) const;
   std::shared_ptr<Bundle> bundle_;
   std::string prefix_;  // "" or ends with '.'
 };

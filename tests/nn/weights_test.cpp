@@ -9,6 +9,7 @@
 #include "corepulse/error.h"
 
 #include "io/safetensors.h"
+#include "nn/layers.h"
 #include "nn/stored.h"
 #include "support/golden.h"
 
@@ -123,6 +124,25 @@ TEST_CASE("8-bit floats are read by their definition") {
   CHECK(one(f8_e5m2, 0xfb) == -57344.f);
   CHECK(std::isinf(one(f8_e5m2, 0x7c)));
   CHECK(std::isnan(one(f8_e4m3, 0x7f)));
+}
+
+TEST_CASE("a layer built from headers alone meets the same errors and reads no number") {
+  const auto unread = [](std::vector<int64_t> shape, io::StoredType type = io::StoredType::f16) {
+    return io::TensorView{type, std::move(shape), nullptr, 0, false, nullptr};
+  };
+  const auto layer = [](const nn::Weights& w) { return nn::Linear(w / "a", 3, 2); };
+  const auto w = nn::Weights::header({{"a.weight", unread({2, 3})}, {"a.bias", unread({2})}}, "unet");
+  CHECK(layer(w).out() == 2);
+  nn::LayerNorm(nn::Weights::header({{"weight", unread({4})}, {"bias", unread({4})}}, "unet"), 4);
+  CHECK_NOTHROW(w.require_all_taken());
+  const auto refused = [&](io::Tensors tensors) {
+    tensors["a.bias"] = unread({2});
+    return message([&] { layer(nn::Weights::header(std::move(tensors), "unet")).out(); });
+  };
+  CHECK(refused({}).find("a.weight is missing") != std::string::npos);
+  CHECK(refused({{"a.weight", unread({2, 4})}}).find("[2, 4]; expected [2, 3]") != std::string::npos);
+  const auto type = refused({{"a.weight", unread({2, 3}, io::StoredType::i8)}});
+  CHECK(type.find("a.weight is stored as I8") != std::string::npos);
 }
 
 TEST_CASE("weights stored as integers are refused") {
