@@ -1,8 +1,11 @@
 // corepulse inspect: what is in a model, or in a picture file.
 
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "corepulse/image.h"
 #include "corepulse/model.h"
@@ -22,6 +25,17 @@ const char* const kExamples = R"(Examples:
 
 Reads headers only, never weights: milliseconds, whatever the model's size. The built-in model's files
 are compared with their checksums.)";
+
+/** Told from the first bytes: p.jfif and a picture without an extension are pictures too. */
+bool holds_picture(const std::string& file) {
+  char bytes[12] = {};
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) return false;
+  std::ifstream(file, std::ios::binary).read(bytes, sizeof bytes);
+  const std::string_view text(bytes, sizeof bytes);
+  return text.starts_with("\x89PNG\r\n") || text.starts_with("\xff\xd8\xff") ||
+         (text.starts_with("RIFF") && text.substr(8) == "WEBP");
+}
 
 void inspect_picture(const std::string& file, bool json) {
   const auto text = load_image_text(file);
@@ -56,7 +70,8 @@ void add_inspect(CLI::App& app, Global& global) {
   command->add_option("--variant", source->variant, "Prefer files of this variant, e.g. fp16");
   add_json_flag(*command, global);
   command->callback([source, &global] {
-    if (is_picture_name(source->model)) return inspect_picture(source->model, global.json);
+    if (is_picture_name(source->model) || holds_picture(source->model))
+      return inspect_picture(source->model, global.json);
     const auto info = inspect_model(*source);
     if (info.builtin) verify_builtin_model();
     if (global.json)

@@ -55,6 +55,14 @@ class ProgramTest(unittest.TestCase):
         info = json.loads(self.run_program("inspect", "builtin", "--json").stdout)
         self.assertIn("output:0", [block["id"] for block in info["blocks"]])
 
+    def test_inspect_knows_a_picture_by_its_bytes_whatever_its_name(self):
+        picture = sorted((pathlib.Path(__file__).parents[1] / "golden" / "pictures").glob("*.jpg"))[0]
+        for name in ("p.jfif", "p"):
+            (self.folder / name).write_bytes(picture.read_bytes())
+            self.assertIn(name, self.run_program("inspect", name).stdout)
+        (self.folder / "p.jfif").write_bytes(b"no picture")
+        self.run_program("inspect", "p.jfif", status=4)
+
     def test_explain_is_quick_and_draws_nothing(self):
         start = time.monotonic()
         text = self.run_program("explain", *CAT, "--inject", "a dragon @ output:0").stdout
