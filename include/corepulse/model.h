@@ -14,7 +14,8 @@ namespace corepulse {
 
 /** Where a model comes from. Empty fields are found in `model` or derived from its tensors. */
 struct ModelSource {
-  /** "builtin", a Diffusers folder, a .safetensors file, or org/name in the Hugging Face cache (never downloaded). */
+  /** "builtin", a Diffusers folder, a .safetensors file, a folder with one such file in it, or org/name in the Hugging
+   * Face cache (never downloaded). */
   std::string model = "builtin";
   /** Components from elsewhere: a folder, a .safetensors file (Diffusers or LDM names), or org/name as above; of the
    * component alone or of a whole model. */
@@ -87,7 +88,8 @@ struct ModelInfo {
 
 /**
  * Reads configs and file headers; costs milliseconds, whatever the model's size.
- * @throws Error not_found, bad_file, unsupported_model: the same that loading would throw before it reads weights.
+ * @throws Error not_found, bad_file, unsupported_model: all that loading would throw about configs, names, shapes and
+ * types of tensors.
  */
 ModelInfo inspect_model(const ModelSource& source);
 

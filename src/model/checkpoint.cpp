@@ -14,35 +14,37 @@ namespace {
 struct Prefix {
   std::string_view text;
   Part part;
-  Naming naming;
 };
 
 constexpr Prefix kPrefixes[] = {
-    {"model.diffusion_model.", Part::unet, Naming::ldm_unet},
-    {"first_stage_model.", Part::vae, Naming::ldm_vae},
-    {"vae.", Part::vae, Naming::ldm_vae},
-    {"cond_stage_model.transformer.", Part::text_encoder, Naming::clip},          // SD1
-    {"cond_stage_model.model.", Part::text_encoder, Naming::open_clip},           // SD2
-    {"conditioner.embedders.0.transformer.", Part::text_encoder, Naming::clip},   // SDXL
-    {"conditioner.embedders.0.model.", Part::text_encoder_2, Naming::open_clip},  // SDXL's refiner
-    {"conditioner.embedders.1.model.", Part::text_encoder_2, Naming::open_clip},  // SDXL
+    {"model.diffusion_model.", Part::unet},
+    {"first_stage_model.", Part::vae},
+    {"vae.", Part::vae},
+    {"cond_stage_model.clip_g.", Part::text_encoder_2},
+    {"cond_stage_model.clip_l.", Part::text_encoder},
+    {"cond_stage_model.clip_h.", Part::text_encoder},
+    {"cond_stage_model.", Part::text_encoder},         // SD1, SD2
+    {"conditioner.embedders.0.", Part::text_encoder},  // generative-models': SDXL, its refiner, SD2 turbo
+    {"conditioner.embedders.1.", Part::text_encoder_2},
+    {"text_encoders.clip_l.", Part::text_encoder},  // newer web UIs'
+    {"text_encoders.clip_h.", Part::text_encoder},
+    {"text_encoders.clip_g.", Part::text_encoder_2},
 };
 
 /** One network alone is known by a tensor that only it has. */
 struct Mark {
   std::string_view tensor;
   Part part;
-  Naming naming;
 };
 
 constexpr Mark kMarks[] = {
-    {"input_blocks.0.0.weight", Part::unet, Naming::ldm_unet},
-    {"down_blocks.0.resnets.0.conv1.weight", Part::unet, Naming::diffusers},
-    {"decoder.up.0.block.0.conv1.weight", Part::vae, Naming::ldm_vae},
-    {"decoder.up_blocks.0.resnets.0.conv1.weight", Part::vae, Naming::diffusers},
-    {"text_model.embeddings.token_embedding.weight", Part::text_encoder, Naming::clip},
-    {"embeddings.token_embedding.weight", Part::text_encoder, Naming::clip},
-    {"transformer.resblocks.0.ln_1.weight", Part::text_encoder, Naming::open_clip},
+    {"input_blocks.0.0.weight", Part::unet},
+    {"down_blocks.0.resnets.0.conv1.weight", Part::unet},
+    {"decoder.up.0.block.0.conv1.weight", Part::vae},
+    {"decoder.up_blocks.0.resnets.0.conv1.weight", Part::vae},
+    {"text_model.embeddings.token_embedding.weight", Part::text_encoder},
+    {"embeddings.token_embedding.weight", Part::text_encoder},
+    {"transformer.resblocks.0.ln_1.weight", Part::text_encoder},
 };
 
 /** Files that are something else; `part` of a name is enough. */
@@ -65,6 +67,10 @@ constexpr Foreign kForeign[] = {
     {"emb_params", "a textual inversion embedding"},
     {"edm_mean", "trained with EDM's noise (Playground 2.5)"},
     {"edm_vpred.sigma_max", "trained with EDM's noise (CosXL)"},
+    {"scaled_fp8", "quantised (scaled fp8)"},
+    {".scale_weight", "quantised (scaled fp8)"},
+    {".weight_scale", "quantised (with a scale for each weight)"},
+    {".comfy_quant", "quantised (ComfyUI's formats)"},
 };
 
 // Exact names, beginnings (trailing *) and endings (leading *), each with the reason why nothing is lost.
@@ -123,6 +129,32 @@ void refuse_foreign(const io::Tensors& tensors, const std::filesystem::path& pat
                          name));
 }
 
+// CLIP's other half, which looks at pictures, in files of the whole of CLIP.
+constexpr std::string_view kTextExtras[] = {"vision_model.*", "visual.*", "visual_projection.*", "*logit_bias"};
+
+bool is_text(Part part) {
+  return part == Part::text_encoder || part == Part::text_encoder_2;
+}
+
+/** Text encoders stand in their prefix as modules called transformer or model; OpenCLIP's own names begin so too. */
+std::string_view unwrapped(std::string_view name) {
+  for (const std::string_view wrapper : {"transformer.", "model."})
+    if (name.starts_with(wrapper) && !name.starts_with("transformer.resblocks.")) return name.substr(wrapper.size());
+  return name;
+}
+
+bool any_begins(const io::Tensors& tensors, std::string_view beginning) {
+  return std::any_of(tensors.begin(), tensors.end(),
+                     [&](const auto& entry) { return entry.first.starts_with(beginning); });
+}
+
+/** The same prefix is used before several tools' names. */
+Naming naming_of(Part part, const io::Tensors& tensors) {
+  if (is_text(part)) return any_begins(tensors, "transformer.resblocks.") ? Naming::open_clip : Naming::clip;
+  if (part == Part::vae) return any_begins(tensors, "decoder.up_blocks.") ? Naming::diffusers : Naming::ldm_vae;
+  return any_begins(tensors, "down_blocks.") ? Naming::diffusers : Naming::ldm_unet;
+}
+
 const Mark* find_mark(const io::Tensors& tensors) {
   for (const auto& mark : kMarks)
     if (tensors.contains(std::string(mark.tensor))) return &mark;
@@ -167,13 +199,23 @@ bool is_ignored(std::string_view name) {
                      [&](std::string_view pattern) { return is_ignored_by(pattern, name); });
 }
 
+bool is_text_extra(std::string_view name) {
+  return std::any_of(std::begin(kTextExtras), std::end(kTextExtras),
+                     [&](std::string_view pattern) { return is_ignored_by(pattern, name); });
+}
+
+std::string note_text_extras(const std::filesystem::path& path, size_t count) {
+  return fmt::format("{}: {} tensor(s) of CLIP's part for pictures are not used", path.string(), count);
+}
+
 Checkpoint take_apart(const io::SafetensorsFile& file, const std::filesystem::path& path) {
   refuse_foreign(file.tensors, path);
   Checkpoint result;
   read_markers(file, result);
   const auto* alone = find_mark(file.tensors);
-  const Prefix none = alone ? Prefix{"", alone->part, alone->naming} : Prefix{};
-  std::map<Part, std::pair<Naming, io::Tensors>> found;
+  const Prefix none = alone ? Prefix{"", alone->part} : Prefix{};
+  std::map<Part, io::Tensors> found;
+  size_t extras = 0;
   for (const auto& [name, view] : file.tensors) {
     if (is_ignored(name)) continue;
     const auto* prefix = std::find_if(std::begin(kPrefixes), std::end(kPrefixes),
@@ -183,15 +225,21 @@ Checkpoint take_apart(const io::SafetensorsFile& file, const std::filesystem::pa
       result.unknown.push_back(name);
       continue;
     }
-    auto& [naming, tensors] = found.try_emplace(prefix->part, prefix->naming, io::Tensors()).first->second;
-    if (naming != prefix->naming)
+    auto rest = std::string_view(name).substr(prefix->text.size());
+    if (is_ignored(rest)) continue;
+    if (is_text(prefix->part)) rest = unwrapped(rest);
+    if (is_text(prefix->part) && is_text_extra(rest))
+      ++extras;
+    else if (!found[prefix->part].emplace(rest, view).second)
       fail(ErrorCode::bad_file, "model",
            fmt::format("{} holds two networks as its {} (tensor {})", path.string(),
                        corepulse::model::name(prefix->part), name));
-    tensors.emplace(name.substr(prefix->text.size()), view);
   }
-  for (const auto& [part, entry] : found)
-    result.parts[part] = {to_diffusers(entry.first, entry.second), entry.first == Naming::open_clip};
+  for (const auto& [part, tensors] : found) {
+    const auto naming = naming_of(part, tensors);
+    result.parts[part] = {to_diffusers(naming, tensors), naming == Naming::open_clip};
+  }
+  if (extras) result.notes.push_back(note_text_extras(path, extras));
   std::sort(result.unknown.begin(), result.unknown.end());
   return result;
 }

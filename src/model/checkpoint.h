@@ -35,6 +35,7 @@ struct Checkpoint {
   std::optional<int64_t> global_step;
   /** Tensors that belong to no network and are on no ignore list. */
   std::vector<std::string> unknown;
+  std::vector<std::string> notes;  ///< What was left out.
 };
 
 /**
@@ -45,5 +46,8 @@ Checkpoint take_apart(const io::SafetensorsFile& file, const std::filesystem::pa
 
 /** Names in single files that no network uses: averaged copies, training buffers, constants. */
 bool is_ignored(std::string_view name);
+/** Names beside a text encoder's that belong to the rest of CLIP: left out, and noted so. */
+bool is_text_extra(std::string_view name);
+std::string note_text_extras(const std::filesystem::path& path, size_t count);
 
 }  // namespace corepulse::model

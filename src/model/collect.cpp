@@ -44,6 +44,12 @@ std::optional<fs::path> find_path(const std::string& given) {
   return id ? std::optional(io::find_hf_snapshot(given).folder) : std::nullopt;
 }
 
+/** A repository often is one single file, and no Diffusers folder. */
+fs::path file_or_folder(const fs::path& path) {
+  if (!is_folder(path) || is_there(path / "model_index.json") || is_there(path / "config.json")) return path;
+  return only_weights_file(path).value_or(path);
+}
+
 /** Path and name of ModelSource::model. */
 void locate(const std::string& model, Collection& result) {
   result.name = model;
@@ -55,8 +61,8 @@ void locate(const std::string& model, Collection& result) {
         fmt::format("there is no {:?}; expected \"builtin\", a Diffusers folder, a .safetensors file, or org/name of a "
                     "model that Hugging Face's tools have downloaded",
                     io::printable(model, 300)));
-  result.path = *path;
-  result.is_folder = is_folder(*path);
+  result.path = file_or_folder(*path);
+  result.is_folder = is_folder(result.path);
   std::error_code error;
   if (is_there(model) && !result.builtin) result.name = fs::canonical(model, error).filename().string();
 }
@@ -75,11 +81,19 @@ Network read_network_folder(const fs::path& folder, Part part, const std::string
                             std::vector<std::string>& notes) {
   auto component = read_component(folder, variant);
   if (component.note) notes.push_back(*component.note);
-  std::erase_if(component.weights.tensors, [](const auto& entry) { return is_ignored(entry.first); });
+  auto& tensors = component.weights.tensors;
+  std::erase_if(tensors, [](const auto& entry) { return is_ignored(entry.first); });
+  if (folder_naming(part) == Naming::clip)
+    if (const auto extras = std::erase_if(tensors, [](const auto& entry) { return is_text_extra(entry.first); }))
+      notes.push_back(note_text_extras(folder, extras));
   return {{to_diffusers(folder_naming(part), component.weights.tensors)},
           ConfigFile{std::move(component.config), component.config_file.string()},
           std::move(component.weights.files),
           std::move(component.weights.mappings)};
+}
+
+void append(std::vector<std::string>& notes, const std::vector<std::string>& more) {
+  notes.insert(notes.end(), more.begin(), more.end());
 }
 
 /** What a file says about the training of the UNet in it. */
@@ -95,7 +109,7 @@ Network read_override(const std::string& given, Part part, const std::string& va
   if (!found_path)
     fail(ErrorCode::not_found, "model",
          fmt::format("{} {}: there is no such file or folder", option(part), io::printable(given, 300)));
-  const auto& path = *found_path;
+  const auto& path = is_folder(*found_path / name(part)) ? *found_path : file_or_folder(*found_path);
   if (is_folder(path / name(part))) return read_network_folder(path / name(part), part, variant, result.notes);
   if (is_folder(path)) return read_network_folder(path, part, variant, result.notes);
   const auto file = io::open_safetensors(path);
@@ -107,15 +121,25 @@ Network read_override(const std::string& given, Part part, const std::string& va
   if (found == checkpoint.parts.end())
     fail(ErrorCode::unsupported_model, "model", fmt::format("{} holds no {}", path.string(), name(part)));
   if (part == Part::unet) take_markers(checkpoint, result);
+  append(result.notes, checkpoint.notes);
   return {std::move(found->second), {}, {path}, {file.mapping}};
+}
+
+[[noreturn]] void fail_without_index(const fs::path& folder) {
+  std::string remedy;
+  if (const auto unfinished = unfinished_download(folder))
+    remedy = fmt::format("; {} is a download that did not end: download the model again", unfinished->string());
+  else if (is_there(folder / "config.json"))
+    remedy = "; one network alone is given as --unet, --vae, ...";
+  fail(ErrorCode::not_found, "model",
+       fmt::format("{} has no model_index.json; expected a Diffusers folder of a whole model, or a folder with one "
+                   ".safetensors file in it{}",
+                   folder.string(), remedy));
 }
 
 void collect_folder(const ModelSource& source, Collection& result) {
   const auto& folder = result.path;
-  if (!is_there(folder / "model_index.json"))
-    fail(ErrorCode::not_found, "model",
-         fmt::format("{} has no model_index.json; expected a Diffusers folder of a whole model{}", folder.string(),
-                     is_there(folder / "config.json") ? "; one network alone is given as --unet, --vae, ..." : ""));
+  if (!is_there(folder / "model_index.json")) fail_without_index(folder);
   const auto index = io::read_json(folder / "model_index.json");
   const auto where = (folder / "model_index.json").string();
   if (!index.is_object()) fail(ErrorCode::bad_file, "model", where + " holds no JSON object");
@@ -155,6 +179,7 @@ void collect_file(const ModelSource& source, Collection& result) {
     if (override_of(source, part).empty())
       result.networks[part] = {std::move(stored), {}, {result.path}, {file.mapping}};
   if (source.unet.empty()) take_markers(checkpoint, result);
+  append(result.notes, checkpoint.notes);
 }
 
 /** ModelSource::config: for what came without. */
@@ -179,6 +204,11 @@ Collection collect(const ModelSource& source) {
     if (const auto& path = override_of(source, part); !path.empty())
       result.networks[part] = read_override(path, part, source.variant, result);
   if (!source.config.empty()) add_configs(source.config, result);
+  if (result.is_folder && !result.scheduler)
+    result.notes.push_back(
+        fmt::format("{} has no scheduler/scheduler_config.json: the noise schedule of its family is "
+                    "used",
+                    result.path.string()));
   if (!source.tokenizer.empty()) result.tokenizers[Part::text_encoder] = source.tokenizer;
   return result;
 }

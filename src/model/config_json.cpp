@@ -31,14 +31,12 @@ constexpr Fixed kUNetFixed[] = {
     {"encoder_hid_dim_type", "[null]"},
     {"mid_block_only_cross_attention", "[null, false]"},
     {"mid_block_scale_factor", "[1]"},
-    {"mid_block_type", R"(["UNetMidBlock2DCrossAttn"])"},
     {"num_attention_heads", "[null]"},
     {"num_class_embeds", "[null]"},
     {"only_cross_attention", "[false]"},
     {"resnet_out_scale_factor", "[1]"},
     {"resnet_skip_time_act", "[false]"},
     {"resnet_time_scale_shift", R"(["default"])"},
-    {"reverse_transformer_layers_per_block", "[null]"},
     {"time_embedding_act_fn", "[null]"},
     {"time_embedding_type", R"(["positional"])"},
     {"timestep_post_act", "[null]"},
@@ -87,6 +85,16 @@ void note_unread(const Fields& fields, std::vector<std::string>& notes) {
         fmt::format("{}: unknown fields, ignored as Diffusers does: {}", fields.where(), fmt::join(unread, ", ")));
 }
 
+/** Parts of a large UNet taken out, the rest trained on. */
+void refuse_distilled(const Fields& fields) {
+  constexpr Fixed own[] = {{"mid_block_type", R"(["UNetMidBlock2DCrossAttn"])"},
+                           {"reverse_transformer_layers_per_block", "[null]"}};
+  constexpr const char* kinds = "Stable Diffusion's own UNets, not distilled ones (SSD-1B, Vega, small-sd)";
+  for (const auto& fixed : own)
+    if (!fields.allows(fixed)) fields.unsupported(fixed.field, kinds);
+  fields.refuse_nested("transformer_layers_per_block", kinds);
+}
+
 void read_levels(const Fields& fields, unet::Config& config) {
   const auto channels = fields.list("block_out_channels", {320, 640, 1280, 1280}, kMostLevels, kChannels);
   const size_t levels = channels.size();
@@ -98,7 +106,6 @@ void read_levels(const Fields& fields, unet::Config& config) {
   // Diffusers' field attention_head_dim means the number of heads (its issue 2011).
   if (fields.is_null("attention_head_dim")) fields.bad("attention_head_dim", "the number of heads");
   const auto heads = fields.integers("attention_head_dim", 8, levels, kHeads);
-  fields.refuse_nested("transformer_layers_per_block");
   const auto depth = fields.integers("transformer_layers_per_block", 1, levels, kDepth);
   config.norm_groups = norm_groups(fields, channels);
   for (size_t i = 0; i < levels; ++i) {
@@ -140,6 +147,7 @@ unet::Config unet_config(const io::Json& json, const std::string& where, std::ve
   const Fields fields(json, where);
   if (const auto type = fields.text("_class_name", "UNet2DConditionModel"); type != "UNet2DConditionModel")
     fields.unsupported("_class_name", "UNet2DConditionModel");
+  refuse_distilled(fields);
   fields.require(kUNetFixed);
   fields.ignore(kUNetIgnored);
   unet::Config config;

@@ -131,11 +131,11 @@ int Fields::uniform(const char* name, int fallback, Range range) const {
   return all[0];
 }
 
-void Fields::refuse_nested(const char* name) const {
+void Fields::refuse_nested(const char* name, std::string_view expected) const {
   const auto* value = find(name);
   if (value && value->is_array() &&
       std::any_of(value->begin(), value->end(), [](const Json& element) { return element.is_array(); }))
-    unsupported(name, "one number for each block");
+    unsupported(name, expected);
 }
 
 bool Fields::allows(const Fixed& fixed) const {

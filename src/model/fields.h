@@ -50,7 +50,7 @@ class Fields {
   int uniform(const char* name, int fallback, Range range) const;
 
   /** Throws unsupported_model if a list holds lists. */
-  void refuse_nested(const char* name) const;
+  void refuse_nested(const char* name, std::string_view expected) const;
   bool allows(const Fixed& fixed) const;
   void require(std::span<const Fixed> fixed) const;
   void ignore(std::span<const char* const> names) const;

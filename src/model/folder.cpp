@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <map>
 
 #include "base/fail.h"
@@ -13,6 +14,19 @@ namespace corepulse::model {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr size_t kMostEntries = 1000;  // of a folder that is looked through
+
+/** What is in a folder, by name. */
+std::vector<fs::path> entries(const fs::path& folder) {
+  std::vector<fs::path> result;
+  std::error_code error;
+  for (auto at = fs::directory_iterator(folder, error); !error && at != fs::end(at) && result.size() < kMostEntries;
+       at.increment(error))
+    result.push_back(at->path());
+  std::sort(result.begin(), result.end());
+  return result;
+}
 
 bool is_variant(const std::string& text) {
   return text.size() <= 32 &&
@@ -29,23 +43,48 @@ bool is_plain_name(const std::string& name) {
 std::optional<fs::path> find_weights(const fs::path& folder, const std::string& variant) {
   const auto middle = variant.empty() ? "" : "." + variant;
   for (const std::string name : {"diffusion_pytorch_model", "model"})
-    for (const auto& file : {name + middle + ".safetensors", name + ".safetensors.index" + middle + ".json"})
+    for (const auto& file : {name + middle + ".safetensors", name + ".safetensors.index" + middle + ".json",
+                             name + ".safetensors" + middle + ".index.json"})  // Diffusers' legacy
       if (is_there(folder / file)) return folder / file;
   return {};
 }
 
+/** Says what there is instead of weights, and what to do about it. */
 [[noreturn]] void fail_without_weights(const fs::path& folder) {
-  for (const auto* pickle : {"diffusion_pytorch_model.bin", "pytorch_model.bin", "diffusion_pytorch_model.fp16.bin",
-                             "pytorch_model.fp16.bin"})
-    if (is_there(folder / pickle))
-      fail(ErrorCode::bad_file, "model",
-           fmt::format("{} is a pickle, which can run any code; this program reads .safetensors "
-                       "only; convert it "
-                       "with Diffusers: save_pretrained(..., safe_serialization=True)",
-                       (folder / pickle).string()));
+  const auto about = [](const fs::path& path, std::string_view message) {
+    return fmt::format("{} {}", io::printable(path.native(), 300), message);
+  };
+  std::vector<std::string> others;
+  std::optional<fs::path> pickle;
+  for (const auto& path : entries(folder)) {
+    const auto name = path.filename().string();
+    if (name.find("pytorch_model") != std::string::npos && name.ends_with(".bin")) pickle = path;
+    if (!name.ends_with(".safetensors")) continue;
+    if (!is_there(path))
+      fail(ErrorCode::not_found, "model", about(path, "is a link to nothing; download the model again"));
+    if (name.find("-of-0") != std::string::npos)
+      fail(
+          ErrorCode::not_found, "model",
+          about(path,
+                "is a piece of weights whose index is missing; expected NAME.safetensors.index.json beside it; copy or "
+                "download that too"));
+    others.push_back(io::printable(name));
+  }
+  if (const auto unfinished = unfinished_download(folder))
+    fail(ErrorCode::not_found, "model",
+         about(*unfinished,
+               fmt::format("is a download that did not end, and {} holds no weights; download the model again",
+                           folder.string())));
+  if (others.empty() && pickle)
+    fail(ErrorCode::bad_file, "model",
+         about(*pickle,
+               "is a pickle, which can run any code; this program reads .safetensors only; convert it with Diffusers: "
+               "save_pretrained(..., safe_serialization=True)"));
+  const auto found = others.empty() ? std::string()
+                                    : fmt::format("; found {}; for NAME.WORD.safetensors give --variant WORD",
+                                                  fmt::join(others, ", "));
   fail(ErrorCode::not_found, "model",
-       fmt::format("{} holds no weights; expected diffusion_pytorch_model.safetensors or model.safetensors",
-                   folder.string()));
+       about(folder, "holds no weights; expected diffusion_pytorch_model.safetensors or model.safetensors" + found));
 }
 
 void append(StoredWeights& weights, const fs::path& path, io::SafetensorsFile file) {
@@ -97,8 +136,9 @@ ComponentFolder read_component(const fs::path& folder, const std::string& varian
   auto file = find_weights(folder, variant);
   if (!file && !variant.empty() && (file = find_weights(folder, "")))
     result.note = fmt::format("{} has no {} variant: its plain weights are used", folder.string(), variant);
-  if (!file && (file = find_weights(folder, "fp16")))
-    result.note = fmt::format("{} has only its fp16 variant, which is used", folder.string());
+  for (const auto* other : {"fp16", "bf16", "fp32", "non_ema"})
+    if (!file && (file = find_weights(folder, other)))
+      result.note = fmt::format("{} has only its {} variant, which is used", folder.string(), other);
   if (!file) fail_without_weights(folder);
   if (file->extension() == ".json") {
     result.weights = read_pieces(*file);
@@ -106,6 +146,28 @@ ComponentFolder read_component(const fs::path& folder, const std::string& varian
     append(result.weights, *file, io::open_safetensors(*file));
   }
   return result;
+}
+
+std::optional<fs::path> only_weights_file(const fs::path& folder) {
+  std::optional<fs::path> found;
+  for (const auto& path : entries(folder)) {
+    if (path.extension() != ".safetensors" || !is_there(path)) continue;
+    if (found) return {};
+    found = path;
+  }
+  return found;
+}
+
+std::optional<fs::path> unfinished_download(const fs::path& folder) {
+  const fs::path local = fs::path(".cache") / "huggingface" / "download";  // of downloads into a folder
+  std::vector<fs::path> places{folder, folder / local, folder.parent_path() / local / folder.filename()};
+  // In the hub's cache a snapshot's files are links to blobs, which have their names once they are whole.
+  for (auto above = folder; above.has_relative_path(); above = above.parent_path())
+    if (above.filename() == "snapshots") places.push_back(above.parent_path() / "blobs");
+  for (const auto& place : places)
+    for (const auto& path : entries(place))
+      if (path.extension() == ".incomplete") return path;
+  return {};
 }
 
 std::string component_class(const io::Json& index, const char* component) {

@@ -5,6 +5,7 @@
 #include <fmt/args.h>
 #include <fmt/format.h>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -96,7 +97,6 @@ constexpr Rule kOpenClip[] = {
     {"transformer.resblocks.#.mlp.c_fc", "text_model.encoder.layers.{n}.mlp.fc1"},
     {"transformer.resblocks.#.mlp.c_proj", "text_model.encoder.layers.{n}.mlp.fc2"},
     {"transformer.resblocks.#.attn", "text_model.encoder.layers.{n}.self_attn"},
-    {"text_projection", "text_projection.weight"},
 };
 
 std::span<const Rule> rules(Naming naming) {
@@ -142,23 +142,30 @@ class Places {
   };
 
   explicit Places(const io::Tensors& tensors) {
+    // A block is there if any of its tensors is: what it lacks is named under its right name then.
+    std::set<int> inputs, downsamplers, outputs, upsamplers, levels;
+    const std::pair<const char*, std::set<int>*> patterns[] = {
+        {"input_blocks.#.0", &inputs},           {"input_blocks.#.0.op", &downsamplers},
+        {"output_blocks.#.0", &outputs},         {"output_blocks.#.1.conv", &upsamplers},
+        {"output_blocks.#.2.conv", &upsamplers}, {"decoder.up.#", &levels},
+    };
+    std::vector<int> numbers;
+    for (const auto& [name, view] : tensors)
+      for (const auto& [pattern, found] : patterns)
+        if (match(pattern, name, numbers)) found->insert(numbers[0]);
     // Input 0 is conv_in. A downsampler is a block of its own; an upsampler belongs to its block's last layer.
     Place place;
-    for (int i = 1; tensors.contains(fmt::format("input_blocks.{}.0.in_layers.0.weight", i)) ||
-                    tensors.contains(fmt::format("input_blocks.{}.0.op.weight", i));
-         ++i) {
+    const auto next = [&](bool last) { return last ? Place{place.block + 1, 0} : Place{place.block, place.layer + 1}; };
+    for (int i = 1; inputs.contains(i); ++i) {
       input_.push_back(place);
-      const bool last = tensors.contains(fmt::format("input_blocks.{}.0.op.weight", i));
-      place = last ? Place{place.block + 1, 0} : Place{place.block, place.layer + 1};
+      place = next(downsamplers.contains(i));
     }
     place = {};
-    for (int i = 0; tensors.contains(fmt::format("output_blocks.{}.0.in_layers.0.weight", i)); ++i) {
+    for (int i = 0; outputs.contains(i); ++i) {
       output_.push_back(place);
-      const bool last = tensors.contains(fmt::format("output_blocks.{}.1.conv.weight", i)) ||
-                        tensors.contains(fmt::format("output_blocks.{}.2.conv.weight", i));
-      place = last ? Place{place.block + 1, 0} : Place{place.block, place.layer + 1};
+      place = next(upsamplers.contains(i));
     }
-    while (tensors.contains(fmt::format("decoder.up.{}.block.0.norm1.weight", levels_))) ++levels_;
+    while (levels.contains(levels_)) ++levels_;
   }
 
   /** nullopt for a number that no complete block has. */
@@ -237,8 +244,10 @@ io::Tensors to_diffusers(Naming naming, const io::Tensors& tensors) {
   for (const auto& [name, view] : tensors) {
     const auto to = renamed(table, places, name);
     if (naming == Naming::open_clip && add_fused(result, to, view)) continue;
-    add(result, to, view);
-    if (naming == Naming::open_clip && name == "text_projection") result.at(to).transposed = true;
+    // As OpenCLIP's own parameter it is multiplied from the other side than a linear layer's weight.
+    const bool projection = name == "text_projection" && (naming == Naming::open_clip || naming == Naming::clip);
+    add(result, projection ? "text_projection.weight" : to, view);
+    if (projection) result.at("text_projection.weight").transposed = true;
   }
   return result;
 }

@@ -5,9 +5,11 @@
 #include <tuple>
 
 #include "base/fail.h"
+#include "model/check_tensors.h"
 #include "model/config_json.h"
 #include "model/derive.h"
 #include "model/family.h"
+#include "model/sd2.h"
 #include "text/config_json.h"
 
 namespace corepulse::model {
@@ -31,11 +33,17 @@ unet::Config read_unet(const Network& network, Family family, std::vector<std::s
                         : derive_unet(network.stored.tensors, family, where(network));
 }
 
+/** SDXL's refiner reads OpenCLIP alone, which is its first encoder or its second, as one counts. */
+bool reads_two_texts(const Collection& collection) {
+  const auto& networks = collection.networks;
+  const auto first = networks.find(Part::text_encoder);
+  return first != networks.end() && (!first->second.stored.open_clip || networks.contains(Part::text_encoder_2));
+}
+
 /** A config says more than shapes do: tiny models and full-size ones are told apart by it alike. */
 Family family_of_config(const io::Json& config, const Collection& collection) {
   const auto text_time = [&](const char* field) { return config.value(field, io::Json()) == "text_time"; };
-  if (text_time("addition_embed_type"))
-    return collection.networks.contains(Part::text_encoder) ? Family::sdxl : Family::sdxl_refiner;
+  if (text_time("addition_embed_type")) return reads_two_texts(collection) ? Family::sdxl : Family::sdxl_refiner;
   return config.value("use_linear_projection", io::Json()) == true ? Family::sd2 : Family::sd1;
 }
 
@@ -54,17 +62,10 @@ Family decide_family(const ModelSource& source, const Collection& collection) {
   return family;
 }
 
-/** What a single file's UNet predicts (the caller's choice first), with a note where it is a guess.
- */
+/** What a UNet predicts that has no scheduler beside it. */
 Prediction guess_prediction(const Collection& collection, Family family, std::vector<std::string>& notes) {
   if (collection.prediction) return *collection.prediction;
-  if (family != Family::sd2) return Prediction::epsilon;
-  // The last step of SD2-base's training (Diffusers' rule); other SD2 files hold no sign.
-  const bool base = collection.global_step == 875000;
-  notes.push_back(base ? "prediction epsilon, as global_step is that of SD2-base"
-                       : "prediction v is a guess: files of SD2 do not say; if pictures are noise, give "
-                         "--prediction epsilon (SD2-base)");
-  return base ? Prediction::epsilon : Prediction::v;
+  return family == Family::sd2 ? guess_sd2_prediction(collection, notes) : Prediction::epsilon;
 }
 
 Scheduler decide_scheduler(const ModelSource& source, const Collection& collection, Family family,
@@ -84,28 +85,18 @@ Scheduler decide_scheduler(const ModelSource& source, const Collection& collecti
   return result;
 }
 
-/** The original SD2 file holds OpenCLIP's last layer and projection, which SD2 was not trained to read. */
-void drop_unused_text(Network& network, Part part, Family family) {
-  auto& tensors = network.stored.tensors;
-  if (part == Part::text_encoder) tensors.erase("text_projection.weight");
-  if (!network.stored.open_clip || family != Family::sd2) return;
-  const auto layer = [](int i) { return fmt::format("text_model.encoder.layers.{}.", i); };
-  int layers = 0;
-  while (tensors.contains(layer(layers) + "layer_norm1.weight")) ++layers;
-  if (layers > 1)
-    std::erase_if(tensors, [last = layer(layers - 1)](const auto& entry) { return entry.first.starts_with(last); });
-}
-
-TextPart understand_text(Collection& collection, Part part, Family family) {
+TextPart understand_text(Collection& collection, Part part, Family family, std::vector<std::string>& notes) {
   require(collection, part);
   auto& network = collection.networks.at(part);
-  drop_unused_text(network, part, family);
+  // The first encoder's pooled vector is read by nobody.
+  if (part == Part::text_encoder) network.stored.tensors.erase("text_projection.weight");
   const bool open_clip = part == Part::text_encoder_2 || family == Family::sd2;
   const auto activation = open_clip ? text::Activation::gelu : text::Activation::quick_gelu;
   TextPart result;
   result.part = part;
   result.config = network.config ? text::config_from_json(network.config->json, network.config->path)
                                  : derive_text(network.stored.tensors, activation, where(network));
+  if (family == Family::sd2) drop_last_sd2_layer(network, result.config, notes);
   // CLIPTextModel's config names a projection that the model does not have.
   if (part == Part::text_encoder) result.config.projection = 0;
   if (family == Family::sdxl) result.rule = {1, false};
@@ -164,14 +155,15 @@ Parts understand(const ModelSource& source) {
   parts.unet = read_unet(unet, parts.family, parts.notes);
   parts.vae = vae.config ? vae_config(vae.config->json, vae.config->path, parts.notes)
                          : derive_vae(vae.stored.tensors, parts.family, where(vae));
-  parts.texts.push_back(understand_text(collection, Part::text_encoder, parts.family));
+  parts.texts.push_back(understand_text(collection, Part::text_encoder, parts.family, parts.notes));
   if (parts.family == Family::sdxl)
-    parts.texts.push_back(understand_text(collection, Part::text_encoder_2, parts.family));
+    parts.texts.push_back(understand_text(collection, Part::text_encoder_2, parts.family, parts.notes));
   parts.scheduler = decide_scheduler(source, collection, parts.family, parts.notes);
   // SD2's two sizes differ in what they predict.
   if (!unet.config && parts.family == Family::sd2 && parts.scheduler.training.prediction == Prediction::v)
     parts.unet.sample_size = 96;
   check_together(parts);
+  check_tensors(parts);
   return parts;
 }
 

@@ -35,7 +35,8 @@ struct Parts {
 
 /**
  * Finds, reads headers and configs, decides the family, derives what is not said, and checks that
- * the networks fit. No weights are read. @throws Error not_found, bad_file, unsupported_model, invalid_request.
+ * the networks fit and have the tensors that their configs ask for: what loading refuses is refused here, but for
+ * numbers, which are not read. @throws Error not_found, bad_file, unsupported_model, invalid_request.
  */
 Parts understand(const ModelSource& source);
 

@@ -79,6 +79,7 @@ void note_left_out(const Fields& fields, std::vector<std::string>& notes) {
       {"timestep_type", R"(["discrete"])"},
       {"final_sigmas_type", R"(["zero"])"},
       {"use_lu_lambdas", "[false]"},
+      {"lambda_min_clipped", R"(["-Infinity"])"},  // no clipping; as io::read_json spells it
       {"solver_order", "[2]"},
       {"sigma_min", "[null]"},
       {"sigma_max", "[null]"},

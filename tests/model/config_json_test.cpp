@@ -133,6 +133,17 @@ TEST_CASE("every choice that this program does not implement is refused with fie
   }
 }
 
+TEST_CASE("a distilled UNet's config is refused by its kind") {
+  const std::pair<const char*, Json> fields[] = {{"mid_block_type", "UNetMidBlock2D"},
+                                                 {"mid_block_type", nullptr},
+                                                 {"reverse_transformer_layers_per_block", {{4, 4, 10}, {2, 1, 1}, 1}},
+                                                 {"transformer_layers_per_block", {1, {2, 2}, {4, 4}}}};
+  for (const auto& [field, value] : fields) {
+    CAPTURE(std::string(field));
+    CHECK(has(unet_refusal(sdxl_with(field, value)), {"unsupported_model", field, "distilled", "SSD-1B"}));
+  }
+}
+
 TEST_CASE("numbers that no network can have are refused with field and value") {
   const std::pair<const char*, Json> numbers[] = {
       {"block_out_channels", Json::array()},

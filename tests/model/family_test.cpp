@@ -28,7 +28,8 @@ std::string refused(const Shapes& shapes, const ModelSource& source = {}) {
 }  // namespace
 
 TEST_CASE("the family of a whole file is told from its tensors") {
-  const auto sd1 = found_in(sd1_shapes()), sd2 = found_in(sd2_shapes()), sdxl = found_in(sdxl_shapes());
+  const auto sd1 = found_in(sd1_shapes()), sd2 = found_in(sd2_shapes(), {.prediction = "v"}),
+             sdxl = found_in(sdxl_shapes());
   CHECK(sd1.family == Family::sd1);
   CHECK(sd2.family == Family::sd2);
   CHECK(sdxl.family == Family::sdxl);
@@ -66,6 +67,8 @@ TEST_CASE("files of other models and of additions are refused by their names") {
   CHECK(has(one("quite.another.tensor"), {"unsupported_model", "quite.another.tensor"}));
   for (const auto* marker : {"edm_mean", "edm_vpred.sigma_max"})
     CHECK(has(refused(sdxl_shapes() + Shapes{{marker, {4}}}), {"unsupported_model", "EDM"}));
+  for (const auto* marker : {"scaled_fp8", "model.diffusion_model.middle_block.1.proj_in.scale_weight"})
+    CHECK(has(refused(sdxl_shapes() + Shapes{{marker, {1}}}), {"unsupported_model", "scaled fp8", marker}));
 }
 
 TEST_CASE("what a file lacks is named with the option that gives it") {
@@ -131,12 +134,33 @@ TEST_CASE("what a file predicts: the option first, then its markers, then its me
   CHECK(found_in(sdxl_shapes() + v_marker + zero_marker).zero_snr);
 }
 
-TEST_CASE("SD2's prediction is a guess that says so, unless it is given") {
-  const auto guessed = found_in(sd2_shapes()), given = found_in(sd2_shapes(), {.prediction = "epsilon"});
-  CHECK(guessed.prediction == Prediction::v);
-  REQUIRE(guessed.notes.size() == 1);
-  CHECK(has(guessed.notes[0], {"guess", "--prediction epsilon"}));
+TEST_CASE("SD2's prediction is told from the spread of a bias, with a note, unless it is given") {
+  const Folder folder;
+  const auto file = folder / "model.safetensors";
+  write_header_only(file, sd2_shapes());
+  const auto found = [&](const std::string& half, const std::string& given = "") {
+    std::string numbers;  // 320, half of them negative: their deviation is their size
+    for (int i = 0; i < 160; ++i) numbers += half + std::string{half[0], static_cast<char>(half[1] | 0x80)};
+    fill(file, "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias", numbers);
+    return inspect_model({.model = file.string(), .prediction = given});
+  };
+  const std::string tenth = "\x66\x2e", twentieth = "\x66\x2a";  // float16
+  const auto v = found(tenth), base = found(twentieth), given = found(tenth, "epsilon");
+  CHECK(v.prediction == Prediction::v);
+  CHECK(v.width == 768);
+  REQUIRE(v.notes.size() == 1);
+  CHECK(has(v.notes[0], {"guess", "norm1.bias is 0.100", "--prediction epsilon"}));
+  CHECK(base.prediction == Prediction::epsilon);
+  CHECK(base.width == 512);
+  REQUIRE(base.notes.size() == 1);
+  CHECK(has(base.notes[0], {"guess", "norm1.bias is 0.050", "--prediction v"}));
   CHECK(given.prediction == Prediction::epsilon);
   CHECK(given.notes.empty());
   CHECK(given.width == 512);
+}
+
+TEST_CASE("SD2's inpainting models predict epsilon") {
+  const auto info = found_in(sd2_shapes(9));
+  CHECK(info.prediction == Prediction::epsilon);
+  CHECK(has(info.notes.at(0), {"guess", "mask"}));
 }

@@ -70,6 +70,19 @@ TEST_CASE("weights in pieces are the same model") {
   CHECK(b.components[0].parameters == a.components[0].parameters);
 }
 
+TEST_CASE("an index of a variant is found under both names that Diffusers gave it") {
+  for (const auto* name : {".safetensors.index.fp16.json", ".safetensors.fp16.index.json"}) {
+    CAPTURE(std::string(name));
+    const Copy model;
+    shard(model);
+    model.rename(kUNet + ".safetensors.index.json", kUNet + name);
+    CHECK(inspect_model(model.source()).components[0].files.size() == 2);
+    auto asked = model.source();
+    asked.variant = "fp16";
+    CHECK(inspect_model(asked).components[0].files.size() == 2);
+  }
+}
+
 TEST_CASE("an index may name plain files of its own folder only") {
   const Copy model;
   shard(model);
@@ -120,6 +133,71 @@ TEST_CASE("a variant is taken if it is asked for or the only one, with a note wh
   CHECK(has(only.notes.at(0), {"only its fp16 variant"}));
   asked.variant = "../fp16";
   CHECK(has(model.refused(asked), {"invalid_request", "variant"}));
+}
+
+TEST_CASE("a folder that holds one known variant alone is read, and a note names it") {
+  for (const std::string variant : {"fp16", "bf16", "fp32", "non_ema"}) {
+    CAPTURE(variant);
+    const Copy model;
+    model.rename(kUNet + ".safetensors", kUNet + "." + variant + ".safetensors");
+    const auto info = inspect_model(model.source());
+    CHECK(has(info.notes.at(0), {"unet", ("only its " + variant + " variant").c_str()}));
+  }
+}
+
+TEST_CASE("a folder without usable weights says what it holds instead, and what to do") {
+  const Copy other, pieces, broken, file_begun, begun;
+  other.rename(kUNet + ".safetensors", kUNet + ".mine.safetensors");
+  CHECK(has(other.refused(), {"not_found", "unet", "diffusion_pytorch_model.mine.safetensors", "--variant"}));
+  auto asked = other.source();
+  asked.variant = "mine";
+  CHECK(other.refused(asked) == "");
+  pieces.rename(kUNet + ".safetensors", kUNet + "-00001-of-00002.safetensors");
+  CHECK(has(pieces.refused(), {"not_found", "-00001-of-00002.safetensors", "index is missing"}));
+  fs::remove(broken / (kUNet + ".safetensors"));
+  fs::create_symlink("../blobs/nothing", broken / (kUNet + ".safetensors"));
+  CHECK(has(broken.refused(), {"not_found", "diffusion_pytorch_model.safetensors", "link to nothing", "download"}));
+  file_begun.rename(kUNet + ".safetensors", kUNet + ".safetensors.incomplete");
+  CHECK(has(file_begun.refused(), {"not_found", ".incomplete", "did not end"}));
+  fs::remove(begun / (kUNet + ".safetensors"));
+  fs::create_directories(begun / ".cache/huggingface/download/unet");
+  put(begun / ".cache/huggingface/download/unet/abc.incomplete", "");
+  CHECK(has(begun.refused(), {"not_found", "abc.incomplete"}));
+}
+
+TEST_CASE("a folder without its scheduler is read with its family's, and a note says so") {
+  const Copy model;
+  fs::remove_all(model / "scheduler");
+  const auto info = inspect_model(model.source());
+  CHECK(info.prediction == Prediction::epsilon);
+  REQUIRE(info.notes.size() == 1);
+  CHECK(has(info.notes[0], {"scheduler_config.json", "family"}));
+}
+
+TEST_CASE("a folder with one .safetensors file in it is that file") {
+  const Folder folder;
+  fs::copy_file(kModels + "sd1.safetensors", folder / "whole.safetensors");
+  const ModelSource source{.model = folder.path().string(), .config = kModels + "sd1", .family = "sd1"};
+  const auto info = inspect_model(source);
+  CHECK(info.components[0].files[0].ends_with("whole.safetensors"));
+  CHECK(info.name == folder.path().filename());
+  fs::copy_file(kModels + "sd1.safetensors", folder / "other.safetensors");
+  CHECK(has(refusal([&] { inspect_model(source); }), {"not_found", "model_index.json", "one .safetensors"}));
+}
+
+TEST_CASE("configs may hold the numbers that Python writes and JSON lacks") {
+  const Copy model, bad;
+  const auto add = [](const Copy& copy, const std::string& file, const std::string& field) {
+    auto text = get(copy / file);
+    put(copy / file, text.replace(text.find('{'), 1, "{" + field + ", "));
+  };
+  const auto before = inspect_model(model.source()).notes;
+  add(model, "scheduler/scheduler_config.json", "\"lambda_min_clipped\": -Infinity, \"sample_max_value\": Infinity");
+  CHECK(inspect_model(model.source()).notes == before);
+  auto config = get(bad / "unet/config.json");
+  const std::string field = "\"freq_shift\": ";
+  put(bad / "unet/config.json", config.replace(config.find(field) + field.size(), 1, "NaN"));
+  CHECK(has(bad.refused(), {"bad_file", "freq_shift is \"NaN\""}));
 }
 
 TEST_CASE("a folder's missing or broken parts are named") {
@@ -204,5 +282,17 @@ TEST_CASE("a model in the Hugging Face cache is found by org/name, without a net
   CHECK(info.fingerprint == inspect_model({.model = kModels + "small"}).fingerprint);
   CHECK(inspect_model({.vae = "org/tiny"}).components[1].files[0].find("org--tiny") != std::string::npos);
   CHECK(has(refusal([] { inspect_model({.model = "org/other"}); }), {"not_found", "org/other"}));
+  const auto snapshot = repository / "snapshots" / commit;
+  fs::remove_all(snapshot);
+  fs::create_directories(snapshot);
+  fs::create_directories(repository / "blobs");
+  put(repository / "blobs/0123.incomplete", "");
+  CHECK(has(refusal([] { inspect_model({.model = "org/tiny"}); }), {"not_found", "0123.incomplete", "did not end"}));
+  fs::rename(repository / "blobs/0123.incomplete", repository / "blobs/0123");
+  fs::copy_file(kModels + "sd1.safetensors", repository / "blobs/0123", fs::copy_options::overwrite_existing);
+  fs::create_symlink("../../blobs/0123", snapshot / "tiny.safetensors");
+  const auto single = inspect_model({.model = "org/tiny", .config = kModels + "sd1", .family = "sd1"});
+  CHECK(single.name == "org/tiny");
+  CHECK(single.components[0].files[0].ends_with("tiny.safetensors"));
   ::unsetenv("HF_HUB_CACHE");
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace corepulse::test {
 namespace {
@@ -79,7 +80,9 @@ void unet_up(const Writer& w, const LdmUNet& unet, int time, std::vector<int>& s
     for (int layer = 0; layer < 3; ++layer, ++n, in = out) {
       resnet(w.at(fmt::format("output_blocks.{}.0", n)), in + skips.back(), out, time);
       skips.pop_back();
-      if (unet.depth[level]) transformer(w.at(fmt::format("output_blocks.{}.1", n)), out, unet.depth[level], unet);
+      const int depth =
+          unet.up_depth.empty() ? unet.depth[level] : unet.up_depth[unet.multiples.size() - 1 - level][layer];
+      if (depth) transformer(w.at(fmt::format("output_blocks.{}.1", n)), out, depth, unet);
     }
     if (level > 0) w.conv(fmt::format("output_blocks.{}.{}.conv", n - 1, unet.depth[level] ? 2 : 1), out, out, 3);
   }
@@ -111,6 +114,16 @@ LdmUNet sdxl_unet() {
   return {
       .multiples = {1, 2, 4}, .depth = {0, 2, 10}, .middle_depth = 10, .context = 2048, .linear = true, .added = 2816};
 }
+LdmUNet ssd1b_unet() {
+  auto unet = sdxl_unet();
+  unet.depth = {0, 2, 4}, unet.up_depth = {{4, 4, 10}, {2, 1, 1}, {0, 0, 0}}, unet.middle_depth = -1;
+  return unet;
+}
+LdmUNet vega_unet() {
+  auto unet = sdxl_unet();
+  unet.depth = {0, 1, 2}, unet.middle_depth = -1;
+  return unet;
+}
 LdmUNet refiner_unet() {
   return {.channels = 384, .depth = {0, 4, 4, 0}, .middle_depth = 4, .context = 1280, .linear = true, .added = 2560};
 }
@@ -129,8 +142,10 @@ Shapes unet_shapes(const LdmUNet& unet, const std::string& prefix) {
   std::vector<int> skips{unet.channels};
   unet_down(w, unet, time, skips);
   resnet(w.at("middle_block.0"), coarsest, coarsest, time);
-  transformer(w.at("middle_block.1"), coarsest, unet.middle_depth, unet);
-  resnet(w.at("middle_block.2"), coarsest, coarsest, time);
+  if (unet.middle_depth >= 0) {
+    transformer(w.at("middle_block.1"), coarsest, unet.middle_depth, unet);
+    resnet(w.at("middle_block.2"), coarsest, coarsest, time);
+  }
   unet_up(w, unet, time, skips);
   w.norm("out.0", unet.channels);
   w.conv("out.2", unet.channels, 4, 3);
@@ -226,7 +241,12 @@ Shapes sd2_shapes(int in) {
   return with_inputs(sd2_unet(), in) + vae_shapes() + open_clip_shapes("cond_stage_model.model.", 1024, 24);
 }
 Shapes sdxl_shapes(int in) {
-  return with_inputs(sdxl_unet(), in) + vae_shapes() + clip_shapes("conditioner.embedders.0.transformer.") +
+  auto unet = sdxl_unet();
+  unet.in = in;
+  return sdxl_shapes(unet);
+}
+Shapes sdxl_shapes(const LdmUNet& unet) {
+  return unet_shapes(unet) + vae_shapes() + clip_shapes("conditioner.embedders.0.transformer.") +
          open_clip_shapes("conditioner.embedders.1.model.", 1280, 32);
 }
 Shapes refiner_shapes() {
@@ -234,15 +254,18 @@ Shapes refiner_shapes() {
 }
 
 void write_header_only(const std::filesystem::path& file, const Shapes& shapes,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata,
+                       const std::map<std::string, std::string>& bytes_as) {
   nlohmann::json header;
   int64_t end = 0;
   for (const auto& [name, shape] : shapes) {
     const int64_t begin = end;
     int64_t elements = 1;
     for (const auto n : shape) elements *= n;
-    end += 2 * elements;
-    header[name] = {{"dtype", "F16"}, {"shape", shape}, {"data_offsets", {begin, end}}};
+    const auto other = bytes_as.find(name);
+    const bool half = other == bytes_as.end();
+    end += (half ? 2 : 1) * elements;
+    header[name] = {{"dtype", half ? "F16" : other->second}, {"shape", shape}, {"data_offsets", {begin, end}}};
   }
   if (!metadata.empty()) header["__metadata__"] = metadata;
   const auto text = header.dump();
@@ -252,6 +275,18 @@ void write_header_only(const std::filesystem::path& file, const Shapes& shapes,
   out << text;
   out.close();
   std::filesystem::resize_file(file, sizeof length + length + end);
+}
+
+void fill(const std::filesystem::path& file, const std::string& tensor, const std::string& bytes) {
+  std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+  uint64_t length = 0;
+  stream.read(reinterpret_cast<char*>(&length), sizeof length);
+  std::string header(length, ' ');
+  stream.read(header.data(), static_cast<std::streamsize>(length));
+  const auto offsets = nlohmann::json::parse(header)[tensor]["data_offsets"];
+  if (offsets[1].get<uint64_t>() - offsets[0].get<uint64_t>() != bytes.size()) throw std::length_error(tensor);
+  stream.seekp(static_cast<std::streamoff>(sizeof length + length + offsets[0].get<uint64_t>()));
+  stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 }  // namespace corepulse::test
