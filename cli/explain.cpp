@@ -13,7 +13,7 @@ namespace corepulse::cli {
 namespace {
 
 const char* const kExamples = R"(Examples:
-  corepulse explain -p "a cat in a park" --inject "a dragon @ output:0, sigma 15..2"
+  corepulse explain -p "a cat in a park" --inject "a dragon @ content, sigma 15..2"
   corepulse explain -p "a cat in a park" --reweight "park=0.3 @ fine" --steps 30
   corepulse explain --from dragon.png
   corepulse explain --recipe mine.json --json

@@ -114,10 +114,10 @@ const char* const kExamples = R"(Examples:
   corepulse generate -p "a cat in a park" -o cat.png
   corepulse generate -p "a red car on the beach" --seed 1,2,3 --steps 30 -o cars.png
       cars-1.png, cars-2.png, cars-3.png
-  corepulse generate -p "a cat in a park" --inject "a dragon @ output:0" -o dragon.png
-      the same picture, but output:0 reads another prompt
-  corepulse generate -p "a cat in a park" --inject "snow @ all, sigma 15..2, strength 0.5"
-  corepulse generate -p "a cat in a park" --reweight "park=0.3" --mask "a @ output:2"
+  corepulse generate -p "a cat in a park" --inject "a dragon @ content" -o dragon.png
+      the same picture, but the middle block reads another prompt
+  corepulse generate -p "a cat in a park" --inject "a cat in the snow @ composition, sigma 15..2"
+  corepulse generate -p "a cat in a park" --reweight "park=0.3" --mask "a @ style"
   corepulse generate -p "a garden" --region "a cat @ left half" --region "a dog @ right half"
   corepulse generate -p "a cat in a park" --heatmap "cat @ output:0" -o cat.png
       cat.png, and cat-heat-cat.png: where it looked at "cat"
@@ -125,7 +125,8 @@ const char* const kExamples = R"(Examples:
       the same picture again; with --seed 4 the same idea on another seed
   corepulse generate -m sd15.safetensors -p "a lighthouse" -W 512 -H 512 --sampler "DPM++ 2M Karras"
 
-Selectors: input:N, middle:0, output:N as `corepulse inspect` lists them, or all, coarse, mid, fine.
+Selectors: input:N, middle:0, output:N as `corepulse inspect` lists them; composition, content, style (all input, middle,
+output blocks); coarse, mid, fine; all.
 Pictures are PNG, JPEG or WebP by extension and hold their recipe. Without -o they are named after
 prompt and seed, here in this folder.)";
 

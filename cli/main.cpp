@@ -31,10 +31,10 @@ int report(const CLI::ParseError& error, const CLI::App& app, bool json) {
 }
 
 const char* const kOverview = R"(Start here:
-  corepulse demo                                        what injection does, in eight pictures
+  corepulse demo                                        what control does, in eight pictures
   corepulse generate -p "a cat in a park" -o cat.png    one picture from the built-in model
-  corepulse generate -p "a cat in a park" --inject "a dragon @ output:0" -o dragon.png
-  corepulse explain -p "a cat in a park" --inject "a dragon @ output:0"
+  corepulse generate -p "a cat in a park" --inject "a dragon @ content" -o dragon.png
+  corepulse explain -p "a cat in a park" --inject "a dragon @ content"
   corepulse recipes                                     whole recipes to start from
   corepulse COMMAND --help                              every option, with examples
 

@@ -190,7 +190,7 @@ void RunFlags::control(const std::string& flag, const std::string& help,
 }
 
 void RunFlags::add_controls() {
-  control("--inject", "\"a dragon @ output:0, sigma 15..0, strength 0.8\"", parse_inject);
+  control("--inject", "\"a dragon @ content, sigma 15..0, strength 0.8\"", parse_inject);
   control("--reweight", "\"park=0.3 @ output:1\": attention to a phrase", parse_reweight);
   control("--mask", "\"park\": a phrase is not read", parse_mask);
   control("--replace", "\"cat=>fox\": a phrase is read as another", parse_replace);

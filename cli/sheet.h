@@ -15,10 +15,10 @@ bool glyph_pixel(char letter, int x, int y);
 
 struct LabelledImage {
   Image image;
-  std::string label;  ///< Wrapped at spaces to the picture's width; at most two lines are shown.
+  std::string label;  ///< Wrapped at spaces to the picture's width; at most four lines are shown.
 };
 
-/** Rows of `columns` pictures of equal size on white. */
-Image make_sheet(const std::vector<LabelledImage>& pictures, int columns);
+/** Rows of `columns` pictures of equal size on white, under a title of at most two lines. */
+Image make_sheet(const std::vector<LabelledImage>& pictures, int columns, const std::string& title = "");
 
 }  // namespace corepulse::cli

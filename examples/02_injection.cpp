@@ -1,4 +1,4 @@
-// The same seed twice: plain, and with another prompt read by one block of the UNet.
+// The same seed twice: plain, and with another prompt read by the middle block of the UNet.
 
 #include <iostream>
 
@@ -15,8 +15,8 @@ int main() {
     const auto plain = pipeline.generate(request);
     corepulse::save_image(plain.images[0], "plain.png", corepulse::image_text(plain, 0));
 
-    // In this model output:0 decides what the object is; the park is decided elsewhere and stays.
-    request.recipe.controls.push_back(corepulse::inject("a dragon").at("output:0"));
+    // "content" is the middle block: in this model it decides what the object is; the input blocks keep the park.
+    request.recipe.controls.push_back(corepulse::inject("a dragon").at("content"));
     const auto injected = pipeline.generate(request);
     corepulse::save_image(injected.images[0], "dragon.png", corepulse::image_text(injected, 0));
     std::cout << "plain.png and dragon.png\n";

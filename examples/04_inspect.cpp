@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
                 << block.grid_height << " x " << block.grid_width << '\n';
 
     recipe.prompt = "a cat in a park";
-    recipe.controls.push_back(corepulse::inject("a dragon").at("output:0"));
+    recipe.controls.push_back(corepulse::inject("a dragon").at("content"));
     std::cout << '\n' << corepulse::explain(recipe).text;
   } catch (const corepulse::Error& error) {
     std::cerr << error.what() << '\n';

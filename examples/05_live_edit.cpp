@@ -20,7 +20,7 @@ int main() {
     } catch (const corepulse::Error& error) {
       std::cout << "the run goes on: " << error.what() << '\n';
     }
-    if (at.step == 4) live->set({corepulse::inject("a dragon").at("output:0, output:1")});
+    if (at.step == 4) live->set({corepulse::inject("a dragon").at("content")});
     return true;
   };
   try {

@@ -3,7 +3,7 @@
 //
 //   using namespace corepulse;
 //   std::vector<Control> controls{
-//       inject("a dragon").at("middle:0, output:0").sigma(15, 0).strength(0.8),
+//       inject("a dragon").at("content").sigma(15, 0).strength(0.8),
 //       reweight("park", 0.3).at("output:1"),
 //       inject("snow").strength({{0, 0}, {0.5, 1}}).within(rectangle(0, 0, 0.5, 1).feather(0.05))};
 //

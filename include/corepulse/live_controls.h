@@ -3,7 +3,7 @@
 //
 //   request.live = std::make_shared<corepulse::LiveControls>();
 //   request.progress = [live = request.live](const corepulse::Progress& at) {
-//     if (at.step == 5) live->set({corepulse::inject("a dragon").at("output:0")});
+//     if (at.step == 5) live->set({corepulse::inject("a dragon").at("content")});
 //     return true;
 //   };
 //   const auto result = pipeline.generate(request);  // result.recipe.edits: from step 5 on these controls

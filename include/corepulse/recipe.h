@@ -3,7 +3,7 @@
 //
 //   corepulse::Recipe recipe = corepulse::recipe_from_json(R"({"version": 1, "prompt": "a cat in a
 //   park",
-//     "seed": 3, "controls": [{"kind": "inject", "prompt": "a dragon", "where": "output:0"}]})");
+//     "seed": 3, "controls": [{"kind": "inject", "prompt": "a dragon", "where": "content"}]})");
 //   recipe.steps = 30;
 //   std::string text = corepulse::to_json(recipe);  // recipe_from_json(text) == recipe
 //

@@ -3,7 +3,7 @@
 //
 //   corepulse::Request request;
 //   request.recipe.prompt = "a cat in a park";
-//   request.recipe.controls.push_back(corepulse::inject("a dragon").at("output:0"));
+//   request.recipe.controls.push_back(corepulse::inject("a dragon").at("content"));
 //   const auto result = pipeline.generate(request);
 
 #include <functional>

@@ -217,12 +217,17 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(self.files(), ["cat.png"])
 
     def test_the_demo_draws_a_sheet_and_its_pictures(self):
-        done = self.run_program("demo", "--steps", "1", "-o", "sheet")
+        done = self.run_program("demo", "--steps", "1", "--seed", "7", "-o", "sheet")
         self.assertIn("s per step", done.stderr)
-        self.assertIn("output:0", done.stderr)
         names = sorted(f.name for f in (self.folder / "sheet").iterdir())
-        self.assertEqual(names[0], "1-plain.png")
-        self.assertEqual(names[-1], "demo.png")
+        self.assertEqual(names, ["1-plain.png", "2-corepulse.png", "3-content.png", "4-composition.png", "5-style.png",
+                                 "6-masked.png", "7-region.png", "8-heat.png", "demo.png"])
+        made = json.loads(self.run_program("inspect", "sheet/2-corepulse.png", "--json").stdout)
+        self.assertIn('"seed": 7', json.dumps(made))
+
+    def test_the_demo_is_of_one_seed(self):
+        done = self.run_program("demo", "--seed", "1,2", "-o", "sheet", status=INVALID)
+        self.assertIn("[--seed]", done.stderr)
 
 
 if __name__ == "__main__":

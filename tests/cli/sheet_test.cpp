@@ -53,6 +53,15 @@ TEST_CASE("labels longer than the picture wrap, then are cut; they never leave t
   CHECK(count(sheet, 32, sheet.width - 12, sheet.width) == 0);
 }
 
+TEST_CASE("a title is inked above all pictures, which stay whole below it") {
+  const LabelledImage picture{filled(200, 50, 100), ""};
+  const auto plain = make_sheet({picture, picture}, 2), titled = make_sheet({picture, picture}, 2, "seed 3");
+  CHECK(count(plain, 32, 0, plain.width) == 0);
+  CHECK(count(titled, 32, 0, titled.width) > 0);
+  CHECK(count(titled, 100, 0, titled.width) == 2 * 200 * 50);
+  CHECK(titled.height > plain.height);
+}
+
 TEST_CASE("every printable letter has its own shape, and others look like a question mark") {
   std::vector<std::string> shapes;
   for (int code = ' '; code <= '~'; ++code) {
