@@ -41,7 +41,7 @@ struct Scene {
  */
 std::vector<Scene> scenes() {
   const Region right = rectangle(0.5, 0, 0.5, 1);
-  return {{fmt::format("\"{}\": the prompt, unchanged", kPrompt), "1-plain.png", {capture("cat").at("content")}},
+  return {{fmt::format("\"{}\": the prompt, unchanged", kPrompt), "1-plain.png", {capture("cat").at("output:0")}},
           {"\"dragon\" at middle:0, weight 2, sigma 15..0, as CorePulse writes it", "2-corepulse.png",
            UNetPatcher().add_injection("middle:0", "dragon", 2, 15, 0).controls()},
           {"\"a dragon\" at content: the middle block", "3-content.png", {inject("a dragon").at("content")}},

@@ -118,7 +118,8 @@ const char* const kExamples = R"(Examples:
       the same picture, but the middle block reads another prompt
   corepulse generate -p "a cat in a park" --inject "a cat in the snow @ composition, sigma 15..2"
   corepulse generate -p "a cat in a park" --reweight "park=0.3" --mask "a @ style"
-  corepulse generate -p "a garden" --region "a cat @ left half" --region "a dog @ right half"
+  corepulse generate -p "a cat and a dog in a garden" --region "an owl @ left half, content"
+      --region "a penguin @ right half, content"
   corepulse generate -p "a cat in a park" --heatmap "cat @ output:0" -o cat.png
       cat.png, and cat-heat-cat.png: where it looked at "cat"
   corepulse generate --from dragon.png -o again.png

@@ -191,12 +191,12 @@ void RunFlags::control(const std::string& flag, const std::string& help,
 
 void RunFlags::add_controls() {
   control("--inject", "\"a dragon @ content, sigma 15..0, strength 0.8\"", parse_inject);
-  control("--reweight", "\"park=0.3 @ output:1\": attention to a phrase", parse_reweight);
+  control("--reweight", "\"park=0.3 @ composition\": attention to a phrase", parse_reweight);
   control("--mask", "\"park\": a phrase is not read", parse_mask);
   control("--replace", "\"cat=>fox\": a phrase is read as another", parse_replace);
   control("--value-gain", "\"red=1.5\": what a phrase contributes", parse_value_gain);
   control("--temperature", "\"0.8 @ fine\": below 1 sharper, above softer", parse_temperature);
-  control("--heatmap", "\"cat @ output:1\": where the picture looks at a phrase", parse_capture);
+  control("--heatmap", "\"cat @ output:0\": where the picture looks at a phrase", parse_capture);
   control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
           parse_record);
   control("--region", "\"a red car @ left half feather 0.05, content, sigma 15..2\": a part with its own prompt",

@@ -14,7 +14,7 @@ int main() {
   request.recipe.steps = 10;
   // Captures change no bit of the picture.
   for (const char* word : {"cat", "park"})
-    for (const char* block : {"output:0", "output:1"})
+    for (const char* block : {"middle:0", "output:1"})
       request.recipe.controls.push_back(corepulse::capture(word, std::string(word) + "-at-" + block).at(block));
   try {
     const auto result = corepulse::Pipeline::load({.model = "builtin"}).generate(request);

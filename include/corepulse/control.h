@@ -4,7 +4,7 @@
 //   using namespace corepulse;
 //   std::vector<Control> controls{
 //       inject("a dragon").at("content").sigma(15, 0).strength(0.8),
-//       reweight("park", 0.3).at("output:1"),
+//       reweight("park", 0.3).at("composition"),
 //       inject("snow").strength({{0, 0}, {0.5, 1}}).within(rectangle(0, 0, 0.5, 1).feather(0.05))};
 //
 // Plain data: nothing is checked before a run (or corepulse::explain) resolves it against a model.

@@ -2,7 +2,7 @@
 // CorePulse's own words, for those who know them: each call adds a control in mode corepulse.
 //
 //   corepulse::UNetPatcher patcher;
-//   patcher.add_injection("middle:0", "a dragon", 2.0, 15.0, 0.0);
+//   patcher.add_injection("middle:0", "dragon", 2.0, 15.0, 0.0);
 //   request.recipe.controls = patcher.controls();
 //
 // Unlike the original, several injections may share a block, phrases stand in for token numbers, windows are the whole

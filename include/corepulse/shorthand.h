@@ -2,7 +2,7 @@
 // The common controls as one line of text, for command lines. Grammar: docs/control.md.
 //
 //   parse_inject("a dragon @ middle:0, sigma 15..0, strength 0.8")
-//   parse_reweight("park=0.3 @ output:1")
+//   parse_reweight("park=0.3 @ composition")
 //   parse_region_prompt("a red car @ left half feather 0.05")
 //
 // Every function throws Error{invalid_request} that points at the position.

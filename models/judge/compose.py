@@ -2,6 +2,7 @@
 
 A scene's description is drawn at random on the host (`sample`), many at once become pictures (`Composer`).
 """
+import dataclasses
 import io
 import math
 import random
@@ -20,25 +21,44 @@ BW, SEPIA, INK = 2, 3, STYLES.index("ink")
 LUMA = (0.3, 0.59, 0.11)
 
 
+SIZES = {"": 0.56, "small": 0.32, "tiny": 0.24, "big": 0.74, "huge": 0.84}
+
+
+@dataclasses.dataclass
+class Layout:
+    """Where the objects are: (x, y, size) of each, fractions of the picture, y at the centre; and the words for it."""
+    places: list
+    place: str = ""  # of one object: left, right, center, top, bottom
+    size: str = ""   # of one object: a key of SIZES
+    above: bool = False  # the first of two is above the second, not left of it
+
+
+@dataclasses.dataclass
+class Description:
+    """A picture to be composed; each object is (object, tint, x, y, size, turn in degrees, mirrored)."""
+    background: int
+    style: int
+    effect: int
+    objects: list
+    layout: Layout
+
+
 def placed(rng, count):
-    """(x, y, size) of each object, fractions of the picture; y is the centre."""
     if count == 1:
         place = rng.choices(["", "left", "right", "center", "top", "bottom"], [0.58, 0.1, 0.1, 0.1, 0.06, 0.06])[0]
-        size = rng.choices([0.56, 0.32, 0.24, 0.74, 0.84], [0.7, 0.08, 0.05, 0.1, 0.07])[0]
-        if place not in ("", "center"):
-            size = min(size, 0.5)
+        word = rng.choices(list(SIZES), [0.7, 0.08, 0.05, 0.1, 0.07])[0]
+        size = SIZES[word] if place in ("", "center") else min(SIZES[word], 0.5)
         x, y = {"left": 0.25, "right": 0.75}.get(place, 0.5), {"top": 0.27, "bottom": 0.74}.get(place, 0.55)
-        return [(x, y, size)]
+        return Layout([(x, y, size)], place, word)
     if count == 2:
         if rng.random() < 0.15:
-            return [(0.5, 0.27, 0.42), (0.5, 0.74, 0.42)]
-        return [(0.26, 0.57, 0.44), (0.74, 0.57, 0.44)]
-    return [(x, 0.58, 0.32) for x in (0.2, 0.5, 0.8)]
+            return Layout([(0.5, 0.27, 0.42), (0.5, 0.74, 0.42)], above=True)
+        return Layout([(0.26, 0.57, 0.44), (0.74, 0.57, 0.44)])
+    return Layout([(x, 0.58, 0.32) for x in (0.2, 0.5, 0.8)])
 
 
 def sample(rng):
-    """A random picture: (background, style, effect, numbers of the objects), each object
-    (object, tint, x, y, size, turn in degrees, mirrored)."""
+    """The description of a random picture."""
     effect = rng.choices(range(5), [0.72, 0.07, 0.07, 0.06, 0.08])[0]
     style = rng.choices(range(5), [0.26, 0.26, 0.18, 0.18, 0.12])[0]
     if style == INK:
@@ -46,13 +66,30 @@ def sample(rng):
     kind = rng.choices(["scene", "plain", "none"], [0.72, 0.16, 0.12])[0]
     kind = {"scene": rng.choice(SCENES), "plain": "plain " + rng.choice(list(COLORS)), "none": "none"}[kind]
     count = rng.choices([1, 2, 3], [0.68, 0.27, 0.05])[0]
-    objects = []
-    for which, (x, y, size) in zip(rng.sample(range(NOTHING), count), placed(rng, count)):
+    chosen, layout, objects = rng.sample(range(NOTHING), count), placed(rng, count), []
+    for which, (x, y, size) in zip(chosen, layout.places):
         tinted = rng.random() < 0.28 and style != INK and effect not in (BW, SEPIA)
         objects.append((which, rng.randint(1, len(COLORS)) if tinted else 0, x + rng.uniform(-0.04, 0.04),
                         y + rng.uniform(-0.04, 0.04), size * rng.uniform(0.92, 1.08),
                         rng.uniform(-8, 8) if rng.random() < 0.4 else 0.0, rng.random() < 0.5))
-    return BACKGROUNDS.index(kind), style, effect, objects
+    return Description(BACKGROUNDS.index(kind), style, effect, objects, layout)
+
+
+def draw_batch(rng, size, sprite_index):
+    """@return `size` random descriptions, and the same as the Composer's tensors."""
+    whole = np.zeros((size, 5), np.int64)  # background, its variant, style, effect, mirrored
+    objects = np.zeros((size, OBJECTS, 3), np.int64)  # sprite (-1: none), object, tint
+    places = np.ones((size, OBJECTS, 5), np.float32)  # x, y, size, turn, mirror (1 or -1)
+    objects[:, :, 0] = -1
+    descriptions = []
+    for n in range(size):
+        d = sample(rng)
+        descriptions.append(d)
+        whole[n] = d.background, rng.randrange(1 << 20), d.style, d.effect, rng.random() < 0.5
+        for k, (which, tint, x, y, extent, turn, mirrored) in enumerate(d.objects):
+            objects[n, k] = sprite_index[which][d.style], which, tint
+            places[n, k] = x, y, extent, turn, -1 if mirrored else 1
+    return descriptions, (torch.from_numpy(whole), torch.from_numpy(objects), torch.from_numpy(places))
 
 
 class Batches(torch.utils.data.Dataset):
@@ -65,18 +102,7 @@ class Batches(torch.utils.data.Dataset):
         return self.count
 
     def __getitem__(self, i):
-        rng = random.Random(f"{self.seed} {i}")
-        whole = np.zeros((self.size, 5), np.int64)  # background, its variant, style, effect, mirrored
-        objects = np.zeros((self.size, OBJECTS, 3), np.int64)  # sprite (-1: none), object, tint
-        places = np.ones((self.size, OBJECTS, 5), np.float32)  # x, y, size, turn, mirror (1 or -1)
-        objects[:, :, 0] = -1
-        for n in range(self.size):
-            kind, style, effect, drawn = sample(rng)
-            whole[n] = kind, rng.randrange(1 << 20), style, effect, rng.random() < 0.5
-            for k, (which, tint, x, y, size, turn, mirrored) in enumerate(drawn):
-                objects[n, k] = self.sprite_index[which][style], which, tint
-                places[n, k] = x, y, size, turn, -1 if mirrored else 1
-        return torch.from_numpy(whole), torch.from_numpy(objects), torch.from_numpy(places)
+        return draw_batch(random.Random(f"{self.seed} {i}"), self.size, self.sprite_index)[1]
 
 
 def load_sprites():

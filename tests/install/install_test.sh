@@ -31,6 +31,6 @@ examples/01_text_to_image "a cat in a park" cat.png 2
 "$program" inspect cat.png | grep -q "a cat in a park" || fail "the picture does not hold its recipe"
 examples/03_progress_callback | grep -q "stopped, as asked" || fail "the callback did not stop the run"
 examples/05_live_edit | grep -q "its recipe repeats it" || fail "a live edit was not repeated"
-examples/06_heat_maps | grep -q "seen-cat-at-output-0.png: most" || fail "no heat map"
+examples/06_heat_maps | grep -q "seen-cat-at-middle-0.png: most" || fail "no heat map"
 [[ -s seen-park-at-output-1.npy ]] || fail "no values"
 echo "installed, moved, built against, run: fine"
