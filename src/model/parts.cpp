@@ -85,6 +85,20 @@ Scheduler decide_scheduler(const ModelSource& source, const Collection& collecti
   return result;
 }
 
+/**
+ * SDXL reads its encoders' penultimate layers. A file that leaves out CLIP-L's last, which nobody reads, ends with that
+ * one; OpenCLIP's last makes the pooled vector.
+ */
+text::OutputRule sdxl_rule(const Network& network, const text::Config& config) {
+  constexpr int kClipL = 768, kClipLayers = 12, kBigG = 1280, kBigGLayers = 32;
+  if (!network.config && config.width == kBigG && config.layers != kBigGLayers)
+    fail(ErrorCode::unsupported_model, "model",
+         fmt::format("{}: the text encoder of OpenCLIP has {} layers; expected {}: the picture would be another",
+                     where(network), config.layers, kBigGLayers));
+  const bool cut = !network.config && config.width == kClipL && config.layers == kClipLayers - 1;
+  return {cut ? 0 : 1, false};
+}
+
 TextPart understand_text(Collection& collection, Part part, Family family, std::vector<std::string>& notes) {
   require(collection, part);
   auto& network = collection.networks.at(part);
@@ -99,7 +113,7 @@ TextPart understand_text(Collection& collection, Part part, Family family, std::
   if (family == Family::sd2) drop_last_sd2_layer(network, result.config, notes);
   // CLIPTextModel's config names a projection that the model does not have.
   if (part == Part::text_encoder) result.config.projection = 0;
-  if (family == Family::sdxl) result.rule = {1, false};
+  if (family == Family::sdxl) result.rule = sdxl_rule(network, result.config);
   result.padding = open_clip ? text::Padding::exclamation : text::Padding::eos;
   if (const auto found = collection.tokenizers.find(part); found != collection.tokenizers.end())
     result.tokenizer = found->second;

@@ -116,6 +116,23 @@ TEST_CASE("an SD2 encoder of another width is read whole, and a note says so") {
   CHECK(has(parts.notes.at(0), {"all 4 layers", "128", "--config"}));
 }
 
+TEST_CASE("SDXL's penultimate layers are the same ones in files that leave out what nobody reads") {
+  const auto cut = [](const std::string& last) {
+    auto shapes = sdxl_shapes();
+    REQUIRE(std::erase_if(shapes, [&](const auto& entry) { return entry.first.starts_with(last); }) > 0);
+    const Folder folder;
+    write_header_only(folder / "model.safetensors", shapes);
+    return understand({.model = (folder / "model.safetensors").string()});
+  };
+  const auto parts = cut("conditioner.embedders.0.transformer.text_model.encoder.layers.11.");
+  CHECK(parts.texts.at(0).config.layers == 11);
+  CHECK(parts.texts.at(0).rule.skip == 0);  // of 12 it would be 1
+  CHECK(parts.texts.at(1).rule.skip == 1);
+  // The pooled vector needs the last of the second encoder.
+  CHECK(has(refusal([&] { cut("conditioner.embedders.1.model.transformer.resblocks.31."); }),
+            {"unsupported_model", "31 layers", "expected 32"}));
+}
+
 TEST_CASE("the prefixes of other tools name the same networks") {
   const std::vector<std::tuple<std::string, std::string, std::string>> renamings{
       {"sd1", "cond_stage_model.transformer.", "cond_stage_model.clip_l.transformer."},
