@@ -114,7 +114,7 @@ void draw(const Demo& demo) {
   fmt::print("{}\n", sheet.string());
 }
 
-const char* const kExamples = R"(Examples:
+const char* const kDemoExamples = R"(Examples:
   corepulse demo
   corepulse demo -o pictures --seed 7 --steps 30
   corepulse demo -m ~/models/sd15.safetensors
@@ -126,7 +126,7 @@ in another model the same blocks may decide other things, which its sheet shows.
 
 void add_demo(CLI::App& app, Global&) {
   auto* command = app.add_subcommand("demo", "Show on one sheet what control does, with one prompt and one seed");
-  command->footer(kExamples);
+  command->footer(kDemoExamples);
   auto demo = std::make_shared<Demo>();
   command->add_option("-o,--output", demo->output, "The folder to write to [out]");
   command->add_option("-m,--model", demo->model, "builtin, a folder, a .safetensors file, or org/name [builtin]");

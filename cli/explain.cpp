@@ -12,7 +12,7 @@ namespace corepulse::cli {
 
 namespace {
 
-const char* const kExamples = R"(Examples:
+const char* const kExplainExamples = R"(Examples:
   corepulse explain -p "a cat in a park" --inject "a dragon @ content, sigma 15..2"
   corepulse explain -p "a cat in a park" --reweight "park=0.3 @ fine" --steps 30
   corepulse explain --from dragon.png
@@ -24,7 +24,7 @@ Takes the flags of generate, reads no weights, and fails as generate would.)";
 
 void add_explain(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("explain", "Show which control acts in which block at which step");
-  command->footer(kExamples);
+  command->footer(kExplainExamples);
   auto flags = std::make_shared<RunFlags>(*command);
   add_json_flag(*command, global);
   command->callback([flags, &global] {

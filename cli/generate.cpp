@@ -110,7 +110,7 @@ void generate(const Generate& flags, bool json) {
     for (const auto& file : *list) fmt::print("{}\n", file.string());
 }
 
-const char* const kExamples = R"(Examples:
+const char* const kGenerateExamples = R"(Examples:
   corepulse generate -p "a cat in a park" -o cat.png
   corepulse generate -p "a red car on the beach" --seed 1,2,3 --steps 30 -o cars.png
       cars-1.png, cars-2.png, cars-3.png
@@ -135,7 +135,7 @@ prompt and seed, here in this folder.)";
 
 void add_generate(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("generate", "Draw pictures from a prompt");
-  command->footer(kExamples);
+  command->footer(kGenerateExamples);
   auto flags = std::make_shared<Generate>(*command);
   command->add_option("-o,--output", flags->output, "A file (.png .jpg .webp) or a folder [.]")->group("Output");
   command->add_option("--heatmap-values", flags->values, "Write the numbers of heat maps, too, as npy or safetensors")

@@ -17,7 +17,7 @@ namespace corepulse::cli {
 
 namespace {
 
-const char* const kExamples = R"(Examples:
+const char* const kInspectExamples = R"(Examples:
   corepulse inspect                      the built-in model: its blocks are what controls select
   corepulse inspect sd15.safetensors
   corepulse inspect ./my-diffusers-folder --json
@@ -55,7 +55,7 @@ void inspect_picture(const std::string& file, bool json) {
 
 void add_inspect(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("inspect", "Show what is in a model or a picture");
-  command->footer(kExamples);
+  command->footer(kInspectExamples);
   auto source = std::make_shared<ModelSource>();
   command->add_option("what", source->model,
                       "builtin, a folder, a .safetensors file, org/name, or a picture [builtin]");

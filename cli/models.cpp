@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const char* const kExamples = R"(Examples:
+const char* const kModelsExamples = R"(Examples:
   corepulse models                   the built-in model and those in the Hugging Face cache
   corepulse models ~/models          also files and folders there
 
@@ -104,7 +104,7 @@ void print_row(const nlohmann::json& row) {
 
 void add_models(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("models", "List the models this machine has");
-  command->footer(kExamples);
+  command->footer(kModelsExamples);
   auto folders = std::make_shared<std::vector<std::string>>();
   command->add_option("folders", *folders, "Folders to look into");
   add_json_flag(*command, global);

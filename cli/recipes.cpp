@@ -70,7 +70,7 @@ void run(const Recipes& flags, bool json) {
   fmt::print("{}", preset_json(flags.name));
 }
 
-const char* const kExamples = R"(Examples:
+const char* const kRecipesExamples = R"(Examples:
   corepulse recipes                                     what there is
   corepulse recipes two-regions                         one of them, as JSON
   corepulse generate --recipe two-regions -o two.png
@@ -81,7 +81,7 @@ const char* const kExamples = R"(Examples:
 
 void add_recipes(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("recipes", "Recipes to start from, for the built-in model");
-  command->footer(kExamples);
+  command->footer(kRecipesExamples);
   auto flags = std::make_shared<Recipes>();
   command->add_option("name", flags->name, "Print this one [list all]");
   command->add_option("--draw", flags->folder, "Draw it, or all, plain beside controlled, into this folder");

@@ -21,9 +21,17 @@ if(COREPULSE_CPU_KERNELS)
   target_compile_definitions(corepulse_flags INTERFACE COREPULSE_CPU_KERNELS=1)
 endif()
 
+# Most of a source's compile time goes into headers and templates that its neighbours need, too.
+function(corepulse_unity target)
+  if(COREPULSE_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 7)
+  endif()
+endfunction()
+
 function(corepulse_folder name)
   add_library(corepulse_${name} OBJECT ${ARGN})
   target_link_libraries(corepulse_${name} PRIVATE corepulse_flags)
+  corepulse_unity(corepulse_${name})
   target_sources(corepulse PRIVATE $<TARGET_OBJECTS:corepulse_${name}>)
 endfunction()
 

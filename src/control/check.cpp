@@ -3,7 +3,6 @@
 #include <cmath>
 #include <fmt/format.h>
 
-#include "base/fail.h"
 #include "control/field_names.h"
 #include "control/fields.h"
 #include "control/quote.h"
@@ -12,11 +11,7 @@ namespace corepulse::control {
 namespace {
 
 constexpr size_t kMostPoints = 10000;
-constexpr double kMost = std::numeric_limits<double>::max();
-
-[[noreturn]] void refuse(const std::string& path, const std::string& message) {
-  fail(ErrorCode::invalid_request, path, message);
-}
+constexpr double kLargest = std::numeric_limits<double>::max();
 
 enum class Range { share, weight, positive, any };
 
@@ -25,9 +20,9 @@ bool within(double v, Range range) {
     case Range::share:
       return v >= 0 && v <= 1;
     case Range::weight:
-      return v >= 0 && v <= kMost;
+      return v >= 0 && v <= kLargest;
     case Range::positive:
-      return v > 0 && v <= kMost;
+      return v > 0 && v <= kLargest;
     case Range::any:
       return std::isfinite(v);
   }
@@ -39,7 +34,7 @@ constexpr const char* kRanges[] = {"0..1", "0 or more", "more than 0", "a finite
 void check_curve(const Curve& curve, Range range, const std::string& path) {
   if (curve.points.empty() || curve.points.size() > kMostPoints)
     refuse(path, fmt::format("{} points; expected 1..{}", curve.points.size(), kMostPoints));
-  double last = -kMost;
+  double last = -kLargest;
   for (const auto& [progress, value] : curve.points) {
     if (!std::isfinite(progress) || progress < last)
       refuse(path,

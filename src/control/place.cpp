@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "base/fail.h"
 #include "control/check.h"
+#include "control/quote.h"
 #include "control/resolver.h"
 #include "control/window.h"
 
@@ -11,10 +11,6 @@ namespace corepulse::control {
 namespace {
 
 constexpr size_t kMostControls = 10000;
-
-[[noreturn]] void refuse(const std::string& path, const std::string& message) {
-  fail(ErrorCode::invalid_request, path, message);
-}
 
 std::vector<Grid> all_grids(const ProgramInputs& inputs) {
   std::vector<Grid> grids;

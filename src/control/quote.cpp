@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/fail.h"
+
 namespace corepulse::control {
 
 std::string quote(std::string_view text) {
@@ -22,6 +24,10 @@ std::string quote(std::string_view text) {
 
 std::string number(double value) {
   return fmt::format("{}", value);
+}
+
+void refuse(const std::string& path, const std::string& message) {
+  fail(ErrorCode::invalid_request, path.empty() ? "recipe" : path, message);
 }
 
 }  // namespace corepulse::control

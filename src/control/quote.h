@@ -1,5 +1,5 @@
 #pragma once
-// Text and numbers of unknown origin inside error messages.
+// What error messages of recipes are made of.
 
 #include <string>
 #include <string_view>
@@ -11,5 +11,8 @@ std::string quote(std::string_view text);
 
 /** Shortest decimal form; "inf", "nan". */
 std::string number(double value);
+
+/** Throws Error{invalid_request}: "[controls[2].strength] message"; [recipe] if the path is empty. */
+[[noreturn]] void refuse(const std::string& path, const std::string& message);
 
 }  // namespace corepulse::control

@@ -23,10 +23,6 @@ constexpr double kLargestNumber = 1e6;
 constexpr size_t kMostCorners = 10000, kMostParts = 1000;
 constexpr int kDeepest = 32;
 
-[[noreturn]] void refuse(const std::string& path, const std::string& message) {
-  fail(ErrorCode::invalid_request, path, message);
-}
-
 class Rasterizer {
  public:
   explicit Rasterizer(const Canvas& canvas) : canvas_(canvas) {

@@ -10,10 +10,6 @@
 
 namespace corepulse::control {
 
-void refuse(const std::string& path, const std::string& message) {
-  fail(ErrorCode::invalid_request, path.empty() ? "recipe" : path, message);
-}
-
 std::string what_is(const Json& json) {
   switch (json.type()) {
     case Json::value_t::null:

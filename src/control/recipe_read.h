@@ -1,15 +1,13 @@
 #pragma once
 // JSON to the values of a recipe: strict, and every error says where.
 
+#include "control/quote.h"
 #include "control/region_fields.h"
 #include "io/json.h"
 
 namespace corepulse::control {
 
 using io::Json;
-
-/** Throws Error{invalid_request}: "[controls[2].strength] message". */
-[[noreturn]] void refuse(const std::string& path, const std::string& message);
 
 /** "a text", "the number 3", ...: what stands there, for messages. */
 std::string what_is(const Json& json);

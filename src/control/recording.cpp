@@ -3,7 +3,6 @@
 #include <cmath>
 #include <fmt/format.h>
 
-#include "base/fail.h"
 #include "control/quote.h"
 #include "control/resolver.h"
 
@@ -11,10 +10,6 @@ namespace corepulse::control {
 namespace {
 
 constexpr double kSameSigma = 1e-3;  // relative: schedules that agree but for rounding
-
-[[noreturn]] void refuse(const std::string& path, const std::string& message) {
-  fail(ErrorCode::invalid_request, path, message);
-}
 
 /** "0..4, 7". */
 std::string ranges(const std::vector<int>& steps) {

@@ -17,7 +17,7 @@ using Match = std::function<bool(const Site&)>;
 constexpr size_t kLongest = 4096;  // bytes of a selector
 constexpr const char* kBlocks[] = {"input", "middle", "output"};
 
-std::string_view trim(std::string_view text) {
+std::string_view without_spaces(std::string_view text) {
   const auto from = text.find_first_not_of(" \t\n\r"), to = text.find_last_not_of(" \t\n\r");
   return from == text.npos ? std::string_view() : text.substr(from, to - from + 1);
 }
@@ -122,10 +122,10 @@ std::vector<bool> select(const SiteTable& table, std::string_view selector, Atte
   std::vector<bool> chosen(table.sites().size());
   if (selector.size() > kLongest)
     fail(ErrorCode::invalid_request, path, fmt::format("{} bytes; expected at most {}", selector.size(), kLongest));
-  if (trim(selector).empty()) selector = "all";
+  if (without_spaces(selector).empty()) selector = "all";
   for (size_t begin = 0; begin <= selector.size();) {
     const size_t end = std::min(selector.find(',', begin), selector.size());
-    const std::string item(trim(selector.substr(begin, end - begin)));
+    const std::string item(without_spaces(selector.substr(begin, end - begin)));
     begin = end + 1;
     const auto named = match(table, item);
     bool exists = false, acts = false;

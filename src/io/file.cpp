@@ -18,9 +18,6 @@ namespace corepulse::io {
 namespace fs = std::filesystem;
 namespace {
 
-std::string shown(const fs::path& path) {
-  return printable(path.native(), 300);
-}
 std::string reason(int error) {
   return std::generic_category().message(error);
 }
@@ -91,6 +88,10 @@ fs::path resolved_target(const fs::path& file) {
 }
 
 }  // namespace
+
+std::string shown(const fs::path& path) {
+  return printable(path.native(), 300);
+}
 
 void read_in_pieces(const fs::path& file, const std::function<void(std::span<const std::byte>)>& take) {
   struct stat status{};

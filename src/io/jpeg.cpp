@@ -23,18 +23,18 @@ constexpr int kMostSide = 65500, kMostScans = 200;
 constexpr size_t kMostSegment = 65533;
 constexpr auto kExif = "Exif\0\0"sv;
 
-struct Failure : jpeg_error_mgr {
+struct JpegFailure : jpeg_error_mgr {
   jmp_buf jump;
   char message[JMSG_LENGTH_MAX] = "";
 
-  Failure() {
+  JpegFailure() {
     jpeg_std_error(this);
     error_exit = on_error;
     emit_message = on_message;
     output_message = [](j_common_ptr) {};
   }
   [[noreturn]] static void on_error(j_common_ptr common) {
-    auto* failure = static_cast<Failure*>(common->err);
+    auto* failure = static_cast<JpegFailure*>(common->err);
     failure->format_message(common, failure->message);
     std::longjmp(failure->jump, 1);
   }
@@ -48,7 +48,7 @@ struct Failure : jpeg_error_mgr {
 };
 
 struct Compressor {
-  Failure failure;
+  JpegFailure failure;
   jpeg_compress_struct jpeg{};
   unsigned char* bytes = nullptr;
   unsigned long size = 0;
@@ -82,7 +82,7 @@ struct Compressor {
 };
 
 struct Decompressor {
-  Failure failure;
+  JpegFailure failure;
   jpeg_progress_mgr progress{};
   jpeg_decompress_struct jpeg{};
   ~Decompressor() { jpeg_destroy_decompress(&jpeg); }
@@ -90,7 +90,7 @@ struct Decompressor {
   // A small progressive file can ask for thousands of passes over a large picture.
   static void count_scans(j_common_ptr common) {
     if (reinterpret_cast<j_decompress_ptr>(common)->input_scan_number <= kMostScans) return;
-    auto* failure = static_cast<Failure*>(common->err);
+    auto* failure = static_cast<JpegFailure*>(common->err);
     std::snprintf(failure->message, sizeof failure->message, "more than %d scans", kMostScans);
     std::longjmp(failure->jump, 1);
   }

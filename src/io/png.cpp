@@ -13,13 +13,13 @@
 namespace corepulse::io {
 namespace {
 
-struct Failure {
+struct PngFailure {
   jmp_buf jump;
   char message[128] = "";
 };
 
 [[noreturn]] void on_error(png_structp png, png_const_charp message) {
-  auto* failure = static_cast<Failure*>(png_get_error_ptr(png));
+  auto* failure = static_cast<PngFailure*>(png_get_error_ptr(png));
   std::snprintf(failure->message, sizeof failure->message, "%s", message);
   std::longjmp(failure->jump, 1);
 }
@@ -39,7 +39,7 @@ void append(png_structp png, png_bytep bytes, size_t size) {
 void flush(png_structp) {}
 
 struct Writer {
-  Failure failure;
+  PngFailure failure;
   std::string bytes;
   png_structp png = nullptr;
   png_infop info = nullptr;
@@ -87,7 +87,7 @@ void take(png_structp png, png_bytep to, size_t size) {
 }
 
 struct Reader {
-  Failure failure;
+  PngFailure failure;
   Source source{};
   png_structp png = nullptr;
   png_infop info = nullptr;

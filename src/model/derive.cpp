@@ -12,9 +12,9 @@
 namespace corepulse::model {
 namespace {
 
-constexpr int kMostLevels = 8, kMostLayers = 64, kMostSize = 1 << 20;
-constexpr int kGroups = 32;    // of all families
-constexpr int kHeadSize = 64;  // of all families but SD1's UNet
+constexpr int kLevelLimit = 8, kMostLayers = 64, kMostSize = 1 << 20;
+constexpr int kNormGroups = 32;  // of all families
+constexpr int kHeadSize = 64;    // of all families but SD1's UNet
 
 /** Sizes read from the shapes of one network. */
 class Shapes {
@@ -104,7 +104,7 @@ unet::Level derive_level(const Shapes& shapes, Family family, int index, int lev
   const auto down = fmt::format("down_blocks.{}", index), up = fmt::format("up_blocks.{}", levels - 1 - index);
   unet::Level level;
   level.channels = shapes.size(down + ".resnets.0.conv1.weight", 0);
-  shapes.require_divides(kGroups, level.channels, "number of groups");
+  shapes.require_divides(kNormGroups, level.channels, "number of groups");
   const int down_depth = common_depth(shapes, down, layers), up_depth = common_depth(shapes, up, layers + 1);
   if (down_depth && up_depth && down_depth != up_depth)
     shapes.unsupported(fmt::format("the transformers of {} are {} blocks deep, those of {} {}: {}", down, down_depth,
@@ -128,7 +128,7 @@ unet::Config derive_unet(const io::Tensors& tensors, Family family, std::string_
   unet::Config config;
   config.in_channels = shapes.size("conv_in.weight", 1);
   config.out_channels = shapes.size("conv_out.weight", 0);
-  const int levels = shapes.count("down_blocks.", kMostLevels);
+  const int levels = shapes.count("down_blocks.", kLevelLimit);
   config.layers_per_block = shapes.count("down_blocks.0.resnets.", kMostLayers);
   for (int i = 0; i < std::max(1, levels); ++i)
     config.levels.push_back(derive_level(shapes, family, i, levels, config.layers_per_block));
@@ -156,11 +156,11 @@ vae::Config derive_vae(const io::Tensors& tensors, Family family, std::string_vi
   config.in_channels = shapes.size("encoder.conv_in.weight", 1);
   config.out_channels = shapes.size("decoder.conv_out.weight", 0);
   config.latent_channels = shapes.size("decoder.conv_in.weight", 1);
-  const int levels = shapes.count("encoder.down_blocks.", kMostLevels);
+  const int levels = shapes.count("encoder.down_blocks.", kLevelLimit);
   config.channels.clear();
   for (int i = 0; i < std::max(1, levels); ++i) {
     config.channels.push_back(shapes.size(fmt::format("encoder.down_blocks.{}.resnets.0.conv1.weight", i), 0));
-    shapes.require_divides(kGroups, config.channels.back(), "number of groups");
+    shapes.require_divides(kNormGroups, config.channels.back(), "number of groups");
   }
   config.layers_per_block = shapes.count("encoder.down_blocks.0.resnets.", kMostLayers);
   config.quant_conv = shapes.begins("quant_conv.");
