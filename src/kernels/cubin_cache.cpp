@@ -1,9 +1,11 @@
 #include "kernels/cubin_cache.h"
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 #include "corepulse/error.h"
 
@@ -51,6 +53,27 @@ bool make(const fs::path& folder) {
   return is_ours_alone(folder);
 }
 
+/** Removes the files that were not used for longest until the rest has at most `most` bytes. */
+void keep_within(const fs::path& folder, uintmax_t most) {
+  struct Kept {
+    fs::file_time_type used;
+    uintmax_t bytes;
+    fs::path file;
+  };
+  std::vector<Kept> files;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;  // another process may remove files too
+    if (!fs::is_regular_file(at->symlink_status(gone))) continue;
+    const Kept kept{at->last_write_time(gone), at->file_size(gone), at->path()};
+    if (!gone) files.push_back(kept);
+  }
+  std::ranges::sort(files, std::greater(), &Kept::used);
+  uintmax_t bytes = 0;
+  for (const auto& kept : files)
+    if ((bytes += kept.bytes) > most) fs::remove(kept.file, error);
+}
+
 }  // namespace
 
 fs::path cubin_folder() {
@@ -67,16 +90,19 @@ std::optional<std::string> load_cubin(const fs::path& folder, const std::string&
     const std::string sum = content.substr(head.size(), kDigestSize);
     content.erase(0, head.size() + kDigestSize);
     if (digest(content) != sum) return {};
+    std::error_code unwritable;  // a file's time is when it was last used
+    fs::last_write_time(file_of(folder, key), fs::file_time_type::clock::now(), unwritable);
     return content;
   } catch (const Error&) {
     return {};  // it is compiled again
   }
 }
 
-void store_cubin(const fs::path& folder, const std::string& key, const std::string& cubin) {
+void store_cubin(const fs::path& folder, const std::string& key, const std::string& cubin, size_t most) {
   if (folder.empty() || !make(folder)) return;
   try {
     io::write_file(file_of(folder, key), bytes(beginning(key) + digest(cubin) + cubin));
+    keep_within(folder, most);
   } catch (const Error&) {
     // A full disk is no reason to draw no picture.
   }

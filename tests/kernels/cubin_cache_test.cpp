@@ -1,6 +1,8 @@
 #include "kernels/cubin_cache.h"
 
+#include <chrono>
 #include <doctest/doctest.h>
+#include <thread>
 
 #include "../io/support.h"
 
@@ -73,6 +75,25 @@ TEST_CASE("a damaged file is not used, and replaced") {
   CHECK_FALSE(load_cubin(folder, kKey));
   store_cubin(folder, kKey, kCubin);
   CHECK_FALSE(load_cubin(folder, kKey));
+}
+
+TEST_CASE("the folder keeps within its bytes: what was not used for longest goes first") {
+  const test::Folder home;
+  const auto folder = home / "cuda";
+  const std::string code(1000, 'x');
+  const auto key = [](int i) { return "kernel " + std::to_string(i); };
+  const auto wait = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };  // a file system's clock ticks
+  for (int i = 0; i < 4; ++i) store_cubin(folder, key(i), code, 10000), wait();
+  CHECK(std::distance(fs::directory_iterator(folder), {}) == 4);
+  CHECK(load_cubin(folder, key(0)) == code);
+  wait();
+  store_cubin(folder, key(4), code, 5000);
+  CHECK(load_cubin(folder, key(0)) == code);
+  CHECK_FALSE(load_cubin(folder, key(1)));
+  for (int i = 2; i < 5; ++i) CHECK(load_cubin(folder, key(i)) == code);
+  wait();
+  store_cubin(folder, key(5), std::string(20000, 'x'), 5000);  // the newest goes last
+  CHECK_FALSE(load_cubin(folder, key(4)));
 }
 
 TEST_CASE("a folder that cannot be made keeps nothing, and that is no error") {
