@@ -46,6 +46,12 @@ size_t available_memory() {
   return std::min(free, limit > used ? limit - used : 0);
 }
 
+bool says_out_of_memory(std::string_view text) {
+  constexpr const char* signs[] = {"Unable to allocate", "out of memory",       "ALLOC_FAILED",
+                                   "OutOfMemory",        "Insufficient Memory", "maximum allowed buffer size"};
+  return std::ranges::any_of(signs, [=](const char* sign) { return text.find(sign) != text.npos; });
+}
+
 std::string gigabytes(size_t bytes) {
   return fmt::format("{:.1f} GB", static_cast<double>(bytes) / 1e9);
 }

@@ -3,12 +3,16 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace corepulse::engine {
 
 /** Bytes this process may still take: the smaller of free memory and its cgroup's rest. 0 if
  * unknown. */
 size_t available_memory();
+
+/** Whether an exception's text is that of an allocation that failed: MLX's own, CUDA's, cuDNN's, cuBLAS' or Metal's. */
+bool says_out_of_memory(std::string_view text);
 
 /** "3.4 GB". */
 std::string gigabytes(size_t bytes);

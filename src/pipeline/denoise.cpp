@@ -6,6 +6,7 @@
 #include "mlx/transforms.h"
 
 #include "base/fail.h"
+#include "pipeline/finite.h"
 #include "sampler/guidance.h"
 #include "sampler/prediction.h"
 #include "unet/replay.h"
@@ -63,17 +64,9 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
   };
   for (int i = 0; i < steps; ++i) {
     x = sampler->step(i, x, model, noise);
-    const auto finite = mx::all(mx::isfinite(x));
-    mx::eval(x, finite);
-    if (!finite.item<bool>())
-      fail(ErrorCode::internal, "denoise",
-           fmt::format("step {} of {} made infinite or undefined numbers; the weights or gains "
-                       "overflow {}; try "
-                       "float32, or smaller gains",
-                       i + 1, steps,
-                       run.dtype == mx::float16    ? "float16"
-                       : run.dtype == mx::bfloat16 ? "bfloat16"
-                                                   : "float32"));
+    if (!is_finite(x))
+      fail_not_finite(fmt::format("step {} of {} made infinite or undefined numbers", i + 1, steps), run.parts,
+                      run.dtype);
     if (!on_step(i + 1, run.schedule.sigma[i + 1], x, sampler->denoised()))
       fail(ErrorCode::cancelled, "generate", fmt::format("stopped after step {} of {}", i + 1, steps));
   }

@@ -17,6 +17,7 @@ namespace corepulse::pipeline {
 /** Everything that stays the same during one run. */
 struct Run {
   const model::Model& model;
+  const model::Parts& parts;  ///< The model's, to be looked at if something goes wrong.
   const control::Control& control;
   const sampler::Schedule& schedule;
   const SamplingOptions& sampling;
@@ -40,7 +41,7 @@ using StepFunction = std::function<bool(int i, double sigma, const mx::array& x,
 /**
  * From x at the first sigma (noise times schedule.initial_scale) to the final latents [B, h, w, 4],
  * float32.
- * @throws Error{cancelled} when on_step says stop; Error{internal} when the latents are no longer
+ * @throws Error{cancelled} when on_step says stop; as fail_not_finite when the latents are no longer
  * finite.
  */
 mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noise, const StepFunction& on_step,

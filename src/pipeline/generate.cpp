@@ -10,6 +10,7 @@
 #include "pipeline/denoise.h"
 #include "pipeline/encode_prompt.h"
 #include "pipeline/estimate.h"
+#include "pipeline/finite.h"
 #include "pipeline/functions.h"
 #include "pipeline/heat_maps.h"
 #include "pipeline/preview.h"
@@ -42,11 +43,16 @@ std::vector<float> as_torch_orders(const mx::array& latent) {
   return {nchw.data<float>(), nchw.data<float>() + nchw.size()};
 }
 
-void decode(const model::Model& model, const mx::array& latents, bool pictures, Result& result) {
+void decode(const model::Model& model, const model::Parts& parts, const mx::array& latents, bool pictures,
+            Result& result) {
   for (int i = 0; i < latents.shape(0); ++i) {  // one by one: the decoder's activations are the largest of a run
     const auto latent = image_of(latents, i);
     result.latents.push_back(as_torch_orders(latent));
-    if (pictures) result.images.push_back(to_image(model.vae.decode_within_memory(latent)));
+    if (!pictures) continue;
+    const auto picture = model.vae.decode_within_memory(latent);
+    if (!is_finite(picture))
+      fail_not_finite("the decoded picture holds infinite or undefined numbers", parts, model.vae.dtype());
+    result.images.push_back(to_image(picture));
   }
 }
 
@@ -89,7 +95,7 @@ struct Running {
 
 }  // namespace
 
-Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, LiveEdits& live,
+Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, Prepared& prepared, LiveEdits& live,
                 const Request& request) {
   const auto& recipe = prepared.resolved.recipe;
   const auto& schedule = prepared.resolved.schedule;
@@ -106,6 +112,7 @@ Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, 
   result.seconds_text = clock.lap();
 
   const Run run{model,
+                outline.parts,
                 prepared.control,
                 schedule,
                 prepared.resolved.sampling,
@@ -133,7 +140,7 @@ Result generate(const model::Model& model, mx::Dtype dtype, Prepared& prepared, 
   result.heat_maps = heat_maps.maps();
   result.recordings = recorder.recordings();
 
-  decode(model, latents, request.decode, result);
+  decode(model, outline.parts, latents, request.decode, result);
   result.seconds_decode = clock.lap();
   return result;
 }

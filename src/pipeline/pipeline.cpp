@@ -10,6 +10,7 @@
 
 #include "base/fail.h"
 #include "engine/engine.h"
+#include "engine/memory.h"
 #include "kernels/device.h"
 #include "pipeline/estimate.h"
 #include "pipeline/generate.h"
@@ -111,6 +112,13 @@ struct Pipeline::State {
 
 namespace {
 
+[[noreturn]] void fail_out_of_memory(const char* where, const std::string& detail) {
+  // What the run held is free by now, but in MLX's cache: the next run, or another program, may need all of it.
+  Engine::instance().run([] { mx::clear_cache(); });
+  fail(ErrorCode::out_of_memory, where,
+       fmt::format("memory ran out{}; choose a smaller picture or model, or end other programs", detail));
+}
+
 /** MLX's own exceptions become ours; nothing else leaves the library. */
 template <class Job>
 auto guarded(const char* where, Job&& job) {
@@ -119,8 +127,9 @@ auto guarded(const char* where, Job&& job) {
   } catch (const Error&) {
     throw;
   } catch (const std::bad_alloc&) {
-    fail(ErrorCode::out_of_memory, where, "memory ran out; choose a smaller picture or model, or end other programs");
+    fail_out_of_memory(where, "");
   } catch (const std::exception& e) {
+    if (engine::says_out_of_memory(e.what())) fail_out_of_memory(where, fmt::format(" ({})", e.what()));
     fail(ErrorCode::internal, where, e.what());
   }
 }
@@ -142,7 +151,7 @@ Result Pipeline::generate(const Request& request) const {
   auto prepared = pipeline::prepare(request.recipe, state.outline, request.functions);
   LiveEdits live(request, state.outline, prepared);
   return guarded("generate", [&] {
-    auto result = pipeline::generate(state.loaded(), state.dtype(), prepared, live, request);
+    auto result = pipeline::generate(state.loaded(), state.outline, state.dtype(), prepared, live, request);
     auto& made = result.recipe.made_with;
     made = {"corepulse " COREPULSE_VERSION, state.outline.info.fingerprint, state.backend(), state.recipe_dtype(),
             kernels::isa()};
