@@ -147,7 +147,7 @@ void RunFlags::add_sampling() {
   field("--steps", &Recipe::steps, "1 to 1000 [20]");
   field("-g,--guidance", &Recipe::guidance, "How strongly the prompt leads; 1 = no guidance [5]");
   field("--guidance-rescale", &Recipe::guidance_rescale, "0 to 1 [0]");
-  text("--sampler", fmt::format("{} [euler]", fmt::join(sampler_names(), ", ")),
+  text("--sampler", fmt::format("{} [model: as its scheduler says]", fmt::join(sampler_names(), ", ")),
        [](Recipe& recipe, const std::string& value) {
          const auto name = parse_sampler(value);
          recipe.sampler = name.sampler;

@@ -70,7 +70,9 @@ struct ModelInfo {
   Family family = Family::sd1;
   std::string name;  ///< File or folder name, org/name, or "builtin".
   Prediction prediction = Prediction::epsilon;
-  bool zero_snr = false;          ///< Trained with zero terminal SNR.
+  bool zero_snr = false;  ///< Trained with zero terminal SNR.
+  /** The default: what its scheduler_config names, where it is here. */
+  SamplerKind sampler = SamplerKind::euler;
   int width = 512, height = 512;  ///< Native picture size in pixels.
   int latent_downscale = 8;       ///< Pixels per latent, each way; sizes are multiples of it.
   bool inpaint = false;           ///< 9 input channels: latent, mask, masked picture.

@@ -43,13 +43,14 @@ struct Recipe {
   int steps = 20;
   double guidance = 5;          ///< 1: no negative prompt is read, one row per image.
   double guidance_rescale = 0;  ///< 0..1.
-  SamplerKind sampler = SamplerKind::euler;
+  /** A picture's recipe names the sampler and the schedule that drew it. */
+  SamplerKind sampler = SamplerKind::model;
   ScheduleKind schedule = ScheduleKind::model;
   std::optional<double> eta;  ///< Share of fresh noise; absent: the sampler's own.
   NoiseKind rng = NoiseKind::cpu;
   Compat compat = Compat::diffusers;
   std::string dtype = "auto";     ///< "auto", "f32", "f16", "bf16", "int8".
-  int clip_skip = 0;              ///< Last text encoder layers left out.
+  int clip_skip = 0;              ///< Last text encoder layers left out; compat diffusers: not of negative prompts.
   std::vector<Control> controls;  ///< They act in this order.
   std::vector<LiveEdit> edits;    ///< In order of steps.
   MadeWith made_with;

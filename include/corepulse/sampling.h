@@ -2,13 +2,15 @@
 // Samplers, schedules and noise by name. Names of Diffusers, A1111 and ComfyUI are accepted as aliases.
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace corepulse {
 
-enum class SamplerKind { euler, euler_a, heun, ddim, dpmpp_2m, dpmpp_2m_sde, dpmpp_sde, unipc, lcm };
+/** `model` = the one that the model's scheduler_config names, euler where it names none that is here. */
+enum class SamplerKind { model, euler, euler_a, heun, ddim, dpmpp_2m, dpmpp_2m_sde, dpmpp_sde, unipc, lcm };
 
 /** How the n noise levels are spread. `model` = as the model's scheduler_config says. */
 enum class ScheduleKind { model, linspace, leading, trailing, karras, exponential, sgm_uniform, simple, beta, ays };
@@ -22,6 +24,17 @@ enum class Compat { diffusers, comfy, a1111 };
 /** Whose random numbers: torch's CPU generator, torch's CUDA generator (Philox), MLX's. */
 enum class NoiseKind { cpu, cuda, mlx };
 
+/** What a model's scheduler_config says of the solvers themselves. Followed in compat diffusers. */
+struct SolverOptions {
+  int order = 2;                  ///< 1..3, of dpmpp_2m and unipc; dpmpp_2m_sde knows 1 and 2.
+  bool lower_order_final = true;  ///< At order 3 the last step but one is of order 2: unipc; dpmpp_2m below 15 steps.
+  bool heun = false;              ///< dpmpp_2m, dpmpp_2m_sde: solver_type "heun", else "midpoint".
+  bool bh1 = false;               ///< unipc: solver_type "bh1", else "bh2".
+  std::vector<int> uncorrected;   ///< unipc: steps, from 0, that are not corrected afterwards (disable_corrector).
+  /** ddim, heun, lcm: estimates of x0 are cut off beyond it (clip_sample). */
+  double clip = std::numeric_limits<double>::infinity();
+};
+
 struct SamplingOptions {
   SamplerKind sampler = SamplerKind::euler;
   ScheduleKind schedule = ScheduleKind::model;
@@ -33,8 +46,11 @@ struct SamplingOptions {
   // The model's scheduler_config, used by ScheduleKind::model and where spacings need them.
   ScheduleKind model_spacing = ScheduleKind::leading;
   int steps_offset = 1;
-  bool karras_in_model = false;
-  bool set_alpha_to_one = false;  ///< DDIM's last step; false for Stable Diffusion.
+  ScheduleKind model_curve = ScheduleKind::model;  ///< karras, exponential or beta; model: none, but the spacing.
+  bool set_alpha_to_one = false;                   ///< DDIM's last step; false for Stable Diffusion.
+  int distilled_steps = 50;                        ///< lcm: how many timesteps the distillation visited.
+  double timestep_scaling = 10;                    ///< lcm: how fast its own share of x fades.
+  SolverOptions solver;
 };
 
 /** A sampler and, where the name implies one ("DPM++ 2M Karras"), its schedule. */

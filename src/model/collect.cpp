@@ -158,6 +158,10 @@ void collect_folder(const ModelSource& source, Collection& result) {
     result.networks[part] = read_network_folder(folder / name(part), part, source.variant, result.notes);
   }
   result.scheduler = read_config(folder / "scheduler" / "scheduler_config.json");
+  // Diffusers makes the class that the index names, from the config of whatever class.
+  if (const auto type = component_class(index, "scheduler");
+      result.scheduler && result.scheduler->json.is_object() && !type.empty())
+    result.scheduler->json["_class_name"] = type;
   for (const auto& [part, tokenizer] :
        {std::pair{Part::text_encoder, "tokenizer"}, std::pair{Part::text_encoder_2, "tokenizer_2"}})
     if (is_there(folder / tokenizer)) result.tokenizers[part] = folder / tokenizer;

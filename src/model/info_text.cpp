@@ -85,10 +85,10 @@ Json list(const std::vector<T>& items) {
 }  // namespace
 
 std::string to_text(const ModelInfo& info) {
-  auto text = fmt::format("{}: {}{}, predicts {}{}, {}x{} pixels, text width {}\nfingerprint {}\n\n", info.name,
-                          name(info.family), info.inpaint ? " (inpainting)" : "", name(info.prediction),
-                          info.zero_snr ? " from pure noise" : "", info.width, info.height, info.context_width,
-                          info.fingerprint);
+  auto text = fmt::format("{}: {}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\nfingerprint {}\n\n",
+                          info.name, name(info.family), info.inpaint ? " (inpainting)" : "", name(info.prediction),
+                          info.zero_snr ? " from pure noise" : "", name(info.sampler), info.width, info.height,
+                          info.context_width, info.fingerprint);
   text += components_text(info) + "\n" + blocks_text(info);
   for (const auto& note : info.notes) text += "\nnote: " + note;
   return info.notes.empty() ? text : text + "\n";
@@ -99,6 +99,7 @@ std::string to_json(const ModelInfo& info) {
                      {"family", name(info.family)},
                      {"prediction", name(info.prediction)},
                      {"zero_snr", info.zero_snr},
+                     {"sampler", name(info.sampler)},
                      {"width", info.width},
                      {"height", info.height},
                      {"latent_downscale", info.latent_downscale},

@@ -121,6 +121,7 @@ ModelInfo describe(const Parts& parts) {
   info.name = parts.collection.name;
   info.builtin = parts.collection.builtin;
   info.prediction = parts.scheduler.training.prediction;
+  info.sampler = parts.scheduler.sampler;
   info.zero_snr = parts.scheduler.zero_snr;
   info.latent_downscale = parts.vae.downscale();
   info.width = info.height = parts.unet.sample_size * info.latent_downscale;

@@ -18,15 +18,19 @@ struct Scheduler {
   bool zero_snr = false;
   // How the model's authors sample it.
   SamplerKind sampler = SamplerKind::euler;
-  ScheduleKind schedule = ScheduleKind::model;
-  std::optional<ScheduleKind> spacing;  ///< timestep_spacing, if the config says one.
+  ScheduleKind curve = ScheduleKind::model;  ///< karras, exponential or beta; model: none.
+  std::optional<ScheduleKind> spacing;       ///< timestep_spacing, if the config says one.
   int steps_offset = 1;
-  bool karras = false, set_alpha_to_one = false, sdxl = false;
+  bool set_alpha_to_one = false, sdxl = false;
+  int distilled_steps = 50;
+  double timestep_scaling = 10;
+  SolverOptions solver;
   std::vector<std::string> notes;
 
   /**
    * The model's part of the options of a run with this sampler. Where the config says no spacing the sampler's own
-   * default holds, as in Diffusers' from_config: leading for ddim and lcm, linspace for the others.
+   * default holds, as in Diffusers' from_config: leading for ddim and lcm, linspace for the others. Curves are those
+   * of the samplers whose scheduler has them: not of euler_a, ddim and lcm.
    */
   SamplingOptions options(SamplerKind kind) const;
 };

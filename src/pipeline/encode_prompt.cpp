@@ -23,6 +23,13 @@ mx::array picked(const std::vector<control::Pick>& picks, const std::vector<Enco
   return mx::concatenate(tokens, 1);
 }
 
+/** Whether SDXL reads zeros for this text, as the compatible tool gives it to a model. */
+bool is_zeroed(const model::Model& model, const control::ContextSpec& text, Compat compat) {
+  if (!text.negative || !text.prompt.empty()) return false;
+  if (compat == Compat::a1111) return model.info.family == Family::sdxl;
+  return compat == Compat::diffusers && model.zeros_for_empty_prompt;
+}
+
 mx::array with_noise(const mx::array& context, double deviation, unsigned seed) {
   const auto noise = sampler::make_noise(NoiseKind::cpu, seed)->next({1, context.shape(1), context.shape(2)});
   const auto array = mx::astype(mx::array(noise.begin(), context.shape(), mx::float32), context.dtype());
@@ -49,11 +56,11 @@ EncodedText encode_prompt(const model::Model& model, const std::string& prompt, 
 
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
                   std::vector<EncodedText>& encoded) {
-  const bool zero_negative = model.zeros_for_empty_prompt && recipe.compat == Compat::diffusers;
   for (size_t id = encoded.size(); id < texts.size(); ++id) {
     const auto& text = texts[id];
-    auto one = encode_prompt(model, text.prompt, recipe.clip_skip);
-    if (text.negative && text.prompt.empty() && zero_negative) one = zeros_like(one);
+    const bool whole = text.negative && recipe.compat == Compat::diffusers;
+    auto one = encode_prompt(model, text.prompt, whole ? 0 : recipe.clip_skip);
+    if (is_zeroed(model, text, recipe.compat)) one = zeros_like(one);
     if (!text.picks.empty()) one.context = picked(text.picks, encoded);
     if (text.noise != 0) one.context = with_noise(one.context, text.noise, text.noise_seed);
     mx::eval(one.context);

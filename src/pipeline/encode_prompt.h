@@ -23,8 +23,9 @@ struct EncodedText {
 EncodedText encode_prompt(const model::Model& model, const std::string& prompt, int clip_skip);
 
 /**
- * Those of a run's texts that are not among `encoded` yet, appended to it. As in Diffusers, SDXL reads zeros for an
- * empty negative prompt where the model's index says so; A1111 and ComfyUI (recipe.compat) encode the empty text.
+ * Those of a run's texts that are not among `encoded` yet, appended to it. What recipe.compat decides of negative
+ * prompts: an empty one of SDXL is zeros in A1111, in Diffusers where the model's index says so, and encoded in
+ * ComfyUI; Diffusers' clip_skip leaves them alone.
  */
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
                   std::vector<EncodedText>& encoded);

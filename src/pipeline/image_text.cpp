@@ -30,8 +30,10 @@ const char* a1111_sampler(SamplerKind sampler) {
       return "UniPC";
     case SamplerKind::lcm:
       return "LCM";
+    case SamplerKind::model:
+      break;  // a result's recipe names the sampler
   }
-  return "Euler";
+  return "Automatic";
 }
 
 std::string a1111_schedule(ScheduleKind schedule) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "sampler/levels.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -38,6 +39,8 @@ SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options) 
   options.schedule = recipe.schedule;
   options.steps = recipe.steps;
   options.compat = recipe.compat;
+  // What other tools do not read.
+  if (recipe.compat != Compat::diffusers) options.solver = {};
   options.eta_given = recipe.eta.has_value();
   if (recipe.eta) options.eta = *recipe.eta;
   return options;
@@ -65,8 +68,10 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
                      "request cannot give "
                      "yet; use the family's base model",
                      info.name));
+  if (recipe.sampler == SamplerKind::model) recipe.sampler = scheduler.sampler;
   resolved.sampling = sampling_options(recipe, scheduler.options(recipe.sampler));
   resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling);
+  recipe.schedule = sampler::named_schedule(resolved.sampling);
   resolved.latent_height = recipe.height / info.latent_downscale;
   resolved.latent_width = recipe.width / info.latent_downscale;
   return resolved;

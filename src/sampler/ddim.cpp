@@ -17,11 +17,12 @@ double abar(double sigma) {
 
 class Ddim final : public Sampler {
  public:
-  Ddim(const Schedule& schedule, std::vector<double> ends, double eta)
-      : schedule_(schedule), ends_(std::move(ends)), eta_(eta) {}
+  Ddim(const Schedule& schedule, std::vector<double> ends, double eta, double clip)
+      : schedule_(schedule), ends_(std::move(ends)), eta_(eta), clip_(clip) {}
 
   mx::array step(int i, const mx::array& x, const Denoiser& denoise, const NoiseFunction& noise) override {
-    denoised_ = denoise(x, first_evaluation(schedule_, i));
+    const auto estimate = denoise(x, first_evaluation(schedule_, i));
+    denoised_ = clipped(estimate, clip_);
     const double sigma = schedule_.sigma[i], next = schedule_.sigma[i + 1];
     const double a = abar(sigma), a_end = abar(ends_[i]);
     const double spread = eta_ * std::sqrt((1 - a_end) / (1 - a) * std::max(0.0, 1 - a / a_end));
@@ -29,13 +30,13 @@ class Ddim final : public Sampler {
     // Diffusers' result stands in variance-preserving coordinates and is next read as standing at sigma `next`.
     const double scale = std::sqrt(1 + next * next);
     const auto clean = times(scale * std::sqrt(a_end), *denoised_);
-    return add_noise(clean + times(scale * direction / sigma, x - *denoised_), scale * spread, noise);
+    return add_noise(clean + times(scale * direction / sigma, x - estimate), scale * spread, noise);
   }
 
  private:
   Schedule schedule_;
   std::vector<double> ends_;
-  double eta_;
+  double eta_, clip_;
 };
 
 }  // namespace
@@ -57,8 +58,8 @@ std::vector<double> ddim_ends(const Schedule& schedule, const Training& training
   return ends;
 }
 
-std::unique_ptr<Sampler> make_ddim(const Schedule& schedule, std::vector<double> ends, double eta) {
-  return std::make_unique<Ddim>(schedule, std::move(ends), eta);
+std::unique_ptr<Sampler> make_ddim(const Schedule& schedule, std::vector<double> ends, double eta, double clip) {
+  return std::make_unique<Ddim>(schedule, std::move(ends), eta, clip);
 }
 
 }  // namespace corepulse::sampler

@@ -1,5 +1,6 @@
-// DPM-Solver++(2M) (Lu et al. 2022) and its SDE form, midpoint type; DPMSolverMultistepScheduler with algorithm_type
-// dpmsolver++ and sde-dpmsolver++, solver_order 2.
+// DPM-Solver++ (Lu et al. 2022), multistep of order 1 to 3, and its SDE form; 2M, the midpoint type of order 2, is what
+// names mean. DPMSolverMultistepScheduler with algorithm_type dpmsolver++ and sde-dpmsolver++.
+#include <algorithm>
 #include <cmath>
 
 #include "sampler/samplers.h"
@@ -10,35 +11,54 @@ namespace {
 
 class Dpmpp2m final : public Sampler {
  public:
-  Dpmpp2m(const Schedule& schedule, double eta) : schedule_(schedule), eta_(eta) {}
+  Dpmpp2m(const Schedule& schedule, double eta, const SolverOptions& solver)
+      : schedule_(schedule), eta_(eta), solver_(solver) {}
 
   mx::array step(int i, const mx::array& x, const Denoiser& denoise, const NoiseFunction& noise) override {
-    const auto before = denoised_;
+    before_last_ = last_;
+    last_ = denoised_;
     denoised_ = denoise(x, first_evaluation(schedule_, i));
     const double sigma = schedule_.sigma[i], next = schedule_.sigma[i + 1];
     if (next == 0) return *denoised_;
     const double h = std::log(sigma / next);
     const double share = std::exp(-(1 + eta_) * h);
     const double fresh = next * std::sqrt(-std::expm1(-2 * eta_ * h));
-    return add_noise(keep_noise(share, x, extrapolated(before, i, h)), fresh, noise);
+    return add_noise(keep_noise(share, x, extrapolated(i)), fresh, noise);
   }
 
  private:
-  // The last two estimates of x0 continued to the middle of this step, in log sigma.
-  mx::array extrapolated(const std::optional<mx::array>& before, int i, double h) const {
-    if (!before) return *denoised_;
-    const double last_h = std::log(schedule_.sigma[i - 1] / schedule_.sigma[i]);
-    return *denoised_ + times(h / (2 * last_h), *denoised_ - *before);
+  double log_step(int i) const { return std::log(schedule_.sigma[i] / schedule_.sigma[i + 1]); }
+
+  int order(int i) const {
+    constexpr int kFewSteps = 15;  // Diffusers'
+    const bool eased = solver_.lower_order_final && schedule_.steps() < kFewSteps;
+    return std::min({solver_.order, eased ? schedule_.steps() - i : 3, before_last_ ? 3 : last_ ? 2 : 1});
+  }
+
+  // The last estimates of x0 continued into this step, in log sigma.
+  mx::array extrapolated(int i) const {
+    if (order(i) == 1) return *denoised_;
+    const double h = log_step(i), decay = (1 + eta_) * h;
+    const double r0 = log_step(i - 1) / h;
+    const double growth = std::expm1(-decay);
+    const double phi_1 = -(growth / decay + 1) / growth, phi_2 = ((growth / decay + 1) / decay - 0.5) / growth;
+    const auto slope = times(1 / r0, *denoised_ - *last_);
+    if (order(i) == 2) return *denoised_ + times(solver_.heun ? phi_1 : 0.5, slope);
+    const double r1 = log_step(i - 2) / h;
+    const auto bend = times(1 / (r0 + r1), slope - times(1 / r1, *last_ - *before_last_));
+    return *denoised_ + times(phi_1, slope + times(r0, bend)) + times(phi_2, bend);
   }
 
   Schedule schedule_;
   double eta_;
+  SolverOptions solver_;
+  std::optional<mx::array> last_, before_last_;  // estimates of x0, one and two steps ago
 };
 
 }  // namespace
 
-std::unique_ptr<Sampler> make_dpmpp_2m(const Schedule& schedule, double eta) {
-  return std::make_unique<Dpmpp2m>(schedule, eta);
+std::unique_ptr<Sampler> make_dpmpp_2m(const Schedule& schedule, double eta, const SolverOptions& solver) {
+  return std::make_unique<Dpmpp2m>(schedule, eta, solver);
 }
 
 }  // namespace corepulse::sampler

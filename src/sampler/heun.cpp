@@ -7,27 +7,28 @@ namespace {
 
 class Heun final : public Sampler {
  public:
-  explicit Heun(const Schedule& schedule) : schedule_(schedule) {}
+  Heun(const Schedule& schedule, double clip) : schedule_(schedule), clip_(clip) {}
 
   mx::array step(int i, const mx::array& x, const Denoiser& denoise, const NoiseFunction&) override {
-    denoised_ = denoise(x, first_evaluation(schedule_, i));
+    denoised_ = clipped(denoise(x, first_evaluation(schedule_, i)), clip_);
     const double sigma = schedule_.sigma[i], next = schedule_.sigma[i + 1];
     const auto euler = keep_noise(next / sigma, x, *denoised_);
     if (!has_second_evaluation(schedule_, i)) return euler;
     const auto slope = times(1 / sigma, x - *denoised_);
-    denoised_ = denoise(euler, second_evaluation(schedule_, i));
+    denoised_ = clipped(denoise(euler, second_evaluation(schedule_, i)), clip_);
     const auto end_slope = times(1 / next, euler - *denoised_);
     return x + times((next - sigma) / 2, slope + end_slope);
   }
 
  private:
   Schedule schedule_;
+  double clip_;
 };
 
 }  // namespace
 
-std::unique_ptr<Sampler> make_heun(const Schedule& schedule) {
-  return std::make_unique<Heun>(schedule);
+std::unique_ptr<Sampler> make_heun(const Schedule& schedule, double clip) {
+  return std::make_unique<Heun>(schedule, clip);
 }
 
 }  // namespace corepulse::sampler

@@ -82,18 +82,21 @@ Values spaced(ScheduleKind spacing, int train, int n, const SamplingOptions& o) 
   return trailing(train, n);
 }
 
-// LCM's distillation visited every 20th of 1000 timesteps: n of those 50.
-Values distilled(int train, int n) {
-  constexpr int kOriginalSteps = 50;
-  if (n > kOriginalSteps)
+bool own_timesteps(const SamplingOptions& o) {
+  return o.sampler == SamplerKind::lcm && o.schedule == ScheduleKind::model;
+}
+
+// LCM's distillation visited every 20th of 1000 timesteps, or so: n of those 50.
+Values distilled(int train, int n, int original) {
+  if (n > original)
     fail(ErrorCode::invalid_request, "sampler",
          fmt::format("{} steps of lcm; its own schedule has at most {}; name another schedule, "
                      "e.g. sgm_uniform, for more",
-                     n, kOriginalSteps));
+                     n, original));
   Values t;
   for (int i = 0; i < n; ++i) {
-    const int place = static_cast<int>(i * (static_cast<double>(kOriginalSteps) / n));
-    t.push_back((kOriginalSteps - place) * (train / kOriginalSteps) - 1);
+    const int place = static_cast<int>(i * (static_cast<double>(original) / n));
+    t.push_back((original - place) * (train / original) - 1);
   }
   return t;
 }
@@ -143,7 +146,7 @@ Values beta_sigmas(double max, double min, int n) {
 
 // The timesteps of the schedules that choose by timestep; empty for the curves, which choose by sigma.
 Values timesteps(ScheduleKind kind, int train, int n, const SamplingOptions& o) {
-  if (o.sampler == SamplerKind::lcm && o.schedule == ScheduleKind::model) return distilled(train, n);
+  if (own_timesteps(o)) return distilled(train, n, o.distilled_steps);
   if (is_spacing(kind)) return spaced(kind, train, n, o);
   if (kind == ScheduleKind::simple) return simple(train, n);
   if (kind == ScheduleKind::sgm_uniform) return sgm_uniform(train, n);
@@ -221,7 +224,11 @@ ScheduleKind resolved_schedule(const SamplingOptions& o) {
   if (o.schedule != ScheduleKind::model) return o.schedule;
   if (o.compat == Compat::comfy) return ScheduleKind::linspace;
   if (o.compat == Compat::a1111) return a1111_automatic(o.sampler);
-  return o.karras_in_model ? ScheduleKind::karras : o.model_spacing;
+  return o.model_curve != ScheduleKind::model ? o.model_curve : o.model_spacing;
+}
+
+ScheduleKind named_schedule(const SamplingOptions& o) {
+  return own_timesteps(o) ? ScheduleKind::model : resolved_schedule(o);
 }
 
 Levels noise_levels(const SigmaTable& table, const SamplingOptions& o) {

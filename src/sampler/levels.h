@@ -17,6 +17,9 @@ struct Levels {
 /** options.schedule with `model` replaced by what the model's config, or the compatible tool's default, says. */
 ScheduleKind resolved_schedule(const SamplingOptions& options);
 
+/** resolved_schedule, but `model` where that has no name: lcm's own timesteps. The same levels either way. */
+ScheduleKind named_schedule(const SamplingOptions& options);
+
 /** True for linspace, leading and trailing: levels chosen by their timestep. */
 bool is_spacing(ScheduleKind schedule);
 

@@ -27,6 +27,7 @@ using enum SamplerKind;
 // "++" is left out or written "pp": both spellings of each.
 const Table<SamplerKind>& samplers() {
   static const Table<SamplerKind> rows = {
+      {model, "model", {"automatic", "auto", "default"}},
       {euler, "euler", {"eulerdiscrete"}},
       {euler_a, "euler_a", {"eulerancestral", "eulerancestraldiscrete"}},
       {heun, "heun", {"heundiscrete"}},

@@ -18,21 +18,24 @@ std::unique_ptr<Sampler> make_sampler(const Schedule& schedule, const Training& 
     case SamplerKind::euler_a:
       return make_euler_a(schedule, options.eta);
     case SamplerKind::heun:
-      return make_heun(schedule);
+      return make_heun(schedule, options.solver.clip);
     case SamplerKind::ddim:
-      return make_ddim(schedule, ddim_ends(schedule, training, options), options.eta_given ? options.eta : 0);
+      return make_ddim(schedule, ddim_ends(schedule, training, options), options.eta_given ? options.eta : 0,
+                       options.solver.clip);
     case SamplerKind::dpmpp_2m:
-      return make_dpmpp_2m(schedule, 0);
+      return make_dpmpp_2m(schedule, 0, options.solver);
     case SamplerKind::dpmpp_2m_sde:
-      return make_dpmpp_2m(schedule, options.eta);
+      return make_dpmpp_2m(schedule, options.eta, options.solver);
     case SamplerKind::dpmpp_sde:
       return make_dpmpp_sde(schedule, options.eta);
     case SamplerKind::unipc:
-      return make_unipc(schedule);
+      return make_unipc(schedule, options.solver);
     case SamplerKind::lcm:
-      return make_lcm(schedule);
+      return make_lcm(schedule, options.timestep_scaling, options.solver.clip);
+    case SamplerKind::model:
+      break;
   }
-  fail(ErrorCode::invalid_request, "sampler", "no such sampler");
+  fail(ErrorCode::internal, "sampler", "a sampler that is not decided");
 }
 
 }  // namespace corepulse::sampler

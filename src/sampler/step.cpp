@@ -16,6 +16,12 @@ mx::array keep_noise(double share, const mx::array& x, const mx::array& denoised
   return share == 0 ? denoised : denoised + times(share, x - denoised);
 }
 
+mx::array clipped(const mx::array& x, double limit) {
+  if (std::isinf(limit)) return x;
+  const auto most = like(static_cast<float>(limit), x);
+  return mx::clip(x, -most, most);
+}
+
 mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise) {
   return level == 0 ? x : x + times(level, noise());
 }

@@ -14,6 +14,9 @@ mx::array times(double c, const mx::array& x);
  */
 mx::array keep_noise(double share, const mx::array& x, const mx::array& denoised);
 
+/** x cut off at -limit and limit; infinite: x itself. */
+mx::array clipped(const mx::array& x, double limit);
+
 /** x + level * (fresh noise); nothing is drawn for level 0. */
 mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise);
 

@@ -3,6 +3,8 @@ models/builtin. README.md names the tensors.
 
     python tests/golden/make_component_goldens.py [FAMILY...]   # torch 2.13, diffusers 0.42.1, transformers 5.23
 
+and clip_skip.safetensors, of the name `clip_skip`: runs that leave out a text layer.
+
 Float32 on one CPU thread. With --exact nothing is written: the same in float64, and how far float32 was from it.
 """
 
@@ -191,6 +193,18 @@ def golden(family):
     return {k: stored(v) for k, v in tensors.items()}, metadata
 
 
+def clip_skip_golden():
+    """Of SD1 and SDXL: contexts and final latents of a run with clip_skip 1 and a negative prompt."""
+    tensors, metadata = {}, {"script": "tests/golden/make_component_goldens.py", "torch": torch.__version__,
+                             "diffusers": diffusers.__version__, "transformers": transformers.__version__}
+    run = {"prompt": PROMPTS[0], "negative_prompt": "blue, blurry", "clip_skip": 1}
+    for family in ("sd1", "sdxl"):
+        found = pipeline_tensors(load(HERE / "models" / family), family, run, 8, 16)
+        kept = ("context", "negative_context", "latents/19")
+        tensors |= {name: stored(found[name]) for name in (f"{family}/{k}" for k in kept)}
+    return tensors, metadata | {"run": json.dumps(run)}
+
+
 def stored(tensor):
     tensor = tensor.detach().contiguous().clone()
     return tensor.to(DTYPE) if tensor.is_floating_point() or tensor.dtype == torch.int64 else tensor
@@ -224,7 +238,13 @@ def compare(family, exact):
 
 
 def main():
-    for family in [a for a in sys.argv[1:] if not a.startswith("-")] or [*FAMILIES, "builtin"]:
+    names = [a for a in sys.argv[1:] if not a.startswith("-")] or [*FAMILIES, "builtin", "clip_skip"]
+    for family in names:
+        if family == "clip_skip":
+            if not EXACT:
+                tensors, metadata = clip_skip_golden()
+                save_file(tensors, HERE / "clip_skip.safetensors", metadata)
+            continue
         tensors, metadata = golden(family)
         if EXACT:
             compare(family, tensors)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes sampler_diffusers.safetensors and sampler_k_diffusion.safetensors: what the reference samplers do with a
-network that both sides can write in a line.
+"""Makes sampler_diffusers.safetensors, sampler_options.safetensors and, given k-diffusion, sampler_k_diffusion.safetensors:
+what the reference samplers do with a network that both sides can write in a line.
 
     pip install torch==2.13.0 diffusers==0.42.1 scipy==1.17.1 safetensors==0.8.0
     pip download --no-deps k-diffusion==0.1.1.post1 && unzip -d KDIFF k_diffusion-*.whl
@@ -8,10 +8,12 @@ network that both sides can write in a line.
 
 A trajectory's key is sampler/schedule/spacing/prediction/snr/steps/eta. Its tensors: t and sigma of every model call,
 x of the latent before and after every step in the reference's own coordinates. Noises are drawn from `noises` in
-order; number 0 is the first latent.
+order; number 0 is the first latent. In sampler_options.safetensors a key is a number, and the metadata of that name
+holds {"sampler", "steps", "eta", "config": what Diffusers writes as scheduler_config.json}.
 """
 import importlib.util
 import itertools
+import json
 import math
 import pathlib
 import sys
@@ -128,6 +130,57 @@ def diffusers_cases():
     for spacing, eta in itertools.product(SPACINGS, ["0.5", "1"]):
         yield "ddim", "model", spacing, "epsilon", "plain", 10, eta
     yield "ddim", "model", "trailing", "epsilon", "plain", 30, "0.5"
+
+
+def option_cases():
+    """(sampler, steps, eta, options of the scheduler's config) where an option changes the numbers."""
+    clip = dict(clip_sample=True, set_alpha_to_one=True)
+    yield "ddim", 10, "-", clip
+    yield "ddim", 10, "0.5", dict(clip, clip_sample_range=0.5, prediction_type="v_prediction")
+    yield "heun", 6, "-", dict(clip_sample=True, clip_sample_range=0.8)
+    yield "lcm", 4, "-", dict(clip_sample=True)
+    yield "lcm", 4, "-", dict(original_inference_steps=25)
+    yield "lcm", 8, "-", dict(original_inference_steps=100)
+    yield "lcm", 4, "-", dict(timestep_scaling=0.002)
+    for steps in [10, 16]:
+        for order in [1, 3]:
+            yield "dpmpp_2m", steps, "-", dict(solver_order=order)
+            yield "unipc", steps, "-", dict(solver_order=order)
+        yield "dpmpp_2m", steps, "-", dict(solver_order=3, lower_order_final=False)
+        yield "unipc", steps, "-", dict(solver_order=3, lower_order_final=True, solver_type="bh1")
+    yield "unipc", 10, "-", dict(lower_order_final=False)
+    yield "dpmpp_2m", 10, "-", dict(solver_type="heun")
+    yield "dpmpp_2m", 10, "-", dict(solver_type="bh2", euler_at_final=True)
+    yield "dpmpp_2m", 12, "-", dict(solver_order=3, use_karras_sigmas=True)
+    yield "dpmpp_2m_sde", 10, "-", dict(solver_type="heun")
+    yield "dpmpp_2m_sde", 10, "-", dict(solver_order=1)
+    for spacing in SPACINGS:
+        yield "unipc", 10, "-", dict(solver_type="bh1", timestep_spacing=spacing)
+    yield "unipc", 10, "-", dict(solver_type="bh1", use_karras_sigmas=True, prediction_type="v_prediction")
+    yield "unipc", 10, "-", dict(solver_type="midpoint", use_exponential_sigmas=True)
+    yield "unipc", 10, "-", dict(disable_corrector=[0, 1, 5])
+    yield "unipc", 10, "-", dict(disable_corrector=list(range(10)), solver_order=1)
+    yield "euler", 10, "-", dict(use_beta_sigmas=True)
+    # A config that was another scheduler's: this one has no such curve.
+    yield "euler_a", 10, "-", dict(use_karras_sigmas=True)
+
+
+def option_trajectories():
+    tensors, metadata = {}, {}
+    for i, (name, steps, eta, options) in enumerate(option_cases()):
+        cls, plain = SCHEDULERS[name]
+        s = cls.from_config({**plain, **BETAS, "steps_offset": 1, **options})
+        run = run_diffusers(s, steps, eta)
+        if options.get("solver_type") == "bh1" or (name == "unipc" and not s.config.lower_order_final):
+            run["x"] = run["x"][:-1]  # towards sigma 0 Diffusers multiplies 0 by infinity
+        for key, value in run.items():
+            assert torch.isfinite(value).all(), (name, options)
+            tensors[f"{i}/{key}"] = value
+        # JSON has no infinity (lambda_min_clipped).
+        config = {k: v for k, v in s.config.items() if v != -math.inf and not k.startswith("_use_default")}
+        config |= {k: v for k, v in options.items() if k not in config} | {"_class_name": cls.__name__}
+        metadata[str(i)] = json.dumps({"sampler": name, "steps": steps, "eta": eta, "config": config})
+    return tensors, metadata
 
 
 def timestep_sums():
@@ -277,6 +330,10 @@ def main():
             result["/".join(map(str, case)) + "/" + key] = value
     notes = {"script": "make_sampler_goldens.py", "torch": torch.__version__, "diffusers": diffusers.__version__}
     save_file(result, HERE / "sampler_diffusers.safetensors", notes)
+    result, cases = option_trajectories()
+    save_file({"noises": NOISES, **result}, HERE / "sampler_options.safetensors", {**notes, **cases})
+    if len(sys.argv) < 2:
+        return
     k = k_diffusion(sys.argv[1])
     result = {"noises": NOISES, **k_diffusion_trajectories(k), **comfy_and_a1111_schedules()}
     save_file(result, HERE / "sampler_k_diffusion.safetensors", {**notes, "k-diffusion": "0.1.1.post1"})

@@ -65,10 +65,13 @@ TEST_CASE("the config's class is the default sampler, or euler with a note") {
   CHECK(read(sd1({{"_class_name", "DPMSolverMultistepScheduler"}, {"algorithm_type", "sde-dpmsolver++"}})).sampler ==
         SamplerKind::dpmpp_2m_sde);
   CHECK(read(sd1({{"_class_name", "EulerAncestralDiscreteScheduler"}})).notes.empty());
-  const auto pndm = read(sd1());
-  CHECK(pndm.sampler == SamplerKind::euler);
-  REQUIRE(pndm.notes.size() == 1);
-  CHECK(has(pndm.notes[0], {"PNDMScheduler", "euler"}));
+  for (const char* name : {"PNDMScheduler", "DEISMultistepScheduler", "SomebodysScheduler", "Flowing\nScheduler"}) {
+    const auto other = read(sd1({{"_class_name", name}}));
+    CHECK(other.sampler == SamplerKind::euler);
+    REQUIRE(other.notes.size() == 1);
+    CHECK(has(other.notes[0], {std::string(name).substr(0, 7).c_str(), "euler"}));
+    CHECK(other.notes[0].find('\n') == std::string::npos);
+  }
 }
 
 TEST_CASE("what the network predicts is read") {
@@ -88,22 +91,83 @@ TEST_CASE("zero terminal SNR ends in pure noise, and a single file that has it s
 }
 
 TEST_CASE("curves that the config chooses are kept") {
-  CHECK(read(sd1({{"use_karras_sigmas", true}})).options(SamplerKind::euler).karras_in_model);
-  CHECK(read(sd1({{"use_exponential_sigmas", true}})).options(SamplerKind::euler).schedule ==
+  CHECK(read(sd1({{"use_karras_sigmas", true}})).options(SamplerKind::euler).model_curve == ScheduleKind::karras);
+  CHECK(read(sd1({{"use_exponential_sigmas", true}})).options(SamplerKind::euler).model_curve ==
         ScheduleKind::exponential);
-  CHECK(read(sd1({{"use_beta_sigmas", true}})).options(SamplerKind::euler).schedule == ScheduleKind::beta);
+  CHECK(read(sd1({{"use_beta_sigmas", true}})).options(SamplerKind::euler).model_curve == ScheduleKind::beta);
 }
 
-TEST_CASE("what a scheduler would do beyond its noise levels is noted") {
-  const auto notes = read(sd1({{"_class_name", "DDIMScheduler"}, {"clip_sample", true}})).notes;
-  REQUIRE(notes.size() == 1);
-  CHECK(has(notes[0], {"clip_sample"}));
+TEST_CASE("a curve is of the samplers whose scheduler in Diffusers has curves") {
+  const auto karras = read(sd1({{"use_karras_sigmas", true}}));
+  for (const auto kind : {SamplerKind::heun, SamplerKind::dpmpp_2m, SamplerKind::dpmpp_sde, SamplerKind::unipc})
+    CHECK(karras.options(kind).model_curve == ScheduleKind::karras);
+  for (const auto kind : {SamplerKind::euler_a, SamplerKind::ddim, SamplerKind::lcm})
+    CHECK(karras.options(kind).model_curve == ScheduleKind::model);
+}
+
+TEST_CASE("what the config says of a solver is read, and silence means Diffusers' defaults") {
+  const auto unipc = read(sd1({{"_class_name", "UniPCMultistepScheduler"},
+                               {"solver_type", "bh1"},
+                               {"solver_order", 3},
+                               {"lower_order_final", false},
+                               {"disable_corrector", {0, 2}}}));
+  const auto solver = unipc.options(SamplerKind::unipc).solver;
+  CHECK(solver.bh1);
+  CHECK(solver.order == 3);
+  CHECK_FALSE(solver.lower_order_final);
+  CHECK(solver.uncorrected == std::vector{0, 2});
+  CHECK(unipc.options(SamplerKind::dpmpp_2m_sde).solver.order == 2);
+  CHECK(read(sd1({{"solver_type", "heun"}})).solver.heun);
+  const auto lcm = read({{"_class_name", "LCMScheduler"}, {"original_inference_steps", 100}, {"timestep_scaling", 5}});
+  CHECK(lcm.options(SamplerKind::lcm).distilled_steps == 100);
+  CHECK(lcm.options(SamplerKind::lcm).timestep_scaling == 5);
+  const auto silent = read(sd1({{"disable_corrector", Json::array()}}));
+  CHECK(silent.solver.order == 2);
+  CHECK(silent.solver.uncorrected.empty());
+  CHECK(std::isinf(silent.solver.clip));
+  CHECK(read({{"_class_name", "DDIMScheduler"}}).solver.clip == 1);
+  CHECK(read(sd1({{"clip_sample", true}, {"clip_sample_range", 2}})).solver.clip == 2);
+}
+
+TEST_CASE("what no sampler here does is noted by its field, and what has no effect is not") {
+  const std::pair<const char*, Json> left_out[] = {
+      {"thresholding", true},
+      {"interpolation_type", "log_linear"},
+      {"timestep_type", "continuous"},
+      {"predict_x0", false},
+      {"final_sigmas_type", "sigma_min"},
+      {"use_lu_lambdas", true},
+      {"algorithm_type", "dpmsolver"},
+      {"solver_type", "bh3"},
+      {"solver_order", 4},
+      {"lambda_min_clipped", -2},
+      {"sigma_max", 80},
+      {"noise_sampler_seed", 1},
+      {"solver_p", {{"a", 1}}},
+  };
+  for (const auto& [field, value] : left_out) {
+    CAPTURE(std::string(field));
+    const auto notes = read(sd1({{"_class_name", "DPMSolverMultistepScheduler"}, {field, value}})).notes;
+    REQUIRE(notes.size() == 1);
+    CHECK(has(notes[0], {"scheduler_config.json", field, "left out"}));
+  }
+  for (const auto& [field, value] : {std::pair<const char*, Json>{"lambda_min_clipped", -5.1},
+                                     {"lambda_min_clipped", -INFINITY},
+                                     {"solver_order", 3},
+                                     {"euler_at_final", true},
+                                     {"solver_type", "logrho"}})
+    CHECK(read(sd1({{"_class_name", "DPMSolverMultistepScheduler"}, {field, value}})).notes.empty());
+  CHECK(read(sd1({{"_class_name", "DPMSolverMultistepScheduler"},
+                  {"algorithm_type", "sde-dpmsolver++"},
+                  {"solver_order", 3}}))
+            .notes.size() == 1);
 }
 
 TEST_CASE("schedulers of other kinds of models, and impossible numbers, are refused by field") {
   const std::pair<const char*, Json> other[] = {
       {"_class_name", "FlowMatchEulerDiscreteScheduler"},
       {"_class_name", "EDMEulerScheduler"},
+      {"_class_name", "CosineDPMSolverMultistepScheduler"},
       {"use_flow_sigmas", true},
       {"prediction_type", "flow_prediction"},
       {"beta_schedule", "sigmoid"},
@@ -117,8 +181,23 @@ TEST_CASE("schedulers of other kinds of models, and impossible numbers, are refu
               {"unsupported_model", "scheduler_config.json", field}));
   }
   const std::pair<const char*, Json> wrong[] = {
-      {"beta_start", 0},    {"beta_start", -1},    {"beta_start", "small"}, {"beta_end", 1},    {"beta_end", 0.0001},
-      {"steps_offset", -1}, {"steps_offset", 1e9}, {"set_alpha_to_one", 1}, {"_class_name", 3}, {"prediction_type", 1},
+      {"beta_start", 0},
+      {"beta_start", -1},
+      {"beta_start", "small"},
+      {"beta_end", 1},
+      {"beta_end", 0.0001},
+      {"steps_offset", -1},
+      {"steps_offset", 1e9},
+      {"set_alpha_to_one", 1},
+      {"_class_name", 3},
+      {"prediction_type", 1},
+      {"solver_order", 0},
+      {"solver_order", "two"},
+      {"original_inference_steps", 0},
+      {"timestep_scaling", 0},
+      {"disable_corrector", "no"},
+      {"lower_order_final", 2},
+      {"clip_sample", "yes"},
   };
   for (const auto& [field, value] : wrong) {
     CAPTURE(std::string(field));

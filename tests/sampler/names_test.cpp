@@ -38,7 +38,7 @@ TEST_CASE("every canonical name parses to what it names") {
   for (const auto kind : {Compat::diffusers, Compat::comfy, Compat::a1111}) CHECK(parse_compat(name(kind)) == kind);
   for (const auto kind : {Prediction::epsilon, Prediction::v, Prediction::sample})
     CHECK(parse_prediction(name(kind)) == kind);
-  CHECK(sampler_names().size() == 9);
+  CHECK(sampler_names().size() == 10);
   CHECK(schedule_names().size() == 10);
 }
 
@@ -110,7 +110,7 @@ TEST_CASE("schedules, noises, tools and predictions have aliases too") {
 TEST_CASE("an unknown name is refused with the valid ones and the nearest") {
   CHECK(refusal(parse_sampler, "eulr").find("did you mean euler?") != std::string::npos);
   CHECK(refusal(parse_sampler, "dpmpp_3m").find("did you mean dpmpp_2m?") != std::string::npos);
-  CHECK(refusal(parse_sampler, "PNDMScheduler").find("valid: euler, euler_a, heun") != std::string::npos);
+  CHECK(refusal(parse_sampler, "PNDMScheduler").find("valid: model, euler, euler_a, heun") != std::string::npos);
   CHECK(refusal(parse_schedule, "karas").find("did you mean karras?") != std::string::npos);
   CHECK(refusal(parse_noise, "cpuu").find("did you mean cpu?") != std::string::npos);
   for (const auto* text :

@@ -122,7 +122,7 @@ TEST_CASE("`model` is the model's own spacing, or what the other tools take by d
     named.schedule = spacing;
     CHECK(schedule_of(o).sigma == schedule_of(named).sigma);
   }
-  o.karras_in_model = true;
+  o.model_curve = ScheduleKind::karras;
   CHECK(resolved_schedule(o) == ScheduleKind::karras);
   o.compat = Compat::comfy;
   CHECK(resolved_schedule(o) == ScheduleKind::linspace);

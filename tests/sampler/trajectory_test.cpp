@@ -1,21 +1,13 @@
 // Every sampler against Diffusers 0.42.1 and k-diffusion 0.1.1, latent by latent (make_sampler_goldens.py).
-#include <cmath>
+#include "trajectory.h"
+
 #include <doctest/doctest.h>
 #include <sstream>
-
-#include "goldens.h"
-#include "sampler/levels.h"
-#include "sampler/prediction.h"
 
 namespace corepulse::sampler {
 namespace {
 
-/** A trajectory's key: sampler/schedule/spacing/prediction/snr/steps/eta. */
-struct Case {
-  Training training;
-  SamplingOptions options;
-};
-
+// A trajectory's key: sampler/schedule/spacing/prediction/snr/steps/eta.
 Case parse_case(const std::string& key, Compat compat) {
   std::istringstream in(key);
   std::string field[7];
@@ -29,51 +21,6 @@ Case parse_case(const std::string& key, Compat compat) {
   o.eta_given = field[6] != "-";
   if (o.eta_given) o.eta = std::stod(field[6]);
   return {sd_training(parse_prediction(field[3]), field[4] == "zero"), o};
-}
-
-mx::array network(const mx::array& x, double t) {
-  return like(0.6f, x) * x + like(0.3f, x) * mx::sin(like(3, x) * x) +
-         like(static_cast<float>(0.2 * std::cos(t / 100)), x);
-}
-
-struct Run {
-  std::vector<double> t, sigma;
-  std::vector<mx::array> latents;
-};
-
-// The latents in the coordinates of the golden: Diffusers' solvers divide by sqrt(1 + sigma^2).
-Run run(const Case& c, const mx::array& noises, bool in_vp) {
-  const auto schedule = make_schedule(c.training, c.options);
-  const auto sampler = make_sampler(schedule, c.training, c.options);
-  int drawn = 0;
-  const auto noise = [&] { return mx::take(noises, drawn++, 0); };
-  auto x = noise() * mx::array(static_cast<float>(schedule.initial_scale));
-  Run result;
-  const auto keep = [&](int i) {
-    const double sigma = in_vp ? schedule.sigma[i] : 0;
-    result.latents.push_back(model_input(x, sigma));
-    result.latents.back().eval();
-  };
-  const Denoiser denoise = [&](const mx::array& at, const Evaluation& e) {
-    result.t.push_back(e.t);
-    result.sigma.push_back(e.sigma);
-    return denoised(c.training.prediction, at, network(model_input(at, e.sigma), e.t), e.sigma);
-  };
-  keep(0);
-  for (int i = 0; i < schedule.steps(); ++i) {
-    x = sampler->step(i, x, denoise, noise);
-    keep(i + 1);
-  }
-  return result;
-}
-
-// The largest deviation of one list of numbers; relative, but absolute below 1.
-double deviation(const std::vector<double>& a, const std::vector<float>& b) {
-  if (a.size() != b.size()) return INFINITY;
-  double most = 0;
-  for (size_t i = 0; i < a.size(); ++i)
-    most = std::max(most, std::abs(a[i] - b[i]) / std::max(1.0, std::abs<double>(b[i])));
-  return most;
 }
 
 void check_file(const std::string& file, Compat compat, size_t expected_cases) {
@@ -91,10 +38,7 @@ void check_file(const std::string& file, Compat compat, size_t expected_cases) {
     CHECK(deviation(ours.t, values<float>(goldens.at(key + "/t"))) < 1e-5);
     CHECK(deviation(ours.sigma, values<float>(goldens.at(key + "/sigma"))) < 1e-5);
     REQUIRE(static_cast<int>(ours.latents.size()) == latents.shape(0));
-    double error = 0;
-    for (size_t i = 0; i < ours.latents.size(); ++i)
-      error = std::max(error, relative_error(ours.latents[i], mx::take(latents, static_cast<int>(i), 0)));
-    CHECK(error <= (zero_snr ? 1e-3 : 1e-5));
+    CHECK(error_of(ours, latents) <= (zero_snr ? 1e-3 : 1e-5));
     ++cases;
   }
   CHECK(cases == expected_cases);
