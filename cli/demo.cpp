@@ -105,8 +105,8 @@ void draw(const Demo& demo) {
   save_image(heat.image, folder / "8-heat.png");
   pictures.push_back(std::move(heat));
   const auto sheet = folder / "demo.png";
-  const auto title = fmt::format(
-      "One prompt, \"{}\", one seed, {}. Under each picture: what the attention reads instead.", kPrompt, seed);
+  const auto title =
+      fmt::format("\"{}\", seed {}, every time; below each picture: what is read instead, where", kPrompt, seed);
   save_image(make_sheet(pictures, kColumns, title), sheet);
   note(fmt::format("{:.2f} s per step, {} steps each, {}; another seed: corepulse demo --seed 7",
                    seconds / double(demo.steps * int(all.size())), demo.steps, version()),

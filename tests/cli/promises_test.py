@@ -34,6 +34,7 @@ class Seen:
                                  (slice(0, SIDE // 2), slice(SIDE // 2, SIDE)))
         colors = collections.Counter(t for c, t in zip(cells, answer["tints"]) if c < vocabulary.NOTHING)
         self.color = vocabulary.TINTS[colors.most_common(1)[0][0]] if colors else "none"
+        self.colorful = answer["colorful"]  # of the left and of the right half, 0 (grey) to 255
         self.scene, self.look = vocabulary.BACKGROUNDS[answer["scene"]], LOOKS[answer["look"]]
 
     @staticmethod
@@ -43,7 +44,7 @@ class Seen:
         return vocabulary.NAMES[what][0] if count >= LEAST else "nothing"
 
     def __repr__(self):
-        return f"{self.color} {self.object} ({self.left} | {self.right}), {self.scene}, {self.look}"
+        return f"{self.color} {self.object} ({self.left} | {self.right}), {self.scene}, {self.look}, {self.colorful}"
 
 
 def shows(**facts):
@@ -65,7 +66,7 @@ DEMO = {
     "4-composition.png": shows(object="cat", scene="desert"),
     "5-style.png": shows(object="cat", color="blue", look="pixel"),
     "6-masked.png": lambda seen: seen.object == "cat" and seen.scene not in vocabulary.SCENES,
-    "7-region.png": shows(object="cat"),
+    "7-region.png": lambda seen: seen.colorful[1] < 20 < 60 < seen.colorful[0],
 }
 
 
