@@ -114,7 +114,7 @@ const char* const kGenerateExamples = R"(Examples:
   corepulse generate -p "a cat in a park" -o cat.png
   corepulse generate -p "a red car on the beach" --seed 1,2,3 --steps 30 -o cars.png
       cars-1.png, cars-2.png, cars-3.png
-  corepulse generate -p "a cat in a park" --inject "a dragon @ content" -o dragon.png
+  corepulse generate -p "a cat in a park" --inject "a dragon @ content, gain 2" -o dragon.png
       the same picture, but the middle block reads another prompt
   corepulse generate -p "a cat in a park" --inject "a cat in the snow @ composition, sigma 15..2"
   corepulse generate -p "a cat in a park" --reweight "park=0.3" --mask "a @ style"

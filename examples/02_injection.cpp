@@ -16,7 +16,7 @@ int main() {
     corepulse::save_image(plain.images[0], "plain.png", corepulse::image_text(plain, 0));
 
     // "content" is the middle block: in this model it decides what the object is; the input blocks keep the park.
-    request.recipe.controls.push_back(corepulse::inject("a dragon").at("content"));
+    request.recipe.controls.push_back(corepulse::inject("a dragon").at("content").gains(2, 2));
     const auto injected = pipeline.generate(request);
     corepulse::save_image(injected.images[0], "dragon.png", corepulse::image_text(injected, 0));
     std::cout << "plain.png and dragon.png\n";
