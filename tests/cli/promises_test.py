@@ -84,8 +84,9 @@ class PromisesTest(unittest.TestCase):
         """@return what is seen in the pictures of one command, seed by seed."""
         self.run_program(*arguments, "--seed", ",".join(map(str, seeds)), "--quiet")
         stem = pathlib.Path(name).stem
-        files = [name] if len(seeds) == 1 else [f"{stem}-{seed}.png" for seed in seeds]
-        done = subprocess.run([LOOK, *files], cwd=self.folder, capture_output=True, text=True, check=True)
+        files = [name] if len(seeds) == 1 else [f"{stem}-{i + 1}.png" for i in range(len(seeds))]
+        done = subprocess.run([LOOK, *files], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
         return [Seen(line) for line in done.stdout.splitlines()]
 
     def check(self, what, promise, seen):
