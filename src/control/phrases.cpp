@@ -1,41 +1,74 @@
-// Phrases in texts: whole words, whatever their case, found by their tokens.
+// Phrases in texts: whole words, whatever their case, found by their tokens; and what touches punctuation, as written.
 #include <algorithm>
 #include <fmt/format.h>
 #include <numeric>
+#include <optional>
 
 #include "control/texts.h"
+#include "control/word_chars.h"
 
 namespace corepulse::control {
 namespace {
 
-// Letters and digits of ASCII, and all of every other script.
-bool in_word(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return std::isalnum(byte) || byte >= 0x80;
+std::string_view trim(std::string_view text) {
+  const auto from = text.find_first_not_of(" \t\n\r"), to = text.find_last_not_of(" \t\n\r");
+  return from == text.npos ? std::string_view() : text.substr(from, to - from + 1);
 }
 
-// No letter or digit goes on before `begin` or after `end`.
-bool whole_words(const std::string& text, int begin, int end) {
-  if (begin > 0 && in_word(text[begin]) && in_word(text[begin - 1])) return false;
-  return end == static_cast<int>(text.size()) || !in_word(text[end]) || !in_word(text[end - 1]);
-}
+// A text and its tokens, and a phrase that is looked for from left to right.
+struct Search {
+  const std::string& text;
+  const std::vector<TextToken>& words;
+  const std::vector<TextToken>& phrase;
+  std::string_view written;  // the phrase
+
+  // The tokenizer has folded case and Unicode forms: equal words have equal tokens.
+  bool same_tokens(size_t i) const {
+    return i + phrase.size() <= words.size() &&
+           std::equal(phrase.begin(), phrase.end(), words.begin() + i,
+                      [](const TextToken& a, const TextToken& b) { return a.id == b.id; }) &&
+           whole_words(text, words[i].begin, words[i + phrase.size() - 1].end);
+  }
+
+  // Whether tokens of punctuation may be cut at this byte: it is one token with its neighbours, as in `hello!` of
+  // `hello!!!`. A word's token is never cut.
+  bool may_cut(int byte) const { return !in_word(text, static_cast<size_t>(byte)); }
+
+  // The phrase as it is written, from a byte of token i on.
+  std::optional<TextTable::Match> written_at(size_t i, int begin) const {
+    const auto end = end_of_phrase(text, static_cast<size_t>(begin), written);
+    if (end == text.npos || !whole_words(text, static_cast<size_t>(begin), end)) return {};
+    size_t last = i;
+    while (last + 1 < words.size() && words[last + 1].begin < static_cast<int>(end)) ++last;
+    const bool cut_begin = begin > words[i].begin, cut_end = static_cast<int>(end) < words[last].end;
+    if ((cut_begin && !may_cut(begin)) || (cut_end && !may_cut(static_cast<int>(end) - 1))) return {};
+    return TextTable::Match{i, last - i + 1, begin, static_cast<int>(end)};
+  }
+
+  // The first match that begins in token i, at byte `from` or later.
+  std::optional<TextTable::Match> at(size_t i, int from) const {
+    if (from <= words[i].begin && same_tokens(i))
+      return TextTable::Match{i, phrase.size(), words[i].begin, words[i + phrase.size() - 1].end};
+    for (int begin = std::max(from, words[i].begin); begin < words[i].end; ++begin)
+      if (const auto match = written_at(i, begin)) return match;
+    return {};
+  }
+};
 
 }  // namespace
 
 std::vector<TextTable::Match> TextTable::matches(int text, const Tokens& tokens) {
-  // The tokenizer has folded case and Unicode forms: equal words have equal tokens.
   const auto phrase = tokenize(tokens.phrase).front().tokens;
   const auto& words = this->tokens(text).tokens;
+  const Search search{prompt(text), words, phrase, trim(tokens.phrase)};
   std::vector<Match> all;
-  for (size_t i = 0; !phrase.empty() && i + phrase.size() <= words.size();) {
-    const bool same = std::equal(phrase.begin(), phrase.end(), words.begin() + i,
-                                 [](const TextToken& a, const TextToken& b) { return a.id == b.id; });
-    if (same && whole_words(prompt(text), words[i].begin, words[i + phrase.size() - 1].end)) {
-      all.push_back({i, phrase.size()});
-      i += phrase.size();
-    } else {
-      ++i;
-    }
+  int from = 0;
+  for (size_t i = 0; !phrase.empty() && i < words.size();) {
+    const auto match = search.at(i, from);
+    if (match) all.push_back(*match), from = match->end;
+    const size_t next = match ? i + match->count : i + 1;
+    // Of punctuation that was cut, the rest may begin another.
+    i = match && words[next - 1].end > from ? std::max(i + 1, next - 1) : next;
   }
   const auto n = static_cast<size_t>(tokens.occurrence);
   if (tokens.occurrence <= 0) return all;
@@ -71,7 +104,10 @@ Found TextTable::search(int text, const Tokens& tokens) {
       found.cut = true;
       continue;
     }
-    for (size_t i = 0; i < match.count; ++i) found.positions.push_back(t.first + static_cast<int>(match.token + i));
+    for (size_t i = 0; i < match.count; ++i) {
+      const int position = t.first + static_cast<int>(match.token + i);
+      if (found.positions.empty() || found.positions.back() < position) found.positions.push_back(position);
+    }
   }
   return found;
 }

@@ -77,9 +77,9 @@ Exchanged TextTable::exchange(int text, const Tokens& tokens, const std::string&
     fresh.append(old_prompt, at, end - at);
   };
   for (const auto& match : found) {
-    copy(old.tokens[match.token].begin);
+    copy(match.begin);
     fresh += with;
-    at = old.tokens[match.token + match.count - 1].end;
+    at = match.end;
     // Without new words, one of the spaces around the old ones goes too.
     if (with.empty() && !fresh.empty() && fresh.back() == ' ' && old_prompt[at] == ' ') ++at;
   }

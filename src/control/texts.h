@@ -43,6 +43,12 @@ struct Exchanged {
 /** All texts of a run by internal number; public ids are given when a plan first reads a text. */
 class TextTable {
  public:
+  /** A phrase in a text: tokens, of which the first and the last may reach beyond its bytes. */
+  struct Match {
+    size_t token = 0, count = 0;
+    int begin = 0, end = 0;  ///< Bytes.
+  };
+
   /** Numbers 0 and 1 (and ids 0 and 1) are the prompt and the negative prompt. */
   TextTable(const Tokenizer& tokenizer, const std::string& prompt, const std::string& negative);
 
@@ -74,10 +80,6 @@ class TextTable {
     std::vector<TokenizedText> encoders;
     TextId id = -1;
   };
-  struct Match {
-    size_t token = 0, count = 0;
-  };
-
   std::vector<TokenizedText> tokenize(const std::string& prompt);
   std::vector<Match> matches(int text, const Tokens& tokens);
   Found search(int text, const Tokens& tokens);

@@ -1,0 +1,76 @@
+// Which tokens of CLIP a phrase names.
+#include <doctest/doctest.h>
+
+#include "../text/golden.h"
+#include "control/texts.h"
+
+namespace corepulse::control::test {
+namespace {
+
+std::vector<TokenizedText> clip(const std::string& prompt) {
+  const auto& tokenizer = text::clip_tokenizer();
+  TokenizedText text{tokenizer.encode(prompt).ids};
+  for (const auto& t : tokenizer.tokenize_all(prompt)) text.tokens.push_back({t.id, t.begin, t.end});
+  text.kept = std::min(static_cast<int>(text.tokens.size()), 75);
+  return {text};
+}
+
+/** The tokens of the prompt that a phrase names, with bars between them. */
+std::string found(const std::string& prompt, const Tokens& phrase) {
+  const Tokenizer tokenizer = clip;
+  TextTable table(tokenizer, prompt, "");
+  std::string text;
+  for (const int position : table.find(0, phrase).positions) {
+    const auto& token = table.tokens(0).tokens[static_cast<size_t>(position - 1)];
+    text += (text.empty() ? "" : "|") +
+            prompt.substr(static_cast<size_t>(token.begin), static_cast<size_t>(token.end - token.begin));
+  }
+  return text;
+}
+
+std::string replaced(const std::string& prompt, const std::string& phrase, const std::string& with) {
+  const Tokenizer tokenizer = clip;
+  TextTable table(tokenizer, prompt, "");
+  return table.prompt(table.exchange(0, phrase, with, false).text);
+}
+
+}  // namespace
+
+TEST_CASE("a phrase that stands in the prompt as written is found, whatever punctuation it touches") {
+  CHECK(found(R"(solo, pokemon \(creature\), blue)", R"(pokemon \(creature\))") == R"(pokemon|\(|creature|\),)");
+  CHECK(found(R"(it's a "cat"!)", R"("cat")") == R"("|cat|"!)");
+  CHECK(found("hello!!! you", "hello!") == "hello|!!!");
+  CHECK(found("((cat)), dog", "(cat)") == "((|cat|)),");
+  CHECK(found("a (red  Cat).", "(red cat)") == "(|red|Cat|).");
+  CHECK(found("cat...dog", "...") == "...");
+  CHECK(found("a cat, a dog!", "cat, a dog") == "cat|,|a|dog");
+}
+
+TEST_CASE("a word is found between punctuation of any script") {
+  CHECK(found("“cat”—dog…", "cat") == "cat");
+  CHECK(found("“cat”—dog…", "dog") == "dog");
+  CHECK(found("“cat”!", "“cat”") == "“|cat|”!");
+  CHECK(found("été, hiver", "ÉTÉ") == "été");
+}
+
+TEST_CASE("no part of a word is found, with punctuation or without") {
+  for (const char* phrase : {"cat", "category", "s", "ego", "categories", "log", "12", "e", "a-", "ory!"})
+    CHECK(found("(category's) dogs 123, été a_b!", Tokens(phrase)) ==
+          (std::string(phrase) == "category" ? "category" : ""));
+}
+
+TEST_CASE("each occurrence counts, also where two share a token") {
+  const std::string prompt = R"("cat""cat"! and "cat")";
+  CHECK(found(prompt, Tokens("\"cat\"", 3)) == R"("|cat|")");
+  CHECK(found(prompt, Tokens("\"cat\"", 2)) == R"(""|cat|"!)");
+  CHECK(found(prompt, "\"cat\"") == R"("|cat|""|cat|"!|"|cat|")");
+  CHECK(found(prompt, Tokens("\"cat\"", 4)) == "");
+}
+
+TEST_CASE("what is replaced is the phrase and not the punctuation beside it") {
+  CHECK(replaced(R"(it's a "cat"!)", R"("cat")", "dog") == "it's a dog!");
+  CHECK(replaced("hello!!! you", "hello!", "bye") == "bye!! you");
+  CHECK(replaced("a cat, a dog", "cat", "fox") == "a fox, a dog");
+}
+
+}  // namespace corepulse::control::test
