@@ -80,9 +80,9 @@ std::string control_text(const Data& data, const ControlReport& report) {
   for (const auto& [id, positions] : report.tokens)
     text += fmt::format("    tokens {} of text {} {}\n", fmt::join(positions, ", "), id, quote(data.texts[id].prompt));
   for (const auto& cells : report.region)
-    text +=
-        fmt::format("    region on the {}x{} grid: {} of {} cells, {} of them whole, mean {:.4f}\n", cells.grid.width,
-                    cells.grid.height, cells.touched, cells.grid.tokens(), cells.whole, cells.mean);
+    text += fmt::format("    {} on the {}x{} grid: {} of {} cells, {} of them whole, mean {:.4f}\n",
+                        cells.of.empty() ? "region" : cells.of, cells.grid.width, cells.grid.height, cells.touched,
+                        cells.grid.tokens(), cells.whole, cells.mean);
   return text;
 }
 

@@ -38,12 +38,14 @@ Json control_json(const Data& data, const ControlReport& report) {
   json["calls"] = indices(report.calls);
   json["layers"] = sites_of(data, report.sites);
   if (!report.tokens.empty()) json["tokens"] = tokens_of(report.tokens);
-  for (const auto& cells : report.region)
+  for (const auto& cells : report.region) {
     json["region"].push_back({{"height", cells.grid.height},
                               {"width", cells.grid.width},
                               {"touched", cells.touched},
                               {"whole", cells.whole},
                               {"mean", cells.mean}});
+    if (!cells.of.empty()) json["region"].back()["of"] = cells.of;
+  }
   return json;
 }
 

@@ -38,10 +38,11 @@ struct ControlReport {
   std::map<TextId, std::vector<int>> tokens;
   struct Cells {
     Grid grid;
+    std::string of;              ///< "": the control's region; "prompts[0].region", "target": one of its effect.
     int touched = 0, whole = 0;  ///< Tokens with a value above 0; of 1.
     double mean = 0;
   };
-  std::vector<Cells> region;  ///< Its region at each grid it acts on.
+  std::vector<Cells> region;  ///< Its regions at each grid it acts on.
 };
 
 struct ProgramOptions {

@@ -47,7 +47,8 @@ void Resolver::report() {
                 report.tokens[id] = tables_->texts.find(text, effect.tokens).positions;
             },
             item.control->effect);
-    if (item.control->region) report_region(item, report);
+    if (item.control->region) report_region(*item.control->region, "", item, report);
+    for (const auto& [region, path] : item.effect->regions()) report_region(*region, path, item, report);
   }
   for (const auto& site : inputs_.sites)
     for (size_t call = 0; call < inputs_.calls.size(); ++call)
@@ -58,10 +59,10 @@ void Resolver::report() {
       }
 }
 
-void Resolver::report_region(const Placed& item, ControlReport& report) {
+void Resolver::report_region(const Region& region, const std::string& path, const Placed& item, ControlReport& report) {
   for (const auto& grid : grids_of(item.sites)) {
-    const auto& mask = tables_->masks.at(*item.control->region, grid, item.path);
-    ControlReport::Cells cells{.grid = grid};
+    const auto& mask = tables_->masks.at(region, grid, item.path + path);
+    ControlReport::Cells cells{.grid = grid, .of = path.substr(std::min<size_t>(1, path.size()))};
     for (int i = 0; i < grid.tokens(); ++i) {
       const double v = mask.values[mask.pixels > 1 ? i : 0];
       cells.touched += v > 0, cells.whole += v == 1, cells.mean += v / grid.tokens();

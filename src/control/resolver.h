@@ -86,7 +86,7 @@ class Resolver {
   // report.cpp
   void finish_captures();
   void report();
-  void report_region(const Placed& placed, ControlReport& report);
+  void report_region(const Region& region, const std::string& path, const Placed& placed, ControlReport& report);
   void note();
   void refuse_idle(const Placed& placed) const;
 

@@ -5,6 +5,7 @@
 
 #include "corepulse/pipeline.h"
 
+#include "pipeline/hints.h"
 #include "pipeline/prepare.h"
 
 namespace corepulse {
@@ -20,6 +21,10 @@ Explanation explain(const Recipe& recipe) {
     explanation.text += fmt::format("\nfrom step {} on, edited:\n{}", step, control::explain_text(program));
     json["edits"].push_back(
         {{"step", step}, {"program", nlohmann::ordered_json::parse(control::explain_json(program))}});
+  }
+  for (const auto& hint : pipeline::hints(recipe, prepared.control.texts())) {
+    explanation.text += "note: " + hint + "\n";
+    json["notes"].push_back(hint);
   }
   explanation.json = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   return explanation;

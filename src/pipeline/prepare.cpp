@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "model/inspect.h"
+#include "pipeline/hints.h"
 #include "pipeline/mask_picture.h"
 #include "unet/sites.h"
 
@@ -113,6 +114,7 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
     timeline.edit(step, std::move(edit.program));
     prepared.recordings = std::move(edit.recordings);
   }
+  append(prepared.notes, hints(recipe, timeline.texts()));
   return prepared;
 }
 

@@ -65,6 +65,23 @@ TEST_CASE("the table equals the counters of a run that asks for every plan") {
   CHECK(cells[0] == nlohmann::json::parse(R"({"height": 32, "width": 32, "touched": 544, "whole": 480, "mean": 0.5})"));
 }
 
+TEST_CASE("every region of a control is accounted for") {
+  const Region left = rectangle(0, 0, 0.5, 1), top = rectangle(0, 0, 1, 0.25);
+  const auto program = Program::resolve(
+      {regions({{"a cat", left}, {"a dog", top}}).at("middle:0"), attend(top, 2).within(left).at("middle:0")}, run());
+  const auto text = explain_text(program);
+  for (const char* part : {"    prompts[0].region on the 8x8 grid: 32 of 64 cells, 32 of them whole, mean 0.5000",
+                           "    prompts[1].region on the 8x8 grid: 16 of 64 cells, 16 of them whole, mean 0.2500",
+                           "    region on the 8x8 grid: 32 of 64 cells, 32 of them whole, mean 0.5000",
+                           "    target on the 8x8 grid: 16 of 64 cells, 16 of them whole, mean 0.2500"}) {
+    CAPTURE(part);
+    CHECK(text.find(part) != std::string::npos);
+  }
+  const auto json = nlohmann::json::parse(explain_json(program));
+  CHECK(json["controls"][0]["region"][1]["of"] == "prompts[1].region");
+  CHECK(json["controls"][1]["region"][0].count("of") == 0);
+}
+
 TEST_CASE("words of injected prompts that are cut off, and neutral controls, are noted") {
   std::string prompt = "a";
   for (int i = 0; i < 74; ++i) prompt += " b";

@@ -51,6 +51,32 @@ TEST_CASE("a control that can never act is refused, naming the choices") {
   CHECK(refusal([](Recipe& r) { r.controls = {inject("x").sigma(0.001, 0.0001)}; }) != "accepted");
 }
 
+TEST_CASE("what is rarely meant is drawn, and noted") {
+  const auto notes = [](const std::function<void(Recipe&)>& change) {
+    auto recipe = golden_recipe("builtin");
+    change(recipe);
+    const auto explanation = explain(recipe);
+    const auto all = io::parse_json(explanation.json, "explanation")["notes"].dump();
+    CHECK(contains(explanation.text, "note: ") == (all != "[]"));
+    return all;
+  };
+  CHECK(notes([](Recipe&) {}) == "[]");
+  CHECK(contains(notes([](Recipe& r) { r.prompt = "a (cat:1.2)"; }), "(cat:1.2)"));
+  CHECK(
+      contains(notes([](Recipe& r) { r.negative_prompt = "[cat|dog]"; }), "in the negative prompt is words by turns"));
+  CHECK(contains(notes([](Recipe& r) { r.controls = {inject("a cat <lora:fox:1>")}; }), "in a control's prompt"));
+  CHECK(contains(notes([](Recipe& r) { r.prompt = " "; }), "there is no prompt"));
+  CHECK(notes([](Recipe& r) { r.prompt = "", r.controls = {inject("a cat")}; }) == "[]");
+  const auto within = [&](const Region& region) {
+    return notes([&](Recipe& r) { r.controls = {inject("a dog").within(region)}; });
+  };
+  CHECK(contains(within(rectangle(0, 0, 128, 256)), "px"));
+  CHECK(within(rectangle(0, 0, 128, 256).pixels()) == "[]");
+  CHECK(within(rectangle(-0.5, 0, 2, 1)) == "[]");
+  CHECK(contains(within(rectangle(0, 0, 0.5, 1).pixels()), "without px"));
+  CHECK(contains(notes([](Recipe& r) { r.controls = {regions({{"a dog", !circle(64, 64, 30)}})}; }), "64 times"));
+}
+
 TEST_CASE("a picture's brightness is the region, and what is wrong with the picture is said of the region") {
   auto recipe = golden_recipe("small");
   const auto folder = std::filesystem::temp_directory_path() / "corepulse_masks";

@@ -1,0 +1,17 @@
+#pragma once
+// For people: what a run draws as it is told, though it is rarely meant.
+
+#include <string>
+#include <vector>
+
+#include "corepulse/recipe.h"
+
+#include "control/texts.h"
+
+namespace corepulse::pipeline {
+
+/** One sentence each about syntax of other programs in a text, a run without any words, and regions whose numbers are
+ * of another unit. @param texts all of the run's. */
+std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::ContextSpec>& texts);
+
+}  // namespace corepulse::pipeline
