@@ -50,6 +50,12 @@ bool has_gains(const Effect& effect) {
 bool has_strength(const Effect& effect) {  // that of smooth stands before its " @ "
   return std::visit([]<class E>(const E& e) { return requires { e.strength; } && !std::is_same_v<E, Smooth>; }, effect);
 }
+bool has_attention(const Effect& effect) {
+  return std::holds_alternative<Temperature>(effect);
+}
+bool has_how(const Effect& effect) {
+  return std::holds_alternative<Share>(effect);
+}
 bool has_context(const Effect& effect) {
   return std::visit([](const auto& e) { return requires { e.context; }; }, effect);
 }
@@ -92,6 +98,9 @@ constexpr Item kItems[] = {
     {"mode", has_mode, [](Scanner& s, C& c) { c.mode = word_of<Mode>(s); }, "mode"},
     {"images", has_sites, [](Scanner& s, C& c) { c.images = whole_numbers(s); }, "images"},
     {"heads", has_sites, [](Scanner& s, C& c) { c.heads = whole_numbers(s); }, "heads"},
+    {"attention", has_attention,
+     [](Scanner& s, C& c) { std::get<Temperature>(c.effect).attention = word_of<AttentionKind>(s); }, "attention"},
+    {"how", has_how, [](Scanner& s, C& c) { std::get<Share>(c.effect).how = word_of<Share::How>(s); }, "how"},
     {"context", has_context, [](Scanner& s, C& c) { c.context(word_of<TokenContext>(s)); }, "context"},
     {"occurrence", has_phrase, [](Scanner& s, C& c) { c.occurrence(s.whole_number()); }, "occurrence"}};
 
@@ -131,6 +140,20 @@ void take_items(Scanner& scanner, corepulse::Control& control) {
   do take_item(scanner, control, given);
   while (scanner.take(","));
   if (!scanner.done()) scanner.refuse("a comma and the next item");
+}
+
+bool begins_as_items(std::string_view text) {
+  Scanner scanner("", text);
+  const auto word = scanner.peek_word();
+  scanner.take_word(word);
+  const auto is_word = [=](const Item& item) { return word == item.word; };
+  if (std::any_of(std::begin(kItems), std::end(kItems), is_word)) return !scanner.done();
+  if (!scanner.done() && !scanner.take(",")) return false;
+  for (const char* group : {"all", "composition", "content", "style", "coarse", "mid", "fine"})
+    if (word == group) return true;
+  for (const char* start : {"input:", "middle:", "output:", "ldm:", "grid:", "down_blocks.", "mid_block", "up_blocks."})
+    if (word.starts_with(start)) return true;
+  return false;
 }
 
 }  // namespace corepulse::control

@@ -11,4 +11,7 @@ namespace corepulse::control {
  * one, of one that the kind does not have, and of one that is given twice. */
 void take_items(Scanner& scanner, corepulse::Control& control);
 
+/** Whether the text begins as items do: with an item's word, or with a name that layers may have. */
+bool begins_as_items(std::string_view text);
+
 }  // namespace corepulse::control

@@ -45,19 +45,24 @@ TEST_CASE("every kind has an example in the documentation that acts") {
 
 TEST_CASE("the short forms in the documentation are read") {
   const std::map<std::string, std::function<void(std::string_view)>> options{
-      {"--inject", parse_inject},   {"--reweight", parse_reweight},    {"--mask", parse_mask},
-      {"--replace", parse_replace}, {"--region", parse_region_prompt}, {"--heatmap", parse_capture},
-      {"--record", parse_record}};
+      {"--inject", parse_inject},           {"--reweight", parse_reweight},     {"--mask", parse_mask},
+      {"--replace", parse_replace},         {"--region", parse_region_prompt},  {"--heatmap", parse_capture},
+      {"--record", parse_record},           {"--value-gain", parse_value_gain}, {"--attend", parse_attend},
+      {"--temperature", parse_temperature}, {"--smooth", parse_smooth},         {"--share", parse_share},
+      {"--guidance-curve", parse_guidance}};
   const auto text = corepulse::test::control_page();
   int found = 0;
-  for (const auto& [option, parse] : options)
+  for (const auto& [option, parse] : options) {
+    CAPTURE(option);
+    CHECK(text.find(option + " \"") != text.npos);
     for (size_t at = text.find(option + " \""); at != text.npos; at = text.find(option + " \"", at + 1), ++found) {
       const size_t begin = at + option.size() + 2;
       const auto value = text.substr(begin, text.find('"', begin) - begin);
       CAPTURE(value);
       CHECK_NOTHROW(parse(value));
     }
-  CHECK(found >= 7);
+  }
+  CHECK(found >= 13);
 }
 
 }  // namespace corepulse::control::test

@@ -74,6 +74,44 @@ TEST_CASE("an item that a kind lacks, or that is given twice, is an error at its
         std::string::npos);
 }
 
+TEST_CASE("attend, smooth, share and guidance have short forms, too") {
+  const Region left = rectangle(0, 0, 0.5, 1), right = rectangle(0.5, 0, 0.5, 1);
+  CHECK(parse_attend("right half=0 @ region left half, fine") == attend(right, 0).within(left).at("fine"));
+  CHECK(parse_attend("right half - circle 0.5,0.5,0.1 = 0:1 1:3 @ strength 0.5") ==
+        attend(right - circle(0.5, 0.5, 0.1), {{0, 1}, {1, 3}}).strength(0.5));
+  CHECK(parse_smooth("0.2 @ coarse, steps 0..5") == smooth(0.2).at("coarse").steps(0, 5));
+  CHECK(parse_share("0 @ rows both") == share_image(0).on(Rows::both));
+  CHECK(parse_share("a cat-style.safetensors @ how instead, strength 0.7") ==
+        share_recording("a cat-style.safetensors").strength(0.7));
+  CHECK(parse_guidance("0:8 1:3") == guidance({{0, 8}, {1, 3}}));
+  CHECK(parse_guidance("1 @ sigma 2..0") == guidance(1).sigma(2, 0));
+  CHECK(parse_temperature("0.5 @ attention both") == temperature(0.5, AttentionKind::both));
+  CHECK(error(parse_attend, "right half").find("REGION=SCALE") != std::string::npos);
+  CHECK(error(parse_attend, "right half left=0").find("at position 11") != std::string::npos);
+  CHECK(error(parse_smooth, "0.2 @ strength 0.5").find("expected an item of smooth") != std::string::npos);
+  CHECK(error(parse_smooth, "much").find("at position 0") != std::string::npos);
+  CHECK(error(parse_guidance, "3 @ output:0").find("valid: steps, progress, sigma, percent") != std::string::npos);
+  CHECK(error(parse_share, " @ rows both").find("the file of a recording") != std::string::npos);
+}
+
+TEST_CASE("what would be drawn as other words is refused: an @ without spaces, nothing where words belong") {
+  for (const char* glued : {"a dragon@output:0", "a dragon @output:0", "a dragon@ output:0", "@ output:0", "a@all",
+                            "snow@sigma 15..2", "a dragon@up_blocks.0", "a@style, strength 0.5"}) {
+    CAPTURE(glued);
+    CHECK(error(parse_inject, glued).find("expected spaces around the @") != std::string::npos);
+  }
+  for (const char* words :
+       {"me@home", "a@b.com", "@", "steps@sigma", "a dragon@output:0 @ all", "an @all-round cat", "cats@all the parks"})
+    CHECK(error(parse_inject, words) == "");
+  for (const char* empty : {"", " ", " @ output:0", "  @ all"}) {
+    CAPTURE(empty);
+    CHECK(error(parse_inject, empty).find("expected a prompt") != std::string::npos);
+    CHECK(error(parse_mask, empty).find("expected a phrase") != std::string::npos);
+    CHECK(error(parse_capture, empty) != "");
+  }
+  CHECK(error(parse_region_prompt, " @ left half").find("PROMPT @ REGION") != std::string::npos);
+}
+
 TEST_CASE("regions in words") {
   CHECK(parse_region("bottom right") == rectangle(0.5, 0.5, 0.5, 0.5));
   CHECK(parse_region("top half") == rectangle(0, 0, 1, 0.5));
@@ -120,6 +158,7 @@ TEST_CASE("text from anywhere is read or refused, never worse") {
     std::string text;
     for (int j = 0; j < 8; ++j) text += pieces[(state = state * 1664525 + 1013904223) >> 16 & 0xff % std::size(pieces)];
     error(parse_inject, text), error(parse_reweight, text), error(parse_region, text), error(parse_region_prompt, text);
+    error(parse_attend, text), error(parse_share, text), error(parse_guidance, text);
   }
   std::string many = "left half";
   for (int i = 0; i < 5000; ++i) many += " - left half * top half";
