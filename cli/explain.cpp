@@ -6,6 +6,7 @@
 #include "corepulse/pipeline.h"
 
 #include "commands.h"
+#include "progress.h"
 #include "run_flags.h"
 
 namespace corepulse::cli {
@@ -29,6 +30,7 @@ void add_explain(CLI::App& app, Global& global) {
   add_json_flag(*command, global);
   command->callback([flags, &global] {
     const auto recipe = flags->recipe();
+    for (const auto& line : flags->notes()) note("note: " + line, false);
     const auto explanation = explain(recipe);
     if (global.json)
       std::puts(explanation.json.c_str());

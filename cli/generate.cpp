@@ -1,10 +1,13 @@
 // corepulse generate: from a prompt to picture files.
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "corepulse/error.h"
 #include "corepulse/pipeline.h"
 
 #include "captures.h"
@@ -13,6 +16,7 @@
 #include "output.h"
 #include "progress.h"
 #include "run_flags.h"
+#include "target.h"
 
 namespace corepulse::cli {
 
@@ -24,7 +28,7 @@ struct Generate {
   explicit Generate(CLI::App& command) : run(command) {}
   RunFlags run;
   std::string output, device = "auto", values;
-  bool quiet = false;
+  bool quiet = false, force = false;
 };
 
 LoadOptions load_options(const std::string& dtype, const std::string& device) {
@@ -75,20 +79,40 @@ void print_result(const Result& result, const Saved& saved) {
   print_json(json);
 }
 
-Saved save(const Result& result, const Files& files, const std::string& values) {
+/** The pictures under these names, or under ones with a number where another run's picture lies. */
+void save_pictures(const Result& result, Files& files, const Generate& flags) {
   for (size_t i = 0; i < files.size(); ++i) {
-    if (files[i].has_parent_path()) fs::create_directories(files[i].parent_path());
-    save_image(result.images[i], files[i], image_text(result, int(i)));
+    make_folder(files[i], flags.quiet);
+    const auto text = image_text(result, int(i));
+    if (const auto name = free_name(files[i], text); !flags.force && name != files[i]) {
+      note(fmt::format("note: {} exists, and --force would overwrite it", files[i].string()), flags.quiet);
+      files[i] = name;
+    }
+    save_image(result.images[i], files[i], text);
   }
+}
+
+Saved save(const Result& result, const Files& files, const std::string& values) {
   return {files, save_heat_maps(result, files, values), save_recordings(result, files)};
+}
+
+/** One picture alone fits through a pipe. */
+void check_standard_output(const Recipe& recipe, bool json) {
+  const auto captures = [](const Control& control) { return std::holds_alternative<Capture>(control.effect); };
+  if (json || recipe.seeds.size() != 1 || std::any_of(recipe.controls.begin(), recipe.controls.end(), captures))
+    throw Error(ErrorCode::invalid_request,
+                "[-o] - takes one picture; expected a name for several, for heat maps, recordings and --json");
 }
 
 void generate(const Generate& flags, bool json) {
   Request request;
   request.recipe = flags.run.recipe();
+  for (const auto& line : flags.run.notes()) note("note: " + line, flags.quiet);
+  std::optional<StandardOutput> pipe;
+  if (flags.output == "-") check_standard_output(request.recipe, json), pipe.emplace();
   const auto made_with = request.recipe.made_with;
   const auto source = model_source(request.recipe);
-  const auto files = output_files(flags.output, request.recipe.prompt, request.recipe.seeds);
+  auto files = output_files(pipe ? pipe->file().string() : flags.output, request.recipe.prompt, request.recipe.seeds);
   check_output(files);
   check_recipe_fits(request.recipe, files);
   check_recordings(request.recipe, files);
@@ -99,12 +123,14 @@ void generate(const Generate& flags, bool json) {
   request.progress = progress.callback();
   const auto result = pipeline.generate(request);
   stop_if_interrupted();
+  save_pictures(result, files, flags);
   const auto saved = save(result, files, flags.values);
   progress.finish();
 
   for (const auto& line : result.notes) note("note: " + line, flags.quiet);
   if (const auto different = differences(made_with, result.recipe.made_with); !different.empty())
     note("note: the picture may differ from the one repeated: " + different, flags.quiet);
+  if (pipe) return pipe->send();
   if (json) return print_result(result, saved);
   for (const auto* list : {&saved.pictures, &saved.heat_maps, &saved.recordings})
     for (const auto& file : *list) fmt::print("{}\n", file.string());
@@ -113,7 +139,7 @@ void generate(const Generate& flags, bool json) {
 const char* const kGenerateExamples = R"(Examples:
   corepulse generate -p "a cat in a park" -o cat.png
   corepulse generate -p "a red car on the beach" --seed 1,2,3 --steps 30 -o cars.png
-      cars-1.png, cars-2.png, cars-3.png
+      cars-1.png, cars-2.png, cars-3.png: a name holds its seed
   corepulse generate -p "a cat in a park" --inject "a dragon @ content, gain 2" -o dragon.png
       the same picture, but the middle block reads another prompt
   corepulse generate -p "a cat in a park" --inject "a cat in the snow @ composition, sigma 15..2"
@@ -128,6 +154,7 @@ const char* const kGenerateExamples = R"(Examples:
 
 Selectors: input:N, middle:0, output:N as `corepulse inspect` lists them; composition, content, style (all input, middle,
 output blocks); coarse, mid, fine; all.
+Names of options as other programs have them are taken where they mean the same: --negative-prompt, --cfg-scale, ...
 Pictures are PNG, JPEG or WebP by extension and hold their recipe. Without -o they are named after
 prompt and seed, here in this folder.)";
 
@@ -137,7 +164,11 @@ void add_generate(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("generate", "Draw pictures from a prompt");
   command->footer(kGenerateExamples);
   auto flags = std::make_shared<Generate>(*command);
-  command->add_option("-o,--output", flags->output, "A file (.png .jpg .webp) or a folder [.]")->group("Output");
+  command->add_option("-o,--output", flags->output, "A file (.png .jpg .webp), a folder, or - for standard output [.]")
+      ->group("Output");
+  command
+      ->add_flag("--force", flags->force, "Overwrite a picture of another recipe; else a number is added to the name")
+      ->group("Output");
   command->add_option("--heatmap-values", flags->values, "Write the numbers of heat maps, too, as npy or safetensors")
       ->check(CLI::IsMember({"npy", "safetensors"}))
       ->group("Output");

@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "interrupt.h"
+#include "spelling.h"
 
 namespace corepulse::cli {
 
@@ -22,12 +23,33 @@ int report(ErrorCode code, const std::string& message, bool json) {
   return exit_status(code);
 }
 
+/** What nobody asked for, with what may have been meant; "" if it is something else that is wrong. */
+std::string unexpected(const CLI::App& app, const CLI::App& command) {
+  for (const auto& given : app.remaining(true)) {
+    if (given.starts_with("-")) {
+      std::vector<std::string> valid;
+      for (const auto* option : command.get_options())
+        for (const auto& name : option->get_lnames()) valid.push_back("--" + name);
+      return unknown_option(given, valid);
+    }
+    if (&app != &command) continue;
+    std::vector<std::string> valid;
+    for (const auto* sub : app.get_subcommands({})) valid.push_back(sub->get_name());
+    const auto near = nearest(given, valid);
+    return "unknown command " + given + (near.empty() ? "" : "; did you mean " + near + "?");
+  }
+  return "";
+}
+
 /** CLI11's own complaints, with the command whose help would answer them. */
 int report(const CLI::ParseError& error, const CLI::App& app, bool json) {
   if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  std::string command = "corepulse";
-  for (const auto* sub : app.get_subcommands()) command += " " + sub->get_name();
-  return report(ErrorCode::invalid_request, std::string(error.what()) + "; see " + command + " --help", json);
+  const auto* command = &app;
+  std::string name = "corepulse";
+  for (const auto* sub : app.get_subcommands()) name += " " + sub->get_name(), command = sub;
+  auto message = unexpected(app, *command);
+  if (message.empty()) message = error.what();
+  return report(ErrorCode::invalid_request, message + "; see " + name + " --help", json);
 }
 
 const char* const kOverview = R"(Start here:
@@ -65,7 +87,9 @@ int run(int argc, char** argv) {
       return exit_status(ErrorCode::invalid_request);
     }
     catch_interrupts();
-    app.parse(argc, argv);
+    auto arguments = with_own_names({argv + 1, argv + argc});
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    app.parse(std::move(arguments));
     return 0;
   } catch (const CLI::ParseError& error) {
     return report(error, app, global.json);

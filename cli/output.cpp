@@ -1,4 +1,4 @@
-// Where pictures go: one file, file-1.png file-2.png ..., or a folder that names them itself.
+// Where pictures go: one file, file-SEED.png for each of several, or a folder that names them itself.
 
 #include "output.h"
 
@@ -9,6 +9,8 @@
 #include "corepulse/error.h"
 #include "corepulse/image.h"
 #include "corepulse/pipeline.h"
+
+#include "target.h"
 
 namespace corepulse::cli {
 
@@ -44,7 +46,7 @@ std::string slug(const std::string& text) {
 
 std::vector<fs::path> output_files(const std::string& output, const std::string& prompt,
                                    const std::vector<uint64_t>& seeds) {
-  const fs::path given = output.empty() ? "." : output;
+  const fs::path given = output.empty() ? "." : expand_home(output);
   std::error_code ignored;
   const bool folder = fs::is_directory(given, ignored) || !given.has_extension();
   std::vector<fs::path> files;
@@ -54,8 +56,10 @@ std::vector<fs::path> output_files(const std::string& output, const std::string&
     } else if (seeds.size() == 1) {
       files.push_back(given);
     } else {
+      const auto again = std::count(seeds.begin(), seeds.begin() + std::ptrdiff_t(i), seeds[i]);
       auto name = given.stem();
-      name += fmt::format("-{}", i + 1);
+      name += fmt::format("-{}", seeds[i]);
+      if (again > 0) name += fmt::format("-{}", again + 1);
       name += given.extension();
       files.push_back(given.parent_path() / name);
     }

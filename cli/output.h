@@ -1,5 +1,5 @@
 #pragma once
-// Where pictures go: one file, file-1.png file-2.png ..., or a folder that names them itself.
+// Where pictures go: one file, file-SEED.png for each of several, or a folder that names them itself.
 
 #include <cstdint>
 #include <filesystem>
@@ -11,9 +11,9 @@
 namespace corepulse::cli {
 
 /**
- * One path per seed. `output` with an extension is a file: "cat.png", or "cat-1.png", "cat-2.png",
- * ... for several seeds. Else it is a folder ("", ".", "out/"), where pictures are named after
- * prompt and seed, and none that exists is overwritten: "a-cat-in-a-park-3.png", then
+ * One path per seed. `output` with an extension is a file: "cat.png", or "cat-3.png", "cat-4.png",
+ * ... for several seeds (a seed that is given again: "cat-3-2.png"). Else it is a folder ("", ".", "out/"), where
+ * pictures are named after prompt and seed, and none that exists is overwritten: "a-cat-in-a-park-3.png", then
  * "a-cat-in-a-park-3-2.png".
  */
 std::vector<std::filesystem::path> output_files(const std::string& output, const std::string& prompt,

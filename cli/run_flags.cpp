@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <map>
 #include <random>
@@ -16,21 +17,24 @@
 #include "corepulse/image.h"
 #include "corepulse/shorthand.h"
 
+#include "target.h"
+
 namespace corepulse::cli {
 
 namespace {
 
 /** A file, or the name of a recipe that comes with the program. */
 std::string read_recipe(const std::string& file) {
+  if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
   const bool a_name = file.find_first_of("./\\") == file.npos;
   if (a_name && !std::ifstream(file)) return preset_json(file);
-  std::ifstream stream(file, std::ios::binary);
+  std::ifstream stream(expand_home(file), std::ios::binary);
   if (!stream) throw Error(ErrorCode::not_found, fmt::format("[recipe] cannot read {}", file));
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 Recipe recipe_in_picture(const std::string& file) {
-  const auto text = load_image_text(file);
+  const auto text = load_image_text(expand_home(file));
   if (const auto found = text.find("corepulse"); found != text.end()) return recipe_from_json(found->second);
   throw Error(ErrorCode::invalid_request,
               fmt::format("[recipe] {} holds no corepulse recipe{}", file,
@@ -124,11 +128,20 @@ void RunFlags::text(const std::string& flag, const std::string& help,
 }
 
 void RunFlags::add_start() {
-  auto* recipe = command_.add_option("--recipe", recipe_file_,
-                                     "A JSON file, or a name that `corepulse recipes` lists; flags change its fields");
+  auto* recipe =
+      command_.add_option("--recipe", recipe_file_,
+                          "A JSON file, - for standard input, or a name that `corepulse recipes` lists; flags "
+                          "change its fields");
   auto* from = command_.add_option("--from", picture_file_, "A picture made by corepulse: repeats its run");
   recipe->group(group_)->excludes(from);
   from->group(group_);
+  auto* none = command_.add_flag("--no-controls", no_controls_, "Without the controls of --recipe or --from");
+  none->group(group_);
+  command_.add_option("--without", without_, "N or N,N,...: without these controls, by the numbers that explain shows")
+      ->group(group_)
+      ->delimiter(',')
+      ->type_name("N")
+      ->excludes(none);
 }
 
 void RunFlags::add_picture() {
@@ -138,9 +151,9 @@ void RunFlags::add_picture() {
   field("-H,--height", &Recipe::height, "Pixels, a multiple of 8 [the model's own]");
   text("-s,--seed", "N or N,N,...: one picture each; or random [0]",
        [](Recipe& recipe, const std::string& value) { recipe.seeds = parse_seeds(value); });
-  command_.add_option("--batch", batch_, "This many pictures, from seeds N, N+1, ...")
+  command_.add_option("--batch", batch_, "1 to 64 pictures, from seeds N, N+1, ...")
       ->group(group_)
-      ->check(CLI::Range(1, 1000));
+      ->check(CLI::Range(1, 64));
 }
 
 void RunFlags::add_sampling() {
@@ -196,6 +209,10 @@ void RunFlags::add_controls() {
   control("--replace", "\"cat=>fox\": a phrase is read as another", parse_replace);
   control("--value-gain", "\"red=1.5\": what a phrase contributes", parse_value_gain);
   control("--temperature", "\"0.8 @ fine\": below 1 sharper, above softer", parse_temperature);
+  control("--attend", "\"right half=0 @ region left half\": look at a part of the picture more or less", parse_attend);
+  control("--smooth", "\"0.2 @ coarse\": look at everything alike", parse_smooth);
+  control("--share", "\"0 @ rows both\": look at an image of the batch, or at a recording's file", parse_share);
+  control("--guidance-curve", "\"0:8 1:3\": --guidance over the run, or in a window", parse_guidance);
   control("--heatmap", "\"cat @ output:0\": where the picture looks at a phrase", parse_capture);
   control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
           parse_record);
@@ -219,10 +236,43 @@ std::vector<Control> RunFlags::controls() const {
   return result;
 }
 
+void RunFlags::take_away(Recipe& recipe) const {
+  auto& controls = recipe.controls;
+  if (no_controls_) controls.clear(), recipe.edits.clear();
+  auto numbers = without_;
+  std::sort(numbers.rbegin(), numbers.rend());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  if (!numbers.empty() && !recipe.edits.empty())
+    throw Error(ErrorCode::invalid_request,
+                "[--without] the recipe's controls were edited during its run; expected --no-controls");
+  for (const int number : numbers) {
+    if (number < 0 || number >= int(controls.size()))
+      throw Error(ErrorCode::invalid_request,
+                  fmt::format("[--without] {}; {}", number,
+                              controls.empty() ? "there are no controls of --recipe or --from"
+                                               : fmt::format("expected 0 to {}", recipe.controls.size() - 1)));
+    controls.erase(controls.begin() + number);
+  }
+}
+
+std::vector<std::string> RunFlags::notes() const {
+  std::vector<std::string> notes;
+  for (const auto* option : command_.get_options()) {
+    const auto& values = option->results();
+    if (option->get_multi_option_policy() != CLI::MultiOptionPolicy::TakeLast || option->get_items_expected_max() == 0)
+      continue;
+    if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end())
+      notes.push_back(fmt::format("{} was given {} times; the last counts: \"{}\"", option->get_name(), values.size(),
+                                  values.back()));
+  }
+  return notes;
+}
+
 Recipe RunFlags::recipe() const {
   Recipe recipe;
   if (!recipe_file_.empty()) recipe = recipe_from_json(read_recipe(recipe_file_));
   if (!picture_file_.empty()) recipe = recipe_in_picture(picture_file_);
+  take_away(recipe);
   for (const auto& change : changes_) change(recipe);
   if (batch_ > 0) {
     const auto first = recipe.seeds.empty() ? 0 : recipe.seeds[0];

@@ -21,6 +21,8 @@ class RunFlags {
 
   /** The run they describe. @throws Error for unreadable recipes and wrong values. */
   Recipe recipe() const;
+  /** What may be a slip: flags given twice with different values. */
+  std::vector<std::string> notes() const;
 
  private:
   void add_start();
@@ -33,11 +35,14 @@ class RunFlags {
   void text(const std::string& flag, const std::string& help, std::function<void(Recipe&, const std::string&)> change);
   void control(const std::string& flag, const std::string& help, std::function<Control(const std::string&)> parse);
   std::vector<Control> controls() const;
+  void take_away(Recipe& recipe) const;
 
   CLI::App& command_;
   std::string group_;
   std::string recipe_file_, picture_file_;
   int batch_ = 0;
+  bool no_controls_ = false;
+  std::vector<int> without_;
   std::vector<std::function<void(Recipe&)>> changes_;
   struct ControlFlag {
     CLI::Option* option;

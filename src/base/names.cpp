@@ -38,7 +38,10 @@ std::string nearest_name(std::string_view given, const std::vector<std::string>&
 
 std::string choices(std::string_view given, const std::vector<std::string>& valid) {
   const auto near = nearest_name(given, valid);
-  return fmt::format("valid: {}{}", fmt::join(valid, ", "),
+  std::vector<std::string> once;  // a field that is read in two ways is one
+  for (const auto& name : valid)
+    if (std::find(once.begin(), once.end(), name) == once.end()) once.push_back(name);
+  return fmt::format("valid: {}{}", fmt::join(once, ", "),
                      near.empty() ? "" : fmt::format(" (did you mean {}?)", near));
 }
 

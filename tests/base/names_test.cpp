@@ -21,6 +21,7 @@ TEST_CASE("what resembles nothing gets no suggestion") {
 TEST_CASE("a message lists all choices and suggests only what is near") {
   CHECK(choices("oiler", {"heun", "euler"}) == "valid: heun, euler (did you mean euler?)");
   CHECK(choices("zzzzzzzz", {"heun", "euler"}) == "valid: heun, euler");
+  CHECK(choices("zzzzzzzz", {"heun", "euler", "heun"}) == "valid: heun, euler");
 }
 
 TEST_CASE("a hostile name of a million letters costs nothing") {

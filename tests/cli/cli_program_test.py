@@ -120,6 +120,56 @@ class ProgramTest(unittest.TestCase):
                 self.assertTrue(done.stderr.splitlines()[-1].startswith(b"corepulse: "), done.stderr)
                 self.assertEqual(self.files(), before)
 
+    def test_slips_name_what_was_meant(self):
+        def error(*arguments):
+            return self.run_program(*arguments, status=INVALID).stderr
+        self.assertIn("did you mean --steps?", error("generate", *CAT, "--stpes", "3"))
+        self.assertIn("merge it into a checkpoint", error("generate", *CAT, "--lora", "x.safetensors"))
+        self.assertIn("did you mean generate?", error("genrate", *CAT))
+        self.assertIn("spaces around the @", error("generate", *CAT, "--inject", "a dragon@output:0"))
+        self.assertIn("expected a prompt", error("generate", *CAT, "--inject", ""))
+        note = self.run_program("explain", "-p", "a", "-p", "b").stderr
+        self.assertIn('--prompt was given 2 times; the last counts: "b"', note)
+        same = self.run_program("explain", *CAT, "--negative-prompt", "blurry", "--num_inference_steps", "7").stdout
+        self.assertEqual(same, self.run_program("explain", *CAT, "-n", "blurry", "--steps", "7").stdout)
+
+    def test_limits_in_help_and_in_messages_agree(self):
+        self.assertIn("1 to 64", self.run_program("generate", "--help").stdout)
+        seeds = ",".join(map(str, range(65)))
+        self.assertIn("1 to 64", self.run_program("explain", *CAT, "--seed", seeds, status=INVALID).stderr)
+        self.assertIn("64", self.run_program("explain", *CAT, "--batch", "65", status=INVALID).stderr)
+
+    def test_a_recipe_comes_from_standard_input(self):
+        recipe = json.dumps({"version": 1, "prompt": "a red car", "controls": [{"kind": "inject", "prompt": "snow"}]})
+        for flags, acts in (([], 1), (["--no-controls"], 0), (["--without", "0"], 0)):
+            done = subprocess.run([PROGRAM, "explain", "--recipe", "-", "--json", *flags], input=recipe,
+                                  capture_output=True, text=True)
+            told = json.loads(done.stdout)
+            self.assertEqual(told["texts"][0]["prompt"], "a red car")
+            self.assertEqual(len(told["controls"]), acts)
+
+    def test_a_picture_goes_to_standard_output(self):
+        small = [*CAT, "--steps", "1", "-W", "64", "-H", "64", "-q"]
+        done = subprocess.run([PROGRAM, "generate", *small, "-o", "-"], cwd=self.folder, capture_output=True)
+        self.run_program("generate", *small, "-o", "cat.png")
+        self.assertEqual(done.stdout, (self.folder / "cat.png").read_bytes())
+        for more in (["--json"], ["-s", "1,2"], ["--heatmap", "cat"]):
+            self.run_program("generate", *small, "-o", "-", *more, status=INVALID)
+
+    def test_a_picture_of_another_recipe_is_not_overwritten(self):
+        small = [*CAT, "--steps", "1", "-W", "64", "-H", "64"]
+        self.run_program("generate", *small, "-o", "cat.png")
+        first = (self.folder / "cat.png").read_bytes()
+        self.assertEqual(self.run_program("generate", *small, "-o", "cat.png").stdout, "cat.png\n")
+        done = self.run_program("generate", *small, "-s", "4", "-o", "cat.png")
+        self.assertEqual(done.stdout, "cat-2.png\n")
+        self.assertIn("--force", done.stderr)
+        self.assertEqual((self.folder / "cat.png").read_bytes(), first)
+        self.run_program("generate", *small, "-s", "4", "-o", "cat.png", "--force")
+        self.assertEqual((self.folder / "cat.png").read_bytes(), (self.folder / "cat-2.png").read_bytes())
+        done = self.run_program("generate", *small, "-o", "new/deeper/cat.png")
+        self.assertIn("made the folder new/deeper", done.stderr)
+
     def test_an_error_is_json_when_asked(self):
         done = self.run_program("generate", *CAT, "--sampler", "oiler", "--json", status=INVALID)
         error = json.loads(done.stdout)["error"]
@@ -135,11 +185,11 @@ class ProgramTest(unittest.TestCase):
         text = json.loads(self.run_program("inspect", "a.png", "--json").stdout)
         self.assertEqual(text["recipe"]["prompt"], "a cat in a park")
 
-    def test_several_seeds_make_numbered_files_each_as_if_alone(self):
+    def test_several_seeds_make_files_that_name_them_each_as_if_alone(self):
         out = self.run_program("generate", *CAT, *QUICK, "-s", "3,4", "-o", "x/cat.png", "--json", "-q").stdout
-        self.assertEqual(json.loads(out)["files"], ["x/cat-1.png", "x/cat-2.png"])
+        self.assertEqual(json.loads(out)["files"], ["x/cat-3.png", "x/cat-4.png"])
         self.run_program("generate", *CAT, *QUICK, "-s", "4", "-o", "alone.png", "-q")
-        self.assertEqual((self.folder / "x/cat-2.png").read_bytes(), (self.folder / "alone.png").read_bytes())
+        self.assertEqual((self.folder / "x/cat-4.png").read_bytes(), (self.folder / "alone.png").read_bytes())
 
     def test_heat_maps_lie_beside_the_picture_and_leave_its_bits_alone(self):
         small = [*CAT, *QUICK, "-W", "128", "-H", "128", "-q"]
@@ -170,8 +220,8 @@ class ProgramTest(unittest.TestCase):
         done = self.run_program("generate", *CAT, *QUICK, "-W", "64", "-H", "64", "-q", "-s", "3,4", "--heatmap", "cat",
                                 "-o", "out/cat.webp", "--json")
         result = json.loads(done.stdout)
-        self.assertEqual(result["heat_maps"], ["out/cat-1-heat-cat.png", "out/cat-2-heat-cat.png"])
-        self.assertEqual(result["files"], ["out/cat-1.webp", "out/cat-2.webp"])
+        self.assertEqual(result["heat_maps"], ["out/cat-3-heat-cat.png", "out/cat-4-heat-cat.png"])
+        self.assertEqual(result["files"], ["out/cat-3.webp", "out/cat-4.webp"])
 
     def test_a_run_is_recorded_and_looked_at_by_another(self):
         small = [*CAT, *QUICK, "-W", "64", "-H", "64", "-q"]

@@ -8,10 +8,18 @@
 #include <optional>
 
 #include "corepulse/error.h"
+#include "corepulse/recipe.h"
+
+#include "target.h"
 
 using corepulse::Error;
 using corepulse::ErrorCode;
+using corepulse::Image;
+using corepulse::ImageText;
+using corepulse::Recipe;
 using corepulse::cli::check_output;
+using corepulse::cli::expand_home;
+using corepulse::cli::free_name;
 using corepulse::cli::output_files;
 namespace fs = std::filesystem;
 
@@ -31,8 +39,37 @@ TEST_CASE("one seed and a file name give that file") {
   CHECK(output_files("a/cat.webp", "a cat", {7}) == std::vector<fs::path>{"a/cat.webp"});
 }
 
-TEST_CASE("several seeds number the file name") {
-  CHECK(output_files("a/cat.png", "a cat", {7, 9}) == std::vector<fs::path>{"a/cat-1.png", "a/cat-2.png"});
+TEST_CASE("several seeds stand in the file names") {
+  CHECK(output_files("a/cat.png", "a cat", {7, 9, 7}) ==
+        std::vector<fs::path>{"a/cat-7.png", "a/cat-9.png", "a/cat-7-2.png"});
+}
+
+TEST_CASE("a picture of another recipe keeps its name") {
+  const Folder folder;
+  const auto cat = folder.path / "cat.png";
+  const Image image{8, 8, std::vector<uint8_t>(8 * 8 * 3)};
+  const auto text = [](const std::string& prompt, const std::string& program) {
+    Recipe recipe;
+    recipe.prompt = prompt, recipe.made_with.program = program;
+    return ImageText{{"corepulse", to_json(recipe)}};
+  };
+  CHECK(free_name(cat, text("a cat", "1")) == cat);
+  save_image(image, cat, text("a cat", "1"));
+  CHECK(free_name(cat, text("a cat", "2")) == cat);
+  CHECK(free_name(cat, text("a dog", "1")) == folder.path / "cat-2.png");
+  save_image(image, folder.path / "cat-2.png", text("a dog", "1"));
+  CHECK(free_name(cat, text("a dog", "1")) == folder.path / "cat-2.png");
+  CHECK(free_name(cat, text("a fox", "1")) == folder.path / "cat-3.png");
+  std::ofstream(folder.path / "mine.png") << "no picture";
+  CHECK(free_name(folder.path / "mine.png", text("a cat", "1")) == folder.path / "mine-2.png");
+}
+
+TEST_CASE("~ is the home folder") {
+  const std::string home = std::getenv("HOME");
+  CHECK(expand_home("~/cat.png") == home + "/cat.png");
+  CHECK(expand_home("~") == home);
+  CHECK(expand_home("a~/cat.png") == "a~/cat.png");
+  CHECK(output_files("~/cat.png", "a cat", {7}) == std::vector<fs::path>{home + "/cat.png"});
 }
 
 TEST_CASE("a folder names pictures after prompt and seed") {

@@ -85,6 +85,8 @@ TEST_CASE("seeds are a list, and a batch counts up from the first") {
   CHECK(parse_seeds("3,18446744073709551615") == std::vector<uint64_t>{3, 18446744073709551615u});
   CHECK(parse_seeds("random").size() == 1);
   CHECK(parse({"-s", "5", "--batch", "3"}).seeds == std::vector<uint64_t>{5, 6, 7});
+  CHECK(parse({"--batch", "64"}).seeds.size() == 64);
+  CHECK_THROWS_AS(parse({"--batch", "65"}), CLI::ValidationError);  // as a run would
   for (const char* wrong : {"", ",", "1,", "1,,2", "-1", "1.5", "18446744073709551616", " 1", "1 2"})
     CHECK_THROWS_AS(parse_seeds(wrong), Error);
 }
@@ -126,6 +128,45 @@ TEST_CASE("all regions make one control, with its base share") {
   CHECK(made.prompts[1].prompt == "a dog");
   CHECK(made.base_share == Curve(0.2));
   CHECK_THROWS_AS(parse({"--base-share", "0.2"}), Error);
+}
+
+TEST_CASE("controls of the short forms that are not about words") {
+  const auto recipe = parse({"--attend", "right half=0 @ region left half", "--smooth", "0.2 @ coarse", "--share",
+                             "0 @ rows both", "--guidance-curve", "0:8 1:3"});
+  REQUIRE(recipe.controls.size() == 4);
+  CHECK(recipe.controls[1] == smooth(0.2).at("coarse"));
+  CHECK(recipe.controls[3] == guidance({{0, 8}, {1, 3}}));
+}
+
+TEST_CASE("a recipe's controls can be taken away") {
+  const File file("corepulse-run-flags-without.json");
+  Recipe written;
+  written.controls = {inject("a dragon"), mask_tokens("park"), inject("snow")};
+  std::ofstream(file.path) << to_json(written);
+  const auto left = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"--recipe", file.path.string()});
+    return parse(flags).controls;
+  };
+  CHECK(left({"--no-controls"}).empty());
+  CHECK(left({"--no-controls", "--mask", "cat"}) == std::vector{mask_tokens("cat")});
+  CHECK(left({"--without", "1"}) == std::vector{inject("a dragon"), inject("snow")});
+  CHECK(left({"--without", "2,0"}) == std::vector{mask_tokens("park")});
+  CHECK_THROWS_WITH_AS(left({"--without", "3"}), doctest::Contains("expected 0 to 2"), Error);
+  CHECK_THROWS_AS(parse({"--without", "0"}), Error);
+}
+
+TEST_CASE("flags given twice with different values are noted") {
+  const auto notes = [](std::vector<std::string> arguments) {
+    CLI::App app;
+    RunFlags flags(app);
+    std::reverse(arguments.begin(), arguments.end());
+    app.parse(arguments);
+    return flags.notes();
+  };
+  CHECK(notes({"-p", "a", "-p", "b"}) ==
+        std::vector<std::string>{"--prompt was given 2 times; the last counts: \"b\""});
+  CHECK(notes({"-p", "a", "-p", "a", "--mask", "x", "--mask", "y", "--steps", "3"}).empty());
+  CHECK(notes({"--steps", "3", "--steps", "4"}).size() == 1);
 }
 
 TEST_CASE("brackets, quotes and leading dashes in a prompt stay as they are") {
