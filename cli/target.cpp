@@ -18,13 +18,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/** Whether a picture was drawn by the recipe of the text, on whatever machine. */
+/** What of a recipe decides the picture: not the machine, nor who watches. */
+Recipe drawn_by(const ImageText& text) {
+  auto recipe = recipe_from_json(text.at("corepulse"));
+  recipe.made_with = {};
+  std::erase_if(recipe.controls, [](const Control& c) { return std::holds_alternative<Capture>(c.effect); });
+  return recipe;
+}
+
 bool holds_recipe_of(const fs::path& file, const ImageText& text) {
   try {
-    auto there = recipe_from_json(load_image_text(file).at("corepulse"));
-    auto here = recipe_from_json(text.at("corepulse"));
-    there.made_with = here.made_with = {};
-    return there == here;
+    return drawn_by(load_image_text(file)) == drawn_by(text);
   } catch (const std::exception&) {  // no picture, or not one of ours
     return false;
   }

@@ -56,6 +56,9 @@ TEST_CASE("a picture of another recipe keeps its name") {
   CHECK(free_name(cat, text("a cat", "1")) == cat);
   save_image(image, cat, text("a cat", "1"));
   CHECK(free_name(cat, text("a cat", "2")) == cat);
+  auto watched = corepulse::recipe_from_json(text("a cat", "1").at("corepulse"));
+  watched.controls = {corepulse::capture("cat")};
+  CHECK(free_name(cat, {{"corepulse", to_json(watched)}}) == cat);
   CHECK(free_name(cat, text("a dog", "1")) == folder.path / "cat-2.png");
   save_image(image, folder.path / "cat-2.png", text("a dog", "1"));
   CHECK(free_name(cat, text("a dog", "1")) == folder.path / "cat-2.png");
