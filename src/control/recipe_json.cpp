@@ -89,8 +89,8 @@ void read(const Json& json, corepulse::Control& out, const std::string& path) {
   if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) refuse_word(join(path, "kind"), "kind", kind, kinds);
   out.effect = effect_of(kind);
   std::visit([&](auto& effect) { read_kind(object, out, effect); }, out.effect);
-  const auto* part = object.find("tokens");
-  if (part && object.find("phrase")) refuse(path, "both phrase and tokens are given; expected one");
+  if (json.contains("tokens") && json.contains("phrase"))
+    refuse(path, "both phrase and tokens are given; expected one");
   object.finish("a " + kind + " control");
 }
 

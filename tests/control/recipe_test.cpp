@@ -198,8 +198,12 @@ TEST_CASE("errors name the path, what stands there and the nearest valid name") 
   CHECK(error(R"({"version": 1, "promt": "x"})").find("(did you mean prompt?)") != std::string::npos);
   CHECK(control_error(R"({"kind": "inject", "prompt": "x", "strenght": 1})") ==
         "[controls[0]] unknown field of a inject control \"strenght\"; valid: kind, prompt, strength, gain_k, "
-        "gain_v, noise, noise_seed, enabled, where, when, region, rows, images, heads, mode, tokens (did you "
-        "mean strength?)");
+        "gain_v, noise, noise_seed, enabled, where, when, region, rows, images, heads, mode (did you mean "
+        "strength?)");
+  CHECK(control_error(R"({"kind": "inject", "prompt": "x", "tokens": "all"})").find("unknown field") !=
+        std::string::npos);
+  const auto fields = error(R"({"version": 1, "promt": "x"})");
+  CHECK(fields.find(" sampler,") == fields.rfind(" sampler"));  // each name once
   CHECK(control_error(R"({"kind": "injekt"})")
             .find("[controls[0].kind] unknown kind \"injekt\"; valid: inject, reweight") == 0);
   CHECK(control_error(R"({"kind": "inject", "prompt": "x", "when": {"sigmas": [1, 0]}})") ==
