@@ -10,11 +10,6 @@
 namespace corepulse::control {
 namespace {
 
-std::string_view trim(std::string_view text) {
-  const auto from = text.find_first_not_of(" \t\n\r"), to = text.find_last_not_of(" \t\n\r");
-  return from == text.npos ? std::string_view() : text.substr(from, to - from + 1);
-}
-
 // A text and its tokens, and a phrase that is looked for from left to right.
 struct Search {
   const std::string& text;

@@ -6,15 +6,9 @@
 
 #include "base/fail.h"
 #include "control/quote.h"
+#include "control/word_chars.h"
 
 namespace corepulse::control {
-namespace {
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-}  // namespace
 
 void Scanner::skip() {
   while (at_ < text_.size() && is_space(text_[at_])) ++at_;

@@ -2,6 +2,7 @@
 
 #include "control/scanner.h"
 #include "control/shorthand_items.h"
+#include "control/word_chars.h"
 
 namespace corepulse {
 namespace control {
@@ -9,9 +10,8 @@ namespace {
 
 constexpr std::string_view kAt = " @ ";
 
-std::string trim(std::string_view text) {
-  const auto from = text.find_first_not_of(" \t\n\r"), to = text.find_last_not_of(" \t\n\r");
-  return from == text.npos ? "" : std::string(text.substr(from, to - from + 1));
+std::string trimmed(std::string_view text) {
+  return std::string(trim(text));
 }
 
 // What stands before the last " @ ", and where the items begin.
@@ -34,7 +34,7 @@ Split split(std::string_view form, std::string_view text, const char* expected) 
   const auto at = text.rfind(kAt);
   if (at == text.npos) refuse_glued(form, text);
   const Split parts = at == text.npos ? Split{text, text.size()} : Split{text.substr(0, at), at + kAt.size()};
-  if (trim(parts.subject).empty()) Scanner(form, text).refuse(expected);
+  if (trimmed(parts.subject).empty()) Scanner(form, text).refuse(expected);
   return parts;
 }
 
@@ -48,8 +48,9 @@ corepulse::Control with_items(corepulse::Control control, std::string_view form,
 std::string phrase_before(std::string_view form, std::string_view text, std::string_view subject, std::string_view sign,
                           const char* expected) {
   const auto at = subject.rfind(sign);
-  if (at == subject.npos || trim(subject.substr(0, at)).empty()) Scanner(form, text, subject.size()).refuse(expected);
-  return trim(subject.substr(0, at));
+  if (at == subject.npos || trimmed(subject.substr(0, at)).empty())
+    Scanner(form, text, subject.size()).refuse(expected);
+  return trimmed(subject.substr(0, at));
 }
 
 Curve curve_at(std::string_view form, std::string_view subject, size_t begin = 0) {
@@ -75,12 +76,12 @@ bool is_index(const std::string& text) {
 }  // namespace control
 
 using control::split;
-using control::trim;
+using control::trimmed;
 using control::with_items;
 
 Control parse_inject(std::string_view text) {
   const auto [subject, items] = split("inject", text, control::kPrompt);
-  return with_items(inject(trim(subject)), "inject", text, items);
+  return with_items(inject(trimmed(subject)), "inject", text, items);
 }
 
 Control parse_reweight(std::string_view text) {
@@ -91,13 +92,13 @@ Control parse_reweight(std::string_view text) {
 
 Control parse_mask(std::string_view text) {
   const auto [subject, items] = split("mask", text, control::kPhrase);
-  return with_items(mask_tokens(trim(subject)), "mask", text, items);
+  return with_items(mask_tokens(trimmed(subject)), "mask", text, items);
 }
 
 Control parse_replace(std::string_view text) {
   const auto [subject, items] = split("replace", text, "PHRASE=>WORDS");
   const auto phrase = control::phrase_before("replace", text, subject, "=>", "PHRASE=>WORDS");
-  return with_items(replace_tokens(phrase, trim(subject.substr(subject.rfind("=>") + 2))), "replace", text, items);
+  return with_items(replace_tokens(phrase, trimmed(subject.substr(subject.rfind("=>") + 2))), "replace", text, items);
 }
 
 Control parse_value_gain(std::string_view text) {
@@ -111,7 +112,7 @@ Control parse_region_prompt(std::string_view text) {
   const auto [subject, items] = split("region", text, kForm);
   control::Scanner scanner("region", text, items);
   if (scanner.done()) scanner.refuse(kForm);
-  auto made = regions({{trim(subject), scanner.region()}});
+  auto made = regions({{trimmed(subject), scanner.region()}});
   if (scanner.take(","))
     control::take_items(scanner, made);
   else if (!scanner.done())
@@ -142,7 +143,7 @@ Control parse_smooth(std::string_view text) {
 
 Control parse_share(std::string_view text) {
   const auto [subject, items] = split("share", text, "the number of an image of the batch, or the file of a recording");
-  const auto source = trim(subject);
+  const auto source = trimmed(subject);
   return with_items(
       control::is_index(source) ? share_image(std::stoi(source)) : share_recording(source, Share::How::with), "share",
       text, items);
@@ -155,12 +156,12 @@ Control parse_guidance(std::string_view text) {
 
 Control parse_capture(std::string_view text) {
   const auto [subject, items] = split("heatmap", text, control::kPhrase);
-  return with_items(capture(trim(subject)), "heatmap", text, items);
+  return with_items(capture(trimmed(subject)), "heatmap", text, items);
 }
 
 Control parse_record(std::string_view text) {
   const auto [subject, items] = split("record", text, "a name");
-  return with_items(record(trim(subject)), "record", text, items);
+  return with_items(record(trimmed(subject)), "record", text, items);
 }
 
 Curve parse_curve(std::string_view text) {

@@ -56,6 +56,7 @@ PROMISES = {
     "cat.png": shows(object="cat", scene="park"),
     "cars.png": shows(object="car", scene="beach"),
     "dragon.png": shows(object="dragon", scene="park"),
+    "mine.png": shows(object="dragon", scene="park"),
     "snow.png": shows(object="cat", scene="snow"),
     "plainer.png": shows(object="cat", color="natural", scene="night"),
     "two.png": shows(left="owl", right="penguin", scene="garden"),
@@ -82,9 +83,9 @@ class PromisesTest(unittest.TestCase):
 
     def draw(self, name, seeds, *arguments):
         """@return what is seen in the pictures of one command, seed by seed."""
-        self.run_program(*arguments, "--seed", ",".join(map(str, seeds)), "--quiet")
+        self.run_program(*arguments, "--seed", ",".join(map(str, seeds)), "--quiet", "--force")
         stem = pathlib.Path(name).stem
-        files = [name] if len(seeds) == 1 else [f"{stem}-{i + 1}.png" for i in range(len(seeds))]
+        files = [name] if len(seeds) == 1 else [f"{stem}-{seed}.png" for seed in seeds]
         done = subprocess.run([LOOK, *files], cwd=self.folder, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         return [Seen(line) for line in done.stdout.splitlines()]
