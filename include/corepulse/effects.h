@@ -128,7 +128,7 @@ struct Smooth {
 struct Share {
   std::optional<int> image;                          ///< Index in the batch; or
   std::string recording;                             ///< the file of a recorded run.
-  enum class How { with, instead } how = How::with;  ///< with: one softmax over both ("union").
+  enum class How { with, instead } how = How::with;  ///< with: one softmax over both.
   Curve strength = 1;
   bool operator==(const Share&) const = default;
 };

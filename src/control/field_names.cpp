@@ -12,7 +12,7 @@ constexpr const char* kParts[] = {"phrase", "all", "start", "words", "end", "pad
 constexpr const char* kAttention[] = {"cross", "self", "both"};
 constexpr const char* kContexts[] = {"keep", "reencode", "replace"};
 constexpr const char* kInteractions[] = {"enhance", "redirect", "sharpen"};
-constexpr const char* kHow[] = {"union", "instead"};
+constexpr const char* kHow[] = {"with", "instead"};
 constexpr const char* kWhat[] = {"map", "keys"};
 constexpr const char* kShapes[] = {"rectangle", "circle",  "ellipse", "polygon",  "linear",
                                    "radial",    "picture", "add",     "subtract", "multiply"};

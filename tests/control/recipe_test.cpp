@@ -143,6 +143,20 @@ TEST_CASE("every field of every kind survives writing and reading, bit for bit")
   CHECK(recipe_from_json(to_json(odd)).guidance == 0.1 + 0.2);
 }
 
+TEST_CASE("how a share looks is called in JSON as in C++, and older recipes are read") {
+  const auto with = share_image(1), instead = share_image(1, Share::How::instead);
+  const auto read = [](const std::string& how) {
+    return controls_from_json(R"([{"kind": "share", "image": 1, "how": ")" + how + R"("}])").at(0);
+  };
+  CHECK(read("with") == with);
+  CHECK(read("union") == with);
+  CHECK(read("instead") == instead);
+  CHECK(to_json({instead}).find("\"instead\"") != std::string::npos);
+  CHECK(std::string(name_of(Share::How::with)) == "with");
+  CHECK(control_error(R"({"kind": "share", "image": 1, "how": "wiht"})").find("did you mean with?") !=
+        std::string::npos);
+}
+
 TEST_CASE("the schema accepts what is written, and both list the same fields") {
   CHECK(invalid(nlohmann::json::parse(kExample)) == "");
   CHECK(invalid(nlohmann::json::parse(to_json(everything()))) == "");
