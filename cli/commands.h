@@ -17,6 +17,9 @@ void add_explain(CLI::App& app, Global& global);
 void add_inspect(CLI::App& app, Global& global);
 void add_models(CLI::App& app, Global& global);
 void add_recipes(CLI::App& app, Global& global);
+/** They describe all commands of the program. */
+void add_completion(CLI::App& app);
+void add_man(CLI::App& app);
 
 /** Adds --json to a command. */
 void add_json_flag(CLI::App& command, Global& global);

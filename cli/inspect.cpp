@@ -11,6 +11,7 @@
 #include "corepulse/model.h"
 
 #include "commands.h"
+#include "definitions.h"
 #include "output.h"
 
 namespace corepulse::cli {
@@ -57,16 +58,17 @@ void add_inspect(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("inspect", "Show what is in a model or a picture");
   command->footer(kInspectExamples);
   auto source = std::make_shared<ModelSource>();
-  command->add_option("what", source->model,
-                      "builtin, a folder, a .safetensors file, org/name, or a picture [builtin]");
+  auto* what = command->add_option("what", source->model,
+                                   "builtin, a folder, a .safetensors file, org/name, or a picture [builtin]");
+  offer(what, {"builtin"}, /*only=*/false);
   command->add_option("--unet", source->unet, "The UNet from elsewhere");
   command->add_option("--vae", source->vae, "The VAE from elsewhere");
   command->add_option("--text-encoder", source->text_encoder, "The (first) text encoder from elsewhere");
   command->add_option("--text-encoder-2", source->text_encoder_2, "SDXL's second text encoder from elsewhere");
   command->add_option("--tokenizer", source->tokenizer, "A folder with vocab.json and merges.txt");
   command->add_option("--config", source->config, "A Diffusers folder whose config.json files are used");
-  command->add_option("--family", source->family, "sd1, sd2, sdxl [detected]");
-  command->add_option("--prediction", source->prediction, "epsilon, v [as the model says]");
+  offer(command->add_option("--family", source->family, "sd1, sd2, sdxl [detected]"), {"sd1", "sd2", "sdxl"});
+  offer(command->add_option("--prediction", source->prediction, "epsilon, v [as the model says]"), {"epsilon", "v"});
   command->add_option("--variant", source->variant, "Prefer files of this variant, e.g. fp16");
   add_json_flag(*command, global);
   command->callback([source, &global] {

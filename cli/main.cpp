@@ -81,6 +81,8 @@ int run(int argc, char** argv) {
   add_inspect(app, global);
   add_models(app, global);
   add_recipes(app, global);
+  add_completion(app);
+  add_man(app);
   try {
     if (argc == 1) {
       std::fputs(app.help().c_str(), stderr);

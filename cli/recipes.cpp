@@ -8,6 +8,7 @@
 #include "corepulse/pipeline.h"
 
 #include "commands.h"
+#include "definitions.h"
 #include "interrupt.h"
 #include "output.h"
 #include "progress.h"
@@ -83,7 +84,7 @@ void add_recipes(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("recipes", "Recipes to start from, for the built-in model");
   command->footer(kRecipesExamples);
   auto flags = std::make_shared<Recipes>();
-  command->add_option("name", flags->name, "Print this one [list all]");
+  offer(command->add_option("name", flags->name, "Print this one [list all]"), preset_names);
   command->add_option("--draw", flags->folder, "Draw it, or all, plain beside controlled, into this folder");
   command->add_option("--steps", flags->steps, "With --draw: other steps than the recipe's")
       ->check(CLI::Range(1, 1000));

@@ -17,6 +17,7 @@
 #include "corepulse/image.h"
 #include "corepulse/shorthand.h"
 
+#include "definitions.h"
 #include "target.h"
 
 namespace corepulse::cli {
@@ -115,9 +116,9 @@ CLI::Option* RunFlags::field(const std::string& flag, T Recipe::* member, const 
       ->group(group_);
 }
 
-void RunFlags::text(const std::string& flag, const std::string& help,
-                    std::function<void(Recipe&, const std::string&)> change) {
-  command_
+CLI::Option* RunFlags::text(const std::string& flag, const std::string& help,
+                            std::function<void(Recipe&, const std::string&)> change) {
+  return command_
       .add_option_function<std::string>(
           flag,
           [this, change = std::move(change)](const std::string& value) {
@@ -134,6 +135,7 @@ void RunFlags::add_start() {
                           "change its fields");
   auto* from = command_.add_option("--from", picture_file_, "A picture made by corepulse: repeats its run");
   recipe->group(group_)->excludes(from);
+  offer(recipe, preset_names, /*only=*/false);
   from->group(group_);
   auto* none = command_.add_flag("--no-controls", no_controls_, "Without the controls of --recipe or --from");
   none->group(group_);
@@ -160,36 +162,41 @@ void RunFlags::add_sampling() {
   field("--steps", &Recipe::steps, "1 to 1000 [20]");
   field("-g,--guidance", &Recipe::guidance, "How strongly the prompt leads; 1 = no guidance [5]");
   field("--guidance-rescale", &Recipe::guidance_rescale, "0 to 1 [0]");
-  text("--sampler", fmt::format("{} [model: as its scheduler says]", fmt::join(sampler_names(), ", ")),
-       [](Recipe& recipe, const std::string& value) {
-         const auto name = parse_sampler(value);
-         recipe.sampler = name.sampler;
-         if (name.schedule != ScheduleKind::model) recipe.schedule = name.schedule;
-       });
-  text("--schedule", fmt::format("{} [model]", fmt::join(schedule_names(), ", ")),
-       [](Recipe& recipe, const std::string& value) { recipe.schedule = parse_schedule(value); });
+  auto* sampler = text("--sampler", fmt::format("{} [model: as its scheduler says]", fmt::join(sampler_names(), ", ")),
+                       [](Recipe& recipe, const std::string& value) {
+                         const auto name = parse_sampler(value);
+                         recipe.sampler = name.sampler;
+                         if (name.schedule != ScheduleKind::model) recipe.schedule = name.schedule;
+                       });
+  auto* schedule = text("--schedule", fmt::format("{} [model]", fmt::join(schedule_names(), ", ")),
+                        [](Recipe& recipe, const std::string& value) { recipe.schedule = parse_schedule(value); });
   text("--eta", "Share of fresh noise in each step [the sampler's own]", [](Recipe& recipe, const std::string& value) {
     double eta = 0;
     if (!CLI::detail::lexical_cast(value, eta)) throw CLI::ConversionError(value, "--eta");
     recipe.eta = eta;
   });
-  text("--rng", "Whose random numbers: cpu, cuda (both as in torch), mlx [cpu]",
-       [](Recipe& recipe, const std::string& value) { recipe.rng = parse_noise(value); });
-  text("--compat", "Whose arithmetic: diffusers, comfy, a1111 [diffusers]",
-       [](Recipe& recipe, const std::string& value) { recipe.compat = parse_compat(value); });
+  auto* rng = text("--rng", "Whose random numbers: cpu, cuda (both as in torch), mlx [cpu]",
+                   [](Recipe& recipe, const std::string& value) { recipe.rng = parse_noise(value); });
+  auto* compat = text("--compat", "Whose arithmetic: diffusers, comfy, a1111 [diffusers]",
+                      [](Recipe& recipe, const std::string& value) { recipe.compat = parse_compat(value); });
   field("--clip-skip", &Recipe::clip_skip, "Leave out the text encoder's last N layers [0]");
+  offer(sampler, sampler_names);
+  offer(schedule, schedule_names);
+  offer(rng, {"cpu", "cuda", "mlx"});
+  offer(compat, {"diffusers", "comfy", "a1111"});
 }
 
 void RunFlags::add_model() {
-  field("-m,--model", &Recipe::model, "builtin, a folder, a .safetensors file, or org/name [builtin]");
+  offer(field("-m,--model", &Recipe::model, "builtin, a folder, a .safetensors file, or org/name [builtin]"),
+        {"builtin"}, /*only=*/false);
   field("--unet", &Recipe::unet, "The UNet from elsewhere");
   field("--vae", &Recipe::vae, "The VAE from elsewhere");
   field("--text-encoder", &Recipe::text_encoder, "The (first) text encoder from elsewhere");
   field("--text-encoder-2", &Recipe::text_encoder_2, "SDXL's second text encoder from elsewhere");
   field("--tokenizer", &Recipe::tokenizer, "A folder with vocab.json and merges.txt");
   field("--config", &Recipe::config, "A Diffusers folder whose config.json files are used");
-  field("--family", &Recipe::family, "sd1, sd2, sdxl [detected]");
-  field("--prediction", &Recipe::prediction, "epsilon, v [as the model says]");
+  offer(field("--family", &Recipe::family, "sd1, sd2, sdxl [detected]"), {"sd1", "sd2", "sdxl"});
+  offer(field("--prediction", &Recipe::prediction, "epsilon, v [as the model says]"), {"epsilon", "v"});
   field("--variant", &Recipe::variant, "Prefer files of this variant, e.g. fp16");
   field("--dtype", &Recipe::dtype, "[auto]")->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "int8"}));
 }

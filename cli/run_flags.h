@@ -32,7 +32,8 @@ class RunFlags {
   void add_controls();
   template <class T>
   CLI::Option* field(const std::string& flag, T Recipe::* member, const std::string& help);
-  void text(const std::string& flag, const std::string& help, std::function<void(Recipe&, const std::string&)> change);
+  CLI::Option* text(const std::string& flag, const std::string& help,
+                    std::function<void(Recipe&, const std::string&)> change);
   void control(const std::string& flag, const std::string& help, std::function<Control(const std::string&)> parse);
   std::vector<Control> controls() const;
   void take_away(Recipe& recipe) const;

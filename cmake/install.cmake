@@ -1,11 +1,12 @@
 # `cmake --install build --prefix X`: a tree that runs without the Python environment it was built in, and may be moved.
 #   bin/corepulse                       the program
 #   lib/libcorepulse.so                 the library; finds MLX beside itself
-#   lib/corepulse/mlx/lib               MLX as its wheel arranges it, with
+#   lib/corepulse/mlx/{lib,include}     MLX as its wheel arranges it, with
 #   lib/corepulse/mlx_cpu.libs          what the wheel brought along
 #   include/corepulse                   the public headers
+#   share/{man,bash-completion,zsh,fish}  what `corepulse man` and `corepulse completion` print
 #   share/corepulse                     the built-in model, CLIP's vocabulary, recipes
-#   lib/cmake/corepulse                 find_package(corepulse) -> corepulse::corepulse
+#   lib/cmake/corepulse                 find_package(corepulse) -> corepulse::corepulse, corepulse::mlx
 include(CMakePackageConfigHelpers)
 
 if(APPLE)
@@ -20,12 +21,27 @@ install(TARGETS corepulse LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(COREPULSE_CLI)
   set_target_properties(corepulse_cli PROPERTIES INSTALL_RPATH "${origin}/${bin_to_lib}")
   install(TARGETS corepulse_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # The program describes itself: name of the file, where it goes, how it is asked for.
+  function(install_text file destination)
+    list(JOIN ARGN "\" \"" arguments)
+    install(CODE "execute_process(COMMAND \"$<TARGET_FILE:corepulse_cli>\" \"${arguments}\"
+      OUTPUT_FILE \"${PROJECT_BINARY_DIR}/${file}\" COMMAND_ERROR_IS_FATAL ANY)")
+    install(FILES ${PROJECT_BINARY_DIR}/${file} DESTINATION ${destination})
+  endfunction()
+  install_text(corepulse.1 ${CMAKE_INSTALL_MANDIR}/man1 man)
+  install_text(corepulse ${CMAKE_INSTALL_DATADIR}/bash-completion/completions completion bash)
+  install_text(_corepulse ${CMAKE_INSTALL_DATADIR}/zsh/site-functions completion zsh)
+  install_text(corepulse.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d completion fish)
 endif()
 
 # The wheel's own layout is kept: libmlx.so looks for ../../mlx_cpu.libs.
 set(mlx_home ${CMAKE_INSTALL_LIBDIR}/corepulse)
 install(DIRECTORY ${MLX_SITE}/lib/ DESTINATION ${mlx_home}/mlx/lib
   FILES_MATCHING PATTERN "libmlx*" PATTERN "*.metallib" PATTERN "libjaccl*")
+# For corepulse/attention_function.h; 2.5 MB, a tenth of the library.
+install(DIRECTORY ${MLX_SITE}/include DESTINATION ${mlx_home}/mlx)
+file(GLOB mlx_licence ${MLX_SITE}/../mlx-${COREPULSE_MLX_VERSION}.dist-info/licenses/LICENSE)
+install(FILES ${mlx_licence} DESTINATION ${mlx_home}/mlx)
 foreach(libs mlx_cpu.libs mlx_cuda_13.libs mlx_cuda_12.libs)
   if(IS_DIRECTORY ${MLX_SITE}/../${libs})
     install(DIRECTORY ${MLX_SITE}/../${libs}/ DESTINATION ${mlx_home}/${libs})

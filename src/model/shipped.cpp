@@ -28,11 +28,11 @@ fs::path own_file() {
 std::vector<fs::path> roots() {
   if (const char* data = std::getenv("COREPULSE_DATA"); data && *data) return {data};
   std::vector<fs::path> result;
-  // bin/corepulse, lib/libcorepulse.so and lib/x86_64-linux-gnu/libcorepulse.so all find PREFIX/share.
+  // bin/corepulse, lib/libcorepulse.so and lib/x86_64-linux-gnu/libcorepulse.so all find PREFIX/share; in a build tree
+  // its parts are links (src/model/CMakeLists.txt).
   auto folder = own_file().parent_path();
   for (int i = 0; i < 3 && folder.has_relative_path(); ++i, folder = folder.parent_path())
     result.push_back(folder / "share" / "corepulse");
-  result.emplace_back(COREPULSE_SOURCE_TREE);
   return result;
 }
 

@@ -17,11 +17,24 @@ libraries=$(ldd "$program")
 [[ $libraries != *"$source_dir"* && $libraries != *"$build_dir"* ]] || fail "needs the source tree: $libraries"
 [[ $("$program" --version) == "corepulse "* ]] || fail "--version"
 
-# The source tree's own copy must not be what an installed program reads.
+man=$work/prefix/share/man/man1/corepulse.1
+grep -q "^\.SS corepulse generate" "$man" || fail "no manual page"
+! command -v groff >/dev/null || [[ -z $(groff -man -Tutf8 -ww -z "$man" 2>&1) ]] || fail "the manual page has errors"
+grep -q "_corepulse" "$work/prefix/share/bash-completion/completions/corepulse" || fail "no completion for bash"
+[[ -s $work/prefix/share/zsh/site-functions/_corepulse ]] || fail "no completion for zsh"
+[[ -s $work/prefix/share/fish/vendor_completions.d/corepulse.fish ]] || fail "no completion for fish"
+
+# Its files are those beside it or in COREPULSE_DATA: without them there is no model, though the source tree has one.
 cd "$work"
 "$program" inspect builtin --json >inspect.json
 grep -q '"family"' inspect.json || fail "inspect builtin"
-grep -q "$source_dir/models" inspect.json && fail "reads the model of the source tree"
+! grep -q -F "$source_dir" "$work"/prefix/lib/libcorepulse.* || fail "the library holds a path of the source tree"
+mv prefix/share/corepulse data
+status=0
+"$program" inspect builtin 2>error.txt || status=$?
+((status == 3)) || fail "found a model elsewhere, or another error: $(<error.txt)"
+COREPULSE_DATA=$work/data "$program" inspect builtin >/dev/null || fail "COREPULSE_DATA"
+mv data prefix/share/corepulse
 
 CXX=$compiler cmake -S "$source_dir/examples" -B examples -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
 cmake --build examples
@@ -33,4 +46,6 @@ examples/03_progress_callback | grep -q "stopped, as asked" || fail "the callbac
 examples/05_live_edit | grep -q "its recipe repeats it" || fail "a live edit was not repeated"
 examples/06_heat_maps | grep -q "seen-cat-at-middle-0.png: most" || fail "no heat map"
 [[ -s seen-park-at-output-1.npy ]] || fail "no values"
+examples/07_own_attention | grep -q "away from the plain one" || fail "an own attention function did not act"
+ldd examples/07_own_attention | grep -q "$work/prefix/.*/libmlx" || fail "corepulse::mlx is not the installed MLX"
 echo "installed, moved, built against, run: fine"
