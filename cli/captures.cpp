@@ -43,19 +43,21 @@ bool records(const std::vector<Control>& controls) {
 
 }  // namespace
 
-Files save_heat_maps(const Result& result, const Files& pictures, const std::string& values) {
+Files save_heat_maps(const Result& result, const Files& pictures, const HeatMapForm& form) {
   Files files;
   Beside beside;
   for (const auto& map : result.heat_maps) {
     const auto& picture = pictures.at(size_t(map.image));
     const auto end = "-heat-" + slug(map.name);
-    files.push_back(beside.name(picture, end, ".png"));
-    save_image(overlay(map, result.images.at(size_t(map.image))), files.back(), image_text(result, map.image));
-    if (values != "npy") continue;
+    if (!form.no_pictures) {
+      files.push_back(beside.name(picture, end, ".png"));
+      save_image(overlay(map, result.images.at(size_t(map.image))), files.back(), image_text(result, map.image));
+    }
+    if (form.values != "npy") continue;
     files.push_back(beside.name(picture, end, ".npy"));
     save_heat_map(map, files.back());
   }
-  for (size_t i = 0; i < pictures.size() && values == "safetensors"; ++i) {
+  for (size_t i = 0; i < pictures.size() && form.values == "safetensors"; ++i) {
     std::vector<HeatMap> maps;
     for (const auto& map : result.heat_maps)
       if (map.image == int(i)) maps.push_back(map);

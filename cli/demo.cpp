@@ -78,6 +78,7 @@ Result run(const Pipeline& pipeline, const Demo& demo, const Scene& scene, uint6
   request.recipe.controls = scene.controls;
   ProgressLine progress(title, demo.quiet);
   request.progress = progress.callback();
+  request.stop = stop_flag();
   auto result = pipeline.generate(request);
   stop_if_interrupted();
   return result;

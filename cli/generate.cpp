@@ -27,7 +27,8 @@ namespace fs = std::filesystem;
 struct Generate {
   explicit Generate(CLI::App& command) : run(command) {}
   RunFlags run;
-  std::string output, device = "auto", values;
+  std::string output, device = "auto";
+  HeatMapForm heat_maps;
   bool quiet = false, force = false;
 };
 
@@ -92,8 +93,8 @@ void save_pictures(const Result& result, Files& files, const Generate& flags) {
   }
 }
 
-Saved save(const Result& result, const Files& files, const std::string& values) {
-  return {files, save_heat_maps(result, files, values), save_recordings(result, files)};
+Saved save(const Result& result, const Files& files, const HeatMapForm& form) {
+  return {files, save_heat_maps(result, files, form), save_recordings(result, files)};
 }
 
 /** One picture alone fits through a pipe. */
@@ -121,10 +122,13 @@ void generate(const Generate& flags, bool json) {
   const auto pipeline = Pipeline::load(source, load_options(request.recipe.dtype, flags.device));
   ProgressLine progress("drawing", flags.quiet);
   request.progress = progress.callback();
+  request.stop = stop_flag();
+  if (!flags.quiet)
+    if (const auto line = long_run(pipeline.estimate(request)); !line.empty()) note(line, false);
   const auto result = pipeline.generate(request);
   stop_if_interrupted();
   save_pictures(result, files, flags);
-  const auto saved = save(result, files, flags.values);
+  const auto saved = save(result, files, flags.heat_maps);
   progress.finish();
 
   for (const auto& line : result.notes) note("note: " + line, flags.quiet);
@@ -169,8 +173,11 @@ void add_generate(CLI::App& app, Global& global) {
   command
       ->add_flag("--force", flags->force, "Overwrite a picture of another recipe; else a number is added to the name")
       ->group("Output");
-  command->add_option("--heatmap-values", flags->values, "Write the numbers of heat maps, too, as npy or safetensors")
-      ->check(CLI::IsMember({"npy", "safetensors"}))
+  auto* values = command->add_option("--heatmap-values", flags->heat_maps.values,
+                                     "Write the numbers of heat maps, too, as npy or safetensors");
+  values->check(CLI::IsMember({"npy", "safetensors"}))->group("Output");
+  command->add_flag("--no-heatmap-pictures", flags->heat_maps.no_pictures, "The numbers of heat maps alone")
+      ->needs(values)
       ->group("Output");
   command->add_option("--device", flags->device, "[auto]")
       ->check(CLI::IsMember({"auto", "cpu", "gpu"}))

@@ -9,10 +9,16 @@
 namespace corepulse::cli {
 
 namespace {
-volatile std::sig_atomic_t stop_asked = 0;
-void ask_to_stop(int) {
-  stop_asked = 1;
+
+std::atomic<bool> stop_asked = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
+volatile std::sig_atomic_t by_signal = 0;
+
+void ask_to_stop(int signal) {
+  by_signal = signal;
+  stop_asked = true;
 }
+
 }  // namespace
 
 void catch_interrupts() {
@@ -24,7 +30,15 @@ void catch_interrupts() {
 }
 
 bool interrupted() noexcept {
-  return stop_asked != 0;
+  return stop_asked;
+}
+
+std::shared_ptr<const std::atomic<bool>> stop_flag() {
+  return {std::shared_ptr<void>(), &stop_asked};  // it lives as long as the program
+}
+
+int interrupted_status() noexcept {
+  return 128 + by_signal;
 }
 
 void stop_if_interrupted() {

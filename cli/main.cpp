@@ -61,7 +61,7 @@ const char* const kOverview = R"(Start here:
   corepulse COMMAND --help                              every option, with examples
 
 Exit status: 0 done, 2 wrong request, 3 not found, 4 damaged file, 5 unsupported model,
-  6 reading or writing failed, 7 out of memory, 8 stopped by Ctrl-C, 9 defect of the program.)";
+  6 reading or writing failed, 7 out of memory, 9 defect of the program, 130 stopped by Ctrl-C.)";
 
 int run(int argc, char** argv) {
   Global global;
@@ -96,7 +96,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return report(error, app, global.json);
   } catch (const Error& error) {
-    return report(error.code(), error.what(), global.json);
+    const int status = report(error.code(), error.what(), global.json);
+    return error.code() == ErrorCode::cancelled && interrupted() ? interrupted_status() : status;
   } catch (const std::exception& error) {
     return report(ErrorCode::internal, error.what(), global.json);
   }

@@ -1,9 +1,10 @@
 #pragma once
-// What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere. All of it on
-// stderr.
+// What a person sees while a run goes on: a bar on a terminal, a few plain lines elsewhere. All of it on stderr.
 
+#include <chrono>
 #include <string>
 
+#include "corepulse/pipeline.h"
 #include "corepulse/request.h"
 
 namespace corepulse::cli {
@@ -25,12 +26,27 @@ class ProgressLine {
 
  private:
   void show(const Progress& at);
+  void print_line(const Progress& at);
 
   std::string title_;
   bool quiet_, terminal_, open_ = false;
   int counted_ = 0;
   double first_ = 0, total_ = 0;
+  std::chrono::steady_clock::time_point printed_;
 };
+
+/** The bar after `step` of `steps`, in fewer than `columns` columns: what does not fit is left out, the title cut. */
+std::string progress_bar(const std::string& title, int step, int steps, double seconds_per_step, int columns);
+
+/** Whether a line is printed after this step where lines are not overwritten: the first, the last, ten between, and
+ * what comes long after the line before. */
+bool is_line_due(int step, int steps, double seconds_since_line);
+
+/** Columns a terminal needs at most for it. */
+int columns_of(const std::string& utf8);
+
+/** A line about a run that will take minutes; "" for others. */
+std::string long_run(const Estimate& estimate);
 
 /** One line on stderr, unless quiet. */
 void note(const std::string& line, bool quiet);

@@ -34,6 +34,7 @@ Image plain_and_controlled(const Pipeline& pipeline, const Recipe& recipe, const
     if (!controlled) request.recipe.controls.clear();
     ProgressLine progress(fmt::format("{:<16} {}", name, controlled ? "controlled" : "plain"), quiet);
     request.progress = progress.callback();
+    request.stop = stop_flag();
     const auto result = pipeline.generate(request);
     stop_if_interrupted();
     for (const auto& image : result.images) tiles.push_back({image, controlled ? name : recipe.prompt});

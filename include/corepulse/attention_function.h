@@ -42,7 +42,7 @@ struct AttentionStep {
  * other controls are in q, k and v already.
  *
  * Called on the engine's thread, while the network is built lazily; it must be pure: the same arrays, the same result.
- * An exception ends the run with Error{internal} and its message. Where a capture watches the same layer, it is called
+ * An exception ends the run and comes back from generate as it is. Where a capture watches the same layer, it is called
  * again with values v that are 1 at the watched keys and 0 elsewhere: the map shows what it makes of those.
  */
 using AttentionFunction =

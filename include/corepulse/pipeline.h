@@ -28,6 +28,14 @@ struct LoadOptions {
   bool lazy = false;
 };
 
+/** What a run will take, roughly. */
+struct Estimate {
+  /** On a CPU as fast as it is now, without control. 0 on a GPU, and where the run is short: less than about ten. */
+  double seconds = 0;
+  size_t bytes = 0;     ///< Of memory at its peak, weights included: an upper bound.
+  int model_calls = 0;  ///< One per picture.
+};
+
 /**
  * A loaded model. Copies share it; all methods may be called from any thread: the work itself happens, one run after
  * the other, on one engine thread that owns MLX.
@@ -37,8 +45,14 @@ class Pipeline {
   /** @throws Error not_found, bad_file, unsupported_model, out_of_memory. */
   static Pipeline load(const ModelSource& source, const LoadOptions& options = {});
 
-  /** Runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}. */
+  /**
+   * Runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}; what a function of the request
+   * throws comes out as it is.
+   */
   Result generate(const Request& request) const;
+
+  /** Costs milliseconds; before a long run a tenth of a second, to measure how fast this machine is. @throws Error. */
+  Estimate estimate(const Request& request) const;
 
   const ModelInfo& info() const;
 

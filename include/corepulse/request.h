@@ -6,6 +6,7 @@
 //   request.recipe.controls.push_back(corepulse::inject("a dragon").at("content"));
 //   const auto result = pipeline.generate(request);
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,7 +33,7 @@ struct Progress {
   std::function<Image(int i)> preview;
 };
 
-/** Return false to stop: the run ends with Error{cancelled} before its next model call. */
+/** Return false to stop: the run ends with Error{cancelled} before its next model call. What it throws ends the run. */
 using ProgressFunction = std::function<bool(const Progress&)>;
 
 struct Request {
@@ -43,6 +44,11 @@ struct Request {
    */
   std::vector<std::shared_ptr<const ReplacedAttention>> functions;
   std::shared_ptr<LiveControls> live;  ///< To change the controls during the run, see corepulse/live_controls.h.
+  /**
+   * Set to true, from any thread or a signal handler, it ends the run with Error{cancelled}: on a CPU also inside a
+   * model call or the decoding of a large picture, else after the one that is going on.
+   */
+  std::shared_ptr<const std::atomic<bool>> stop;
 };
 
 /** One finished picture's numbers, and the recipe that repeats it. */

@@ -11,6 +11,7 @@
 #include "kernels/attention_tiles.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
+#include "kernels/stop.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -79,8 +80,10 @@ void run(AttentionTask task) {
   float* const workspaces = task.bias_store + bias;
   for (int64_t row = 0; row < task.batch; ++row) pack_attention_bias(task, row);
   parallel_for(task.pack_units(), [&](int64_t unit, int) { pack_attention(task, unit); });
-  parallel_for(task.units(),
-               [&](int64_t unit, int worker) { attend(task, unit, workspaces + worker * task.workspace); });
+  parallel_for(task.units(), [&](int64_t unit, int worker) {
+    // The one kernel whose work grows with the square of the picture's.
+    if (!stop_asked()) attend(task, unit, workspaces + worker * task.workspace);
+  });
 }
 
 mx::array flash_attention(const mx::array& q, const mx::array& k, const mx::array& v, const AttentionOptions& o) {

@@ -8,6 +8,7 @@
 #include "kernels/device.h"
 #include "kernels/parallel.h"
 #include "kernels/primitive.h"
+#include "kernels/stop.h"
 #include "kernels/tiles.h"
 
 namespace corepulse::kernels {
@@ -82,7 +83,7 @@ void attend_with_tiles(const TileAttention& task, bool plain) {
     for (int64_t i = begin; i < end; ++i) pack_piece(plan, i / plan.capacity, i % plan.capacity);
   });
   parallel_for(plan.units(), [&](int64_t unit, int worker) {
-    attend_unit(plan, unit, workspaces + worker * plan.workspace(), plain);
+    if (!stop_asked()) attend_unit(plan, unit, workspaces + worker * plan.workspace(), plain);
   });
 }
 

@@ -4,6 +4,7 @@
 #include "mlx/transforms.h"
 
 #include "kernels/device.h"
+#include "kernels/stop.h"
 
 namespace corepulse::nn {
 
@@ -13,7 +14,9 @@ namespace corepulse::nn {
  */
 inline mx::array settle(mx::array x) {
   constexpr size_t kLarge = 8u << 20;
-  if (x.nbytes() >= kLarge && kernels::use_cpu_kernels(x)) mx::eval(x);
+  if (x.nbytes() < kLarge || !kernels::use_cpu_kernels(x)) return x;
+  mx::eval(x);
+  kernels::check_stop();
   return x;
 }
 

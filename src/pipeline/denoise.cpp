@@ -6,6 +6,7 @@
 #include "mlx/transforms.h"
 
 #include "base/fail.h"
+#include "kernels/stop.h"
 #include "pipeline/finite.h"
 #include "sampler/guidance.h"
 #include "sampler/prediction.h"
@@ -58,6 +59,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
       std::iota(images.begin(), images.end(), image);
       outputs.push_back(predict(run, rows(x_t, image, image + stride), step, images, cache, network));
       mx::eval(outputs.back());
+      kernels::check_stop();
       ++model_calls;
     }
     return sampler::denoised(run.model.scheduler.training.prediction, x_t, mx::concatenate(outputs, 0), at.sigma);

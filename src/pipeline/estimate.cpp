@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "engine/memory.h"
 #include "pipeline/recorder.h"
+#include "pipeline/work.h"
 #include "vae/autoencoder.h"
 
 namespace corepulse::pipeline {
@@ -24,6 +25,13 @@ size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const 
   const size_t rows = 2;
   const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
   return std::max(steps, decode ? kDecoderArrays * vae.channels[0] * pixels * sizeof(float) : 0);
+}
+
+engine::Work work_of(const model::Parts& parts, const Resolved& resolved, int model_calls, bool decode) {
+  const int height = resolved.latent_height, width = resolved.latent_width;
+  auto work = unet_work(parts, height, width) * (model_calls * (resolved.recipe.guidance == 1 ? 1 : 2));
+  if (decode) work += decoder_work(parts, height, width) * static_cast<double>(resolved.recipe.seeds.size());
+  return work;
 }
 
 void require_memory(const std::string& what, size_t bytes) {

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "control/program.h"
+#include "engine/pace.h"
+#include "model/parts.h"
 #include "pipeline/resolve.h"
 #include "unet/config.h"
 #include "vae/config.h"
@@ -13,6 +15,9 @@ namespace corepulse::pipeline {
 
 /** Bytes of activations at the peak of a run, one image at a time; weights not included. An upper bound. */
 size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, bool decode);
+
+/** Multiply-adds of a whole run: its model calls for all pictures, and the decoding. */
+engine::Work work_of(const model::Parts& parts, const Resolved& resolved, int model_calls, bool decode);
 
 /** @throws Error{out_of_memory} with both figures if `what` cannot fit. */
 void require_memory(const std::string& what, size_t bytes);

@@ -1,11 +1,10 @@
 #include "pipeline/functions.h"
 
-#include <exception>
 #include <fmt/format.h>
-#include <new>
 
 #include "base/fail.h"
 #include "control/program_data.h"
+#include "pipeline/callback.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -23,19 +22,8 @@ size_t index_of(const control::FunctionSpec& spec, const FunctionList& functions
 
 mx::array call(const ReplacedAttention& user, const std::string& name, const unet::ReplacedInput& in,
                const AttentionSite& site, const AttentionStep& step) {
-  const auto where = fmt::format("{} at {}", name, site.path);
-  const auto out = [&] {
-    try {
-      return user.function(in.q, in.k, in.v, site, step);
-    } catch (const std::bad_alloc&) {
-      throw;
-    } catch (const std::exception& e) {
-      fail(ErrorCode::internal, where, e.what());
-    } catch (...) {
-      fail(ErrorCode::internal, where, "it threw something that is no std::exception");
-    }
-  }();
-  check_shape(out, in.q.shape(), where.c_str());
+  const auto out = call_back(user.function, in.q, in.k, in.v, site, step);
+  check_shape(out, in.q.shape(), fmt::format("{} at {}", name, site.path).c_str());
   return out;
 }
 

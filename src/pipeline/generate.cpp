@@ -7,6 +7,8 @@
 #include "mlx/transforms.h"
 
 #include "engine/memory.h"
+#include "kernels/stop.h"
+#include "pipeline/callback.h"
 #include "pipeline/denoise.h"
 #include "pipeline/encode_prompt.h"
 #include "pipeline/estimate.h"
@@ -50,8 +52,9 @@ void decode(const model::Model& model, const model::Parts& parts, const mx::arra
     result.latents.push_back(as_torch_orders(latent));
     if (!pictures) continue;
     const auto picture = model.vae.decode_within_memory(latent);
-    if (!is_finite(picture))
-      fail_not_finite("the decoded picture holds infinite or undefined numbers", parts, model.vae.dtype());
+    const bool finite = is_finite(picture);
+    kernels::check_stop();  // before an unfinished picture is called a damaged one
+    if (!finite) fail_not_finite("the decoded picture holds infinite or undefined numbers", parts, model.vae.dtype());
     result.images.push_back(to_image(picture));
   }
 }
@@ -97,6 +100,7 @@ struct Running {
 
 Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, Prepared& prepared, LiveEdits& live,
                 const Request& request) {
+  const kernels::StopScope stop(request.stop.get());
   const auto& recipe = prepared.resolved.recipe;
   const auto& schedule = prepared.resolved.schedule;
   const int height = prepared.resolved.latent_height, width = prepared.resolved.latent_width;
@@ -131,7 +135,8 @@ Result generate(const model::Model& model, const Outline& outline, mx::Dtype dty
   Clock step_clock;
   const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
     const auto show = [&](int image) { return preview(denoised, image, model.info); };
-    if (request.progress && !request.progress({i, schedule.steps(), sigma, step_clock.lap(), show})) return false;
+    const Progress at{i, schedule.steps(), sigma, step_clock.lap(), show};
+    if (request.progress && !call_back(request.progress, at)) return false;
     if (i < schedule.steps()) running.take(live, i);
     return true;
   };

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/memory.h"
 #include "kernels/device.h"
+#include "pipeline/callback.h"
 #include "pipeline/estimate.h"
 #include "pipeline/generate.h"
 #include "pipeline/prepare.h"
@@ -119,11 +120,13 @@ namespace {
        fmt::format("memory ran out{}; choose a smaller picture or model, or end other programs", detail));
 }
 
-/** MLX's own exceptions become ours; nothing else leaves the library. */
+/** MLX's own exceptions become ours, the application's come back as they are; nothing else leaves the library. */
 template <class Job>
 auto guarded(const char* where, Job&& job) {
   try {
     return Engine::instance().run(std::forward<Job>(job));
+  } catch (const pipeline::Thrown& thrown) {
+    std::rethrow_exception(thrown.exception);
   } catch (const Error&) {
     throw;
   } catch (const std::bad_alloc&) {
@@ -157,6 +160,27 @@ Result Pipeline::generate(const Request& request) const {
             kernels::isa()};
     return result;
   });
+}
+
+Estimate Pipeline::estimate(const Request& request) const {
+  // Below this any machine is done in seconds, and a tenth of one is not worth spending to know better.
+  constexpr double kLong = 1e12;
+  auto& state = *state_;
+  const auto prepared = pipeline::prepare(request.recipe, state.outline, request.functions);
+  const auto& resolved = prepared.resolved;
+  const auto& parts = state.outline.parts;
+  Estimate estimate;
+  estimate.model_calls = static_cast<int>(sampler::evaluations(resolved.schedule, resolved.sampling).size() *
+                                          resolved.recipe.seeds.size());
+  estimate.bytes = model::weight_bytes(parts, state.precision()) +
+                   pipeline::activation_bytes(parts.unet, parts.vae, resolved, request.decode);
+  const auto work = pipeline::work_of(parts, resolved, estimate.model_calls, request.decode);
+  if (state.device == mx::Device::cpu && work.sum() > kLong)
+    estimate.seconds = guarded("estimate", [&] {
+      mx::set_default_device(state.device);
+      return engine::seconds(work, engine::measure_pace(state.dtype()));
+    });
+  return estimate;
 }
 
 const ModelInfo& Pipeline::info() const {

@@ -1,11 +1,13 @@
 #include "pipeline/prepare.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/fail.h"
 #include "model/inspect.h"
 #include "pipeline/hints.h"
 #include "pipeline/mask_picture.h"
+#include "pipeline/unknown_words.h"
 #include "unet/sites.h"
 
 namespace corepulse::pipeline {
@@ -82,6 +84,17 @@ void note_cut(const char* field, const std::string& prompt, const Outline& outli
                                 outline.tokenizers.front().max_length() - 2, cut));
 }
 
+/** Of all texts that the run reads, in one note. */
+void note_unknown_words(const control::Timeline& control, const Outline& outline, std::vector<std::string>& notes) {
+  if (!outline.info.builtin) return;
+  std::vector<std::string> texts;
+  for (const auto& text : control.texts()) texts.push_back(text.prompt);
+  const auto words = unknown_words(texts, outline.tokenizers.front());
+  if (!words.empty())
+    notes.push_back(fmt::format("the built-in model does not know: {}; models/builtin/README.md lists its words",
+                                fmt::join(words, ", ")));
+}
+
 }  // namespace
 
 control::TimeIds own_size(const Recipe& recipe) {
@@ -115,6 +128,7 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
     prepared.recordings = std::move(edit.recordings);
   }
   append(prepared.notes, hints(recipe, timeline.texts()));
+  note_unknown_words(timeline, outline, prepared.notes);
   return prepared;
 }
 

@@ -5,6 +5,8 @@
 
 #include "mlx/transforms.h"
 
+#include "kernels/stop.h"
+
 namespace corepulse::vae {
 namespace {
 
@@ -43,6 +45,7 @@ mx::array tiled(const mx::array& z, int tile, int scale, const std::function<mx:
       if (!above.empty()) piece = blend(above[line.size()], piece, overlap, 1);
       if (!line.empty()) piece = blend(line.back(), piece, overlap, 2);
       mx::eval(piece);  // one tile's activations at a time
+      kernels::check_stop();
       line.push_back(piece);
       row.push_back(part(part(piece, 1, 0, std::min(kept, piece.shape(1))), 2, 0, std::min(kept, piece.shape(2))));
     }

@@ -1,10 +1,15 @@
 """The program `corepulse` as a user meets it: help, output, bad input, repeating, stopping."""
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
+import pty
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -12,7 +17,7 @@ PROGRAM = os.environ["COREPULSE"]
 MODEL = pathlib.Path(__file__).parents[2] / "models" / "builtin"
 CAT = ["-p", "a cat in a park"]
 QUICK = ["--steps", "2"]
-INVALID, NOT_FOUND, CANCELLED = 2, 3, 8
+INVALID, NOT_FOUND, STOPPED = 2, 3, 130
 
 
 class ProgramTest(unittest.TestCase):
@@ -216,6 +221,14 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(numbers[len(numbers) - sum(h["data_offsets"][1] - h["data_offsets"][0] for h in header.values()):]
                          [begin:end], values[128:])
 
+    def test_the_numbers_of_heat_maps_come_without_pictures_where_asked(self):
+        small = [*CAT, *QUICK, "-W", "64", "-H", "64", "-q", "--heatmap", "cat", "-o", "cat.png"]
+        done = self.run_program("generate", *small, "--heatmap-values", "npy", "--no-heatmap-pictures")
+        self.assertEqual(done.stdout.split(), ["cat.png", "cat-heat-cat.npy"])
+        self.assertEqual(self.files(), ["cat-heat-cat.npy", "cat.png"])
+        error = self.run_program("generate", *small, "--no-heatmap-pictures", status=INVALID).stderr
+        self.assertIn("--heatmap-values", error)
+
     def test_each_picture_of_a_batch_has_its_own_heat_map(self):
         done = self.run_program("generate", *CAT, *QUICK, "-W", "64", "-H", "64", "-q", "-s", "3,4", "--heatmap", "cat",
                                 "-o", "out/cat.webp", "--json")
@@ -262,9 +275,48 @@ class ProgramTest(unittest.TestCase):
             self.assertIsNone(running.poll())
         running.send_signal(signal.SIGINT)
         running.communicate(timeout=20)
-        self.assertEqual(running.returncode, CANCELLED)
+        self.assertEqual(running.returncode, STOPPED)
         self.assertEqual((self.folder / "cat.png").read_text(), "mine")
         self.assertEqual(self.files(), ["cat.png"])
+
+    def test_ctrl_c_is_heard_inside_a_model_call(self):
+        """A call of this size takes minutes."""
+        running = subprocess.Popen([PROGRAM, "generate", *CAT, "-W", "2048", "-H", "2048", "-o", "cat.png"],
+                                   cwd=self.folder, stderr=subprocess.PIPE, text=True)
+        while "loading" not in running.stderr.readline():
+            self.assertIsNone(running.poll())
+        time.sleep(3)
+        start = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        error = running.communicate(timeout=60)[1]
+        print(f"stopped inside a call after {time.monotonic() - start:.1f} s")
+        self.assertEqual(running.returncode, STOPPED, error)
+        self.assertNotIn("step 1 of", error)
+        self.assertEqual(self.files(), [])
+
+    def test_progress_is_never_wider_than_the_terminal(self):
+        ours, its = pty.openpty()
+        fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+        done = subprocess.run([PROGRAM, "generate", *CAT, "-W", "64", "-H", "64", "--steps", "8", "-o", "cat.png"],
+                              cwd=self.folder, stdout=subprocess.DEVNULL, stderr=its)
+        os.close(its)
+        text = b""
+        with contextlib.suppress(OSError):  # the end, on Linux
+            while part := os.read(ours, 65536):
+                text += part
+        os.close(ours)
+        self.assertEqual(done.returncode, 0)
+        bars = [line.split("\x1b")[0] for line in text.decode().split("\r") if "/8" in line]
+        self.assertEqual(len(bars), 8)
+        for bar in bars:
+            self.assertLess(len(bar), 30, bar)
+
+    def test_progress_on_a_pipe_is_a_few_lines(self):
+        done = self.run_program("generate", *CAT, "-W", "64", "-H", "64", "--steps", "40", "-o", "cat.png")
+        lines = [line for line in done.stderr.splitlines() if "step" in line]
+        self.assertLessEqual(len(lines), 20)
+        self.assertIn("step 1 of 40", lines[0])
+        self.assertIn("step 40 of 40", lines[-1])
 
     def test_the_demo_draws_a_sheet_and_its_pictures(self):
         done = self.run_program("demo", "--steps", "1", "--seed", "7", "-o", "sheet")

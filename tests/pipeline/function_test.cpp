@@ -1,7 +1,6 @@
 // Attention functions of an application, and the engine's own.
 #include <cmath>
 #include <doctest/doctest.h>
-#include <stdexcept>
 
 #include "corepulse/attention_function.h"
 
@@ -110,21 +109,11 @@ TEST_CASE("a capture sees what a function does") {
   CHECK(relative_error(function, control) <= 1e-5);
 }
 
-TEST_CASE("an exception of a function ends the run with its message, and the pipeline lives on") {
-  const auto plain = latents({});
+TEST_CASE("an array of another shape than the function was to give is refused, with the layer") {
   std::string message;
-  const auto throwing = [](const mx::array& q, auto&&...) -> mx::array {
-    if (q.ndim() == 4) throw std::runtime_error("I do not like this layer");
-    return q;
-  };
-  CHECK(code_of({replace_attention("middle:0", throwing)}, {}, message) == ErrorCode::internal);
-  CHECK(message.find("I do not like this layer") != std::string::npos);
-  CHECK(message.find("mid_block") != std::string::npos);
-  const auto odd = [](const mx::array& q, auto&&...) -> mx::array { return q.ndim() == 4 ? throw 42 : q; };
-  CHECK(code_of({replace_attention("middle:0", odd)}, {}, message) == ErrorCode::internal);
   const auto misshapen = [](const mx::array&, const mx::array& k, auto&&...) { return k; };
   CHECK(code_of({replace_attention("middle:0", misshapen, AttentionKind::cross)}, {}, message) == ErrorCode::internal);
-  CHECK(latents({}) == plain);
+  CHECK(message.find("mid_block") != std::string::npos);
 }
 
 TEST_CASE("wrong functions are refused before the run") {

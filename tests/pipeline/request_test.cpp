@@ -170,6 +170,21 @@ TEST_CASE("words beyond the 75th token are reported") {
   CHECK(contains(notes.back(), "park"));
 }
 
+TEST_CASE("a word that the built-in model does not know is noted once, wherever it stands; one that it knows is not") {
+  auto recipe = golden_recipe("builtin");
+  recipe.steps = 1, recipe.width = recipe.height = 64;
+  recipe.prompt = "a Red cat, in a park! 3d render";
+  CHECK(run("builtin", recipe).notes.empty());
+  recipe.negative_prompt = "Blurry, blurry cat; watermark";
+  recipe.controls = {inject("a blurry hippogriff").at("output:0")};
+  const auto notes = run("builtin", recipe).notes;
+  REQUIRE(notes.size() == 1);
+  CHECK(contains(notes[0], "does not know: Blurry, watermark, hippogriff;"));
+  auto other = golden_recipe("small");
+  other.steps = 1, other.negative_prompt = "hippogriff";
+  CHECK(run("small", other).notes.empty());
+}
+
 Pipeline small_in(ComputeType dtype) {
   return Pipeline::load({.model = tiny_folder("small")}, {.dtype = dtype});
 }

@@ -1,0 +1,16 @@
+#pragma once
+// How much there is to compute in a run, counted from the shapes of a model's tensors.
+
+#include "engine/pace.h"
+#include "model/parts.h"
+
+namespace corepulse::pipeline {
+
+/** Of one UNet call for one row, without control. What is computed once a run is left out: the text's keys and values.
+ */
+engine::Work unet_work(const model::Parts& parts, int latent_height, int latent_width);
+
+/** Of decoding one picture, in tiles where decode_within_memory takes tiles. */
+engine::Work decoder_work(const model::Parts& parts, int latent_height, int latent_width);
+
+}  // namespace corepulse::pipeline

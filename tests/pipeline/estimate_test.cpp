@@ -1,0 +1,75 @@
+// What a run will take, said before it starts.
+#include <doctest/doctest.h>
+#include <filesystem>
+
+#include "model/full_size.h"
+#include "pipeline/work.h"
+#include "support.h"
+
+using namespace corepulse;
+using namespace corepulse::test;
+
+namespace {
+
+model::Parts stable_diffusion() {
+  const auto file = std::filesystem::temp_directory_path() / "corepulse_estimate_sd1.safetensors";
+  write_header_only(file, sd1_shapes());
+  auto parts = model::understand({.model = file.string()});
+  std::filesystem::remove(file);
+  return parts;
+}
+
+Request request(const std::string& family, int side, int steps) {
+  Request request{.recipe = golden_recipe(family)};
+  request.recipe.width = request.recipe.height = side;
+  request.recipe.steps = steps;
+  return request;
+}
+
+}  // namespace
+
+TEST_CASE("a call of Stable Diffusion's UNet and its decoder have the multiply-adds of their layers") {
+  const auto parts = stable_diffusion();
+  const auto unet = pipeline::unet_work(parts, 64, 64), decoder = pipeline::decoder_work(parts, 64, 64);
+  // At 512 x 512, counted apart from this code over the layers of LDM's definition.
+  CHECK(unet.convolution + unet.matrix == doctest::Approx(337.10669824e9));
+  CHECK(decoder.convolution + decoder.matrix == doctest::Approx(1240.079597568e9));
+}
+
+TEST_CASE("four times the pixels are four times the products and sixteen times a picture's attention to itself") {
+  const auto parts = stable_diffusion();
+  const auto small = pipeline::unet_work(parts, 128, 128), large = pipeline::unet_work(parts, 256, 256);
+  CHECK(large.convolution == doctest::Approx(4 * small.convolution));
+  CHECK(large.matrix == doctest::Approx(4 * small.matrix));
+  CHECK(large.attention > 15 * small.attention);
+  CHECK(large.attention < 16 * small.attention);
+  // Decoded in tiles, which overlap, and within which attention stays.
+  const auto whole = pipeline::decoder_work(parts, 160, 160), tiled = pipeline::decoder_work(parts, 480, 480);
+  CHECK(tiled.convolution > 9 * whole.convolution);
+  CHECK(tiled.convolution < 18 * whole.convolution);
+  CHECK(tiled.attention < 18 * whole.attention);
+}
+
+TEST_CASE("an estimate knows the model calls, and of a short run no more") {
+  auto short_run = request("small", 64, 3);
+  short_run.recipe.sampler = SamplerKind::heun;
+  short_run.recipe.seeds = {1, 2};
+  const auto estimate = tiny("small").estimate(short_run);
+  CHECK(estimate.model_calls == tiny("small").generate(short_run).model_calls);
+  CHECK(estimate.seconds == 0);
+  CHECK(estimate.bytes > 0);
+}
+
+TEST_CASE("an estimate of a long run grows with what there is to do") {
+  const auto& pipeline = tiny("builtin");
+  const auto few = pipeline.estimate(request("builtin", 4096, 10)),
+             many = pipeline.estimate(request("builtin", 4096, 100));
+  const auto smaller = pipeline.estimate(request("builtin", 2048, 10));
+  CHECK(few.seconds > 60);
+  CHECK(many.seconds > 4 * few.seconds);
+  CHECK(few.seconds > 3 * smaller.seconds);
+  CHECK(few.bytes > 3 * smaller.bytes);
+  auto wrong = request("builtin", 4096, 10);
+  wrong.recipe.steps = 0;
+  CHECK_THROWS_AS(pipeline.estimate(wrong), Error);
+}
