@@ -128,7 +128,7 @@ std::string fish(const Command& program, const std::vector<Command>& commands) {
   return out;
 }
 
-const char* const kExamples = R"(Examples:
+const char* const kCompletionExamples = R"(Examples:
   source <(corepulse completion bash)                                   for this shell; for all, where
   corepulse completion zsh > "${fpath[1]}/_corepulse"                   the shell looks for them
   corepulse completion fish > ~/.config/fish/completions/corepulse.fish
@@ -139,7 +139,7 @@ An installed corepulse has put them under share/ already.)";
 
 void add_completion(CLI::App& app) {
   auto* command = app.add_subcommand("completion", "Print a script that completes corepulse's words in a shell");
-  command->footer(kExamples);
+  command->footer(kCompletionExamples);
   auto shell = std::make_shared<std::string>();
   command->add_option("shell", *shell, "Which shell")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->callback([shell, &app] {

@@ -220,7 +220,7 @@ void RunFlags::add_controls() {
   control("--smooth", "\"0.2 @ coarse\": look at everything alike", parse_smooth);
   control("--share", "\"0 @ rows both\": look at an image of the batch, or at a recording's file", parse_share);
   control("--guidance-curve", "\"0:8 1:3\": --guidance over the run, or in a window", parse_guidance);
-  control("--heatmap", "\"cat @ output:0\": where the picture looks at a phrase", parse_capture);
+  control("--heatmap", "\"cat @ output:0, name eyes\": where the picture looks at a phrase", parse_capture);
   control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
           parse_record);
   control("--region", "\"a red car @ left half feather 0.05, content, sigma 15..2\": a part with its own prompt",

@@ -59,9 +59,12 @@ bool has_how(const Effect& effect) {
 bool has_context(const Effect& effect) {
   return std::visit([](const auto& e) { return requires { e.context; }; }, effect);
 }
-bool has_phrase(const Effect& effect) {
+bool has_name(const Effect& effect) {  // that of a recording stands before its " @ "
   const auto* capture = std::get_if<Capture>(&effect);
-  if (capture && capture->what == Capture::What::keys) return false;
+  return capture && capture->what == Capture::What::map;
+}
+bool has_phrase(const Effect& effect) {
+  if (std::holds_alternative<Capture>(effect) && !has_name(effect)) return false;
   return std::visit([](const auto& e) { return requires { e.tokens; }; }, effect);
 }
 
@@ -74,6 +77,12 @@ void take_window(Scanner& s, corepulse::Control& c) {
 void take_gain(Scanner& s, corepulse::Control& c) {
   const auto gain = s.curve();
   c.gains(gain, gain);
+}
+
+void take_name(Scanner& s, corepulse::Control& c) {
+  auto& name = std::get<Capture>(c.effect).name;
+  name = s.item();
+  if (name.empty()) s.refuse("a name");
 }
 
 struct Item {
@@ -102,7 +111,8 @@ constexpr Item kItems[] = {
      [](Scanner& s, C& c) { std::get<Temperature>(c.effect).attention = word_of<AttentionKind>(s); }, "attention"},
     {"how", has_how, [](Scanner& s, C& c) { std::get<Share>(c.effect).how = word_of<Share::How>(s); }, "how"},
     {"context", has_context, [](Scanner& s, C& c) { c.context(word_of<TokenContext>(s)); }, "context"},
-    {"occurrence", has_phrase, [](Scanner& s, C& c) { c.occurrence(s.whole_number()); }, "occurrence"}};
+    {"occurrence", has_phrase, [](Scanner& s, C& c) { c.occurrence(s.whole_number()); }, "occurrence"},
+    {"name", has_name, take_name, "name"}};
 
 std::vector<std::string> words_for(const Effect& effect) {
   std::vector<std::string> words;

@@ -222,10 +222,10 @@ class ProgramTest(unittest.TestCase):
                          [begin:end], values[128:])
 
     def test_the_numbers_of_heat_maps_come_without_pictures_where_asked(self):
-        small = [*CAT, *QUICK, "-W", "64", "-H", "64", "-q", "--heatmap", "cat", "-o", "cat.png"]
+        small = [*CAT, *QUICK, "-W", "64", "-H", "64", "-q", "--heatmap", "cat @ name Left eye", "-o", "cat.png"]
         done = self.run_program("generate", *small, "--heatmap-values", "npy", "--no-heatmap-pictures")
-        self.assertEqual(done.stdout.split(), ["cat.png", "cat-heat-cat.npy"])
-        self.assertEqual(self.files(), ["cat-heat-cat.npy", "cat.png"])
+        self.assertEqual(done.stdout.split(), ["cat.png", "cat-heat-left-eye.npy"])
+        self.assertEqual(self.files(), ["cat-heat-left-eye.npy", "cat.png"])
         error = self.run_program("generate", *small, "--no-heatmap-pictures", status=INVALID).stderr
         self.assertIn("--heatmap-values", error)
 

@@ -39,6 +39,8 @@ TEST_CASE("short forms are the controls they stand for") {
   CHECK(parse_inject("snow @ region rect 0,0,0.5,1 feather 0.05, sigma 15..0, up_blocks.1.attentions.0") ==
         inject("snow").within(rectangle(0, 0, 0.5, 1).feather(0.05)).sigma(15, 0).at("up_blocks.1.attentions.0"));
   CHECK(parse_reweight("park=0.3 @ output:1") == reweight("park", 0.3).at("output:1"));
+  CHECK(parse_capture("cat @ output:1, name left eye, steps 0..3") ==
+        capture("cat", "left eye").at("output:1").steps(0, 3));
   CHECK(parse_reweight("a=b = 0:1 1:0 @ occurrence 2") == reweight(Tokens("a=b", 2), {{0, 1}, {1, 0}}));
   CHECK(parse_mask("red hat @ context reencode") == mask_tokens("red hat").context(TokenContext::reencode));
   CHECK(parse_replace("cat => fluffy dog @ output:1") == replace_tokens("cat", "fluffy dog").at("output:1"));
@@ -141,6 +143,8 @@ TEST_CASE("errors point at the position") {
   CHECK(error(parse_region, "rect 0,0,1").find("4 numbers with commas") != std::string::npos);
   CHECK(error(parse_region, "left half right half").find("at position 10") != std::string::npos);
   CHECK(error(parse_region_prompt, "a red car").find("PROMPT @ REGION") != std::string::npos);
+  CHECK(error(parse_capture, "cat @ name ").find("a name") != std::string::npos);
+  CHECK_FALSE(error(parse_record, "style @ name b").empty());
   CHECK(error(parse_inject, "a @ rows all").find("valid: cond, uncond, both") != std::string::npos);
   CHECK(error(parse_temperature, "0.5 @ gain_k 2, x").find("\"gain_k 2, x\"") != std::string::npos);
   for (const char* bad : {"a @ ,", "a @ steps", "a @ strength nan", "a @ region", "a @ images x", "a @ sigma 1..2..3",
