@@ -1,15 +1,19 @@
 #include "facts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
-#include "base/fail.h"
+#include "gz.h"
 #include "io/json.h"
 #include "ppm.h"
 
 namespace corepulse::efficacy {
 
 namespace {
+
+constexpr int kSide = 128;  // of a kept picture
+constexpr size_t kMostText = size_t{256} << 20;
 
 Fact fact_of(const io::Json& json) {
   Fact fact{json.at("suite"), json.at("variant"), json.at("pair"), json.at("seed"), json.at("held_out")};
@@ -21,29 +25,82 @@ Fact fact_of(const io::Json& json) {
   return fact;
 }
 
-void add_part(const std::filesystem::path& folder, const std::filesystem::path& objects, Facts& facts) {
-  const auto json = io::read_json(folder / "results.json", {.bytes = size_t{256} << 20, .values = size_t{1} << 24});
+/** Four digits: more is noise, and does not compress. */
+double rounded(double value) {
+  return std::round(value * 1e4) / 1e4;
+}
+
+io::Json json_of(const Fact& fact) {
+  return {{"suite", fact.suite},
+          {"variant", fact.variant},
+          {"pair", fact.pair},
+          {"held_out", fact.held_out},
+          {"seed", fact.seed},
+          {"object", fact.object},
+          {"left", fact.left},
+          {"right", fact.right},
+          {"left_cells", fact.left_cells},
+          {"right_cells", fact.right_cells},
+          {"from_cells", fact.from_cells},
+          {"to_cells", fact.to_cells},
+          {"scene", fact.scene},
+          {"look", int(fact.look)},
+          {"tint", fact.tint},
+          {"outside", rounded(fact.outside)},
+          {"background", rounded(fact.background)}};
+}
+
+std::vector<Image> load_pictures(const std::filesystem::path& folder, size_t count) {
+  const auto small = folder / "pictures.webp", plain = folder / "pictures.ppm";
+  const bool webp = std::filesystem::exists(small);
+  return parted(webp ? load_image(small) : load_ppm(plain), kSide, count, webp ? small : plain);
+}
+
+void add_part(const std::filesystem::path& folder, const std::filesystem::path& objects, Pictures pictures,
+              Facts& facts) {
+  const auto file = folder / "facts.json.gz";
+  const auto json = io::parse_json(read_gz(file, kMostText), file.string(), {.bytes = kMostText, .values = 1u << 24});
   for (const auto& record : json.at("records")) facts.facts.push_back(fact_of(record));
   const auto& tiles = json.at("tiles");
-  if (!tiles.empty()) {
-    const auto images = load_column(folder / "pictures.ppm");
-    if (images.size() != tiles.size()) fail(ErrorCode::bad_file, folder.string(), "holds other pictures than it lists");
-    for (size_t i = 0; i < images.size(); ++i)
-      facts.tiles.push_back({tiles[i].at("suite"), tiles[i].at("variant"), tiles[i].at("pair"), images[i]});
-  }
-  facts.version = json.at("version"), facts.steps = json.at("steps"), facts.seeds = json.at("seeds");
-  facts.pairs = make_pairs(objects, json.at("tuning"), json.at("held_out"));
+  std::vector<Image> images(tiles.size());
+  if (pictures == Pictures::load && !tiles.empty()) images = load_pictures(folder, tiles.size());
+  for (size_t i = 0; i < images.size(); ++i)
+    facts.tiles.push_back({tiles[i].at("suite"), tiles[i].at("variant"), tiles[i].at("pair"), std::move(images[i])});
+  facts.version = json.at("version"), facts.device = json.value("device", "");
+  facts.steps = json.at("steps"), facts.seeds = json.at("seeds");
+  facts.tuning = json.at("tuning"), facts.held_out = json.at("held_out");
+  facts.pairs = make_pairs(objects, facts.tuning, facts.held_out);
 }
 
 }  // namespace
 
-Facts load_facts(const std::vector<std::filesystem::path>& folders, const std::filesystem::path& objects) {
+Facts load_facts(const std::vector<std::filesystem::path>& folders, const std::filesystem::path& objects,
+                 Pictures pictures) {
   Facts facts;
-  for (const auto& folder : folders) add_part(folder, objects, facts);
+  for (const auto& folder : folders) add_part(folder, objects, pictures, facts);
   // Parts come in any order; the sheets and tables should not depend on it.
   std::stable_sort(facts.facts.begin(), facts.facts.end(), [](auto& a, auto& b) { return a.pair < b.pair; });
   std::stable_sort(facts.tiles.begin(), facts.tiles.end(), [](auto& a, auto& b) { return a.pair < b.pair; });
   return facts;
+}
+
+void save_facts(const Facts& facts, const std::filesystem::path& folder, Kept kept) {
+  std::filesystem::create_directories(folder);
+  io::Json json{{"device", facts.device},       {"version", facts.version},  {"steps", facts.steps},
+                {"seeds", facts.seeds},         {"tuning", facts.tuning},    {"held_out", facts.held_out},
+                {"records", io::Json::array()}, {"tiles", io::Json::array()}};
+  for (const auto& fact : facts.facts) json["records"].push_back(json_of(fact));
+  std::vector<Image> images;
+  for (const auto& tile : facts.tiles) {
+    json["tiles"].push_back({{"suite", tile.suite}, {"variant", tile.variant}, {"pair", tile.pair}});
+    images.push_back(tile.image);
+  }
+  write_gz(folder / "facts.json.gz", json.dump());
+  if (images.empty()) return;
+  if (kept == Kept::ppm)
+    save_ppm(gathered(images), folder / "pictures.ppm");
+  else
+    save_image(gathered(images), folder / "pictures.webp");
 }
 
 Query::Query(const Facts& facts, std::string suite, bool held_out) : facts_(facts) {

@@ -38,12 +38,22 @@ struct Facts {
   std::vector<Fact> facts;
   std::vector<Tile> tiles;
   std::vector<Pair> pairs;
-  std::string version;  ///< Of the program that drew.
-  int steps = 0, seeds = 0;
+  std::string version, device;  ///< Of the program that drew; what it drew on, as `keep` was told.
+  int steps = 0, seeds = 0, tuning = 0, held_out = 0;
 };
 
+/** With the kept pictures, or with their names alone, which is what tables need. */
+enum class Pictures { load, leave };
+
 /** Joins the parts of a run. @throws Error not_found, bad_file. */
-Facts load_facts(const std::vector<std::filesystem::path>& folders, const std::filesystem::path& objects);
+Facts load_facts(const std::vector<std::filesystem::path>& folders, const std::filesystem::path& objects,
+                 Pictures pictures);
+
+/** Where the kept pictures go: needs no picture library, or is small. */
+enum class Kept { ppm, webp };
+
+/** Writes facts.json.gz and pictures.ppm or .webp. @throws Error io. */
+void save_facts(const Facts& facts, const std::filesystem::path& folder, Kept kept);
 
 /** How often something holds, of how many. */
 struct Rate {

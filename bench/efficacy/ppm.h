@@ -10,9 +10,13 @@ namespace corepulse::efficacy {
 
 /** Half the width and height, means of 2x2. */
 Image halved(const Image& image);
-/** Pictures of one size, one below the other. @throws Error io. */
-void save_column(const std::vector<Image>& pictures, const std::filesystem::path& file);
-/** Square pictures again. @throws Error not_found, bad_file. */
-std::vector<Image> load_column(const std::filesystem::path& file);
+/** Square pictures of one size, row by row, in one. */
+Image gathered(const std::vector<Image>& pictures);
+/** The first `count` pictures of `side` pixels again. @throws Error{bad_file} naming `where` if there are fewer. */
+std::vector<Image> parted(const Image& grid, int side, size_t count, const std::filesystem::path& where);
+/** @throws Error io. */
+void save_ppm(const Image& image, const std::filesystem::path& file);
+/** @throws Error not_found, bad_file. */
+Image load_ppm(const std::filesystem::path& file);
 
 }  // namespace corepulse::efficacy

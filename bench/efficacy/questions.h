@@ -28,4 +28,9 @@ inline bool masked_color(const Fact& f, const Pair& p) {
   return shows_from(f, p) && f.tint != p.from.tint && keeps_scene(f, p);
 }
 
+/** The model learned no brown objects. */
+inline bool color_known(const Pair& p) {
+  return p.from.color != "brown" && p.to.color != "brown";
+}
+
 }  // namespace corepulse::efficacy

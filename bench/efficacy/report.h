@@ -14,7 +14,19 @@ std::string report_text(const Facts& facts);
 /** The tables of the blocks' roles, for the same page. */
 std::string role_tables(const Facts& facts);
 
-/** Writes the page's picture sheets into `folder`. @throws Error io, not_found. */
+/** Injecting a prompt that differs in one property: how often that moved, of the pictures that were plainly right. */
+struct Move {
+  Rate moved, object_kept;
+};
+/** `property`: scene, colour or style; `variant`: where it is injected; `of`: only these pairs. */
+Move role_of(const Facts& facts, const std::string& property, const std::string& variant,
+             bool (*of)(const Pair&) = nullptr);
+
+/** The pictures that the sheets show, by name. */
+std::vector<Tile> shown_tiles(const Facts& facts);
+bool same(const Tile& a, const Tile& b);
+
+/** Writes the page's picture sheets into `folder`. @throws Error io, bad_file (a picture was not kept). */
 void write_sheets(const Facts& facts, const std::filesystem::path& folder);
 
 /** "97 %", or "-" of nothing. */

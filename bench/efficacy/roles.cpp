@@ -1,5 +1,6 @@
 // The roles of the blocks: what injecting at one of them moves, and what it leaves alone.
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "questions.h"
@@ -64,12 +65,23 @@ std::string one_at_a_time(const Facts& facts) {
 
 }  // namespace
 
+Move role_of(const Facts& facts, const std::string& name, const std::string& variant, bool (*of)(const Pair&)) {
+  const auto property =
+      std::find_if(std::begin(kProperties), std::end(kProperties), [&](const Property& p) { return p.name == name; });
+  const Query query(facts, "role of " + name, true);
+  const auto whole = [&](const Fact& f, const Pair& p) {
+    return property->before(f, p) && rest_stays(f, p, *property) && (!of || of(p));
+  };
+  return {query.rate(variant, property->after, whole), query.rate(variant, shows_from, whole)};
+}
+
 std::string role_tables(const Facts& facts) {
   const Query query(facts, "role of everything", true);
   std::string text = fmt::format(
-      "## Which block decides what\n{} held-out pairs, two seeds. Each row injects the other prompt at these layers; "
-      "rows of "
-      "sigma inject it in all layers, but only then.\n![One property injected at one block after the other]"
+      "## Which block decides what\n{} held-out pairs, {} seeds. Each row injects the other prompt at these layers; "
+      "`composition` is all input blocks, `middle:0` is `content`, `style` is all output blocks; rows of sigma inject "
+      "it "
+      "in all layers, but only then.\n![One property injected at one block after the other]"
       "(efficacy/roles.webp)\n\n"
       "**Everything at once.** \"A red A in a park\" is drawn, \"pixel art of a blue B on the beach\" (its look: pixel "
       "art, "
@@ -77,7 +89,7 @@ std::string role_tables(const Facts& facts) {
       "that "
       "plainly had the first prompt's. An ink drawing and a sepia photo have no colours of their own: there even "
       "asking plainly does not move the colour.\n\n",
-      query.pairs());
+      query.pairs(), facts.seeds);
   text += everything(facts);
   text +=
       "**One thing at a time.** The injected prompt differs in one property only. How often that moved, and how often "

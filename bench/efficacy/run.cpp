@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <fstream>
 
 #include "choose.h"
 #include "ppm.h"
@@ -35,7 +34,9 @@ Runner::Runner(const Options& options)
       pairs_(by_turns(make_pairs(options.objects, options.tuning, options.held_out), options.tuning)) {
   if (options.part != Options::Part::both)
     std::erase_if(pairs_, [&](const Pair& p) { return p.held_out != (options.part == Options::Part::held_out); });
-  if (!options.tuned.empty()) tuned_ = load_facts(options.tuned, options.objects);
+  if (!options.tuned.empty()) tuned_ = load_facts(options.tuned, options.objects, Pictures::leave);
+  facts_.version = version(), facts_.steps = options.steps, facts_.seeds = options.seeds;
+  facts_.tuning = options.tuning, facts_.held_out = options.held_out;
 }
 
 bool Runner::late() const {
@@ -50,10 +51,11 @@ void Runner::operator()() {
     run(pairs_[i]);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     fmt::print(stderr, "{} pairs, {} pictures, {:.0f} s, {:.0f} ms of it drawing per picture\n", ++done,
-               records_.size(), seconds, 1000 * seconds_drawing_ / double(std::max<size_t>(records_.size(), 1)));
-    if (done % 8 == 0) write();
+               facts_.facts.size(), seconds,
+               1000 * seconds_drawing_ / double(std::max<size_t>(facts_.facts.size(), 1)));
+    if (done % 8 == 0) save_facts(facts_, options_.out, Kept::ppm);
   }
-  write();
+  save_facts(facts_, options_.out, Kept::ppm);
 }
 
 Suite Runner::fitting(Suite (*make)(const Pair&, bool), const Pair& pair) const {
@@ -126,9 +128,12 @@ std::vector<Runner::Drawn> Runner::draw(const Suite& suite, const Pair& pair,
       for (auto control : variant->controls({spots[k].tight, spots[k].wide, k}))
         recipe.controls.push_back(control.for_images({image}));
     }
+  // A GPU plans each convolution of a new shape, which takes seconds: few shapes are worth pictures nobody looks at.
+  while (recipe.seeds.size() % options_.multiple) recipe.seeds.push_back(recipe.seeds.back());
   if (options_.check) {
     explain(recipe);
-    return std::vector<Drawn>(recipe.seeds.size(), {Image{256, 256, std::vector<uint8_t>(256 * 256 * 3)}, {}});
+    return std::vector<Drawn>(variants.size() * options_.seeds,
+                              {Image{256, 256, std::vector<uint8_t>(256 * 256 * 3)}, {}});
   }
   const auto begin = std::chrono::steady_clock::now();
   Result result;
@@ -143,7 +148,8 @@ std::vector<Runner::Drawn> Runner::draw(const Suite& suite, const Pair& pair,
   seconds_drawing_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const auto answers = judge_(result.images);
   std::vector<Drawn> drawn;
-  for (size_t i = 0; i < answers.size(); ++i) drawn.push_back({std::move(result.images[i]), answers[i]});
+  for (size_t i = 0; i < variants.size() * options_.seeds; ++i)
+    drawn.push_back({std::move(result.images[i]), answers[i]});
   return drawn;
 }
 
@@ -165,39 +171,18 @@ std::vector<Runner::Drawn> Runner::draw_each(const Suite& suite, const Pair& pai
 void Runner::note(const Suite& suite, const Pair& pair, const Variant& variant, int seed, const Drawn& drawn,
                   const Drawn& plain, const Box& box) {
   const auto& answer = drawn.answer;
-  records_.push_back({{"suite", suite.name},
-                      {"variant", variant.name},
-                      {"pair", pair.index},
-                      {"held_out", pair.held_out},
-                      {"seed", seed},
-                      {"object", main_object(answer)},
-                      {"left", main_object(answer, 0, kCells / 2)},
-                      {"right", main_object(answer, kCells / 2, kCells)},
-                      {"left_cells", cells_of(answer, pair.from.object, 0, kCells / 2)},
-                      {"right_cells", cells_of(answer, pair.to.object, kCells / 2, kCells)},
-                      {"from_cells", cells_of(answer, pair.from.object)},
-                      {"to_cells", cells_of(answer, pair.to.object)},
-                      {"scene", answer.scene},
-                      {"look", int(answer.look)},
-                      {"tint", main_tint(answer)},
-                      {"outside", similarity_outside(drawn.image, plain.image, mask_of(box))},
-                      {"background", similarity_outside(drawn.image, plain.image, mask_of(answer, plain.answer))}});
+  Fact fact{suite.name, variant.name, pair.index, seed, pair.held_out};
+  fact.object = main_object(answer);
+  fact.left = main_object(answer, 0, kCells / 2), fact.right = main_object(answer, kCells / 2, kCells);
+  fact.from_cells = cells_of(answer, pair.from.object), fact.to_cells = cells_of(answer, pair.to.object);
+  fact.left_cells = cells_of(answer, pair.from.object, 0, kCells / 2);
+  fact.right_cells = cells_of(answer, pair.to.object, kCells / 2, kCells);
+  fact.scene = answer.scene, fact.tint = main_tint(answer), fact.look = answer.look;
+  fact.outside = similarity_outside(drawn.image, plain.image, mask_of(box));
+  fact.background = similarity_outside(drawn.image, plain.image, mask_of(answer, plain.answer));
+  facts_.facts.push_back(fact);
   const bool shown = pair.held_out && seed == 0 && pair.index - options_.tuning < options_.pictures;
-  if (!shown) return;
-  tiles_.push_back({{"suite", suite.name}, {"variant", variant.name}, {"pair", pair.index}});
-  kept_.push_back(halved(drawn.image));
-}
-
-void Runner::write() const {
-  nlohmann::json json{{"version", version()},
-                      {"steps", options_.steps},
-                      {"seeds", options_.seeds},
-                      {"tuning", options_.tuning},
-                      {"held_out", options_.held_out},
-                      {"records", records_},
-                      {"tiles", tiles_}};
-  std::ofstream(options_.out / "results.json") << json.dump() << '\n';
-  if (!kept_.empty()) save_column(kept_, options_.out / "pictures.ppm");
+  if (shown) facts_.tiles.push_back({suite.name, variant.name, pair.index, halved(drawn.image)});
 }
 
 }  // namespace corepulse::efficacy

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "corepulse/pipeline.h"
@@ -15,7 +14,7 @@ namespace corepulse::efficacy {
 
 struct Options {
   std::filesystem::path judge, objects, out;
-  int tuning = 24, held_out = 64, seeds = 2, steps = 20, batch = 32, shard = 0, shards = 1;
+  int tuning = 24, held_out = 64, seeds = 2, steps = 20, batch = 32, multiple = 1, shard = 0, shards = 1;
   int pictures = 3;     ///< Of so many held-out pairs (and the first seed) pictures are kept for sheets.
   double minutes = 60;  ///< No pair is begun after that.
   bool check = false;   ///< Resolve every recipe, draw nothing.
@@ -29,7 +28,7 @@ struct Options {
 class Runner {
  public:
   explicit Runner(const Options& options);
-  /** Draws everything and writes results.json and pictures.ppm into options.out. */
+  /** Draws everything and writes facts.json.gz and pictures.ppm into options.out. */
   void operator()();
 
  private:
@@ -47,7 +46,6 @@ class Runner {
                                const std::vector<Spot>& spots);
   void note(const Suite& suite, const Pair& pair, const Variant& variant, int seed, const Drawn& drawn,
             const Drawn& plain, const Box& box);
-  void write() const;
   bool late() const;
   uint64_t seed_of(const Pair& pair, int k) const { return uint64_t(pair.index) * 100 + k; }
 
@@ -56,8 +54,7 @@ class Runner {
   Judge judge_;
   std::vector<Pair> pairs_;
   std::optional<Facts> tuned_;
-  nlohmann::json records_ = nlohmann::json::array(), tiles_ = nlohmann::json::array();
-  std::vector<Image> kept_;
+  Facts facts_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   double seconds_drawing_ = 0;
 };

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "base/fail.h"
 #include "choose.h"
+#include "questions.h"
 #include "report.h"
 #include "sheet.h"
 
@@ -11,14 +13,16 @@ namespace corepulse::efficacy {
 
 namespace {
 
-using cli::LabelledImage;
+struct Cell {
+  Tile tile;  // without its picture
+  std::string label;
+};
 
-const Tile* find(const Facts& facts, const std::string& suite, const std::string& variant, int pair) {
-  const auto found = std::find_if(facts.tiles.begin(), facts.tiles.end(), [&](const Tile& tile) {
-    return tile.pair == pair && tile.suite == suite && tile.variant == variant;
-  });
-  return found == facts.tiles.end() ? nullptr : &*found;
-}
+struct Sheet {
+  const char* file;
+  int columns = 0;
+  std::vector<Cell> cells;
+};
 
 std::vector<int> pairs_with(const Facts& facts, const std::string& suite) {
   std::vector<int> pairs;
@@ -27,77 +31,96 @@ std::vector<int> pairs_with(const Facts& facts, const std::string& suite) {
   return pairs;
 }
 
-/** "output:0+1 | object | always" -> "output:0+1 object". */
+/** "middle:0 | object | always" -> "middle:0 object". */
 std::string short_label(std::string name) {
   for (const auto& [from, to] : {std::pair<std::string, std::string>{" | always", ""},
                                  {"rest looks at the plain picture", "+ share"},
+                                 {" | object | weight ", " x"},
                                  {" | all", ""},
                                  {" | ", " "},
-                                 {"CorePulse:", "CP:"},
-                                 {"weight", "x"},
+                                 {"CorePulse:", "CP"},
                                  {"whole prompt", "whole"}})
     for (size_t at = 0; (at = name.find(from, at)) != name.npos;) name.replace(at, from.size(), to);
   return name;
 }
 
-/** A row per pair: the variants side by side. */
-void add_rows(const Facts& facts, const std::string& suite, const std::vector<std::string>& variants,
-              std::vector<LabelledImage>& tiles) {
-  for (const int pair : pairs_with(facts, suite)) {
-    std::vector<LabelledImage> row;
-    for (const auto& variant : variants)
-      if (const auto* tile = find(facts, suite, variant, pair)) row.push_back({tile->image, short_label(variant)});
-    if (row.size() == variants.size()) tiles.insert(tiles.end(), row.begin(), row.end());
+/** A row per pair: the variants side by side, without those that were not drawn. */
+Sheet rows(const Facts& facts, const char* file, const std::vector<std::string>& suites,
+           std::vector<std::string> variants) {
+  Sheet sheet{file, 0, {}};
+  for (const auto& suite : suites) {
+    const Query query(facts, suite, true);
+    std::erase_if(variants, [&](const std::string& variant) { return !query.has(variant); });
+    for (const int pair : pairs_with(facts, suite))
+      for (const auto& variant : variants) sheet.cells.push_back({{suite, variant, pair, {}}, short_label(variant)});
   }
+  sheet.columns = int(variants.size());
+  return sheet;
 }
 
-void save_rows(const Facts& facts, const std::vector<std::string>& suites, const std::vector<std::string>& variants,
-               const std::filesystem::path& file) {
-  std::vector<LabelledImage> tiles;
-  for (const auto& suite : suites) add_rows(facts, suite, variants, tiles);
-  if (!tiles.empty()) save_image(cli::make_sheet(tiles, int(variants.size())), file);
-}
-
-void save_roles(const Facts& facts, const std::filesystem::path& file) {
-  const std::vector<std::string> variants{"plain",    "asked plainly", "input:0",      "input:1",
-                                          "input:2",  "middle:0",      "output:0",     "output:1",
-                                          "output:2", "sigma > 3",     "sigma 3..0.5", "sigma < 0.5"};
-  std::vector<LabelledImage> tiles;
+Sheet roles(const Facts& facts) {
+  const std::vector<std::string> variants{"plain",    "asked plainly", "input:0",      "input:1",    "input:2",
+                                          "middle:0", "output:0",      "output:1",     "output:2",   "composition",
+                                          "style",    "sigma > 3",     "sigma 3..0.5", "sigma < 0.5"};
+  Sheet sheet{"roles.webp", int(variants.size()), {}};
   for (const char* property : {"everything", "object", "scene", "colour", "style"}) {
     const auto suite = fmt::format("role of {}", property);
     const auto pairs = pairs_with(facts, suite);
-    if (pairs.empty()) return;
-    for (const auto& variant : variants) {
-      const auto* tile = find(facts, suite, variant, pairs.front());
-      if (!tile) return;
-      tiles.push_back({tile->image, variant == "plain" ? fmt::format("plain ({})", property) : variant});
-    }
+    if (pairs.empty()) continue;
+    const auto known = std::find_if(pairs.begin(), pairs.end(), [&](int p) { return color_known(facts.pairs.at(p)); });
+    const int pair = known == pairs.end() ? pairs.front() : *known;
+    for (const auto& variant : variants)
+      sheet.cells.push_back(
+          {{suite, variant, pair, {}}, variant == "plain" ? fmt::format("plain ({})", property) : variant});
   }
-  save_image(cli::make_sheet(tiles, int(variants.size())), file);
+  return sheet;
+}
+
+std::vector<Sheet> sheets(const Facts& facts) {
+  const auto best = [&](const char* suite) { return ranking(facts, suite).front(); };
+  return {rows(facts, "inject.webp", {"inject"},
+               {"plain", "asked plainly", "middle:0 | object | always", "all | object | always",
+                "CorePulse: middle:0 | object | weight 1", "CorePulse: middle:0 | object | weight 2",
+                "CorePulse: all | object | weight 2"}),
+          rows(facts, "region.webp", {"region"},
+               {"plain", best("region"), "middle:0 | object | always", "all | whole prompt | always",
+                "CorePulse: middle:0 | object | weight 1", "CorePulse: middle:0 | object | weight 2",
+                "CorePulse: all | object | weight 2"}),
+          rows(facts, "mask.webp", {"mask one of two", "mask a colour"},
+               {"plain", "asked plainly", "keep | all", "reencode | all", "CorePulse: logits x 0 | all"}),
+          rows(facts, "places.webp", {"places"},
+               {"plain", "asked plainly", best("places"), "halves: objects | all",
+                "CorePulse: two regional injections | all"}),
+          roles(facts)};
 }
 
 }  // namespace
 
+bool same(const Tile& a, const Tile& b) {
+  return a.suite == b.suite && a.variant == b.variant && a.pair == b.pair;
+}
+
+std::vector<Tile> shown_tiles(const Facts& facts) {
+  std::vector<Tile> shown;
+  for (const auto& sheet : sheets(facts))
+    for (const auto& cell : sheet.cells) shown.push_back(cell.tile);
+  return shown;
+}
+
 void write_sheets(const Facts& facts, const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
-  const std::string inject = ranking(facts, "inject").front(), region = ranking(facts, "region").front();
-  save_rows(facts, {"inject"},
-            {"plain", "asked plainly", inject, "output:0 | object | always", "output:0+1 | object | always",
-             "CorePulse: middle:0 | object | weight 2", "CorePulse: output:0+1 | object | weight 2"},
-            folder / "inject.webp");
-  save_rows(facts, {"region"},
-            {"plain", region, "all | whole prompt | always", "output:0+1 | object | always",
-             "CorePulse: output:0+1 | object | weight 1", "CorePulse: output:0+1 | object | weight 2",
-             "CorePulse: all | object | weight 2"},
-            folder / "region.webp");
-  save_rows(facts, {"mask one of two", "mask a colour"},
-            {"plain", "asked plainly", "keep | all", "reencode | all", "CorePulse: logits x 0 | all"},
-            folder / "mask.webp");
-  save_rows(facts, {"places"},
-            {"plain", "asked plainly", ranking(facts, "places").front(), "halves: objects | all",
-             "CorePulse: two regional injections | all"},
-            folder / "places.webp");
-  save_roles(facts, folder / "roles.webp");
+  for (const auto& sheet : sheets(facts)) {
+    std::vector<cli::LabelledImage> pictures;
+    for (const auto& cell : sheet.cells) {
+      const auto found =
+          std::find_if(facts.tiles.begin(), facts.tiles.end(), [&](const Tile& t) { return same(t, cell.tile); });
+      if (found == facts.tiles.end())
+        fail(ErrorCode::bad_file, sheet.file,
+             fmt::format("no picture of {}, {}, pair {} was kept", cell.tile.suite, cell.tile.variant, cell.tile.pair));
+      pictures.push_back({found->image, cell.label});
+    }
+    if (!pictures.empty()) save_image(cli::make_sheet(pictures, sheet.columns), folder / sheet.file);
+  }
 }
 
 }  // namespace corepulse::efficacy

@@ -10,11 +10,10 @@ namespace {
 struct Sites {
   const char *name, *where;
 };
-constexpr Sites kAll{"all", "all"}, kObject{"output:0", "output:0"},
-    kObjectAndColor{"output:0+1", "output:0, output:1"};
-constexpr Sites kDeep{"middle:0 + output:0", "middle:0, output:0"}, kUp{"output", "style"};
+constexpr Sites kAll{"all", "all"}, kScene{"composition", "composition"}, kObject{"middle:0", "content"};
+constexpr Sites kLook{"style", "style"}, kSceneAndObject{"composition + middle:0", "composition, content"};
+constexpr Sites kObjectAndLook{"middle:0 + style", "content, style"};
 constexpr Sites kCoarse{"8x8: input:2 + middle:0 + output:0", "coarse"};
-constexpr Sites kDeepAndColor{"middle:0 + output:0+1", "middle:0, output:0, output:1"};
 constexpr Sites kBlocks[] = {{"input:0", "input:0"},   {"input:1", "input:1"},   {"input:2", "input:2"},
                              {"middle:0", "middle:0"}, {"output:0", "output:0"}, {"output:1", "output:1"},
                              {"output:2", "output:2"}};
@@ -67,23 +66,19 @@ Suite inject_suite(const Pair& pair, bool all) {
     suite.variants.push_back(variant(label(sites, "object", span), {injected(object, sites, span)}));
     suite.variants.push_back(variant(label(sites, "whole prompt", span), {injected(whole, sites, span)}));
   };
-  for (const auto& sites : {kObject, kObjectAndColor}) add(sites, kAlways);
+  for (const auto& sites : {kObject, kAll}) add(sites, kAlways);
   if (all) {
-    for (const auto& sites : {kDeep, kDeepAndColor, kCoarse, kUp}) add(sites, kAlways);
-    suite.variants.push_back(variant(label(kAll, "object", kAlways), {injected(object, kAll, kAlways)}));
+    for (const auto& sites : {kSceneAndObject, kObjectAndLook, kCoarse, kScene, kLook}) add(sites, kAlways);
     for (const auto& span : {kEarly, kMost, kNearlyAll})
-      for (const auto& sites : {kObjectAndColor, kUp, kAll}) add(sites, span);
+      for (const auto& sites : {kObject, kObjectAndLook, kAll}) add(sites, span);
   }
   const auto theirs = [&](const Sites& sites, double weight) {
     suite.variants.push_back(variant(fmt::format("CorePulse: {} | object | weight {}", sites.name, weight),
                                      {corepulse_injected(object, sites, weight)}));
   };
-  theirs(kBlocks[3], 1);
-  theirs(kBlocks[3], 2);
-  theirs(kObjectAndColor, 2);
-  if (all)
-    for (const double weight : {1.0, 2.0})
-      for (const auto& sites : {kObject, kUp, kAll}) theirs(sites, weight);
+  for (const double weight : {1.0, 2.0})
+    for (const auto& sites : {kObject, kAll}) theirs(sites, weight);
+  if (all) theirs(kObjectAndLook, 2);
   return suite;
 }
 
@@ -107,19 +102,20 @@ Suite region_suite(const Pair& pair, bool all) {
     suite.variants.push_back(
         {label(sites, form, span) + (margin ? "" : " | tight box") + rest_names[rest], make, rest == kept});
   };
-  for (const auto& sites : {kAll, kObjectAndColor}) add(sites, "object", kAlways, 1, open);
+  for (const auto& sites : {kAll, kObject}) add(sites, "object", kAlways, 1, open);
   add(kAll, "whole prompt", kAlways, 1, open);
+  add(kObject, "whole prompt", kAlways, 1, open);
   if (all) {
-    for (const auto& sites : {kUp, kObjectAndColor}) add(sites, "whole prompt", kAlways, 1, open);
-    for (const auto& sites : {kAll, kUp, kObjectAndColor}) {
+    add(kObjectAndLook, "whole prompt", kAlways, 1, open);
+    for (const auto& sites : {kAll, kObject, kObjectAndLook}) {
       for (const auto* form : {"object", "whole prompt"}) add(sites, form, kAlways, 0, open);
       for (const auto& span : {kEarly, kMost, kNearlyAll}) add(sites, "whole prompt", span, 1, open);
     }
     for (const auto rest : {kept, sealed})
-      for (const auto& sites : {kAll, kObjectAndColor})
+      for (const auto& sites : {kAll, kObject, kObjectAndLook})
         for (const int margin : {0, 1}) add(sites, "whole prompt", kAlways, margin, rest);
   }
-  for (const auto& sites : {kAll, kObjectAndColor})
+  for (const auto& sites : {kAll, kObject})
     for (const double weight : {1.0, 2.0}) {
       const auto control = corepulse_injected(object, sites, weight);
       suite.variants.push_back(
@@ -146,8 +142,9 @@ void add_masks(Suite& suite, const std::string& phrase, bool all) {
   suite.variants.push_back(variant("keep, end and padding masked too | all",
                                    {masked(TokenContext::keep, "all"), mask_tokens(Tokens::Part::end).at("all"),
                                     mask_tokens(Tokens::Part::padding).at("all")}));
-  suite.variants.push_back(variant("reencode | coarse", {masked(TokenContext::reencode, "coarse")}));
-  suite.variants.push_back(variant("reencode | output", {masked(TokenContext::reencode, "style")}));
+  suite.variants.push_back(
+      variant("reencode | composition + middle:0", {masked(TokenContext::reencode, kSceneAndObject.where)}));
+  suite.variants.push_back(variant("reencode | style", {masked(TokenContext::reencode, kLook.where)}));
   theirs(-2);
 }
 
@@ -198,12 +195,13 @@ Suite places_suite(const Pair& pair, bool all) {
     halves("halves: objects and places | all | halves do not look at each other", left, right, kAll, 0, false, apart);
     halves("layout + halves: objects | all", a.name, b.name, kAll, 0, true);
     halves("layout + halves: objects and places, base_share 0.5 | all", left, right, kAll, 0.5, true);
-    for (const auto& sites : {kObject, kObjectAndColor, kDeepAndColor, kUp}) {
+    for (const auto& sites : {kObject, kSceneAndObject, kObjectAndLook, kLook}) {
       halves(fmt::format("layout + halves: objects and places | {}", sites.name), left, right, sites, 0, true);
       halves(fmt::format("layout + halves: objects | {}", sites.name), a.name, b.name, sites, 0, true);
     }
-    halves("layout + halves: objects and places | output | halves do not look at each other", left, right, kUp, 0, true,
-           apart);
+    for (const auto& sites : {kObject, kObjectAndLook})
+      halves(fmt::format("layout + halves: objects and places | {} | halves do not look at each other", sites.name),
+             left, right, sites, 0, true, apart);
   }
   const auto theirs = [&](const std::string& prompt, double x) {
     return corepulse_injected(prompt, kAll, 1).within(rectangle(x, 0, 0.5, 1));
@@ -236,10 +234,8 @@ std::vector<Suite> role_suites(const Pair& pair, bool all) {
       suite.variants.push_back(variant(name, {injected(property.to, sites, span)}));
     };
     for (const auto& block : kBlocks) add(block, kAlways, block.name);
-    if (all)
-      for (const auto& set :
-           {kCoarse, kObjectAndColor, Sites{"output:1+2", "output:1, output:2"}, Sites{"input", "composition"}, kUp})
-        add(set, kAlways, set.name);
+    for (const auto& set : {kScene, kLook}) add(set, kAlways, set.name);
+    if (all) add(kObjectAndLook, kAlways, kObjectAndLook.name);
     for (const auto& span : {kEarly, kMiddle, kLate}) add(kAll, span, span.name);
     if (all) add(kAll, kNotFirst, kNotFirst.name);
     suites.push_back(std::move(suite));
