@@ -87,7 +87,7 @@ zpty -d z
         done = subprocess.run(["groff", "-man", "-Tutf8", "-ww"], input=output("man"), capture_output=True, text=True)
         self.assertEqual(done.stderr, "")
         self.assertIn("corepulse generate", done.stdout)
-        self.assertIn('"a cat in a park" --inject "a dragon @ output:0"', done.stdout)
+        self.assertIn('-p "a cat in a park" --inject "a dragon @ ', done.stdout)
 
 
 if __name__ == "__main__":
