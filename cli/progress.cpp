@@ -96,8 +96,10 @@ std::string progress_bar(const std::string& title, int step, int steps, double s
     if (columns_of(line) <= room) return line;
   }
   if (const auto line = fmt::format("{} {}{}", title, count, pace); columns_of(line) <= room) return line;
-  if (const auto line = fmt::format("{}{}", count, pace); columns_of(line) <= room)
-    return cut(title, room - 1 - columns_of(line)) + " " + line;
+  if (const auto line = fmt::format("{}{}", count, pace); columns_of(line) <= room) {
+    const auto head = cut(title, room - 1 - columns_of(line));
+    return head.empty() ? line : head + " " + line;
+  }
   return cut(count, room);
 }
 
