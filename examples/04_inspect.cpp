@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
   corepulse::Recipe recipe;
   if (argc > 1) recipe.model = argv[1];
   try {
-    const auto info = corepulse::inspect_model({.model = recipe.model});
+    const auto info = corepulse::inspect_model(corepulse::model_source(recipe));
     std::cout << corepulse::name(info.family) << ", " << info.parameters / 1'000'000 << " million parameters, "
               << info.width << " x " << info.height << "\n\n";
     for (const auto& block : info.blocks)
