@@ -51,7 +51,8 @@ Files save_heat_maps(const Result& result, const Files& pictures, const HeatMapF
     const auto end = "-heat-" + slug(map.name);
     if (!form.no_pictures) {
       files.push_back(beside.name(picture, end, ".png"));
-      save_image(overlay(map, result.images.at(size_t(map.image))), files.back(), image_text(result, map.image));
+      save_image(overlay(map, result.images.at(size_t(map.image))), files.back(),
+                 image_text(result, map.image, folder_of(picture)));
     }
     if (form.values != "npy") continue;
     files.push_back(beside.name(picture, end, ".npy"));

@@ -100,7 +100,7 @@ void draw(const Demo& demo) {
     const auto result =
         run(pipeline, demo, scene, seed, fmt::format("{}/{} {:<16}", pictures.size() + 1, all.size(), scene.file));
     fs::create_directories(folder);
-    save_image(result.images[0], folder / scene.file, image_text(result, 0));
+    save_image(result.images[0], folder / scene.file, image_text(result, 0, folder));
     if (!result.heat_maps.empty()) heat.image = overlay(result.heat_maps[0], result.images[0]);
     pictures.push_back({result.images[0], scene.label});
     seconds += result.seconds_steps;

@@ -24,7 +24,7 @@ const char* const kInspectExamples = R"(Examples:
   corepulse inspect ./my-diffusers-folder --json
   corepulse inspect dragon.png           the prompt and the recipe inside a picture
 
-Reads headers only, never weights: milliseconds, whatever the model's size. The built-in model's files
+Reads headers only, no weights (--fingerprint does): milliseconds, whatever the model's size. The built-in model's files
 are compared with their checksums.)";
 
 /** Told from the first bytes: p.jfif and a picture without an extension are pictures too. */
@@ -70,11 +70,14 @@ void add_inspect(CLI::App& app, Global& global) {
   offer(command->add_option("--family", source->family, "sd1, sd2, sdxl [detected]"), {"sd1", "sd2", "sdxl"});
   offer(command->add_option("--prediction", source->prediction, "epsilon, v [as the model says]"), {"epsilon", "v"});
   command->add_option("--variant", source->variant, "Prefer files of this variant, e.g. fp16");
+  auto fingerprint = std::make_shared<bool>(false);
+  command->add_flag("--fingerprint", *fingerprint, "Show what recipes know the model by: reads all weights, once");
   add_json_flag(*command, global);
-  command->callback([source, &global] {
+  command->callback([source, fingerprint, &global] {
     if (is_picture_name(source->model) || holds_picture(source->model))
       return inspect_picture(source->model, global.json);
-    const auto info = inspect_model(*source);
+    auto info = inspect_model(*source);
+    if (*fingerprint) info.fingerprint = model_fingerprint(*source);
     if (info.builtin) verify_builtin_model();
     if (global.json)
       std::puts(to_json(info).c_str());

@@ -27,7 +27,22 @@ fs::path unused(const fs::path& folder, const std::string& name, const std::vect
   }
 }
 
+std::string lower_extension(const fs::path& file) {
+  auto extension = file.extension().string();
+  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+  return extension;
+}
+
+/** Whether its text may be too small for what a run puts into a recipe. */
+bool is_small(const fs::path& file) {
+  return lower_extension(file).starts_with(".jp");
+}
+
 }  // namespace
+
+fs::path folder_of(const fs::path& file) {
+  return file.has_parent_path() ? file.parent_path() : fs::path(".");
+}
 
 std::string slug(const std::string& text) {
   constexpr size_t kLongest = 48;
@@ -68,8 +83,7 @@ std::vector<fs::path> output_files(const std::string& output, const std::string&
 }
 
 bool is_picture_name(const fs::path& file) {
-  auto extension = file.extension().string();
-  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+  const auto extension = lower_extension(file);
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg" || extension == ".webp";
 }
 
@@ -83,11 +97,11 @@ void check_output(const std::vector<fs::path>& files) {
 }
 
 void check_recipe_fits(const Recipe& recipe, const std::vector<fs::path>& files) {
-  Result made{.recipe = recipe};
+  Result made{.recipe = is_small(files.at(0)) ? explain(recipe).recipe : recipe};
   // What the run will fill in, at its longest.
   made.recipe.width = made.recipe.height = 8192;
-  made.recipe.made_with = {version(), std::string(64, '0'), "metal", "bf16", "avx512_bf16"};
-  for (size_t i = 0; i < files.size(); ++i) check_text_fits(image_text(made, int(i)), files[i]);
+  made.recipe.made_with = {version(), std::string(64, '0'), "metal", "bf16", "avx512_bf16", std::string(64, '0')};
+  for (size_t i = 0; i < files.size(); ++i) check_text_fits(image_text(made, int(i), folder_of(files[i])), files[i]);
 }
 
 fs::path nearest_folder(const fs::path& file) {

@@ -26,10 +26,14 @@ std::vector<std::filesystem::path> output_files(const std::string& output, const
 void check_output(const std::vector<std::filesystem::path>& files);
 
 /**
- * Finds out before a run whether the pictures' files can hold the recipe: JPEG holds about 64 KB of text.
- * @throws Error{invalid_request}.
+ * Finds out before a run whether the pictures' files can hold the recipe, small masks inside it: JPEG holds about 64 KB
+ * of text.
+ * @throws Error{invalid_request}; as explain.
  */
 void check_recipe_fits(const Recipe& recipe, const std::vector<std::filesystem::path>& files);
+
+/** The folder a file lies in; "." for the current one. */
+std::filesystem::path folder_of(const std::filesystem::path& file);
 
 /** "A cat, in a park!" -> "a-cat-in-a-park", at most 48 letters; "picture" when no ASCII letter is left. */
 std::string slug(const std::string& text);

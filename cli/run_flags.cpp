@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
@@ -15,6 +16,7 @@
 
 #include "corepulse/error.h"
 #include "corepulse/image.h"
+#include "corepulse/pipeline.h"
 #include "corepulse/shorthand.h"
 
 #include "definitions.h"
@@ -24,19 +26,25 @@ namespace corepulse::cli {
 
 namespace {
 
+/** A recipe's text, whose paths are relative to its file's folder. */
+Recipe recipe_in(const std::string& text, const std::filesystem::path& file) {
+  return recipe_from_folder(recipe_from_json(text), file.parent_path());
+}
+
 /** A file, or the name of a recipe that comes with the program. */
-std::string read_recipe(const std::string& file) {
-  if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
+Recipe read_recipe(const std::string& file) {
+  if (file == "-") return recipe_in({std::istreambuf_iterator<char>(std::cin), {}}, "");
   const bool a_name = file.find_first_of("./\\") == file.npos;
-  if (a_name && !std::ifstream(file)) return preset_json(file);
+  if (a_name && !std::ifstream(file)) return recipe_from_json(preset_json(file));
   std::ifstream stream(expand_home(file), std::ios::binary);
   if (!stream) throw Error(ErrorCode::not_found, fmt::format("[recipe] cannot read {}", file));
-  return {std::istreambuf_iterator<char>(stream), {}};
+  return recipe_in({std::istreambuf_iterator<char>(stream), {}}, expand_home(file));
 }
 
 Recipe recipe_in_picture(const std::string& file) {
   const auto text = load_image_text(expand_home(file));
-  if (const auto found = text.find("corepulse"); found != text.end()) return recipe_from_json(found->second);
+  if (const auto found = text.find("corepulse"); found != text.end())
+    return recipe_in(found->second, expand_home(file));
   throw Error(ErrorCode::invalid_request,
               fmt::format("[recipe] {} holds no corepulse recipe{}", file,
                           text.count("parameters") ? "; its other parameters are shown by corepulse inspect" : ""));
@@ -131,8 +139,8 @@ CLI::Option* RunFlags::text(const std::string& flag, const std::string& help,
 void RunFlags::add_start() {
   auto* recipe =
       command_.add_option("--recipe", recipe_file_,
-                          "A JSON file, - for standard input, or a name that `corepulse recipes` lists; flags "
-                          "change its fields");
+                          "A JSON file, whose paths are seen from its folder, - for standard input, or a name that "
+                          "`corepulse recipes` lists; flags change its fields");
   auto* from = command_.add_option("--from", picture_file_, "A picture made by corepulse: repeats its run");
   recipe->group(group_)->excludes(from);
   offer(recipe, preset_names, /*only=*/false);
@@ -277,7 +285,7 @@ std::vector<std::string> RunFlags::notes() const {
 
 Recipe RunFlags::recipe() const {
   Recipe recipe;
-  if (!recipe_file_.empty()) recipe = recipe_from_json(read_recipe(recipe_file_));
+  if (!recipe_file_.empty()) recipe = read_recipe(recipe_file_);
   if (!picture_file_.empty()) recipe = recipe_in_picture(picture_file_);
   take_away(recipe);
   for (const auto& change : changes_) change(recipe);

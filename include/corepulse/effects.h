@@ -130,6 +130,7 @@ struct Share {
   std::string recording;                             ///< the file of a recorded run.
   enum class How { with, instead } how = How::with;  ///< with: one softmax over both.
   Curve strength = 1;
+  std::string sha256;  ///< Of the recording's file, checked before the run; "": unknown.
   bool operator==(const Share&) const = default;
 };
 

@@ -82,8 +82,7 @@ struct ModelInfo {
   std::vector<SiteInfo> sites;  ///< In order of execution.
   uint64_t parameters = 0;      ///< All components.
   uint64_t bytes = 0;           ///< All components, as stored.
-  /** Names this model in recipes: SHA-256 over all names, types, shapes and a sample of the numbers, 64 hex digits. */
-  std::string fingerprint;
+  std::string fingerprint;      ///< model_fingerprint's; empty from inspect_model, which reads no weights.
   bool builtin = false;
   std::vector<std::string> notes;  ///< Guesses made and things left out, one sentence each.
 };
@@ -94,6 +93,15 @@ struct ModelInfo {
  * types of tensors.
  */
 ModelInfo inspect_model(const ModelSource& source);
+
+/**
+ * What recipes and recordings know a model by, 64 hex digits: SHA-256 over every byte of every tensor, and over what
+ * configs say of computing with them (prediction, zero SNR, noise levels, heads, scales ...). The same files elsewhere
+ * have the same. Reads all weights on all cores, once: the result is kept in the user's cache folder for as long as the
+ * files' paths, sizes, times and inodes stay.
+ * @throws Error as inspect_model; bad_file for a file that changes meanwhile.
+ */
+std::string model_fingerprint(const ModelSource& source);
 
 /** Compares every file of the built-in model with its SHA-256 (about 0.3 s). @throws
  * Error{bad_file} naming the file. */

@@ -5,6 +5,7 @@
 //   auto result = pipeline.generate({.recipe = {.prompt = "a cat in a park", .seeds = {3}}});
 //   corepulse::save_image(result.images[0], "cat.png", corepulse::image_text(result, 0));
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -46,8 +47,8 @@ class Pipeline {
   static Pipeline load(const ModelSource& source, const LoadOptions& options = {});
 
   /**
-   * Runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}; what a function of the request
-   * throws comes out as it is.
+   * Runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}, a recipe that names another model
+   * than this one Error{invalid_request}; what a function of the request throws comes out as it is.
    */
   Result generate(const Request& request) const;
 
@@ -68,14 +69,26 @@ class Pipeline {
  */
 struct Explanation {
   std::string text, json;
+  Recipe recipe;  ///< With its files as a finished picture's recipe has them: small masks inside, others' digests.
 };
 Explanation explain(const Recipe& recipe);
 
 /** The model a recipe names, with its parts. */
 ModelSource model_source(const Recipe& recipe);
 
-/** The text to store in a picture: A1111's "parameters" and the recipe of image `i` alone under "corepulse". */
-ImageText image_text(const Result& result, int i);
+/**
+ * The recipe with its files' relative paths (masks, recordings, model and parts) as seen from the current folder, after
+ * it was read from a file in `folder`. An org/name stays what it is.
+ */
+Recipe recipe_from_folder(Recipe recipe, const std::filesystem::path& folder);
+/** The reverse, for a file that will lie in `folder`. Absolute paths of models stay. */
+Recipe recipe_for_folder(Recipe recipe, const std::filesystem::path& folder);
+
+/**
+ * The text to store in a picture: A1111's "parameters" and the recipe of image `i` alone under "corepulse".
+ * @param folder where the picture will lie: the recipe's paths are relative to it. Empty: they stay as they are.
+ */
+ImageText image_text(const Result& result, int i, const std::filesystem::path& folder = {});
 
 /** "corepulse 0.1.0 (MLX 0.32.4, cpu, avx512)" */
 std::string version();

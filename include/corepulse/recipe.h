@@ -29,13 +29,14 @@ struct LiveEdit {
 
 /** What computed a finished picture. Bits repeat where all of it is the same; ignored as input. */
 struct MadeWith {
-  std::string program, model, backend, dtype, isa;  ///< model: its fingerprint.
+  std::string program, model, backend, dtype, isa;  ///< model: its fingerprint (corepulse/model.h).
+  std::string model_sha256;                         ///< Of its file, where the model is one file.
   bool operator==(const MadeWith&) const = default;
 };
 
 struct Recipe {
   int version = 1;
-  std::string model = "builtin";  ///< And its parts, "" = the model's own (see ModelSource).
+  std::string model;  ///< "": the pipeline's, else the built-in one. And its parts, "" = its own (see ModelSource).
   std::string unet, vae, text_encoder, text_encoder_2, tokenizer, config, family, prediction, variant;
   std::string prompt, negative_prompt;
   int width = 0, height = 0;       ///< Pixels; 0: the model's native size.

@@ -49,7 +49,9 @@ struct Region {
   std::vector<Point> points;
   double radius = 0;                       ///< circle, radial.
   std::pair<double, double> values{0, 1};  ///< linear: at start, end. radial: at center, radius. Each 0..1.
-  std::string file;                        ///< picture: PNG, JPEG or WebP.
+  std::string file;                        ///< picture: PNG, JPEG or WebP; or
+  std::string data;                        ///< such a file itself, in base64.
+  std::string sha256;                      ///< picture: of the file, checked when it is read; "": unknown.
   PictureChannel channel = PictureChannel::luminance;
   std::vector<Region> parts;  ///< add, subtract (all others from the first), multiply.
 

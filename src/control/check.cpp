@@ -102,6 +102,7 @@ void check_effect(const Temperature& e, Mode, const std::string& path) {
 void check_effect(const Share& e, Mode, const std::string& path) {
   if (e.image.has_value() == !e.recording.empty())
     refuse(path, "expected either image (an index in the batch) or recording (a name)");
+  if (!e.sha256.empty() && e.recording.empty()) refuse(path + ".sha256", "it belongs to a recording; leave it out");
 }
 void check_effect(const Guidance& e, Mode, const std::string& path) {
   check_curve(e.scale, Range::any, path + ".scale");

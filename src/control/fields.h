@@ -99,6 +99,7 @@ template <class V>
 void fields(V& v, Type<Share>) {
   v("image", &Share::image);
   v("recording", &Share::recording);
+  v("sha256", &Share::sha256);
   v("how", &Share::how);
   v("strength", &Share::strength);
 }
@@ -144,6 +145,20 @@ void common(V& v) {
   if constexpr (has.mode) v("mode", &corepulse::Control::mode);
 }
 
+/** The common fields that a kind lacks. What is set all the same is refused by check(), and lost nowhere before. */
+template <class E, class V>
+void lacking_fields(V& v) {
+  constexpr auto has = common_fields<E>();
+  if constexpr (!has.sites) v("where", &corepulse::Control::where);
+  if constexpr (!has.region) v("region", &corepulse::Control::region);
+  if constexpr (!has.sites) {
+    v("rows", &corepulse::Control::rows);
+    v("images", &corepulse::Control::images);
+    v("heads", &corepulse::Control::heads);
+  }
+  if constexpr (!has.mode) v("mode", &corepulse::Control::mode);
+}
+
 template <class V>
 void fields(V& v, Type<LiveEdit>) {
   v.required("step", &LiveEdit::step);
@@ -156,13 +171,14 @@ void fields(V& v, Type<MadeWith>) {
   v("backend", &MadeWith::backend);
   v("dtype", &MadeWith::dtype);
   v("isa", &MadeWith::isa);
+  v("model_sha256", &MadeWith::model_sha256);
 }
 
 /** All of a recipe but `seed` / `seeds`. */
 template <class V>
 void fields(V& v, Type<Recipe>) {
   v.required("version", &Recipe::version);
-  v.always("model", &Recipe::model);
+  v("model", &Recipe::model);
   v("unet", &Recipe::unet);
   v("vae", &Recipe::vae);
   v("text_encoder", &Recipe::text_encoder);

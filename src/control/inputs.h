@@ -36,8 +36,8 @@ struct MaskPicture {
   std::vector<uint8_t> values;
 };
 
-/** Reads a picture file of a region. @throws Error. */
-using PictureReader = std::function<MaskPicture(const std::string& file, PictureChannel channel)>;
+/** Reads the picture of a region of that shape. @throws Error. */
+using PictureReader = std::function<MaskPicture(const Region& region)>;
 
 /** A run that was recorded with `capture: keys`: at which layers (paths), steps and rows. */
 struct RecordingInfo {

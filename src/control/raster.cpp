@@ -166,10 +166,11 @@ Mask Rasterizer::draw_gradient(const Region& r) const {
 }
 
 Mask Rasterizer::draw_picture(const Region& r, const std::string& path) const {
+  if (r.file.empty() == r.data.empty()) refuse(path, "expected either file or data, the picture itself");
   if (!canvas_.picture) refuse(path, fmt::format("the picture {} cannot be read here", quote(r.file)));
   const auto picture = [&] {
     try {
-      return canvas_.picture(r.file, r.channel);
+      return canvas_.picture(r);
     } catch (const Error& error) {  // "[image] what": here the place is the region
       const std::string message = error.what();
       fail(error.code(), path, message.substr(message.find("] ") + 2));

@@ -55,6 +55,8 @@ class ObjectReader {
   /** The field, or null; from now on it is a known one. */
   const Json* find(const char* name);
   const Json& require(const char* name);
+  /** Whether it is there; it becomes no known one by that. */
+  bool holds(const char* name) const { return json_.contains(name); }
   /** Refuses every field nobody asked for. @param what "a recipe", "a reweight control". */
   void finish(const std::string& what) const;
   const std::string& path() const { return path_; }

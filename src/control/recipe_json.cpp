@@ -19,13 +19,26 @@ struct RegionReader : Reader<Region> {
   }
 };
 
-// A kind's own fields and the common ones it has.
+/** Fields that the kind lacks are read where they stand, for the run to refuse: a recipe in memory may hold them too.
+ */
+struct LackingReader {
+  ObjectReader& object;
+  Reader<corepulse::Control>& reader;
+  template <class M, class C>
+  void operator()(const char* name, M C::* member) {
+    if (object.holds(name)) reader(name, member);
+  }
+};
+
+// A kind's own fields, and the common ones.
 template <class E>
 void read_kind(ObjectReader& object, corepulse::Control& out, E& effect) {
   Reader<E> own{object, effect};
   fields(own, Type<E>());
   Reader<corepulse::Control> shared{object, out};
   common<E>(shared);
+  LackingReader lacking{object, shared};
+  lacking_fields<E>(lacking);
 }
 
 void read_seeds(ObjectReader& object, Recipe& out) {
@@ -68,6 +81,8 @@ void read(const Json& json, Region& out, const std::string& path) {
   out = default_region(shape);
   RegionReader reader{{object, out}};
   fields(reader, shape);
+  if (shape == Region::Shape::picture && out.file.empty() == out.data.empty())
+    refuse(path, "expected either file, a picture's name, or data, the picture itself");
   object.finish(fmt::format("a region of shape {}", name_of(shape)));
 }
 

@@ -165,6 +165,7 @@ Json to(const corepulse::Control& x) {
         fields(own, Type<E>());
         Writer<corepulse::Control> shared{x, normal, json};
         common<E>(shared);
+        lacking_fields<E>(shared);
       },
       x.effect);
   return json;

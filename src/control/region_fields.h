@@ -48,7 +48,8 @@ void fields(V& v, Region::Shape shape) {
       v.point("center", 0), v.required("radius", &Region::radius), v("values", &Region::values);
       break;
     case Shape::picture:
-      v.required("file", &Region::file), v("channel", &Region::channel);
+      v("file", &Region::file), v("data", &Region::data), v("sha256", &Region::sha256);
+      v("channel", &Region::channel);
       break;
     case Shape::add:
     case Shape::subtract:

@@ -1,7 +1,9 @@
 #include "io/file.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <ctime>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -26,12 +28,36 @@ const char* kind(mode_t mode) {
   return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-int64_t modified(const struct stat& s) {
+int64_t nanoseconds(const struct timespec& time) {
+  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
+
 #ifdef __APPLE__
-  return s.st_mtimespec.tv_sec * 1'000'000'000 + s.st_mtimespec.tv_nsec;
+int64_t modified(const struct stat& s) {
+  return nanoseconds(s.st_mtimespec);
+}
+int64_t changed(const struct stat& s) {
+  return nanoseconds(s.st_ctimespec);
+}
 #else
-  return s.st_mtim.tv_sec * 1'000'000'000 + s.st_mtim.tv_nsec;
+int64_t modified(const struct stat& s) {
+  return nanoseconds(s.st_mtim);
+}
+int64_t changed(const struct stat& s) {
+  return nanoseconds(s.st_ctim);
+}
 #endif
+
+// The time of change tells even of a file whose time of modification was set back.
+std::optional<std::string> identity_of(const fs::path& file, const struct stat& s) {
+  constexpr int64_t kYoung = 2'000'000'000;  // the coarsest clock of a file system in use
+  struct timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  if (nanoseconds(now) - std::max(modified(s), changed(s)) < kYoung) return {};
+  std::error_code error;
+  const auto path = fs::canonical(file, error);
+  return fmt::format("{} {} {} {} {} {}", s.st_size, modified(s), changed(s), s.st_dev, s.st_ino,
+                     error ? file.native() : path.native());
 }
 
 struct Descriptor {
@@ -124,6 +150,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& file) {
   mapped->descriptor_ = open_regular(file, status);
   mapped->file_ = file;
   mapped->modified_ = modified(status);
+  mapped->identity_ = identity_of(file, status);
   mapped->size_ = static_cast<size_t>(status.st_size);
   if (mapped->size_ == 0) return mapped;
   void* data = ::mmap(nullptr, mapped->size_, PROT_READ, MAP_PRIVATE, mapped->descriptor_, 0);
@@ -147,6 +174,10 @@ void MappedFile::check_unchanged() const {
       modified(status) != modified_)
     fail(ErrorCode::bad_file, "file",
          fmt::format("{}: was changed while in use; expected the file as it was opened; load it again", shown(file_)));
+}
+
+std::optional<std::string> MappedFile::identity() const {
+  return identity_;
 }
 
 void MappedFile::give_back(std::span<const std::byte> bytes) const {

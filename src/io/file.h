@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -39,6 +40,12 @@ class MappedFile {
    */
   void check_unchanged() const;
 
+  /**
+   * Tells this state of the file from any other: its path, size, times and inode. None within 2 seconds of its last
+   * change, in which another change might not show in the times.
+   */
+  std::optional<std::string> identity() const;
+
   /** The memory behind bytes of this file that will hardly be read again; no matter whose bytes they are. */
   void give_back(std::span<const std::byte> bytes) const;
 
@@ -49,6 +56,7 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
   int64_t modified_ = 0;  ///< Nanoseconds.
+  std::optional<std::string> identity_;
 };
 
 /**

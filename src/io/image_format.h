@@ -29,6 +29,7 @@ ImageText read_image_text(std::string_view bytes, std::string_view file);
 
 // Encoders: the same bytes for the same picture and text. @throws Error invalid_request (a picture
 // or text that the format cannot hold), out_of_memory.
+/** @param image one byte per pixel makes a grey picture. */
 std::string encode_png(const Image& image, const ImageText& text);
 /** The segment that holds the text in a JPEG. @throws Error{invalid_request} if it is too large for one. */
 std::string jpeg_exif(const ImageText& text);

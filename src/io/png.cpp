@@ -46,6 +46,8 @@ struct Writer {
   ~Writer() { png_destroy_write_struct(&png, &info); }
 
   bool write(const Image& image, const png_text* texts, int count) {
+    const size_t row = image.pixels.size() / static_cast<size_t>(image.height);
+    const bool grey = row == static_cast<size_t>(image.width);
     if (setjmp(failure.jump)) return false;
     png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure, on_error, on_warning);
     if (png) info = png_create_info_struct(png);
@@ -53,11 +55,12 @@ struct Writer {
     png_set_write_fn(png, &bytes, append, flush);
     png_set_user_limits(png, 0x7FFFFFFF, 0x7FFFFFFF);
     png_set_IHDR(png, info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), 8,
-                 PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+                 grey ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
     png_set_compression_level(png, 3);  // a third of the default's time for a few percent of size
     if (count > 0) png_set_text(png, info, texts, count);
     png_write_info(png, info);
-    for (int y = 0; y < image.height; ++y) png_write_row(png, image.pixels.data() + size_t{3} * image.width * y);
+    for (int y = 0; y < image.height; ++y) png_write_row(png, image.pixels.data() + row * static_cast<size_t>(y));
     png_write_end(png, nullptr);
     return true;
   }

@@ -21,10 +21,6 @@ constexpr uint32_t kRound[64] = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-bool is_digest(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == text.npos;
-}
-
 }  // namespace
 
 void Sha256::block(const std::byte* bytes) {
@@ -74,6 +70,16 @@ std::string Sha256::hex() {
   return text;
 }
 
+std::string sha256_of(std::string_view bytes) {
+  Sha256 sum;
+  sum.update(std::as_bytes(std::span(bytes)));
+  return sum.hex();
+}
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
 std::string sha256_file(const std::filesystem::path& file) {
   Sha256 sum;
   read_in_pieces(file, [&](std::span<const std::byte> piece) { sum.update(piece); });
@@ -91,7 +97,7 @@ void check_sha256_sums(const std::filesystem::path& sums) {
     const auto digest = line.substr(0, 64);
     const std::filesystem::path name(line.size() > 66 ? line.substr(66) : "");
     const bool outside = name.is_absolute() || std::find(name.begin(), name.end(), "..") != name.end();
-    if (!is_digest(digest) || name.empty() || outside)
+    if (!is_sha256(digest) || name.empty() || outside)
       fail(ErrorCode::bad_file, "sha256",
            fmt::format("{}: the line \"{}\"; expected \"digest  name\"", shown, printable(line, 120)));
     const auto file = sums.parent_path() / name;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace corepulse::io {
 
@@ -23,6 +24,11 @@ class Sha256 {
   std::array<std::byte, 64> rest_{};
   uint64_t total_ = 0;
 };
+
+/** The digest of these bytes. */
+std::string sha256_of(std::string_view bytes);
+/** Whether it could be one: 64 hexadecimal digits. */
+bool is_sha256(std::string_view text);
 
 /** The digest of a file, read in pieces. @throws Error not_found, io, bad_file (not a regular
  * file). */

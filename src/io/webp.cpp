@@ -15,7 +15,7 @@ namespace {
 constexpr float kQuality = 95;
 constexpr unsigned kHasExif = 0x08;
 
-void put(std::string& out, uint64_t value, int bytes) {
+void put_number(std::string& out, uint64_t value, int bytes) {
   for (; bytes > 0; --bytes, value >>= 8) out += static_cast<char>(value & 0xFF);
 }
 
@@ -27,7 +27,7 @@ uint32_t little_endian(std::string_view bytes) {
 
 void put_chunk(std::string& out, std::string_view name, std::string_view data) {
   out += name;
-  put(out, data.size(), 4);
+  put_number(out, data.size(), 4);
   out += data;
   if (data.size() % 2) out += '\0';
 }
@@ -35,15 +35,15 @@ void put_chunk(std::string& out, std::string_view name, std::string_view data) {
 // libwebp's plain file (RIFF header and one chunk of pixels) as an extended one with EXIF.
 std::string with_exif(std::string_view plain, const Image& image, std::string_view exif) {
   std::string extended;
-  put(extended, kHasExif, 4);
-  put(extended, static_cast<uint64_t>(image.width) - 1, 3);
-  put(extended, static_cast<uint64_t>(image.height) - 1, 3);
+  put_number(extended, kHasExif, 4);
+  put_number(extended, static_cast<uint64_t>(image.width) - 1, 3);
+  put_number(extended, static_cast<uint64_t>(image.height) - 1, 3);
   std::string body("WEBP");
   put_chunk(body, "VP8X", extended);
   body += plain.substr(12);
   put_chunk(body, "EXIF", exif);
   std::string out("RIFF");
-  put(out, body.size(), 4);
+  put_number(out, body.size(), 4);
   return out + body;
 }
 

@@ -6,7 +6,7 @@
 #include "mlx/device.h"
 
 #include "base/fail.h"
-#include "kernels/cubin_cache.h"
+#include "io/kept.h"
 #include "kernels/nvrtc.h"
 
 namespace corepulse::kernels {
@@ -53,10 +53,10 @@ std::string compiled(const std::string& name, const std::string& source, const s
   std::string key = "NVRTC " + nvrtc.version() + "\n";
   for (const auto& option : options) key += option + "\n";
   key += source;
-  const auto folder = cubin_folder();
-  if (auto kept = load_cubin(folder, key)) return *std::move(kept);
+  const auto folder = io::kept_folder("cuda");
+  if (auto kept = io::find_kept(folder, key)) return *std::move(kept);
   auto cubin = nvrtc.compile(name, source, options);
-  store_cubin(folder, key, cubin);
+  io::keep(folder, key, cubin);
   return cubin;
 }
 

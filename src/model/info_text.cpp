@@ -85,34 +85,34 @@ Json list(const std::vector<T>& items) {
 }  // namespace
 
 std::string to_text(const ModelInfo& info) {
-  auto text = fmt::format("{}: {}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\nfingerprint {}\n\n",
-                          info.name, name(info.family), info.inpaint ? " (inpainting)" : "", name(info.prediction),
+  auto text = fmt::format("{}: {}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\n", info.name,
+                          name(info.family), info.inpaint ? " (inpainting)" : "", name(info.prediction),
                           info.zero_snr ? " from pure noise" : "", name(info.sampler), info.width, info.height,
-                          info.context_width, info.fingerprint);
-  text += components_text(info) + "\n" + blocks_text(info);
+                          info.context_width);
+  if (!info.fingerprint.empty()) text += fmt::format("fingerprint {}\n", info.fingerprint);
+  text += "\n" + components_text(info) + "\n" + blocks_text(info);
   for (const auto& note : info.notes) text += "\nnote: " + note;
   return info.notes.empty() ? text : text + "\n";
 }
 
 std::string to_json(const ModelInfo& info) {
-  const Json json = {{"name", info.name},
-                     {"family", name(info.family)},
-                     {"prediction", name(info.prediction)},
-                     {"zero_snr", info.zero_snr},
-                     {"sampler", name(info.sampler)},
-                     {"width", info.width},
-                     {"height", info.height},
-                     {"latent_downscale", info.latent_downscale},
-                     {"inpaint", info.inpaint},
-                     {"context_width", info.context_width},
-                     {"parameters", info.parameters},
-                     {"bytes", info.bytes},
-                     {"fingerprint", info.fingerprint},
-                     {"builtin", info.builtin},
-                     {"components", list(info.components)},
-                     {"blocks", list(info.blocks)},
-                     {"sites", list(info.sites)},
-                     {"notes", info.notes}};
+  Json json = {{"name", info.name},
+               {"family", name(info.family)},
+               {"prediction", name(info.prediction)},
+               {"zero_snr", info.zero_snr},
+               {"width", info.width},
+               {"height", info.height},
+               {"latent_downscale", info.latent_downscale},
+               {"inpaint", info.inpaint},
+               {"context_width", info.context_width},
+               {"parameters", info.parameters},
+               {"bytes", info.bytes},
+               {"builtin", info.builtin},
+               {"components", list(info.components)},
+               {"blocks", list(info.blocks)},
+               {"sites", list(info.sites)},
+               {"notes", info.notes}};
+  if (!info.fingerprint.empty()) json["fingerprint"] = info.fingerprint;
   // replace: file names need not be UTF-8.
   return json.dump(2, ' ', false, Json::error_handler_t::replace);
 }

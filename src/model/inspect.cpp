@@ -5,8 +5,6 @@
 #include <fmt/ranges.h>
 #include <set>
 
-#include "io/file.h"
-#include "io/sha256.h"
 #include "io/stored_type.h"
 #include "unet/sites.h"
 
@@ -15,38 +13,9 @@ namespace {
 
 using control::BlockKind;
 
-constexpr size_t kSamples = 8, kSampleBytes = 4096;  // of each network: a fault may read megabytes ahead
-
 const char* word(BlockKind kind) {
   constexpr const char* words[] = {"input", "middle", "output"};
   return words[static_cast<int>(kind)];
-}
-
-std::vector<std::string> sorted_names(const io::Tensors& tensors) {
-  std::vector<std::string> names;
-  for (const auto& [name, view] : tensors) names.push_back(name);
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-void add_text(io::Sha256& sum, const std::string& text) {
-  sum.update(std::as_bytes(std::span(text)));
-}
-
-/** Names, types and shapes, and the beginning of some tensors: two models of one shape differ in those. */
-void add_network(io::Sha256& sum, const Network& network) {
-  for (const auto& mapping : network.mappings) mapping->check_unchanged();
-  const auto& tensors = network.stored.tensors;
-  const auto names = sorted_names(tensors);
-  for (const auto& name : names) {
-    const auto& view = tensors.at(name);
-    add_text(sum, fmt::format("{} {} {}{}\n", name, io::name(view.type), fmt::join(view.shape, "x"),
-                              view.transposed ? " transposed" : ""));
-  }
-  for (size_t i = 0; i < std::min(kSamples, names.size()); ++i) {
-    const auto& view = tensors.at(names[i * names.size() / std::min(kSamples, names.size())]);
-    if (view.data) sum.update({view.data, std::min(view.bytes, kSampleBytes)});
-  }
 }
 
 ComponentInfo component(Part part, const Network& network) {
@@ -127,15 +96,11 @@ ModelInfo describe(const Parts& parts) {
   info.width = info.height = parts.unet.sample_size * info.latent_downscale;
   info.inpaint = parts.unet.in_channels != parts.vae.latent_channels;
   info.context_width = parts.unet.context_width;
-  io::Sha256 fingerprint;
   for (const auto& [part, network] : parts.collection.networks) {
     info.components.push_back(component(part, network));
     info.parameters += info.components.back().parameters;
     info.bytes += info.components.back().bytes;
-    add_text(fingerprint, std::string(name(part)) + "\n");
-    add_network(fingerprint, network);
   }
-  info.fingerprint = fingerprint.hex();
   for (const auto& site : unet::sites(parts.unet)) info.sites.push_back(site_info(site, parts.unet));
   info.blocks = blocks(parts.unet, info.sites);
   info.notes = parts.notes;

@@ -7,14 +7,16 @@
 
 #include "pipeline/hints.h"
 #include "pipeline/prepare.h"
+#include "pipeline/recipe_model.h"
 
 namespace corepulse {
 
 Explanation explain(const Recipe& recipe) {
-  const pipeline::Outline outline(model_source(recipe));
-  const auto prepared = pipeline::prepare(recipe, outline);
+  const auto source = model_source(recipe);
+  const pipeline::Outline outline(source);
+  const auto prepared = pipeline::prepare(pipeline::with_model(recipe, source), outline);
   const auto& programs = prepared.control.programs();
-  Explanation explanation{control::explain_text(programs.front().second), ""};
+  Explanation explanation{control::explain_text(programs.front().second), "", prepared.resolved.recipe};
   auto json = nlohmann::ordered_json::parse(control::explain_json(programs.front().second));
   for (size_t i = 1; i < programs.size(); ++i) {
     const auto& [step, program] = programs[i];

@@ -80,8 +80,8 @@ struct Running {
   void encode() { encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts); }
 
   void take(LiveEdits& live, int step) {
-    live.take(step + 1 == prepared.resolved.schedule.steps(), [&](LiveEdits::Edit edit) {
-      auto& [program, recordings] = edit.resolved;
+    live.take(step + 1 == prepared.resolved.schedule.steps(), [&](ResolvedControls edit) {
+      auto& [controls, program, recordings] = edit;
       for (auto& line : neutral_notes(program, fmt::format("edit at step {}: ", step)))
         result.notes.push_back(std::move(line));
       prepared.control.edit(step, std::move(program));
@@ -91,15 +91,15 @@ struct Running {
       recorder.enter(prepared.control.at(step));
       auto& edits = result.recipe.edits;
       const auto later = std::find_if(edits.begin(), edits.end(), [=](const auto& e) { return e.step > step; });
-      edits.insert(later, {step, std::move(edit.controls)});
+      edits.insert(later, {step, std::move(controls)});
     });
   }
 };
 
 }  // namespace
 
-Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, Prepared& prepared, LiveEdits& live,
-                const Request& request) {
+Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, const MadeWith& made,
+                Prepared& prepared, LiveEdits& live, const Request& request) {
   const kernels::StopScope stop(request.stop.get());
   const auto& recipe = prepared.resolved.recipe;
   const auto& schedule = prepared.resolved.schedule;
@@ -107,9 +107,10 @@ Result generate(const model::Model& model, const Outline& outline, mx::Dtype dty
   const RecordedShape shape{model.unet.config(), height, width};
   require_memory_for(model, dtype, prepared, request.decode, recorded_numbers(prepared.control, shape));
   Result result{.recipe = recipe, .notes = prepared.notes};
+  result.recipe.made_with = made;
   Clock clock;
   HeatMaps heat_maps(prepared.control, height, width);
-  Recorder recorder(prepared.control, shape, model.info.fingerprint);
+  Recorder recorder(prepared.control, shape, made.model);
   Running running{model, prepared, result, heat_maps, recorder};
   running.encode();
   running.take(live, 0);

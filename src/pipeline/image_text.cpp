@@ -6,6 +6,8 @@
 
 #include "corepulse/pipeline.h"
 
+#include "io/json.h"
+
 namespace corepulse {
 namespace {
 
@@ -61,16 +63,29 @@ const char* a1111_noise(NoiseKind noise) {
   return noise == NoiseKind::cpu ? "CPU" : noise == NoiseKind::cuda ? "NV" : "MLX";
 }
 
+/** As A1111's quote(): what would end the value stands in JSON's quotes. */
+std::string quoted(const std::string& value) {
+  if (value.find_first_of(",:\n") == value.npos) return value;
+  return io::Json(value).dump(-1, ' ', false, io::Json::error_handler_t::replace);
+}
+
+/** A model's name without its folder, as A1111 shows it. */
+std::string name_of_model(std::string model) {
+  while (model.ends_with('/')) model.pop_back();
+  const auto name = std::filesystem::path(model).filename();
+  return (name.extension() == ".safetensors" ? name.stem() : name).string();
+}
+
 std::string parameters(const Recipe& recipe) {
   std::string text = recipe.prompt;
   if (!recipe.negative_prompt.empty()) text += "\nNegative prompt: " + recipe.negative_prompt;
   text += fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}", recipe.steps,
                       a1111_sampler(recipe.sampler), a1111_schedule(recipe.schedule), recipe.guidance, recipe.seeds[0],
                       recipe.width, recipe.height);
-  if (!recipe.made_with.model.empty()) text += ", Model hash: " + recipe.made_with.model.substr(0, 10);
-  text += ", Model: " + recipe.model;
+  if (!recipe.made_with.model_sha256.empty()) text += ", Model hash: " + recipe.made_with.model_sha256.substr(0, 10);
+  text += ", Model: " + quoted(name_of_model(recipe.model));
   if (recipe.clip_skip) text += fmt::format(", Clip skip: {}", recipe.clip_skip + 1);  // A1111 counts from 1
-  return text + fmt::format(", RNG: {}, Version: {}", a1111_noise(recipe.rng), recipe.made_with.program);
+  return text + fmt::format(", RNG: {}, Version: {}", a1111_noise(recipe.rng), quoted(recipe.made_with.program));
 }
 
 bool reads_other_images(const std::vector<Control>& controls) {
@@ -103,8 +118,8 @@ Recipe recipe_of_image(Recipe recipe, int i) {
 
 }  // namespace
 
-ImageText image_text(const Result& result, int i) {
-  const auto recipe = recipe_of_image(result.recipe, i);
+ImageText image_text(const Result& result, int i, const std::filesystem::path& folder) {
+  const auto recipe = recipe_for_folder(recipe_of_image(result.recipe, i), folder);
   return {{"parameters", parameters(recipe)}, {"corepulse", to_json(recipe, -1)}};
 }
 

@@ -22,10 +22,10 @@ LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, c
     channel_ = nullptr;
     fail(ErrorCode::invalid_request, "live", "it steers another run; expected LiveControls of this run's own");
   }
-  channel_->take_ = [this, &request, &outline, &prepared](std::vector<Control> controls) {
+  channel_->take_ = [this, &request, &outline, &prepared](const std::vector<Control>& controls) {
     auto resolved = pipeline::resolve_edit(controls, prepared, outline, request.functions, "controls");
     pipeline::require_memory_to_record(resolved.program, prepared.resolved, outline.parts.unet);
-    pending_.emplace(Edit{std::move(controls), std::move(resolved)});
+    pending_.emplace(std::move(resolved));
   };
 }
 
@@ -35,7 +35,7 @@ LiveEdits::~LiveEdits() {
   channel_->take_ = nullptr;
 }
 
-void LiveEdits::take(bool last, const std::function<void(Edit)>& apply) {
+void LiveEdits::take(bool last, const std::function<void(pipeline::ResolvedControls)>& apply) {
   if (!channel_) return;
   const std::lock_guard lock(channel_->mutex_);
   if (last) channel_->take_ = nullptr;  // what is taken later would never act

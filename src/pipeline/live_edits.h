@@ -12,11 +12,6 @@ namespace corepulse {
 
 class LiveEdits {
  public:
-  struct Edit {
-    std::vector<Control> controls;
-    pipeline::ResolvedControls resolved;
-  };
-
   /**
    * Opens request.live, if there is one, until the last step begins. The arguments must outlive this;
    * `prepared.control` may be changed inside take()'s `apply` only. @throws Error{invalid_request} if it steers another
@@ -28,11 +23,11 @@ class LiveEdits {
   LiveEdits& operator=(const LiveEdits&) = delete;
 
   /** Calls `apply` with what was given since the last time, if anything was. @param last the last step begins. */
-  void take(bool last, const std::function<void(Edit)>& apply);
+  void take(bool last, const std::function<void(pipeline::ResolvedControls)>& apply);
 
  private:
   LiveControls* channel_;
-  std::optional<Edit> pending_;  ///< Guarded by the channel's mutex.
+  std::optional<pipeline::ResolvedControls> pending_;  ///< Guarded by the channel's mutex.
 };
 
 }  // namespace corepulse

@@ -16,6 +16,7 @@
 #include "pipeline/estimate.h"
 #include "pipeline/generate.h"
 #include "pipeline/prepare.h"
+#include "pipeline/recipe_model.h"
 
 namespace corepulse {
 
@@ -73,8 +74,8 @@ constexpr size_t kCacheLimit = size_t{1} << 30;
 }  // namespace
 
 struct Pipeline::State {
-  State(const ModelSource& source, const LoadOptions& load_options)
-      : outline(source), device(device_of(load_options)), type(type_of(load_options, device)) {}
+  State(const ModelSource& from, const LoadOptions& load_options)
+      : source(from), outline(source), device(device_of(load_options)), type(type_of(load_options, device)) {}
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
@@ -105,6 +106,13 @@ struct Pipeline::State {
 #endif
   }
 
+  /** Reads all weights, the first time in the life of their files. */
+  MadeWith made_with() const {
+    return {"corepulse " COREPULSE_VERSION, outline.fingerprint(), backend(), recipe_dtype(), kernels::isa(),
+            outline.file_sha256()};
+  }
+
+  ModelSource source;
   pipeline::Outline outline;
   mx::Device device;
   ComputeType type;
@@ -151,14 +159,12 @@ Pipeline Pipeline::load(const ModelSource& source, const LoadOptions& options) {
 
 Result Pipeline::generate(const Request& request) const {
   auto& state = *state_;
-  auto prepared = pipeline::prepare(request.recipe, state.outline, request.functions);
+  const auto recipe = pipeline::with_model(request.recipe, state.source);
+  auto prepared = pipeline::prepare(recipe, state.outline, request.functions);
   LiveEdits live(request, state.outline, prepared);
   return guarded("generate", [&] {
-    auto result = pipeline::generate(state.loaded(), state.outline, state.dtype(), prepared, live, request);
-    auto& made = result.recipe.made_with;
-    made = {"corepulse " COREPULSE_VERSION, state.outline.info.fingerprint, state.backend(), state.recipe_dtype(),
-            kernels::isa()};
-    return result;
+    const auto& model = state.loaded();
+    return pipeline::generate(model, state.outline, state.dtype(), state.made_with(), prepared, live, request);
   });
 }
 
@@ -185,11 +191,6 @@ Estimate Pipeline::estimate(const Request& request) const {
 
 const ModelInfo& Pipeline::info() const {
   return state_->outline.info;
-}
-
-ModelSource model_source(const Recipe& recipe) {
-  return {recipe.model,     recipe.unet,   recipe.vae,    recipe.text_encoder, recipe.text_encoder_2,
-          recipe.tokenizer, recipe.config, recipe.family, recipe.prediction,   recipe.variant};
 }
 
 std::string version() {

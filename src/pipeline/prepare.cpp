@@ -4,9 +4,9 @@
 #include <fmt/ranges.h>
 
 #include "base/fail.h"
+#include "model/fingerprint.h"
 #include "model/inspect.h"
 #include "pipeline/hints.h"
-#include "pipeline/mask_picture.h"
 #include "pipeline/unknown_words.h"
 #include "unet/sites.h"
 
@@ -28,7 +28,7 @@ std::vector<control::Step> calls(const Resolved& resolved) {
   return steps;
 }
 
-control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline) {
+control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline, MaskPictures& masks) {
   const auto& recipe = resolved.recipe;
   control::ProgramInputs in;
   in.sites = unet::sites(outline.parts.unet);
@@ -46,20 +46,24 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline) 
     for (const auto& tokenizer : outline.tokenizers) texts.push_back(tokenized(tokenizer, prompt));
     return texts;
   };
-  in.picture = read_mask;
+  in.picture = [&masks](const Region& region) { return masks.read(region); };
   return in;
 }
 
-ResolvedControls resolve(const std::vector<Control>& controls, const Resolved& resolved,
+ResolvedControls resolve(const std::vector<Control>& controls, const Resolved& resolved, MaskPictures& masks,
                          const RecordingList& recordings, const Outline& outline, const FunctionList& functions,
                          const control::ProgramOptions& options) {
-  auto in = inputs(resolved, outline);
+  auto in = inputs(resolved, outline, masks);
   in.functions = function_uses(functions);
-  auto files = with_recordings(recordings, controls, options.path, outline.parts.unet, outline.info.fingerprint);
+  auto files = with_recordings(recordings, controls, options.path, outline.parts.unet,
+                               [&outline] { return outline.fingerprint(); });
   for (const auto& file : files) in.recordings.push_back(file->info());
   auto program = control::Program::resolve(controls, in, options);
   require_no_bias(program);
-  return {std::move(program), std::move(files)};
+  auto kept = controls;
+  masks.keep(kept);
+  keep_digests(kept, files);
+  return {std::move(kept), std::move(program), std::move(files)};
 }
 
 void check_edits(const Recipe& recipe) {
@@ -106,14 +110,28 @@ Outline::Outline(const ModelSource& source) : parts(model::understand(source)), 
   for (const auto& text : parts.texts) tokenizers.push_back(model::load_tokenizer(text));
 }
 
+const std::string& Outline::fingerprint() const {
+  const std::lock_guard lock(digesting_);
+  if (!fingerprint_) fingerprint_ = model::fingerprint(parts);
+  return *fingerprint_;
+}
+
+const std::string& Outline::file_sha256() const {
+  const std::lock_guard lock(digesting_);
+  if (!file_sha256_) file_sha256_ = model::file_sha256(parts);
+  return *file_sha256_;
+}
+
 Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions, bool elide) {
   auto resolved = resolve(recipe, outline.info, outline.parts.scheduler);
   std::vector<std::string> notes = outline.info.notes;
   note_cut("prompt", recipe.prompt, outline, notes);
   note_cut("negative prompt", recipe.negative_prompt, outline, notes);
   check_edits(resolved.recipe);
-  auto [first, files] = resolve(recipe.controls, resolved, {}, outline, functions, {.elide = elide});
-  Prepared prepared{resolved, control::Timeline(std::move(first)), std::move(files), notes};
+  const auto masks = std::make_shared<MaskPictures>();
+  auto first = resolve(recipe.controls, resolved, *masks, {}, outline, functions, {.elide = elide});
+  resolved.recipe.controls = std::move(first.controls);
+  Prepared prepared{resolved, control::Timeline(std::move(first.program)), std::move(first.recordings), masks, notes};
   auto& timeline = prepared.control;
   if (!functions.empty())
     prepared.notes.push_back(
@@ -126,6 +144,7 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
     append(prepared.notes, neutral_notes(edit.program, list + ": "));
     timeline.edit(step, std::move(edit.program));
     prepared.recordings = std::move(edit.recordings);
+    prepared.resolved.recipe.edits[i].controls = std::move(edit.controls);
   }
   append(prepared.notes, hints(recipe, timeline.texts()));
   note_unknown_words(timeline, outline, prepared.notes);
@@ -134,7 +153,7 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
 
 ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
                               const FunctionList& functions, const std::string& path) {
-  return resolve(controls, prepared.resolved, prepared.recordings, outline, functions,
+  return resolve(controls, prepared.resolved, *prepared.masks, prepared.recordings, outline, functions,
                  {.texts = prepared.control.texts(), .path = path});
 }
 

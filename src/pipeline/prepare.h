@@ -1,6 +1,9 @@
 #pragma once
 // Everything about a run that can be known without weights: the checked recipe and the resolved program.
 
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +11,7 @@
 #include "model/model.h"
 #include "model/parts.h"
 #include "pipeline/functions.h"
+#include "pipeline/mask_picture.h"
 #include "pipeline/recording_file.h"
 #include "pipeline/resolve.h"
 
@@ -19,18 +23,29 @@ struct Outline {
   model::Parts parts;
   ModelInfo info;
   std::vector<text::ClipTokenizer> tokenizers;  ///< One per text encoder.
+
+  /** See model_fingerprint; computed when first asked, from any thread. @throws Error{bad_file}. */
+  const std::string& fingerprint() const;
+  /** See MadeWith::model_sha256; likewise. */
+  const std::string& file_sha256() const;
+
+ private:
+  mutable std::mutex digesting_;
+  mutable std::optional<std::string> fingerprint_, file_sha256_;
 };
 
 /** A list of controls, and the recordings that it and all lists before it read. */
 struct ResolvedControls {
+  std::vector<Control> controls;  ///< As the finished picture's recipe has them: see MaskPictures::keep.
   control::Program program;
   RecordingList recordings;
 };
 
 struct Prepared {
   Resolved resolved;
-  control::Timeline control;       ///< The controls, and the edits of them.
-  RecordingList recordings;        ///< By the index that plans hold.
+  control::Timeline control;  ///< The controls, and the edits of them.
+  RecordingList recordings;   ///< By the index that plans hold.
+  std::shared_ptr<MaskPictures> masks;
   std::vector<std::string> notes;  ///< What the user should know: words cut off, neutral controls, guesses.
 };
 

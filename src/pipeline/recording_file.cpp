@@ -1,17 +1,20 @@
 #include "pipeline/recording_file.h"
 
 #include <algorithm>
-#include <cmath>
+#include <atomic>
 #include <cstring>
 #include <fmt/format.h>
 
 #include "mlx/allocator.h"
-#include "mlx/transforms.h"
 
 #include "base/fail.h"
 #include "control/read_object.h"
+#include "io/digests.h"
+#include "io/file.h"
 #include "io/stored_type.h"
 #include "io/utf8.h"
+#include "kernels/parallel.h"
+#include "pipeline/visit_files.h"
 #include "unet/sites.h"
 
 namespace corepulse {
@@ -54,15 +57,16 @@ mx::Dtype dtype_of(io::StoredType type) {
 }  // namespace
 
 RecordingFile::RecordingFile(const std::string& file, const unet::Config& unet, const std::vector<control::Site>& sites,
-                             const std::string& model)
+                             const std::function<std::string()>& model)
     : file_(io::open_safetensors(file)) {
   info_.name = file;
   read_header();
-  if (model_ != model)
+  if (const auto own = model(); model_ != own)
     fail(ErrorCode::invalid_request, "recording",
          fmt::format("{} was recorded with the model {:.10}; this run's is {:.10}; expected the same model",
-                     io::printable(file, 300), io::printable(model_), model));
+                     io::printable(file, 300), io::printable(model_), own));
   check_layers(unet, sites);
+  check_numbers();
 }
 
 void RecordingFile::damaged(const std::string& message) const {
@@ -121,6 +125,32 @@ void RecordingFile::check_layers(const unet::Config& unet, const std::vector<con
   }
 }
 
+// Before the run: a number that is none would be met only at the step that reads it.
+void RecordingFile::check_numbers() const {
+  io::check_unchanged(file_);
+  for (const auto& [name, view] : file_.tensors) {
+    const bool wide = view.type == io::StoredType::f32;
+    const uint32_t exponent = wide ? 0x7f800000 : view.type == io::StoredType::f16 ? 0x7c00 : 0x7f80;
+    const int64_t width = wide ? 4 : 2, count = static_cast<int64_t>(view.bytes) / width;
+    std::atomic<bool> finite{true};
+    kernels::parallel_ranges(count, 1 << 20, [&, data = view.data](int64_t begin, int64_t end) {
+      bool all = true;
+      for (int64_t i = begin; i < end; ++i) {
+        uint32_t bits = 0;  // little-endian, as the format is
+        std::memcpy(&bits, data + i * width, wide ? 4 : 2);
+        all = all && (bits & exponent) != exponent;
+      }
+      if (!all) finite = false;
+    });
+    if (!finite) damaged(fmt::format("{} has numbers that are not finite; record it anew", name));
+  }
+}
+
+const std::string& RecordingFile::sha256() const {
+  if (!sha256_) sha256_ = io::kept_sha256(file_.mapping);
+  return *sha256_;
+}
+
 mx::array RecordingFile::read(const control::Site& site, const control::Step& step, const control::Row& row) const {
   const auto found = std::find(info_.steps.begin(), info_.steps.end(), step.index);
   const auto tensor = file_.tensors.find(site.path);
@@ -136,27 +166,46 @@ mx::array RecordingFile::read(const control::Site& site, const control::Step& st
   const mx::Shape shape{1, static_cast<int>(view.shape[2]), static_cast<int>(view.shape[3])};
   mx::array numbers(mx::allocator::malloc(bytes), shape, dtype_of(view.type));
   std::memcpy(numbers.data<char>(), view.data + place * bytes, bytes);  // the file's may be unaligned
-  const auto finite = mx::all(mx::isfinite(numbers));
-  mx::eval(finite);
-  if (!finite.item<bool>())
-    damaged(fmt::format("{} has numbers that are not finite at step {}", site.path, step.index));
   return numbers;
 }
 
+namespace {
+
+void check_sha256(const Share& share, const RecordingFile& file) {
+  if (!share.sha256.empty() && share.sha256 != file.sha256())
+    fail(ErrorCode::bad_file, "recording",
+         fmt::format("{} is not the recording that the recipe was made with: its SHA-256 is {:.10}..., the recipe's "
+                     "{:.10}...; put that file back, or take sha256 out of the recipe",
+                     io::printable(share.recording, 300), file.sha256(), io::printable(share.sha256)));
+}
+
+}  // namespace
+
 RecordingList with_recordings(RecordingList known, const std::vector<Control>& controls, const std::string& path,
-                              const unet::Config& unet, const std::string& model) {
+                              const unet::Config& unet, const std::function<std::string()>& model) {
   for (size_t i = 0; i < controls.size(); ++i) {
-    const auto* share = std::get_if<Share>(&controls[i].effect);
-    if (!controls[i].enabled || !share || share->image || share->recording.empty()) continue;
+    const auto* share = controls[i].enabled ? recording_of(controls[i]) : nullptr;
+    if (!share) continue;
     const auto same = [&](const auto& file) { return file->info().name == share->recording; };
-    if (std::any_of(known.begin(), known.end(), same)) continue;
     try {
-      known.push_back(std::make_shared<RecordingFile>(share->recording, unet, unet::sites(unet), model));
+      auto file = std::find_if(known.begin(), known.end(), same);
+      if (file == known.end())
+        file = known.insert(file, std::make_shared<RecordingFile>(share->recording, unet, unet::sites(unet), model));
+      check_sha256(*share, **file);
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("[{}[{}].recording] {}", path, i, e.what()));
     }
   }
   return known;
+}
+
+void keep_digests(std::vector<Control>& controls, const RecordingList& files) {
+  for (auto& control : controls) {
+    auto* share = control.enabled ? recording_of(control) : nullptr;
+    if (!share) continue;
+    const auto named = [&](const auto& file) { return file->info().name == share->recording; };
+    share->sha256 = (*std::find_if(files.begin(), files.end(), named))->sha256();
+  }
 }
 
 }  // namespace pipeline

@@ -75,8 +75,12 @@ Recipe everything() {
                 capture("cat", "heat"),
                 record("run")};
   std::get<Attend>(r.controls[6].effect).interaction = Attend::Interaction::redirect;
+  std::get<Share>(r.controls[10].effect).sha256 = "ef56";
+  auto known = picture("m.png"), inside = picture("");
+  known.sha256 = "ab78", inside.data = "iVBORw0K";
+  r.controls[6].within(known + inside);
   r.edits = {{3, {inject("a ship")}}, {7, {}}};
-  r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2"};
+  r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2", "cd34"};
   return r;
 }
 
@@ -155,6 +159,16 @@ TEST_CASE("how a share looks is called in JSON as in C++, and older recipes are 
   CHECK(std::string(name_of(Share::How::with)) == "with");
   CHECK(control_error(R"({"kind": "share", "image": 1, "how": "wiht"})").find("did you mean with?") !=
         std::string::npos);
+}
+
+TEST_CASE("fields that a kind lacks are lost by no JSON: the run refuses them by name") {
+  const auto part = rectangle(0, 0, 0.5, 1);
+  for (const auto& control :
+       {capture("cat").within(part), record("run").within(part), guidance(3).at("output:1").on(Rows::both),
+        negative("x").for_images({0}), pooled("x").for_heads({1}), temperature(2).as(Mode::corepulse)}) {
+    CAPTURE(kind_name(control.effect));
+    CHECK(controls_from_json(to_json(std::vector{control})) == std::vector{control});
+  }
 }
 
 TEST_CASE("the schema accepts what is written, and both list the same fields") {

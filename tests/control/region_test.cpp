@@ -188,10 +188,10 @@ TEST_CASE("feathered corners that fall on a tie of rounding are mirrored, too") 
 }
 
 TEST_CASE("masks come from pictures, stretched over the whole picture") {
-  const auto reader = [](const std::string& file, PictureChannel channel) {
-    CHECK(file == "mask.png");
+  const auto reader = [](const Region& region) {
+    CHECK(region.file == "mask.png");
     MaskPicture picture{4, 2, {255, 255, 0, 0, 255, 255, 0, 0}};
-    if (channel == PictureChannel::alpha) picture.values.assign(8, 51);
+    if (region.channel == PictureChannel::alpha) picture.values.assign(8, 51);
     return picture;
   };
   const auto mask = rasterize(picture("mask.png"), {256, 512, reader}, "region");

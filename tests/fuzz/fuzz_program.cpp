@@ -14,8 +14,8 @@ using namespace corepulse;
 using control::Program;
 
 /** The picture files that regions may name: "a.png", a grey ramp. */
-control::MaskPicture read_picture(const std::string& file, PictureChannel) {
-  if (file != "a.png") fail(ErrorCode::not_found, "image", "no such picture");
+control::MaskPicture read_picture(const Region& region) {
+  if (region.file != "a.png") fail(ErrorCode::not_found, "image", "no such picture");
   return {5, 3, {0, 50, 100, 150, 200, 0, 50, 100, 150, 250, 0, 50, 100, 150, 255}};
 }
 

@@ -103,29 +103,13 @@ TEST_CASE("an odd latent's grids round up") {
   CHECK(info.blocks[2].grid_width == 3);
 }
 
-TEST_CASE("the fingerprint tells apart models of one shape, and knows a model again elsewhere") {
-  const Folder a, b;
-  for (const auto* folder : {&a, &b})
-    fs::copy(kModels + "small", folder->path(), fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-  const auto fingerprint = [](const Folder& folder) {
-    return inspect_model({.model = folder.path().string()}).fingerprint;
-  };
-  CHECK(fingerprint(a).size() == 64);
-  CHECK(fingerprint(a) == fingerprint(b));
-  const auto file = b / "vae/diffusion_pytorch_model.safetensors";
-  auto bytes = get(file);
-  for (size_t i = bytes.size() / 2; i < bytes.size(); ++i) bytes[i] = static_cast<char>(bytes[i] ^ 1);
-  put(file, bytes);
-  CHECK(fingerprint(a) != fingerprint(b));
-}
-
 TEST_CASE("the JSON says what the structure says") {
   const auto info = inspect_model({});
   const auto json = nlohmann::json::parse(to_json(info));
   CHECK(json["family"] == "sd1");
   CHECK(json["prediction"] == "epsilon");
   CHECK(json["width"] == 256);
-  CHECK(json["fingerprint"] == info.fingerprint);
+  CHECK_FALSE(json.contains("fingerprint"));  // no weights were read
   CHECK(json["components"].size() == 3);
   CHECK(json["components"][0]["parameters"] == info.components[0].parameters);
   CHECK(json["blocks"].size() == 7);

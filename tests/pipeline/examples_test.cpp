@@ -68,7 +68,7 @@ TEST_CASE("every recipe that comes with the library is listed, runs and changes 
     CHECK(preset.about.size() > 20);
     CHECK(is_preset(preset.name));
     const auto recipe = recipe_from_json(preset_json(preset.name));
-    CHECK(recipe.model == "builtin");
+    CHECK(model_source(recipe).model == "builtin");
     CHECK(explain(recipe).text.find("neutral") == std::string::npos);
     CHECK(change("builtin", recipe) > 0.01);
   }

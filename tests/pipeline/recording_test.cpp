@@ -266,7 +266,7 @@ TEST_CASE("damaged and hostile recordings are told apart from mistakes, and neve
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::memcpy(numbers.data() + numbers.size() / 2, &nan, sizeof nan);
   CHECK(contains(spoiled(header, [&](io::Tensors& tensors) { tensors[layer].data = numbers.data(); }),
-                 "not finite at step 1"));
+                 "numbers that are not finite"));
   auto cut = bytes_of(file.path);
   std::ofstream(bad.path, std::ios::binary) << cut.substr(0, cut.size() - 4);
   CHECK(contains(refusal("small", recipe, shared(bad)), "bad_file: [controls[0].recording]"));

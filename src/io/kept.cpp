@@ -1,4 +1,4 @@
-#include "kernels/cubin_cache.h"
+#include "io/kept.h"
 
 #include <algorithm>
 #include <span>
@@ -13,31 +13,21 @@
 #include "io/file.h"
 #include "io/sha256.h"
 
-namespace corepulse::kernels {
+namespace corepulse::io {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostBytes = size_t{16} << 20;  // a kernel has some 20 KB
+constexpr size_t kMostKept = size_t{16} << 20;  // a kernel has some 20 KB, a digest 64 bytes
 constexpr size_t kDigestSize = 64;
 
-std::span<const std::byte> bytes(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
-std::string digest(std::string_view text) {
-  io::Sha256 sum;
-  sum.update(bytes(text));
-  return sum.hex();
-}
-
 fs::path file_of(const fs::path& folder, const std::string& key) {
-  return folder / (digest(key) + ".cubin");
+  return folder / (sha256_of(key) + ".kept");
 }
 
-// A file is this, a digest of the cubin, and the cubin: nothing in it is a length or an offset that could lie.
+// A file is this, a digest of the content, and the content: nothing in it is a length or an offset that could lie.
 std::string beginning(const std::string& key) {
-  return "corepulse cubin 1\n" + key + "\n";
+  return "corepulse kept 1\n" + key + "\n";
 }
 
 bool is_ours_alone(const fs::path& folder) {
@@ -76,36 +66,37 @@ void keep_within(const fs::path& folder, uintmax_t most) {
 
 }  // namespace
 
-fs::path cubin_folder() {
-  const auto cache = io::cache_directory();
-  return cache.empty() ? cache : cache / "corepulse" / "cuda";
+fs::path kept_folder(const char* name) {
+  const auto cache = cache_directory();
+  return cache.empty() ? cache : cache / "corepulse" / name;
 }
 
-std::optional<std::string> load_cubin(const fs::path& folder, const std::string& key) {
+std::optional<std::string> find_kept(const fs::path& folder, const std::string& key) {
   if (folder.empty() || !is_ours_alone(folder)) return {};
   try {
-    auto content = io::read_file(file_of(folder, key), kMostBytes);
+    auto content = read_file(file_of(folder, key), kMostKept);
     const auto head = beginning(key);
     if (!content.starts_with(head) || content.size() <= head.size() + kDigestSize) return {};
     const std::string sum = content.substr(head.size(), kDigestSize);
     content.erase(0, head.size() + kDigestSize);
-    if (digest(content) != sum) return {};
+    if (sha256_of(content) != sum) return {};
     std::error_code unwritable;  // a file's time is when it was last used
     fs::last_write_time(file_of(folder, key), fs::file_time_type::clock::now(), unwritable);
     return content;
   } catch (const Error&) {
-    return {};  // it is compiled again
+    return {};  // it is computed again
   }
 }
 
-void store_cubin(const fs::path& folder, const std::string& key, const std::string& cubin, size_t most) {
+void keep(const fs::path& folder, const std::string& key, const std::string& content, size_t most) {
   if (folder.empty() || !make(folder)) return;
   try {
-    io::write_file(file_of(folder, key), bytes(beginning(key) + digest(cubin) + cubin));
+    const auto text = beginning(key) + sha256_of(content) + content;
+    write_file(file_of(folder, key), std::as_bytes(std::span(text)));
     keep_within(folder, most);
   } catch (const Error&) {
     // A full disk is no reason to draw no picture.
   }
 }
 
-}  // namespace corepulse::kernels
+}  // namespace corepulse::io

@@ -1,18 +1,17 @@
-#include "kernels/cubin_cache.h"
+#include "io/kept.h"
 
 #include <chrono>
-#include <doctest/doctest.h>
 #include <thread>
 
-#include "../io/support.h"
+#include "support.h"
 
 namespace corepulse {
 namespace {
 
 namespace fs = std::filesystem;
-using kernels::load_cubin, kernels::store_cubin;
+using io::find_kept, io::keep;
 
-const std::string kKey = "NVRTC 13.0\nsource", kCubin = std::string(
+const std::string kKey = "NVRTC 13.0\nsource", kContent = std::string(
                                                    "\x7f"
                                                    "ELF\0code",
                                                    9);
@@ -22,36 +21,36 @@ fs::path only_file(const fs::path& folder) {
   return fs::directory_iterator(folder)->path();
 }
 
-TEST_CASE("a compiled kernel is found again under the very key it was stored for") {
+TEST_CASE("what was kept is found again under the very key it was kept for") {
   const test::Folder home;
   const auto folder = home / "new/cuda";
-  CHECK_FALSE(load_cubin(folder, kKey));
-  store_cubin(folder, kKey, kCubin);
-  CHECK(load_cubin(folder, kKey) == kCubin);
-  CHECK_FALSE(load_cubin(folder, kKey + "\n"));
-  CHECK_FALSE(load_cubin(folder, "NVRTC 13.0"));
-  CHECK_FALSE(load_cubin(folder, ""));
-  store_cubin(folder, kKey, "another");
-  CHECK(load_cubin(folder, kKey) == "another");
+  CHECK_FALSE(find_kept(folder, kKey));
+  keep(folder, kKey, kContent);
+  CHECK(find_kept(folder, kKey) == kContent);
+  CHECK_FALSE(find_kept(folder, kKey + "\n"));
+  CHECK_FALSE(find_kept(folder, "NVRTC 13.0"));
+  CHECK_FALSE(find_kept(folder, ""));
+  keep(folder, kKey, "another");
+  CHECK(find_kept(folder, kKey) == "another");
   only_file(folder);
 }
 
 TEST_CASE("a file of another key under this key's name is not used") {
   const test::Folder home;
   const auto folder = home / "cuda";
-  store_cubin(folder, kKey, kCubin);
+  keep(folder, kKey, kContent);
   const auto file = only_file(folder);
   const auto other = kKey + "\nmore";
-  store_cubin(folder, other, kCubin);
+  keep(folder, other, kContent);
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path() != file) fs::rename(entry.path(), file);
-  CHECK_FALSE(load_cubin(folder, kKey));
+  CHECK_FALSE(find_kept(folder, kKey));
 }
 
 TEST_CASE("a damaged file is not used, and replaced") {
   const test::Folder home;
   const auto folder = home / "cuda";
-  store_cubin(folder, kKey, kCubin);
+  keep(folder, kKey, kContent);
   const auto file = only_file(folder);
   const auto sound = test::get(file);
   for (size_t i = 0; i < sound.size(); ++i) {
@@ -59,22 +58,22 @@ TEST_CASE("a damaged file is not used, and replaced") {
     auto bytes = sound;
     bytes[i] ^= 1;
     test::put(file, bytes);
-    CHECK_FALSE(load_cubin(folder, kKey));
+    CHECK_FALSE(find_kept(folder, kKey));
     test::put(file, sound.substr(0, i));
-    CHECK_FALSE(load_cubin(folder, kKey));
+    CHECK_FALSE(find_kept(folder, kKey));
   }
   test::put(file, sound + '\0');
-  CHECK_FALSE(load_cubin(folder, kKey));
+  CHECK_FALSE(find_kept(folder, kKey));
   test::put(file, sound);
   fs::resize_file(file, uintmax_t{1} << 40);  // a hole, which must not be read
-  CHECK_FALSE(load_cubin(folder, kKey));
-  store_cubin(folder, kKey, kCubin);
-  CHECK(load_cubin(folder, kKey) == kCubin);
+  CHECK_FALSE(find_kept(folder, kKey));
+  keep(folder, kKey, kContent);
+  CHECK(find_kept(folder, kKey) == kContent);
   fs::remove(file);
   fs::create_directory(file);
-  CHECK_FALSE(load_cubin(folder, kKey));
-  store_cubin(folder, kKey, kCubin);
-  CHECK_FALSE(load_cubin(folder, kKey));
+  CHECK_FALSE(find_kept(folder, kKey));
+  keep(folder, kKey, kContent);
+  CHECK_FALSE(find_kept(folder, kKey));
 }
 
 TEST_CASE("the folder keeps within its bytes: what was not used for longest goes first") {
@@ -83,41 +82,41 @@ TEST_CASE("the folder keeps within its bytes: what was not used for longest goes
   const std::string code(1000, 'x');
   const auto key = [](int i) { return "kernel " + std::to_string(i); };
   const auto wait = [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); };  // a file system's clock ticks
-  for (int i = 0; i < 4; ++i) store_cubin(folder, key(i), code, 10000), wait();
+  for (int i = 0; i < 4; ++i) keep(folder, key(i), code, 10000), wait();
   CHECK(std::distance(fs::directory_iterator(folder), {}) == 4);
-  CHECK(load_cubin(folder, key(0)) == code);
+  CHECK(find_kept(folder, key(0)) == code);
   wait();
-  store_cubin(folder, key(4), code, 5000);
-  CHECK(load_cubin(folder, key(0)) == code);
-  CHECK_FALSE(load_cubin(folder, key(1)));
-  for (int i = 2; i < 5; ++i) CHECK(load_cubin(folder, key(i)) == code);
+  keep(folder, key(4), code, 5000);
+  CHECK(find_kept(folder, key(0)) == code);
+  CHECK_FALSE(find_kept(folder, key(1)));
+  for (int i = 2; i < 5; ++i) CHECK(find_kept(folder, key(i)) == code);
   wait();
-  store_cubin(folder, key(5), std::string(20000, 'x'), 5000);  // the newest goes last
-  CHECK_FALSE(load_cubin(folder, key(4)));
+  keep(folder, key(5), std::string(20000, 'x'), 5000);  // the newest goes last
+  CHECK_FALSE(find_kept(folder, key(4)));
 }
 
 TEST_CASE("a folder that cannot be made keeps nothing, and that is no error") {
   const test::Folder home;
   test::put(home / "file", "");
   for (const auto& folder : {home / "file/cuda", home / "file", fs::path("/proc/no/cuda"), fs::path()}) {
-    store_cubin(folder, kKey, kCubin);
-    CHECK_FALSE(load_cubin(folder, kKey));
+    keep(folder, kKey, kContent);
+    CHECK_FALSE(find_kept(folder, kKey));
   }
 }
 
-TEST_CASE("nobody else may write what runs on the GPU") {
+TEST_CASE("nobody else may write what is taken for our own") {
   const test::Folder home;
   const auto folder = home / "cuda";
-  store_cubin(folder, kKey, kCubin);
+  keep(folder, kKey, kContent);
   CHECK(fs::status(folder).permissions() == fs::perms::owner_all);
   for (const auto others : {fs::perms::group_write, fs::perms::others_write}) {
     fs::permissions(folder, fs::perms::owner_all | others);
-    CHECK_FALSE(load_cubin(folder, kKey));
-    store_cubin(folder, "another", kCubin);
+    CHECK_FALSE(find_kept(folder, kKey));
+    keep(folder, "another", kContent);
     only_file(folder);
   }
   fs::permissions(folder, fs::perms::owner_all);
-  CHECK(load_cubin(folder, kKey) == kCubin);
+  CHECK(find_kept(folder, kKey) == kContent);
 }
 
 }  // namespace

@@ -1,0 +1,36 @@
+#pragma once
+// The files that controls name.
+
+#include <variant>
+
+#include "corepulse/control.h"
+
+namespace corepulse::pipeline {
+
+constexpr int kDeepestRegion = 32;  // no deeper one is ever drawn
+
+template <class Visit>
+void visit_pictures(Region& region, Visit&& visit, int depth = 0) {
+  if (region.shape == Region::Shape::picture) visit(region);
+  if (depth < kDeepestRegion)
+    for (auto& part : region.parts) visit_pictures(part, visit, depth + 1);
+}
+
+/** visit(Region&) for every picture among the control's regions. */
+template <class Visit>
+void visit_pictures(Control& control, Visit&& visit) {
+  if (control.region) visit_pictures(*control.region, visit);
+  if (auto* regions = std::get_if<Regions>(&control.effect))
+    for (auto& prompt : regions->prompts) visit_pictures(prompt.region, visit);
+  if (auto* attend = std::get_if<Attend>(&control.effect); attend && attend->target)
+    visit_pictures(*attend->target, visit);
+}
+
+/** The control as a share of a recorded run, or null. */
+template <class C>
+auto* recording_of(C& control) {
+  auto* share = std::get_if<Share>(&control.effect);
+  return share && !share->image && !share->recording.empty() ? share : nullptr;
+}
+
+}  // namespace corepulse::pipeline
