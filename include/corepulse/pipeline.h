@@ -47,8 +47,8 @@ class Pipeline {
   static Pipeline load(const ModelSource& source, const LoadOptions& options = {});
 
   /**
-   * Runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}, a recipe that names another model
-   * than this one Error{invalid_request}; what a function of the request throws comes out as it is.
+   * Runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}, a recipe that names another
+   * model than this one Error{invalid_request}; what a function of the request throws comes out as it is.
    */
   Result generate(const Request& request) const;
 

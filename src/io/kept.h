@@ -20,8 +20,8 @@ std::optional<std::string> find_kept(const std::filesystem::path& folder, const 
 constexpr size_t kKeptFolderBytes = size_t{64} << 20;
 
 /**
- * Keeps `content` for whatever `key` spells out; in one step, so that processes may do so at the same time. What was not
- * used for longest goes when the folder then holds more than `most` bytes.
+ * Keeps `content` for whatever `key` spells out; in one step, so that processes may do so at the same time. What was
+ * not used for longest goes when the folder then holds more than `most` bytes.
  */
 void keep(const std::filesystem::path& folder, const std::string& key, const std::string& content,
           size_t most = kKeptFolderBytes);

@@ -85,10 +85,10 @@ Json list(const std::vector<T>& items) {
 }  // namespace
 
 std::string to_text(const ModelInfo& info) {
-  auto text = fmt::format("{}: {}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\n", info.name,
-                          name(info.family), info.inpaint ? " (inpainting)" : "", name(info.prediction),
-                          info.zero_snr ? " from pure noise" : "", name(info.sampler), info.width, info.height,
-                          info.context_width);
+  auto text =
+      fmt::format("{}: {}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\n", info.name, name(info.family),
+                  info.inpaint ? " (inpainting)" : "", name(info.prediction), info.zero_snr ? " from pure noise" : "",
+                  name(info.sampler), info.width, info.height, info.context_width);
   if (!info.fingerprint.empty()) text += fmt::format("fingerprint {}\n", info.fingerprint);
   text += "\n" + components_text(info) + "\n" + blocks_text(info);
   for (const auto& note : info.notes) text += "\nnote: " + note;

@@ -11,8 +11,8 @@ namespace corepulse::pipeline {
 
 /**
  * @param outline of the same model. @param dtype what the UNet computes in. @param made what computes it.
- * @param prepared live edits are added to it. @throws Error out_of_memory before the run, cancelled, bad_file or internal
- * during it.
+ * @param prepared live edits are added to it. @throws Error out_of_memory before the run, cancelled, bad_file or
+ * internal during it.
  */
 Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, const MadeWith& made,
                 Prepared& prepared, LiveEdits& live, const Request& request);
