@@ -84,7 +84,7 @@ void print_result(const Result& result, const Saved& saved) {
 void save_pictures(const Result& result, Files& files, const Generate& flags) {
   for (size_t i = 0; i < files.size(); ++i) {
     make_folder(files[i], flags.quiet);
-    const auto text = image_text(result, int(i), folder_of(files[i]));
+    const auto text = image_text(result, int(i), flags.output == "-" ? fs::path() : folder_of(files[i]));
     if (const auto name = free_name(files[i], text); !flags.force && name != files[i]) {
       note(fmt::format("note: {} exists, and --force would overwrite it", files[i].string()), flags.quiet);
       files[i] = name;

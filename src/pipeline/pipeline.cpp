@@ -172,7 +172,8 @@ Estimate Pipeline::estimate(const Request& request) const {
   // Below this any machine is done in seconds, and a tenth of one is not worth spending to know better.
   constexpr double kLong = 1e12;
   auto& state = *state_;
-  const auto prepared = pipeline::prepare(request.recipe, state.outline, request.functions);
+  const auto recipe = pipeline::with_model(request.recipe, state.source);
+  const auto prepared = pipeline::prepare(recipe, state.outline, request.functions);
   const auto& resolved = prepared.resolved;
   const auto& parts = state.outline.parts;
   Estimate estimate;
