@@ -231,10 +231,11 @@ TEST_CASE("explain shows the controls before and after each edit") {
   auto recipe = short_run(SamplerKind::euler);
   recipe.controls = {reweight("cat", 2)};
   recipe.edits = {{2, {kDragon}}};
-  const auto [text, json] = explain(recipe);
+  const auto explained = explain(recipe);
+  const auto& text = explained.text;
   CHECK(contains(text, "reweight \"cat\""));
   CHECK(text.find("inject \"a dragon") > text.find("from step 2 on, edited"));
-  const auto program = io::parse_json(json, "explain");
+  const auto program = io::parse_json(explained.json, "explain");
   CHECK(program["controls"][0]["title"] == "reweight \"cat\"");
   CHECK(program["edits"][0]["step"] == 2);
   CHECK(program["edits"][0]["program"]["controls"].size() == 1);

@@ -88,6 +88,7 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
     std::vector<pipeline::EncodedText> texts;
     pipeline::encode_texts(*model, program.texts(), resolved.recipe, texts);
     const pipeline::Run run{*model,
+                            outline.parts,
                             watching,
                             resolved.schedule,
                             resolved.sampling,
