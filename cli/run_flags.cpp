@@ -139,8 +139,8 @@ CLI::Option* RunFlags::text(const std::string& flag, const std::string& help,
 void RunFlags::add_start() {
   auto* recipe =
       command_.add_option("--recipe", recipe_file_,
-                          "A JSON file, whose paths are seen from its folder, - for standard input, or a name that "
-                          "`corepulse recipes` lists; flags change its fields");
+                          "A JSON file (its paths are seen from its folder), - for standard input, or a name that "
+                          "`corepulse recipes` lists");
   auto* from = command_.add_option("--from", picture_file_, "A picture made by corepulse: repeats its run");
   recipe->group(group_)->excludes(from);
   offer(recipe, preset_names, /*only=*/false);
