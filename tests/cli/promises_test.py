@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "models/judge"))
 import vocabulary  # noqa: E402
 
 PROGRAM, LOOK = (pathlib.Path(os.environ[name]).resolve() for name in ("COREPULSE", "COREPULSE_LOOK"))
-SEEDS = list(range(int(os.environ.get("COREPULSE_SEEDS", "2"))))
+SEEDS = list(range(int(os.environ.get("COREPULSE_SEEDS", "1"))))
 TEN = list(range(10))
 README = (ROOT / "README.md").read_text()
 SIDE, LEAST = 16, 5  # cells of a picture's side; fewer cells of an object are a slip of the judge
@@ -92,7 +92,7 @@ class PromisesTest(unittest.TestCase):
 
     def check(self, what, promise, seen):
         kept = sum(map(promise, seen))
-        self.assertGreaterEqual(kept, len(seen) - len(seen) // 10, f"{what}: {seen}")  # nine of ten, two of two
+        self.assertGreaterEqual(kept, len(seen) - len(seen) // 10, f"{what}: {seen}")  # nine of ten, one of one
 
     def test_the_readme_s_commands_show_what_they_say(self):
         blocks = re.findall(r"^```(sh|json)\n(.*?)^```", README, re.M | re.S)
