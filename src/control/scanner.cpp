@@ -1,10 +1,11 @@
 #include "control/scanner.h"
 
+#include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "base/number.h"
 #include "control/quote.h"
 #include "control/word_chars.h"
 
@@ -67,21 +68,17 @@ std::string Scanner::file_name() {
 }
 
 bool Scanner::at_number() const {
-  double value;
-  const auto from = text_.data() + at_;
-  return std::from_chars(from, text_.data() + text_.size(), value).ec == std::errc();
+  return leading_number(text_.substr(at_)).has_value();
 }
 
 double Scanner::number() {
-  double value = 0;
-  const char* end = text_.data() + text_.size();
   // "15..0" is two numbers, not "15." and ".0".
-  if (const auto dots = text_.find("..", at_); dots != text_.npos) end = text_.data() + dots;
-  const auto [stop, error] = std::from_chars(text_.data() + at_, end, value);
-  if (error != std::errc() || std::isnan(value)) refuse("a number");
-  at_ = static_cast<size_t>(stop - text_.data());
+  const size_t end = std::min(text_.find("..", at_), text_.size());
+  const auto number = leading_number(text_.substr(at_, end - at_));
+  if (!number) refuse("a number");
+  at_ += number->length;
   skip();
-  return value;
+  return number->value;
 }
 
 int Scanner::whole_number() {
