@@ -27,6 +27,7 @@ class ChecksTest(unittest.TestCase):
     def test_a_sound_tree_passes(self):
         self.assertEqual(status("check_layers.py", SOUND), 0)
         self.assertEqual(status("sizes.py", SOUND), 0)
+        self.assertEqual(status("portability.py", SOUND), 0)
 
     def test_a_wrong_include_fails(self):
         faults = {
@@ -51,6 +52,78 @@ class ChecksTest(unittest.TestCase):
     def test_a_file_longer_than_one_sitting_fails(self):
         self.assertEqual(status("sizes.py", SOUND | {"src/io/png.cpp": "int x;\n" * 401}), 1)
         self.assertEqual(status("sizes.py", SOUND | {"src/io/png.cpp": "int x;\n" * 400}), 0)
+
+    def check_texts(self, file, beginning, faults, fine):
+        for expected, texts in ((1, faults), (0, fine)):
+            for text in texts:
+                with self.subTest(text):
+                    self.assertEqual(status("portability.py", SOUND | {file: beginning + text + "\n"}), expected)
+
+    def test_what_libraries_of_macs_lack_fails(self):
+        self.check_texts("src/io/json.cpp", "", [
+            "std::jthread worker;",
+            "#include <stop_token>",
+            'auto s = std::format("{}", 1);',
+            "for (x : std::views::zip(a, b)) {}",
+            "auto v = r | ranges::to<std::vector>();",
+            "std::expected<int, Error> f();",
+            "std::beta(1.0, 2.0);",
+            "std::sort(std::execution::par, b, e);",
+            "std::atomic<std::shared_ptr<int>> p;",
+            "double value = 0;\nstd::from_chars(begin, end, value);",
+            "for (float x : all) std::to_chars(begin, end, x);",
+            "std::from_chars(begin, end, x, std::chars_format::fixed);",
+            "#include <sys/sysinfo.h>",
+            "sched_getaffinity(0, n, &set);",
+            "auto t = s.st_mtim;",
+            "#ifndef __linux__\nprctl(1);\n#endif",
+            "#ifdef __linux__\n#else\nprctl(1);\n#endif",
+            "#ifdef __APPLE__\nint f(O_PATH);\n#else\n#endif",
+        ], [
+            "// std::jthread and <format>\n/* std::format\n std::jthread */",
+            "int value = 0;\nstd::from_chars(begin, end, value);",
+            "std::ranges::sort(all);",
+            'fmt::format("{}", 1);',
+            "#ifdef __linux__\nprctl(1);\n#endif",
+            "#if defined(__APPLE__)\nf(s.st_mtimespec);\n#else\nf(s.st_mtim);\n#endif",
+            "#ifdef COREPULSE_CPU_KERNELS\n#ifdef X\n#include <immintrin.h>\n#endif\n#endif",
+        ])
+
+    def test_what_shells_and_tools_of_macs_lack_fails(self):
+        self.check_texts("run", "#!/usr/bin/env bash\n", [
+            "mapfile -t lines <file",
+            'echo "${name,,}"',
+            'echo "${name^^}"',
+            "declare -A table",
+            "local -n other=$1",
+            "make &>>log",
+            'f "${names[@]}"',
+            "[[ -v HOME ]]",
+            'echo "${names[-1]}"',
+            "sed -i s/a/b/ file",
+            "sed -r s/a/b/ file",
+            "date -d yesterday",
+            "sha256sum file",
+            "make -j$(nproc)",
+            "readlink -f x",
+            "realpath x",
+            "stat -c %s x",
+            "a | timeout 3 b",
+            "ldd x",
+            "wait -n",
+        ], [
+            "# mapfile",
+            'f ${names[@]+"${names[@]}"}',
+            "((${#names[@]} == 0))",
+            'cd "${BASH_SOURCE[0]}"',
+            "local -a names=()",
+            "ldd x  # Linux",
+            "sed -E s/a/b/ file",
+            "date +%s",
+            "[[ ${a:-} == b ]]",
+        ])
+        self.check_texts(".ci/run", "#!/bin/sh\n", ["declare -A table"], ["ls"])
+        self.check_texts("src/run.py", "#!/usr/bin/env python3\n", [], ["mapfile"])
 
 
 if __name__ == "__main__":

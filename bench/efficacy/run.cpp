@@ -10,7 +10,6 @@ namespace corepulse::efficacy {
 
 namespace {
 
-constexpr int kBoxMargin = 1;           // cells around the object
 constexpr Box kUsualBox{3, 3, 13, 14};  // where the judge saw nothing
 constexpr size_t kBest = 4;             // variants that the tuning pairs send on
 constexpr int kTooLarge = kCells * kCells * 3 / 4;

@@ -14,9 +14,9 @@
 namespace corepulse::kernels {
 namespace {
 
-constexpr int64_t kGrain = 16384;  // elements per unit of work: 64 KiB, some 10 microseconds
-
 #ifdef COREPULSE_CPU_KERNELS
+
+constexpr int64_t kGrain = 16384;  // elements per unit of work: 64 KiB, some 10 microseconds
 
 mx::array elementwise(const char* name, Activation f, const mx::array& x) {
   const auto n = static_cast<int64_t>(x.size());

@@ -3,15 +3,23 @@
 #   install_test.sh SOURCE_DIR BUILD_DIR CXX_COMPILER
 set -euo pipefail
 source_dir=$1 build_dir=$2 compiler=$3
-work=$(mktemp -d)
+work=$(cd "$(mktemp -d)" && pwd -P)
 trap 'rm -rf "$work"' EXIT
 
 cmake --install "$build_dir" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/prefix"  # an installed tree may be moved
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
+# The libraries that a program finds, with their paths. On macOS the loader prints what it has loaded.
+libraries_of() {
+  if [[ $(uname) == Darwin ]]; then
+    { DYLD_PRINT_LIBRARIES=1 "$@" >/dev/null; } 2>&1
+  else
+    ldd "$1"  # Linux
+  fi
+}
 program=$work/prefix/bin/corepulse
-libraries=$(ldd "$program")
+libraries=$(libraries_of "$program" --version)
 [[ $libraries == *"$work/prefix/"*"/corepulse/mlx/lib/libmlx"* ]] || fail "MLX is not the installed one: $libraries"
 [[ $libraries != *"not found"* ]] || fail "a library is missing: $libraries"
 [[ $libraries != *"$source_dir"* && $libraries != *"$build_dir"* ]] || fail "needs the source tree: $libraries"
@@ -47,5 +55,5 @@ examples/05_live_edit | grep -q "its recipe repeats it" || fail "a live edit was
 examples/06_heat_maps | grep -q "seen-cat-at-middle-0.png: most" || fail "no heat map"
 [[ -s seen-park-at-output-1.npy ]] || fail "no values"
 examples/07_own_attention | grep -q "away from the plain one" || fail "an own attention function did not act"
-ldd examples/07_own_attention | grep -q "$work/prefix/.*/libmlx" || fail "corepulse::mlx is not the installed MLX"
+libraries_of examples/07_own_attention | grep -q "$work/prefix/.*/libmlx" || fail "corepulse::mlx is not the installed MLX"
 echo "installed, moved, built against, run: fine"
