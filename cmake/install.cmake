@@ -1,6 +1,7 @@
 # `cmake --install build --prefix X`: a tree that runs without the Python environment it was built in, and may be moved.
 #   bin/corepulse                       the program
-#   lib/libcorepulse.so                 the library; finds MLX beside itself
+#   lib/libcorepulse.so                 the library; finds MLX beside itself. On macOS libcorepulse.dylib, install name
+#                                       @rpath/libcorepulse.0.dylib: who links it needs the folder in its own rpath
 #   lib/corepulse/mlx/{lib,include}     MLX as its wheel arranges it, with
 #   lib/corepulse/mlx_cpu.libs          what the wheel brought along
 #   include/corepulse                   the public headers
@@ -34,10 +35,11 @@ if(COREPULSE_CLI)
   install_text(corepulse.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d completion fish)
 endif()
 
-# The wheel's own layout is kept: libmlx.so looks for ../../mlx_cpu.libs.
+# The wheel's own layout is kept: libmlx.so looks for ../../mlx_cpu.libs, and libmlx.dylib for mlx.metallib in its own
+# folder, without which there is no GPU. Nothing loads the wheel's libjaccl.dylib.
 set(mlx_home ${CMAKE_INSTALL_LIBDIR}/corepulse)
 install(DIRECTORY ${MLX_SITE}/lib/ DESTINATION ${mlx_home}/mlx/lib
-  FILES_MATCHING PATTERN "libmlx*" PATTERN "*.metallib" PATTERN "libjaccl*")
+  FILES_MATCHING PATTERN "libmlx*" PATTERN "*.metallib" PATTERN "cmake" EXCLUDE)
 # For corepulse/attention_function.h; 2.5 MB, a tenth of the library.
 install(DIRECTORY ${MLX_SITE}/include DESTINATION ${mlx_home}/mlx)
 file(GLOB mlx_licence ${MLX_SITE}/../mlx-${COREPULSE_MLX_VERSION}.dist-info/licenses/LICENSE)

@@ -23,6 +23,7 @@ libraries=$(libraries_of "$program" --version)
 [[ $libraries == *"$work/prefix/"*"/corepulse/mlx/lib/libmlx"* ]] || fail "MLX is not the installed one: $libraries"
 [[ $libraries != *"not found"* ]] || fail "a library is missing: $libraries"
 [[ $libraries != *"$source_dir"* && $libraries != *"$build_dir"* ]] || fail "needs the source tree: $libraries"
+[[ $(uname) != Darwin || -s $work/prefix/lib/corepulse/mlx/lib/mlx.metallib ]] || fail "no kernels for Metal beside MLX"
 [[ $("$program" --version) == "corepulse "* ]] || fail "--version"
 
 man=$work/prefix/share/man/man1/corepulse.1
