@@ -36,8 +36,8 @@ std::vector<std::string> unknown_words(const std::vector<std::string>& texts, co
   for (const auto& text : texts) {
     const auto tokens = tokenizer.tokenize_all(text);
     for (const auto& [begin, end] : words_of(text)) {
-      const auto inside = std::count_if(tokens.begin(), tokens.end(), [begin = begin, end = end](const auto& token) {
-        return token.begin < end && token.end > begin;
+      const auto inside = std::count_if(tokens.begin(), tokens.end(), [first = begin, last = end](const auto& token) {
+        return token.begin < last && token.end > first;
       });
       const auto word = text.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
       if (inside < 2 || std::find(seen.begin(), seen.end(), lower(word)) != seen.end()) continue;
