@@ -3,8 +3,8 @@
     syntax.py BUILD_FOLDER [PART_OF_A_PATH...]
 
 Reads what the build's own compiler is told, from compile_commands.json, and tells clang the same. Sources of a folder
-go through the compiler together where their names allow it, because most of the time goes into headers that they share;
-a missing #include can hide so. A batch that fails is compiled again source by source, for messages that mean something.
+go through the compiler together, as the build's own do and where their names allow it, because most of the time goes into
+headers that they share; a missing #include can hide so. A batch that fails is compiled again source by source, for messages that mean something.
 """
 import concurrent.futures
 import json
@@ -20,18 +20,23 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COMPILER = os.environ.get("COREPULSE_SYNTAX_COMPILER", "clang++-19")
-FLAGS = ["-stdlib=libc++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Werror"]
+FLAGS = ["-stdlib=libc++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Werror",
+         *shlex.split(os.environ.get("COREPULSE_SYNTAX_FLAGS", ""))]  # e.g. -isystem with newer libraries' headers
 # The project's own exception, and what decides how a source reads; optimization and warnings of g++ are left out.
 KEPT = re.compile(r"-[DI]|-fopenmp$|-Wno-missing-field-initializers$")
 FOLDERS = ("src", "cli", "tests", "examples", "bench")
 # Need CUDA's headers.
 SKIPPED = re.compile(r"src/kernels/cuda_(counters|driver|graph)\.cpp$")
-# Own macros, and one source compiled several times over.
-ALONE = re.compile(r"src/kernels/|_simd\.|-inl\.|tests/kernels/|tests/support/main")
+# Sources that Highway compiles several times over, that ask for a library's implementation, or that name a function as
+# the tests' support does.
+ALONE = re.compile(r"src/kernels/.*_simd\.|#define (DOCTEST_CONFIG_IMPLEMENT|HWY_)|tests/(pipeline/request|nn/weights)_test\.")
+# Include folders of targets that this build may lack.
+EXTRA = {"tests/gpu": (f"-I{ROOT}/tests/pipeline",)}
 KERNELS = "-DCOREPULSE_CPU_KERNELS=1"
 BATCH = 8
 # What a line at the margin defines, so that two sources that define the same are not compiled as one.
-DEFINED = re.compile(r"^(?:[A-Za-z_][\w:<>,&*\s]*[\s&*])?(\w+)(?=\s*(?:\(|=|\{|\[|;|:))", re.M)
+DEFINED = re.compile(r'^(?!using|namespace|TEST_CASE|return)[A-Za-z_][\w:<>,&*" ]*[ &*](\w+) *[({=;\[]|^#define (\w+)'
+                     r"|, (k[A-Z]\w*) = ", re.M)
 
 
 def kept(arguments):
@@ -44,50 +49,64 @@ def kept(arguments):
     return tuple(result)
 
 
-def build_sources(folder):
-    """Source -> flags; the parts of CMake's unity files for those."""
-    result = {}
+def from_build(folder):
+    """[(flags, files)]: what the build compiles together is together here, too."""
+    result, seen = [], set()
     for entry in json.loads(pathlib.Path(folder, "compile_commands.json").read_text()):
-        flags = kept(shlex.split(entry["command"]))
-        file = pathlib.Path(entry["file"])
-        parts = [file]
-        if file.suffix == ".cxx" and file.is_file():
-            parts = [pathlib.Path(p) for p in re.findall(r'#include "(/[^"]+)"', file.read_text())]
-        for part in parts:
-            result.setdefault(part.resolve(), flags)
+        file = pathlib.Path(entry["file"]).resolve()
+        files = [file]
+        if file.suffix == ".cxx" and file.is_file():  # a unity file of CMake's
+            files = [pathlib.Path(p) for p in re.findall(r'#include "(/[^"]+)"', file.read_text())]
+        if seen.isdisjoint(files):
+            result.append((kept(shlex.split(entry["command"])), files))
+        seen.update(files)
     return result
 
 
-def all_sources(folder):
-    """Those of the build and those that other builds have: examples, GPU tests. They read as their neighbours do."""
-    known = build_sources(folder)
-    plain = next(flags for file, flags in known.items() if file.parent.name == "support")
-    for part in FOLDERS:
-        for file in sorted((ROOT / part).rglob("*.cpp")):
-            near = (flags for other, flags in known.items() if other.parent == file.parent)
-            known.setdefault(file, next(near, plain))
-    return {f: flags for f, flags in known.items() if f.is_relative_to(ROOT) and not SKIPPED.search(f.as_posix())}
+def from_other_builds(known):
+    """Examples, tests on GPUs: they read as their neighbours do."""
+    near = {file.parent: flags for flags, files in known for file in files}
+    for folder in FOLDERS:
+        for file in sorted((ROOT / folder).rglob("*.cpp")):
+            if not any(file in files for _, files in known) and not SKIPPED.search(file.as_posix()):
+                extra = EXTRA.get(file.parent.relative_to(ROOT).as_posix(), ())
+                yield near.get(file.parent, near[ROOT / "tests/support"]) + extra, [file]
 
 
-def batches(sources):
-    """[(flags, files)]: files of one folder with disjoint names."""
-    alone, open_batches = [], {}
-    for file, flags in sorted(sources.items()):
-        text = file.read_text()
-        if KERNELS in flags and "def COREPULSE_CPU_KERNELS" in text:
-            alone.append((tuple(f for f in flags if f != KERNELS), [file]))  # as on macOS, which has no such kernels
-        if ALONE.search(file.as_posix()) or "#define " in text:
-            alone.append((flags, [file]))
+def as_on_macs(known):
+    """Sources that ask for the CPU kernels are compiled without them, too."""
+    for flags, files in known:
+        asking = [f for f in files if "def COREPULSE_CPU_KERNELS" in f.read_text()]
+        if KERNELS in flags and asking:
+            yield tuple(f for f in flags if f != KERNELS), asking
+
+
+def batches(known):
+    """The same with single files of one folder together where they define different names."""
+    result, places = [], {}
+    for flags, files in known:
+        text = files[0].read_text()
+        if len(files) > 1 or ALONE.search(f"{files[0]}\n{text}"):
+            result.append((flags, files))
             continue
-        names = set(DEFINED.findall(text)) - {"namespace", "TEST_CASE", "struct", "class", "if", "for"}
-        for batch in open_batches.setdefault((file.parent, flags), []):
-            if len(batch[0]) < BATCH and not batch[1] & names:
-                batch[0].append(file)
-                batch[1].update(names)
+        names = {name for found in DEFINED.findall(text) for name in found if name}
+        place = places.setdefault((files[0].parent, flags), [])
+        for batch, taken in place:
+            if len(batch) < BATCH and taken.isdisjoint(names):
+                batch += files
+                taken |= names
                 break
         else:
-            open_batches[file.parent, flags].append(([file], names))
-    return alone + [(key[1], batch[0]) for key, all_ in open_batches.items() for batch in all_]
+            place.append((list(files), names))
+            result.append((flags, place[-1][0]))
+    return result
+
+
+def chosen(known, parts):
+    for flags, files in known:
+        left = [f for f in files if not parts or any(p in f.relative_to(ROOT).as_posix() for p in parts)]
+        if left:
+            yield flags, left
 
 
 def compile_files(flags, files):
@@ -112,19 +131,21 @@ def check(batch):
 
 
 def main():
-    sources = {f: flags for f, flags in all_sources(sys.argv[1]).items()
-               if not sys.argv[2:] or any(part in str(f.relative_to(ROOT)) for part in sys.argv[2:])}
-    work = batches(sources)
+    known = from_build(sys.argv[1])
+    known += from_other_builds(known)
+    known = list(chosen(known + list(as_on_macs(known)), sys.argv[2:]))
+    work = batches(known)
     begin, failures = time.monotonic(), 0
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("COREPULSE_JOBS", os.cpu_count()))) as pool:
-        for lines, wrong in pool.map(check, work):
+        for done in concurrent.futures.as_completed([pool.submit(check, batch) for batch in work]):
+            lines, wrong = done.result()
             failures += len(wrong)
             for line in lines:
                 print(line, flush=True)
             for file, message in wrong:
                 print(f"{file.relative_to(ROOT)}:\n{message}", flush=True)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"syntax: {len(sources)} sources in {len(work)} compilations, {failures} wrong; "
+    print(f"syntax: {sum(len(files) for _, files in known)} sources in {len(work)} compilations, {failures} wrong; "
           f"{time.monotonic() - begin:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of processor")
     return bool(failures)
 
