@@ -95,6 +95,8 @@ def check_cpp(file):
         for pattern, instead in CPP.items():
             if found := re.search(pattern, line):
                 yield number, f"{found[0]}: use {instead}"
+        if "fmt::join" in line and "<fmt/ranges.h>" not in text:
+            yield number, "fmt::join: include <fmt/ranges.h>, where Homebrew's newer fmt has it"
         for name in floating(text, line):
             yield number, f"floating-point {name}: use leading_number of base/number.h, or fmt"
 

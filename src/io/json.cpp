@@ -24,7 +24,6 @@ struct WatchedPlace {
   reference operator*() const { return **at; }
   WatchedPlace& operator++() { return ++*at, *this; }
   friend bool operator==(WatchedPlace a, WatchedPlace b) { return *a.at == *b.at; }
-  friend bool operator!=(WatchedPlace a, WatchedPlace b) { return *a.at != *b.at; }
 };
 
 // Builds the value tree.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "mlx/allocator.h"
 
