@@ -224,8 +224,7 @@ std::string difference(const io::Json& told, int index, const ObservedRun::Call&
     return "its step, t, sigma or guidance";
   for (const auto& block : told["blocks"]) {
     bool changed = false;
-    for (const auto& site : info.sites)
-      changed |= site.block == block["block"].get<std::string>() && call.changed.contains(site.path);
+    for (const auto& site : info.sites) changed |= block["block"] == site.block && call.changed.contains(site.path);
     if (changed == block["acting"][index].empty()) return "who acts in " + block["block"].get<std::string>();
   }
   std::set<std::string> layers;
