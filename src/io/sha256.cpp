@@ -6,12 +6,12 @@
 
 #include "base/fail.h"
 #include "io/file.h"
+#include "io/sha256_blocks.h"
 #include "io/utf8.h"
 
 namespace corepulse::io {
-namespace {
 
-constexpr uint32_t kRound[64] = {
+const std::array<uint32_t, 64> kSha256Round = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -21,9 +21,9 @@ constexpr uint32_t kRound[64] = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-}  // namespace
+namespace {
 
-void Sha256::block(const std::byte* bytes) {
+void add_block(Sha256State& state, const std::byte* bytes) {
   uint32_t w[64];
   for (int i = 0; i < 16; ++i) {
     w[i] = 0;
@@ -34,15 +34,25 @@ void Sha256::block(const std::byte* bytes) {
     w[i] = w[i - 16] + (std::rotr(a, 7) ^ std::rotr(a, 18) ^ a >> 3) + w[i - 7] +
            (std::rotr(b, 17) ^ std::rotr(b, 19) ^ b >> 10);
   }
-  auto [a, b, c, d, e, f, g, h] = state_;
+  auto [a, b, c, d, e, f, g, h] = state;
   for (int i = 0; i < 64; ++i) {
     const uint32_t t1 =
-        h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+        h + (std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25)) + ((e & f) ^ (~e & g)) + kSha256Round[i] + w[i];
     const uint32_t t2 = (std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
     h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
   }
   const uint32_t add[8] = {a, b, c, d, e, f, g, h};
-  for (int i = 0; i < 8; ++i) state_[i] += add[i];
+  for (int i = 0; i < 8; ++i) state[i] += add[i];
+}
+
+}  // namespace
+
+void sha256_blocks_plain(Sha256State& state, const std::byte* bytes, size_t blocks) {
+  for (; blocks > 0; --blocks, bytes += 64) add_block(state, bytes);
+}
+
+void Sha256::blocks(const std::byte* bytes, size_t n) {
+  if (!sha256_blocks_x86(state_, bytes, n)) sha256_blocks_plain(state_, bytes, n);
 }
 
 void Sha256::update(std::span<const std::byte> bytes) {
@@ -51,11 +61,12 @@ void Sha256::update(std::span<const std::byte> bytes) {
   if (kept + bytes.size() >= 64 && kept > 0) {
     const size_t take = 64 - kept;
     std::copy_n(bytes.begin(), take, rest_.begin() + kept);
-    block(rest_.data());
+    blocks(rest_.data(), 1);
     bytes = bytes.subspan(take);
     kept = 0;
   }
-  for (; bytes.size() >= 64; bytes = bytes.subspan(64)) block(bytes.data());
+  blocks(bytes.data(), bytes.size() / 64);
+  bytes = bytes.subspan(bytes.size() / 64 * 64);
   std::copy(bytes.begin(), bytes.end(), rest_.begin() + kept);
 }
 

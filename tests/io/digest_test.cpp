@@ -1,6 +1,7 @@
 #include <random>
 
 #include "io/sha256.h"
+#include "io/sha256_blocks.h"
 #include "support.h"
 #include "support/places.h"
 
@@ -39,6 +40,20 @@ TEST_CASE("the digest does not depend on how the bytes are cut") {
       at += n;
     }
     CHECK(sum.hex() == digest(whole));
+  }
+}
+
+TEST_CASE("the processor's own instructions give the standard's formula") {
+  std::mt19937 random(7);
+  std::vector<std::byte> bytes(64 * 50 + 1);
+  for (auto& b : bytes) b = static_cast<std::byte>(random());
+  for (const size_t blocks : {0, 1, 2, 50}) {
+    Sha256State plain, own;
+    for (auto& word : plain) word = static_cast<uint32_t>(random());
+    own = plain;
+    if (!sha256_blocks_x86(own, bytes.data() + 1, blocks)) return;  // there are none
+    sha256_blocks_plain(plain, bytes.data() + 1, blocks);
+    CHECK(own == plain);
   }
 }
 
