@@ -4,7 +4,8 @@
 
 Reads what the build's own compiler is told, from compile_commands.json, and tells clang the same. Sources of a folder
 go through the compiler together, as the build's own do and where their names allow it, because most of the time goes into
-headers that they share; a missing #include can hide so. A batch that fails is compiled again source by source, for messages that mean something.
+headers that they share; a missing #include can hide so. A batch that fails is compiled again source by source, for
+messages that mean something. COREPULSE_JOBS: how many at a time; COREPULSE_SYNTAX_COMPILER: another clang.
 """
 import concurrent.futures
 import json
