@@ -31,6 +31,8 @@ endfunction()
 function(corepulse_folder name)
   add_library(corepulse_${name} OBJECT ${ARGN})
   target_link_libraries(corepulse_${name} PRIVATE corepulse_flags)
+  # Assertions in MLX's headers name their file: no path of the machine that built the library goes along.
+  target_compile_options(corepulse_${name} PRIVATE -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
   corepulse_unity(corepulse_${name})
   target_sources(corepulse PRIVATE $<TARGET_OBJECTS:corepulse_${name}>)
 endfunction()
