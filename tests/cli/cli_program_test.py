@@ -8,40 +8,19 @@ import pty
 import signal
 import struct
 import subprocess
-import tempfile
 import termios
 import time
 import unittest
 
-PROGRAM = os.environ["COREPULSE"]
+from program_case import PROGRAM, ProgramCase
+
 MODEL = pathlib.Path(__file__).parents[2] / "models" / "builtin"
 CAT = ["-p", "a cat in a park"]
 QUICK = ["--steps", "2"]
 INVALID, NOT_FOUND, STOPPED = 2, 3, 130
 
 
-class ProgramTest(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
-    def run_program(self, *arguments, status=0):
-        done = subprocess.run([PROGRAM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True)
-        self.assertEqual(done.returncode, status, f"{arguments}\n{done.stdout}\n{done.stderr}")
-        return done
-
-    def pixels(self, name):
-        """The compressed pixels of one of our PNG files: equal pictures have equal ones."""
-        data, at, pixels = (self.folder / name).read_bytes(), 8, b""
-        while at < len(data):
-            size = int.from_bytes(data[at:at + 4], "big")
-            if data[at + 4:at + 8] == b"IDAT":
-                pixels += data[at + 8:at + 8 + size]
-            at += size + 12
-        self.assertTrue(pixels)
-        return pixels
-
+class ProgramTest(ProgramCase):
     def files(self):
         return sorted(f.name for f in self.folder.iterdir())
 

@@ -1,16 +1,14 @@
 """Recipes and pictures with files: found beside the recipe, known again by their digests, named without their folders."""
 import json
-import os
 import pathlib
 import random
 import shutil
 import struct
-import subprocess
-import tempfile
 import unittest
 import zlib
 
-PROGRAM = os.environ["COREPULSE"]
+from program_case import ProgramCase
+
 MODEL = pathlib.Path(__file__).parents[1] / "golden" / "models" / "small"
 SMALL = ["-p", "a cat in a park", "--steps", "1", "-W", "64", "-H", "64", "-q"]
 INVALID, NOT_FOUND, BAD_FILE = 2, 3, 4
@@ -29,29 +27,9 @@ def grey_png(size, noise, seed=1):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-class PathsTest(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.folder = pathlib.Path(temporary.name)
-
-    def run_program(self, *arguments, at=".", status=0):
-        done = subprocess.run([PROGRAM, *map(str, arguments)], cwd=self.folder / at, capture_output=True, text=True)
-        self.assertEqual(done.returncode, status, f"{arguments}\n{done.stdout}\n{done.stderr}")
-        return done
-
+class PathsTest(ProgramCase):
     def text(self, name):
         return json.loads(self.run_program("inspect", name, "--json").stdout)
-
-    def latent_bytes(self, name):
-        """The compressed pixels of one of our PNG files."""
-        data, at, pixels = (self.folder / name).read_bytes(), 8, b""
-        while at < len(data):
-            size = int.from_bytes(data[at:at + 4], "big")
-            if data[at + 4:at + 8] == b"IDAT":
-                pixels += data[at + 8:at + 8 + size]
-            at += size + 12
-        return pixels
 
     def recipe(self, name, **fields):
         file = self.folder / name
@@ -70,7 +48,7 @@ class PathsTest(unittest.TestCase):
         self.run_program("generate", "--recipe", "sub/r.json", "-q", "-o", "a.png")
         self.run_program("explain", "--recipe", "../sub/r.json", at="sub")
         self.run_program("generate", "--recipe", "r.json", "-q", "-o", "../b.png", at="sub")
-        self.assertEqual(self.latent_bytes("a.png"), self.latent_bytes("b.png"))
+        self.assertEqual(self.pixels("a.png"), self.pixels("b.png"))
         # What does not lie beside it is not looked for elsewhere.
         shutil.move(self.folder / "sub/masks", self.folder / "masks")
         error = self.run_program("explain", "--recipe", "sub/r.json", status=NOT_FOUND).stderr
@@ -88,7 +66,7 @@ class PathsTest(unittest.TestCase):
         self.assertEqual(region["file"], "../../masks/m.png")
         self.assertEqual(len(region["sha256"]), 64)
         self.run_program("generate", "--from", "deep/cat.png", "-q", "-o", "again.png", at="out")
-        self.assertEqual(self.latent_bytes("out/again.png"), self.latent_bytes("out/deep/cat.png"))
+        self.assertEqual(self.pixels("out/again.png"), self.pixels("out/deep/cat.png"))
         (self.folder / "masks/m.png").write_bytes(grey_png(256, True, 2))
         error = self.run_program("generate", "--from", "out/deep/cat.png", "-o", "x.png", status=BAD_FILE).stderr
         self.assertIn("SHA-256", error)
@@ -102,7 +80,7 @@ class PathsTest(unittest.TestCase):
         (self.folder / "m.png").unlink()
         (self.folder / "elsewhere").mkdir()
         self.run_program("generate", "--from", "../cat.png", "-q", "-o", "b.png", at="elsewhere")
-        self.assertEqual(self.latent_bytes("elsewhere/b.png"), self.latent_bytes("cat.png"))
+        self.assertEqual(self.pixels("elsewhere/b.png"), self.pixels("cat.png"))
 
     def test_masks_too_large_for_a_jpeg_together_are_refused_before_the_run(self):
         masks = []
