@@ -16,7 +16,7 @@
 #include "mlx/random.h"
 #include "mlx/transforms.h"
 
-#include "control/program.h"
+#include "control/program/program.h"
 #include "nn/weights.h"
 #include "random_tensors.h"
 #include "unet/attention.h"

@@ -32,7 +32,7 @@ class ChecksTest(unittest.TestCase):
     def test_a_wrong_include_fails(self):
         faults = {
             "src/io/json.cpp": '#include "nn/layers.h"\n',
-            "src/unet/unet.cpp": '#include "control/program.h"\n',
+            "src/unet/unet.cpp": '#include "control/program/program.h"\n',
             "src/sampler/euler.cpp": '#include "unet/unet.h"\n',
             "src/nn/heads.cpp": '#include "mlx/mlx.h"\n',
             "include/corepulse/image.h": "#include <png.h>\n",

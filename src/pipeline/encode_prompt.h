@@ -8,7 +8,7 @@
 #include "corepulse/recipe.h"
 
 #include "control/plan.h"
-#include "control/program.h"
+#include "control/program/program.h"
 #include "model/model.h"
 #include "unet/unet.h"
 

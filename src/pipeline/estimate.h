@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "control/program.h"
+#include "control/program/program.h"
 #include "engine/pace.h"
 #include "model/parts.h"
 #include "pipeline/resolve.h"

@@ -1,4 +1,4 @@
-#include "control/explain.h"
+#include "control/program/explain.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

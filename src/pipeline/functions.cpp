@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
-#include "control/program_data.h"
+#include "control/program/program_data.h"
 #include "pipeline/callback.h"
 
 namespace corepulse::pipeline {

@@ -7,7 +7,7 @@
 #include "corepulse/attention_function.h"
 
 #include "control/inputs.h"
-#include "control/timeline.h"
+#include "control/program/timeline.h"
 #include "unet/replace.h"
 
 namespace corepulse::pipeline {

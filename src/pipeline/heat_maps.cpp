@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "control/program_data.h"
+#include "control/program/program_data.h"
 #include "pipeline/resample.h"
 
 namespace corepulse::pipeline {

@@ -3,7 +3,7 @@
 
 #include "corepulse/heat_map.h"
 
-#include "control/timeline.h"
+#include "control/program/timeline.h"
 #include "unet/observer.h"
 
 namespace corepulse::pipeline {

@@ -6,7 +6,7 @@
 
 #include "corepulse/recipe.h"
 
-#include "control/texts.h"
+#include "control/texts/text_table.h"
 
 namespace corepulse::pipeline {
 

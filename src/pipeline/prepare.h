@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "control/timeline.h"
+#include "control/program/timeline.h"
 #include "model/model.h"
 #include "model/parts.h"
 #include "pipeline/functions.h"

@@ -6,7 +6,7 @@
 #include "mlx/transforms.h"
 
 #include "base/fail.h"
-#include "control/program_data.h"
+#include "control/program/program_data.h"
 
 namespace corepulse::pipeline {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 // The recordings of a run: what its self-attention layers were given.
 
-#include "control/timeline.h"
+#include "control/program/timeline.h"
 #include "pipeline/recorded_run.h"
 #include "unet/config.h"
 #include "unet/observer.h"

@@ -9,7 +9,7 @@
 #include "mlx/allocator.h"
 
 #include "base/fail.h"
-#include "control/read_object.h"
+#include "control/recipe/read_object.h"
 #include "io/digests.h"
 #include "io/file.h"
 #include "io/stored_type.h"

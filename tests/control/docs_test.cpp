@@ -8,7 +8,7 @@
 #include "corepulse/shorthand.h"
 
 #include "../support/doc_examples.h"
-#include "control/field_names.h"
+#include "control/recipe/words.h"
 #include "schema.h"
 #include "support.h"
 

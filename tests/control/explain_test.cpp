@@ -1,5 +1,5 @@
 // Explanations equal what a run counts.
-#include "control/explain.h"
+#include "control/program/explain.h"
 
 #include <doctest/doctest.h>
 #include <map>

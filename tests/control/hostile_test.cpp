@@ -6,7 +6,7 @@
 #include "corepulse/error.h"
 #include "corepulse/recipe.h"
 
-#include "control/explain.h"
+#include "control/program/explain.h"
 #include "support.h"
 
 namespace corepulse::control::test {

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "../text/golden.h"
-#include "control/texts.h"
+#include "control/texts/text_table.h"
 
 namespace corepulse::control::test {
 namespace {

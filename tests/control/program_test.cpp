@@ -1,5 +1,5 @@
 // The laws of docs/control.md that plans alone can show.
-#include "control/program.h"
+#include "control/program/program.h"
 
 #include <cmath>
 #include <doctest/doctest.h>

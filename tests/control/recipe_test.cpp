@@ -7,8 +7,8 @@
 
 #include "corepulse/error.h"
 
-#include "control/field_names.h"
-#include "control/region_fields.h"
+#include "control/recipe/region_fields.h"
+#include "control/recipe/words.h"
 #include "schema.h"
 
 namespace corepulse::control::test {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <fmt/format.h>
 
-#include "control/raster.h"
+#include "control/region/raster.h"
 #include "support.h"
 
 namespace corepulse::control::test {

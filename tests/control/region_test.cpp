@@ -6,8 +6,8 @@
 
 #include "corepulse/error.h"
 
-#include "control/filters.h"
-#include "control/raster.h"
+#include "control/region/filters.h"
+#include "control/region/raster.h"
 
 namespace corepulse::control::test {
 namespace {

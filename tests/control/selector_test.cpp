@@ -1,5 +1,5 @@
 // Selectors on the layer tables of SD1.5 and SDXL.
-#include "control/selector.h"
+#include "control/program/selector.h"
 
 #include <doctest/doctest.h>
 

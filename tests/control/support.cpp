@@ -6,7 +6,7 @@
 
 #include "corepulse/error.h"
 
-#include "control/selector.h"
+#include "control/program/selector.h"
 
 namespace corepulse::control::test {
 namespace {

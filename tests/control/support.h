@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "control/program.h"
+#include "control/program/program.h"
 
 namespace corepulse::control::test {
 

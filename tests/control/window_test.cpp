@@ -1,5 +1,5 @@
 // Windows and curves.
-#include "control/window.h"
+#include "control/program/window.h"
 
 #include <cmath>
 #include <doctest/doctest.h>

@@ -4,7 +4,7 @@
 #include "corepulse/recipe.h"
 
 #include "base/fail.h"
-#include "control/explain.h"
+#include "control/program/explain.h"
 #include "control/support.h"
 #include "fuzz.h"
 

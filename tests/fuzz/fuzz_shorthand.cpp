@@ -2,7 +2,7 @@
 #include "corepulse/recipe.h"
 #include "corepulse/shorthand.h"
 
-#include "control/check.h"
+#include "control/effects/check.h"
 #include "fuzz.h"
 
 namespace {

@@ -1,6 +1,6 @@
 #include "observed_run.h"
 
-#include "control/explain.h"
+#include "control/program/explain.h"
 #include "engine/engine.h"
 #include "model/model.h"
 #include "pipeline/denoise.h"

@@ -6,8 +6,8 @@
 #include "corepulse/error.h"
 #include "corepulse/recipe.h"
 
-#include "control/raster.h"
 #include "control/reference.h"
+#include "control/region/raster.h"
 #include "scene.h"
 
 using namespace corepulse;

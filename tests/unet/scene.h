@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "control/program.h"
+#include "control/program/program.h"
 #include "layer.h"
 
 namespace corepulse::test {

@@ -1,0 +1,84 @@
+#pragma once
+// What a control does to the readings of one row. One file per kind: inject.cpp, reweight.cpp, ...
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "corepulse/control.h"
+
+#include "control/region/masks.h"
+#include "control/texts/text_table.h"
+
+namespace corepulse::control {
+
+/** A function that computes an attention call in place of ours. */
+struct FunctionSpec {
+  std::string name;
+  double number = 0;
+  /** One of the engine's own ("corepulse.sharpen": softmax(max(L, 1e-8)^number) V); else the user's, by name. */
+  bool builtin = false;
+  bool operator==(const FunctionSpec&) const = default;
+};
+
+/** What effects may ask while they act. */
+struct Tables {
+  TextTable texts;
+  MaskTable masks;
+  std::vector<RecordingInfo> recordings;
+  std::vector<FunctionSpec> functions;
+
+  /** The index of a function, added if it is new. */
+  int function(const FunctionSpec& spec);
+};
+
+/** One row at one attention layer and model call. */
+struct Moment {
+  const Grid& grid;
+  bool conditional;
+  int image;                           ///< In the batch.
+  const std::vector<double>& numbers;  ///< AttentionEffect::numbers at this call.
+  const Part& part;                    ///< strength x region x heads.
+  Tables& tables;
+  std::set<int>& texts;  ///< Where an effect found its phrase, by internal number.
+  bool& cut;             ///< Set if the phrase was only found beyond the text's end.
+};
+
+/** A kind of control that changes what is read. */
+class AttentionEffect {
+ public:
+  virtual ~AttentionEffect() = default;
+  virtual AttentionKind attention() const { return AttentionKind::cross; }
+  virtual Rows default_rows() const { return Rows::cond; }
+  /** Regions count as 0 or 1, split at a half. */
+  virtual bool hard_regions() const { return false; }
+  /** All numbers at a moment of the run, the strength first. */
+  virtual std::vector<double> numbers(double progress) const = 0;
+  /** Further regions, with the ends of their paths: empty ones are errors. */
+  virtual std::vector<std::pair<const Region*, std::string>> regions() const { return {}; }
+  /** @return false if nothing here is what it acts on (its phrase is in no text that is read). */
+  virtual bool apply(Mix& mix, const Moment& moment) const = 0;
+  /** Why it never acted, as an error message; `texts` lists what is read where it tried. */
+  virtual std::string never(const std::string& texts) const;
+  /** Why it changes nothing. */
+  virtual std::string neutral() const = 0;
+};
+
+using EffectPointer = std::unique_ptr<AttentionEffect>;
+
+// The effect of a control. `path` begins error messages.
+EffectPointer make_effect(const Inject&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const Reweight&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const MaskTokens&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const ReplaceTokens&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const ValueGain&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const Regions&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const Attend&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const Temperature&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const Smooth&, Mode, Tables&, const std::string& path);
+EffectPointer make_effect(const Share&, Mode, Tables&, const std::string& path);
+/** Every reading is computed by the user's function. */
+EffectPointer make_effect(const FunctionUse&, Tables&);
+
+}  // namespace corepulse::control

@@ -1,0 +1,152 @@
+#include "control/effects/mix.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+
+namespace corepulse::control {
+namespace {
+
+constexpr size_t kMostReadings = 64;
+
+template <class Operation>
+Part combine(const Part& a, const Part& b, Operation operation) {
+  Part out{std::max(a.heads, b.heads), std::max(a.pixels, b.pixels), {}};
+  out.values.resize(static_cast<size_t>(out.heads) * out.pixels);
+  for (int h = 0; h < out.heads; ++h) {
+    const double* x = &a.values[a.heads > 1 ? static_cast<size_t>(h) * a.pixels : 0];
+    const double* y = &b.values[b.heads > 1 ? static_cast<size_t>(h) * b.pixels : 0];
+    double* z = &out.values[static_cast<size_t>(h) * out.pixels];
+    for (int p = 0; p < out.pixels; ++p) z[p] = operation(x[a.pixels > 1 ? p : 0], y[b.pixels > 1 ? p : 0]);
+  }
+  out.shrink();
+  return out;
+}
+
+void multiply(std::vector<double>& gains, const std::vector<double>& by) {
+  if (gains.empty()) gains.assign(by.size(), 1);
+  for (size_t i = 0; i < by.size(); ++i) gains[i] *= by[i];
+}
+
+bool all_are(const std::vector<double>& values, double value) {
+  return std::all_of(values.begin(), values.end(), [=](double v) { return v == value; });
+}
+
+}  // namespace
+
+void Budget::spend(size_t numbers) {
+  if ((spent_ += numbers) > limit_)
+    fail(ErrorCode::invalid_request, "controls",
+         "resolving them takes too much work; use fewer controls, curves or regions");
+}
+
+void Part::shrink() {
+  const auto row = [&](int h) { return values.begin() + static_cast<ptrdiff_t>(h) * pixels; };
+  bool same_rows = heads > 1;
+  for (int h = 1; h < heads && same_rows; ++h) same_rows = std::equal(row(0), row(1), row(h));
+  if (same_rows) values.resize(pixels), heads = 1;
+  bool same_pixels = pixels > 1;
+  for (int h = 0; h < heads && same_pixels; ++h)
+    same_pixels = std::all_of(row(h), row(h + 1), [&](double v) { return v == *row(h); });
+  if (!same_pixels) return;
+  for (int h = 0; h < heads; ++h) values[h] = *row(h);
+  values.resize(heads), pixels = 1;
+}
+
+Part operator*(const Part& a, const Part& b) {
+  return combine(a, b, [](double x, double y) { return x * y; });
+}
+Part operator+(const Part& a, const Part& b) {
+  return combine(a, b, [](double x, double y) { return x + y; });
+}
+Part operator-(double c, const Part& a) {
+  Part out = a;
+  for (auto& v : out.values) v = c - v;
+  return out;
+}
+
+void Draft::weigh(const std::vector<double>& weights) {
+  if (bias.empty()) bias.assign(weights.size(), 0);
+  for (size_t i = 0; i < weights.size(); ++i) bias[i] += std::log(weights[i]);
+}
+void Draft::scale_keys(const std::vector<double>& gains) {
+  multiply(key_gain, gains);
+}
+void Draft::scale_values(const std::vector<double>& gains) {
+  multiply(value_gain, gains);
+}
+
+void Draft::soften(double t) {
+  temperature *= t;
+  if (std::isinf(t)) bias.clear(), key_gain.clear();  // every logit is 0: they say nothing
+  for (auto& b : bias) b /= t;
+}
+
+bool Draft::reads_same(const Draft& o) const {
+  return sources == o.sources && bias == o.bias && key_gain == o.key_gain && value_gain == o.value_gain &&
+         temperature == o.temperature && replaced == o.replaced;
+}
+
+bool Draft::bars_every_key(const Part& part) const {
+  return !bias.empty() && all_are(bias, -INFINITY) && !(share * part).is(0);
+}
+
+Mix::Mix(Draft own, bool elide, Budget& budget) : readings_{std::move(own)}, elide_(elide), budget_(&budget) {}
+
+void Mix::append(const std::vector<Draft>& fresh, const Part& taken) {
+  const Part kept = 1 - taken;
+  for (auto& reading : readings_) reading.share = reading.share * kept;
+  readings_.insert(readings_.end(), fresh.begin(), fresh.end());
+  settle();
+}
+
+void Mix::edit(const Part& part, const std::function<bool(Draft&)>& change) {
+  std::vector<Draft> all;
+  for (auto& reading : readings_) {
+    Draft edited = reading;
+    if (!change(edited)) {
+      all.push_back(std::move(reading));
+      continue;
+    }
+    if (!elide_ || !part.is(1)) {
+      edited.share = reading.share * part;
+      reading.share = reading.share * (1 - part);
+      all.push_back(std::move(reading));
+    }
+    all.push_back(std::move(edited));
+  }
+  readings_ = std::move(all);
+  settle();
+}
+
+void Mix::settle() {
+  size_t numbers = 1;
+  for (const auto& r : readings_)
+    numbers += r.share.values.size() + r.bias.size() + r.key_gain.size() + r.value_gain.size();
+  budget_->spend(numbers);
+  if (elide_) {
+    std::vector<Draft> merged;
+    for (auto& r : readings_) {
+      if (r.share.is(0)) continue;
+      if (!r.bias.empty() && std::isfinite(r.bias[0]) && all_are(r.bias, r.bias[0])) r.bias.clear();
+      if (all_are(r.key_gain, 1)) r.key_gain.clear();
+      if (all_are(r.value_gain, 1)) r.value_gain.clear();
+      const auto same = std::find_if(merged.begin(), merged.end(), [&](const Draft& m) { return m.reads_same(r); });
+      if (same == merged.end())
+        merged.push_back(std::move(r));
+      else
+        same->share = same->share + r.share;
+    }
+    readings_ = std::move(merged);
+    if (readings_.size() == 1) readings_[0].share = {};  // shares sum to 1, whatever was rounded
+  }
+  if (readings_.size() > kMostReadings)
+    fail(ErrorCode::invalid_request, "controls",
+         fmt::format("more than {} readings of one row at one layer; use fewer prompts, regions or "
+                     "fractional strengths",
+                     kMostReadings));
+}
+
+}  // namespace corepulse::control

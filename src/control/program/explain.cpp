@@ -1,0 +1,172 @@
+#include "control/program/explain.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "control/program/explain_table.h"
+#include "control/program/selector.h"
+#include "control/quote.h"
+
+namespace corepulse::control {
+namespace {
+
+using Data = Program::Data;
+using State = ControlReport::State;
+
+int count(const std::vector<bool>& bits) {
+  return static_cast<int>(std::count(bits.begin(), bits.end(), true));
+}
+
+// "4 of 16 cross-attention layers: middle:0, output:0 (1 of 3)"
+std::string places(const Data& data, const ControlReport& report) {
+  bool cross = false, self = false;
+  for (const auto& site : data.sites)
+    if (report.sites[site.index]) (site.cross ? cross : self) = true;
+  struct Block {
+    std::string name;
+    int acting = 0, all = 0;
+  };
+  std::vector<Block> blocks;
+  int all = 0;
+  for (const auto& site : data.sites) {
+    if (!(site.cross ? cross : self)) continue;
+    if (blocks.empty() || blocks.back().name != block_name(site)) blocks.push_back({block_name(site)});
+    ++blocks.back().all, ++all;
+    blocks.back().acting += report.sites[site.index];
+  }
+  std::string text = fmt::format("{} of {}{} layers", count(report.sites), all,
+                                 cross && self ? ""
+                                 : cross       ? " cross-attention"
+                                               : " self-attention");
+  const char* comma = ": ";
+  for (const auto& block : blocks) {
+    if (block.acting == 0) continue;
+    text += comma + block.name, comma = ", ";
+    if (block.acting < block.all) text += fmt::format(" ({} of {})", block.acting, block.all);
+  }
+  return text;
+}
+
+// "0..5, 9"
+std::string ranges(const std::vector<bool>& steps) {
+  std::string text;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (!steps[i]) continue;
+    size_t last = i;
+    while (last + 1 < steps.size() && steps[last + 1]) ++last;
+    text += text.empty() ? "" : ", ";
+    text += last > i ? fmt::format("{}..{}", i, last) : fmt::format("{}", i);
+    i = last;
+  }
+  return text;
+}
+
+std::vector<bool> steps_of(const Data& data, const std::vector<bool>& calls) {
+  std::vector<bool> steps(data.calls_of_step.size());
+  for (size_t i = 0; i < calls.size(); ++i)
+    if (calls[i]) steps[data.calls[i].index] = true;
+  return steps;
+}
+
+std::string control_text(const Data& data, const ControlReport& report) {
+  auto text = fmt::format("[{}] {}\n", report.index, report.title);
+  if (report.state == State::disabled) return text + "    switched off\n";
+  if (report.state == State::neutral) return text + fmt::format("    changes nothing, left out: {}\n", report.reason);
+  const auto steps = steps_of(data, report.calls);
+  text += fmt::format("    acts on {} of {} steps ({})", count(steps), steps.size(), ranges(steps));
+  if (!report.sites.empty()) text += ", " + places(data, report);
+  text += "\n";
+  for (const auto& [id, positions] : report.tokens)
+    text += fmt::format("    tokens {} of text {} {}\n", fmt::join(positions, ", "), id, quote(data.texts[id].prompt));
+  for (const auto& cells : report.region)
+    text += fmt::format("    {} on the {}x{} grid: {} of {} cells, {} of them whole, mean {:.4f}\n",
+                        cells.of.empty() ? "region" : cells.of, cells.grid.width, cells.grid.height, cells.touched,
+                        cells.grid.tokens(), cells.whole, cells.mean);
+  return text;
+}
+
+// Calls at which the same controls act in every block are one column.
+std::vector<std::pair<size_t, size_t>> columns(const std::vector<BlockRow>& rows, size_t calls) {
+  std::vector<std::pair<size_t, size_t>> all;
+  for (size_t call = 0; call < calls; ++call) {
+    const bool same = call > 0 && std::all_of(rows.begin(), rows.end(), [&](const BlockRow& row) {
+                        return row.acting[call] == row.acting[call - 1];
+                      });
+    if (same)
+      all.back().second = call;
+    else
+      all.emplace_back(call, call);
+  }
+  return all;
+}
+
+std::string table(const Data& data) {
+  const auto rows = block_rows(data);
+  const auto ranges = columns(rows, data.calls.size());
+  std::vector<std::vector<std::string>> lines;
+  std::vector<std::string> steps{"step", "grid", "layers"}, sigmas{"sigma", "", ""};
+  for (const auto& [first, last] : ranges) {
+    const auto &a = data.calls[first], &b = data.calls[last];
+    steps.push_back(a.index == b.index ? fmt::format("{}", a.index) : fmt::format("{}..{}", a.index, b.index));
+    sigmas.push_back(first == last ? fmt::format("{:.3g}", a.sigma) : fmt::format("{:.3g}..{:.3g}", a.sigma, b.sigma));
+  }
+  lines = {steps, sigmas};
+  for (const auto& row : rows) {
+    lines.push_back(
+        {row.name, fmt::format("{}x{}", row.grid.width, row.grid.height), fmt::format("{}+{}", row.cross, row.self)});
+    for (const auto& [first, last] : ranges)
+      lines.back().push_back(row.acting[first].empty() ? "." : fmt::format("{}", fmt::join(row.acting[first], ",")));
+  }
+  std::string text;
+  for (const auto& line : lines) {
+    std::string out;
+    for (size_t c = 0; c < line.size(); ++c) {
+      size_t width = 0;
+      for (const auto& other : lines) width = std::max(width, other[c].size());
+      out += fmt::format("{:<{}}", line[c], width + 2);
+    }
+    text += "  " + out.substr(0, out.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::vector<BlockRow> block_rows(const Data& data) {
+  std::vector<BlockRow> rows;
+  for (const auto& site : data.sites) {
+    const auto name = block_name(site);
+    auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.name == name; });
+    if (row == rows.end())
+      row = rows.insert(row, {name, grid(site, data.latent_height, data.latent_width), 0, 0,
+                              std::vector<std::set<int>>(data.calls.size())});
+    ++(site.cross ? row->cross : row->self);
+    for (size_t call = 0; call < data.calls.size(); ++call)
+      for (const int i : data.plan(site, static_cast<int>(call)).acting) row->acting[call].insert(i);
+  }
+  return rows;
+}
+
+std::string explain_text(const Program& program) {
+  const auto& data = program.data();
+  auto text = fmt::format("{}x{} pixels, {} steps, {} model calls, {} attention layers\n", data.image_width,
+                          data.image_height, data.calls_of_step.size(), data.calls.size(), data.sites.size());
+  text += "texts\n";
+  for (size_t id = 0; id < data.texts.size(); ++id)
+    text += fmt::format("  {} {}{}\n", id, quote(data.texts[id].prompt),
+                        data.texts[id].negative         ? " (negative)"
+                        : !data.texts[id].picks.empty() ? " (some words only)"
+                                                        : "");
+  for (const auto& cut : data.cut_texts) text += "  " + cut + "\n";
+  if (data.reports.empty()) return text + "no controls\n";
+  text += "controls\n";
+  for (const auto& report : data.reports) {
+    auto lines = control_text(data, report);
+    for (size_t i = 0; i < lines.size(); i = lines.find('\n', i) + 1) lines.insert(i, "  "), i += 2;
+    text += lines;
+  }
+  return text + "which control acts where (numbers in brackets above; layers: cross+self)\n" + table(data);
+}
+
+}  // namespace corepulse::control

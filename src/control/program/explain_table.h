@@ -1,0 +1,20 @@
+#pragma once
+// The table block x model call that both forms of an explanation show.
+
+#include <set>
+
+#include "control/program/program_data.h"
+
+namespace corepulse::control {
+
+/** One block with attention: its layers, and the controls that act in it at each call. */
+struct BlockRow {
+  std::string name;
+  Grid grid;
+  int cross = 0, self = 0;  ///< Layers.
+  std::vector<std::set<int>> acting;
+};
+
+std::vector<BlockRow> block_rows(const Program::Data& data);
+
+}  // namespace corepulse::control

@@ -1,0 +1,66 @@
+#include "control/program/program.h"
+
+#include <cmath>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+#include "control/program/program_data.h"
+
+namespace corepulse::control {
+
+int Program::Data::call(const Step& step) const {
+  if (step.index >= 0 && step.index < static_cast<int>(calls_of_step.size()))
+    for (const int i : calls_of_step[step.index]) {
+      const bool near = std::abs(calls[i].sigma - step.sigma) <= 1e-6 * calls[i].sigma;
+      if (near && calls[i].first_evaluation == step.first_evaluation) return i;
+    }
+  fail(ErrorCode::internal, "control",
+       fmt::format("step {} (sigma {}) is none of the run's model calls", step.index, step.sigma));
+}
+
+AttentionPlan Program::plan(const Site& site, const Step& step) const {
+  const auto& d = *data_;
+  const int call = d.call(step);
+  const auto& plan = d.plan(site, call);
+  AttentionPlan out;
+  out.plain = plan.plain;
+  for (const auto& row : step.rows) {
+    const auto& classes = d.row_classes[row.conditional];
+    const int index =
+        row.image >= 0 && row.image < static_cast<int>(classes.size()) ? plan.rows[classes[row.image]] : -1;
+    if (index < 0)
+      fail(ErrorCode::internal, "control",
+           fmt::format("step {} has no {} row of image {}", step.index,
+                       row.conditional ? "conditional" : "unconditional", row.image));
+    out.rows.push_back(d.readings[index]);
+  }
+  for (size_t i = 0; i < d.captures.size(); ++i)
+    if (d.captures[i].sites[site.index] && d.captures[i].calls[call]) out.captures.push_back(static_cast<int>(i));
+  return out;
+}
+
+StepPlan Program::step(const Step& step) const {
+  return data_->steps[data_->call(step)];
+}
+
+const std::vector<ContextSpec>& Program::texts() const {
+  return data_->texts;
+}
+const std::vector<CaptureSpec>& Program::captures() const {
+  return data_->captures;
+}
+const std::vector<FunctionSpec>& Program::functions() const {
+  return data_->functions;
+}
+const std::vector<std::string>& Program::notes() const {
+  return data_->notes;
+}
+const std::vector<ControlReport>& Program::reports() const {
+  return data_->reports;
+}
+
+const std::vector<int>& Program::acting(const Site& site, const Step& step) const {
+  return data_->plan(site, data_->call(step)).acting;
+}
+
+}  // namespace corepulse::control

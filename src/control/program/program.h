@@ -1,0 +1,89 @@
+#pragma once
+// A list of controls resolved for one model, prompt and schedule: what every attention call and every step does.
+//
+//   const auto program = Program::resolve(recipe.controls, inputs);  // all errors happen here
+//   encode(program.texts());
+//   program.step(step);        // once per model call
+//   program.plan(site, step);  // once per attention call
+//
+// Immutable and cheap to copy; any thread may ask.
+
+#include <map>
+#include <memory>
+
+#include "control/effects/effect.h"
+
+namespace corepulse::control {
+
+/** An observer: which attention calls it watches, and which keys of each text. */
+struct CaptureSpec {
+  std::string name;
+  Capture::What what = Capture::What::map;
+  Rows rows = Rows::cond;          ///< Of keys: exactly those of its calls.
+  std::vector<int> images, heads;  ///< Empty: all. Of keys: one image.
+  /** The tokens' positions in each text that holds them; texts that are not listed are not counted. */
+  std::map<TextId, std::vector<int>> positions;
+  std::vector<bool> sites, calls;  ///< By index.
+};
+
+/** What became of one control of the list. */
+struct ControlReport {
+  int index = 0;      ///< In the list.
+  std::string title;  ///< inject "a dragon"
+  enum class State { acts, neutral, disabled } state = State::acts;
+  std::string reason;              ///< Why it is neutral.
+  std::vector<bool> sites, calls;  ///< Where and when it changes something.
+  int pairs = 0;                   ///< (layer, model call) pairs at which it does.
+  /** Where its phrase stands: text and positions. */
+  std::map<TextId, std::vector<int>> tokens;
+  struct Cells {
+    Grid grid;
+    std::string of;              ///< "": the control's region; "prompts[0].region", "target": one of its effect.
+    int touched = 0, whole = 0;  ///< Tokens with a value above 0; of 1.
+    double mean = 0;
+  };
+  std::vector<Cells> region;  ///< Its regions at each grid it acts on.
+};
+
+struct ProgramOptions {
+  /** Leave out what changes nothing. Off only in tests: then neutral controls take the long way. */
+  bool elide = true;
+  /** Live edits: the texts of the program before; equal ones keep their ids. */
+  std::vector<ContextSpec> texts;
+  /** What errors call the list. */
+  std::string path = "controls";
+  /** The most work resolving may take, see Budget. */
+  size_t work = 1'000'000'000;
+};
+
+class Program : public Control {
+ public:
+  /** @throws Error{invalid_request} for every control that is wrong or can never act, naming the valid choices. */
+  static Program resolve(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs,
+                         const ProgramOptions& options = {});
+
+  /** @throws Error{internal} if the step is none of the run's model calls, or a row none of its rows. */
+  AttentionPlan plan(const Site& site, const Step& step) const override;
+  StepPlan step(const Step& step) const override;
+
+  /** By TextId: what to encode. */
+  const std::vector<ContextSpec>& texts() const;
+  /** By the index that plans hold. */
+  const std::vector<CaptureSpec>& captures() const;
+  const std::vector<FunctionSpec>& functions() const;
+  /** For people: words of injected prompts that were cut off, controls that change nothing. */
+  const std::vector<std::string>& notes() const;
+  /** One per control of the list. */
+  const std::vector<ControlReport>& reports() const;
+  /** The controls, by index in the list, that change what this layer reads at this call. */
+  const std::vector<int>& acting(const Site& site, const Step& step) const;
+
+  struct Data;
+  const Data& data() const { return *data_; }
+
+ private:
+  explicit Program(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  std::shared_ptr<const Data> data_;
+};
+
+}  // namespace corepulse::control

@@ -1,0 +1,42 @@
+#pragma once
+// The tables behind a Program.
+
+#include "control/program/program.h"
+
+namespace corepulse::control {
+
+struct Program::Data {
+  std::vector<Site> sites;
+  std::vector<Step> calls;
+  int batch = 1;
+  int latent_height = 0, latent_width = 0, image_height = 0, image_width = 0;
+
+  std::vector<StepPlan> steps;                  ///< By call.
+  std::vector<std::vector<int>> calls_of_step;  ///< By Step::index.
+
+  /** Layers at which the same controls act on the same grid share all plans. */
+  std::vector<int> class_of_site;
+  std::vector<std::vector<int>> moments;  ///< [class][call] -> index of `plans`.
+  struct Plan {
+    std::vector<int> rows;    ///< By row class: index of `readings`; -1: there is no such row.
+    std::vector<int> acting;  ///< Controls that change something.
+    bool plain = true;
+    bool joins_images = false;
+  };
+  std::vector<Plan> plans;
+  std::vector<std::vector<Reading>> readings;
+  /** [conditional][image]: images that all controls treat alike share a class. */
+  std::vector<int> row_classes[2];
+
+  std::vector<ContextSpec> texts;
+  std::vector<CaptureSpec> captures;
+  std::vector<FunctionSpec> functions;
+  std::vector<ControlReport> reports;
+  std::vector<std::string> cut_texts, notes;  ///< Sentences; notes holds both these and the neutral controls.
+
+  /** @throws Error{internal}. */
+  int call(const Step& step) const;
+  const Plan& plan(const Site& site, int call) const { return plans[moments[class_of_site[site.index]][call]]; }
+};
+
+}  // namespace corepulse::control

@@ -1,0 +1,151 @@
+#include "control/program/selector.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <functional>
+
+#include "base/fail.h"
+#include "base/names.h"
+#include "control/quote.h"
+
+namespace corepulse::control {
+namespace {
+
+using Names = std::vector<std::string>;
+using Match = std::function<bool(const Site&)>;
+
+constexpr size_t kLongest = 4096;  // bytes of a selector
+constexpr const char* kBlocks[] = {"input", "middle", "output"};
+
+std::string_view without_spaces(std::string_view text) {
+  const auto from = text.find_first_not_of(" \t\n\r"), to = text.find_last_not_of(" \t\n\r");
+  return from == text.npos ? std::string_view() : text.substr(from, to - from + 1);
+}
+
+void add(Names& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+bool is_path_prefix(std::string_view prefix, const std::string& path) {
+  return path.size() >= prefix.size() && path.compare(0, prefix.size(), prefix) == 0 &&
+         (path.size() == prefix.size() || path[prefix.size()] == '.');
+}
+
+// Groups that mean the same on every model.
+Match group(const SiteTable& table, std::string_view name) {
+  if (name == "all") return [](const Site&) { return true; };
+  if (name == "composition") return [](const Site& s) { return s.kind == BlockKind::input; };
+  if (name == "content") return [](const Site& s) { return s.kind == BlockKind::middle; };
+  if (name == "style") return [](const Site& s) { return s.kind == BlockKind::output; };
+  const auto [least, most] = std::minmax_element(table.sites().begin(), table.sites().end(),
+                                                 [](const Site& a, const Site& b) { return a.level < b.level; });
+  if (least == table.sites().end()) return {};
+  const int finest = least->level, coarsest = most->level;
+  if (name == "fine") return [=](const Site& s) { return s.level == finest; };
+  if (name == "coarse") return [=](const Site& s) { return s.level == coarsest; };
+  if (name == "mid") return [=](const Site& s) { return s.level != finest && s.level != coarsest; };
+  return {};
+}
+
+Match match(const SiteTable& table, const std::string& item) {
+  if (auto found = group(table, item)) return found;
+  if (item.starts_with("down_blocks") || item.starts_with("mid_block") || item.starts_with("up_blocks"))
+    return [=](const Site& s) { return is_path_prefix(item, s.path); };
+  return [=, &table](const Site& s) {
+    for (int form = 0; form < SiteTable::kForms; ++form)
+      if (table.name(s, static_cast<SiteTable::Form>(form)) == item) return true;
+    return false;
+  };
+}
+
+// The parts below the longest prefix of `item` that exists.
+Names paths_near(const SiteTable& table, std::string_view item) {
+  Names names;
+  while (names.empty()) {
+    const auto dot = item.rfind('.');
+    item = dot == item.npos ? std::string_view() : item.substr(0, dot);
+    for (const auto& site : table.sites()) {
+      if (!item.empty() && !is_path_prefix(item, site.path)) continue;
+      size_t end = item.empty() ? site.path.find('.') : site.path.find('.', item.size() + 1);
+      // "down_blocks" alone is no block.
+      if (item.empty() && !site.path.starts_with("mid_block")) end = site.path.find('.', end + 1);
+      add(names, site.path.substr(0, end));
+    }
+    if (item.empty()) break;
+  }
+  return names;
+}
+
+// What the user may have meant: the spellings of the form that was tried.
+Names valid_names(const SiteTable& table, const std::string& item) {
+  if (item.starts_with("down_") || item.starts_with("mid_") || item.starts_with("up_")) return paths_near(table, item);
+  auto form = SiteTable::block;
+  if (item.starts_with("ldm:"))
+    form = SiteTable::ldm;
+  else if (item.starts_with("grid:"))
+    form = SiteTable::grid_width;
+  else if (item.find('.') != item.npos)
+    form = item.find('#') != item.npos ? SiteTable::depth : SiteTable::attention;
+  Names names;
+  for (const auto& site : table.sites()) add(names, table.name(site, form));
+  if (form == SiteTable::block) {
+    for (const char* name : {"composition", "content", "style", "coarse", "mid", "fine"})
+      if (std::any_of(table.sites().begin(), table.sites().end(), group(table, name))) names.emplace_back(name);
+    names.emplace_back("all");
+  }
+  return names;
+}
+
+bool wanted(const Site& site, AttentionKind attention) {
+  return attention == AttentionKind::both || site.cross == (attention == AttentionKind::cross);
+}
+
+}  // namespace
+
+SiteTable::SiteTable(const std::vector<Site>& sites, int latent_height, int latent_width)
+    : sites_(sites), height_(latent_height), width_(latent_width) {
+  for (const auto& site : sites) {
+    const auto where = block_name(site);
+    const auto place = fmt::format("{}.{}", where, site.attention);
+    names_.push_back({where, place, fmt::format("{}#{}", place, site.depth),
+                      fmt::format("ldm:{}_{}", kBlocks[static_cast<int>(site.kind)], site.ldm_block),
+                      fmt::format("grid:{}", grid_of(site).width)});
+  }
+}
+
+std::string block_name(const Site& site) {
+  return fmt::format("{}:{}", kBlocks[static_cast<int>(site.kind)], site.block);
+}
+
+std::vector<bool> select(const SiteTable& table, std::string_view selector, AttentionKind attention,
+                         const std::string& path) {
+  std::vector<bool> chosen(table.sites().size());
+  if (selector.size() > kLongest)
+    fail(ErrorCode::invalid_request, path, fmt::format("{} bytes; expected at most {}", selector.size(), kLongest));
+  if (without_spaces(selector).empty()) selector = "all";
+  for (size_t begin = 0; begin <= selector.size();) {
+    const size_t end = std::min(selector.find(',', begin), selector.size());
+    const std::string item(without_spaces(selector.substr(begin, end - begin)));
+    begin = end + 1;
+    const auto named = match(table, item);
+    bool exists = false, acts = false;
+    for (size_t i = 0; i < chosen.size(); ++i) {
+      if (!named(table.sites()[i])) continue;
+      exists = true;
+      if (wanted(table.sites()[i], attention)) acts = chosen[i] = true;
+    }
+    if (!exists)
+      fail(ErrorCode::invalid_request, path,
+           fmt::format("{} names no attention layer of this model; {}", quote(item),
+                       choices(item, valid_names(table, item))));
+    if (!acts)
+      fail(ErrorCode::invalid_request, path,
+           fmt::format("{} names {} layers only; expected {} (attn{})", quote(item),
+                       attention == AttentionKind::cross ? "self-attention" : "cross-attention",
+                       attention == AttentionKind::cross ? "cross-attention" : "self-attention",
+                       attention == AttentionKind::cross ? 2 : 1));
+  }
+  return chosen;
+}
+
+}  // namespace corepulse::control

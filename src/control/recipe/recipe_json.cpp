@@ -1,0 +1,134 @@
+// Regions, controls and whole recipes from JSON.
+#include <fmt/format.h>
+
+#include "control/recipe/read_object.h"
+
+namespace corepulse {
+namespace control {
+namespace {
+
+struct RegionReader : Reader<Region> {
+  void point(const char* name, size_t i) { read(object.require(name), out.points[i], join(object.path(), name)); }
+  void box(const char* name) {
+    std::vector<double> numbers;
+    const auto& json = object.require(name);
+    const auto path = join(object.path(), name);
+    read(json, numbers, path);
+    if (numbers.size() != 4) refuse(path, what_is(json) + "; expected [x, y, width, height]");
+    out.points = {{numbers[0], numbers[1]}, {numbers[2], numbers[3]}};
+  }
+};
+
+/** Fields that the kind lacks are read where they stand, for the run to refuse: a recipe in memory may hold them too.
+ */
+struct LackingReader {
+  ObjectReader& object;
+  Reader<corepulse::Control>& reader;
+  template <class M, class C>
+  void operator()(const char* name, M C::* member) {
+    if (object.holds(name)) reader(name, member);
+  }
+};
+
+// A kind's own fields, and the common ones.
+template <class E>
+void read_kind(ObjectReader& object, corepulse::Control& out, E& effect) {
+  Reader<E> own{object, effect};
+  fields(own, Type<E>());
+  Reader<corepulse::Control> shared{object, out};
+  common<E>(shared);
+  LackingReader lacking{object, shared};
+  lacking_fields<E>(lacking);
+}
+
+void read_seeds(ObjectReader& object, Recipe& out) {
+  const auto *one = object.find("seed"), *all = object.find("seeds");
+  if (one && all) refuse("seed", "both seed and seeds are given; expected one of them");
+  if (one) read(*one, out.seeds.at(0), "seed");
+  if (all) read(*all, out.seeds, "seeds");
+}
+
+// "DPM++ 2M Karras" names a schedule too, unless the recipe does.
+void take_schedule_of_sampler(ObjectReader& object, Recipe& out) {
+  const auto* sampler = object.find("sampler");
+  if (sampler && !object.find("schedule"))
+    out.schedule = parse_sampler(sampler->get_ref<const std::string&>()).schedule;
+}
+
+void check(const Recipe& recipe) {
+  const auto expect = [](bool good, const char* field, const std::string& message) {
+    if (!good) refuse(field, message);
+  };
+  expect(recipe.version == 1, "version", fmt::format("{}; this program reads version 1: update it", recipe.version));
+  expect(!recipe.seeds.empty(), "seeds", "an empty list; expected one number per image");
+  expect(recipe.width >= 0 && recipe.height >= 0, recipe.width < 0 ? "width" : "height",
+         "negative; expected pixels, or 0 for the model's own size");
+  expect(recipe.steps >= 1 && recipe.steps <= 1000, "steps", fmt::format("{}; expected 1..1000", recipe.steps));
+  expect(recipe.guidance_rescale >= 0 && recipe.guidance_rescale <= 1, "guidance_rescale",
+         fmt::format("{}; expected 0..1", recipe.guidance_rescale));
+  expect(recipe.clip_skip >= 0, "clip_skip", fmt::format("{}; expected 0 or more", recipe.clip_skip));
+  const std::vector<std::string> dtypes{"auto", "f32", "f16", "bf16", "int8"};
+  if (std::find(dtypes.begin(), dtypes.end(), recipe.dtype) == dtypes.end())
+    refuse_word("dtype", "value", recipe.dtype, dtypes);
+}
+
+}  // namespace
+
+void read(const Json& json, Region& out, const std::string& path) {
+  ObjectReader object(json, path);
+  Region::Shape shape;
+  read(object.require("shape"), shape, join(path, "shape"));
+  out = default_region(shape);
+  RegionReader reader{{object, out}};
+  fields(reader, shape);
+  if (shape == Region::Shape::picture && out.file.empty() == out.data.empty())
+    refuse(path, "expected either file, a picture's name, or data, the picture itself");
+  object.finish(fmt::format("a region of shape {}", name_of(shape)));
+}
+
+void read(const Json& json, RegionPrompt& out, const std::string& path) {
+  read_whole(json, out, path, "a prompt of regions");
+}
+void read(const Json& json, LiveEdit& out, const std::string& path) {
+  read_whole(json, out, path, "a live edit");
+}
+void read(const Json& json, MadeWith& out, const std::string& path) {
+  read_whole(json, out, path, "made_with");
+}
+
+void read(const Json& json, corepulse::Control& out, const std::string& path) {
+  ObjectReader object(json, path);
+  std::string kind;
+  read(object.require("kind"), kind, join(path, "kind"));
+  const auto kinds = kind_names();
+  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) refuse_word(join(path, "kind"), "kind", kind, kinds);
+  out.effect = effect_of(kind);
+  std::visit([&](auto& effect) { read_kind(object, out, effect); }, out.effect);
+  if (json.contains("tokens") && json.contains("phrase"))
+    refuse(path, "both phrase and tokens are given; expected one");
+  object.finish("a " + kind + " control");
+}
+
+}  // namespace control
+
+Recipe recipe_from_json(std::string_view text) {
+  const auto json = io::parse_json(text, "recipe", {}, ErrorCode::invalid_request);
+  Recipe recipe;
+  control::ObjectReader object(json, "");
+  control::Reader<Recipe> reader{object, recipe};
+  control::fields(reader, control::Type<Recipe>());
+  control::read_seeds(object, recipe);
+  control::take_schedule_of_sampler(object, recipe);
+  object.finish("a recipe");
+  control::check(recipe);
+  return recipe;
+}
+
+std::vector<Control> controls_from_json(std::string_view text) {
+  const auto json = io::parse_json(text, "recipe", {}, ErrorCode::invalid_request);
+  std::vector<Control> controls;
+  control::read(json, controls, "");
+  return controls;
+}
+
+}  // namespace corepulse

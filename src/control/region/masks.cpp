@@ -1,0 +1,53 @@
+#include "control/region/masks.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+
+namespace corepulse::control {
+namespace {
+
+// About how many numbers of a mix cost as much as drawing one cell.
+size_t cost(const Region& region, int depth = 0) {
+  size_t sum = 1 + (region.feather_width > 0 ? 4 : 0) + (region.blur_sigma > 0 ? 16 : 0);
+  if (depth < 64)  // deeper ones are refused when they are drawn
+    for (const auto& part : region.parts) sum += cost(part, depth + 1);
+  return sum;
+}
+
+}  // namespace
+
+MaskTable::MaskTable(Canvas canvas, std::vector<Grid> grids, Budget& budget)
+    : canvas_(std::move(canvas)), grids_(std::move(grids)), budget_(budget) {}
+
+const std::map<MaskTable::Key, Part>& MaskTable::all(const Region& region, const std::string& path) {
+  const auto known = masks_.find(&region);
+  if (known != masks_.end()) return known->second;
+  budget_.spend(cost(region) * raster_cells(canvas_));
+  const auto mask = rasterize(region, canvas_, path);
+  std::map<Key, Part> parts;
+  for (const auto& g : grids_) {
+    Part part{1, g.tokens(), resample(mask, g.height, g.width).values};
+    part.shrink();
+    parts.emplace(Key{g.height, g.width}, std::move(part));
+  }
+  return masks_.emplace(&region, std::move(parts)).first->second;
+}
+
+const Part& MaskTable::at(const Region& region, const Grid& grid, const std::string& path) {
+  return all(region, path).at({grid.height, grid.width});
+}
+
+void MaskTable::require_some(const Region& region, const std::vector<Grid>& grids, const std::string& path) {
+  for (const auto& g : grids)
+    if (!at(region, g, path).is(0)) return;
+  std::string sizes;
+  for (const auto& g : grids) sizes += fmt::format("{}{}x{}", sizes.empty() ? "" : ", ", g.width, g.height);
+  fail(ErrorCode::invalid_request, path,
+       fmt::format("the region is empty at every layer it acts on (grids {}); expected some of the "
+                   "{}x{} picture",
+                   sizes, canvas_.width, canvas_.height));
+}
+
+}  // namespace corepulse::control
