@@ -28,8 +28,8 @@
 #include "mlx/transforms.h"
 
 #include "../tests/support/plain_control.h"
+#include "kernels/cpu/profile.h"
 #include "kernels/device.h"
-#include "kernels/profile.h"
 #include "model/derive.h"
 #include "model/model.h"
 #include "random_tensors.h"

@@ -59,7 +59,7 @@ SHELL = {
     r"(^|[|;&(]\s*)(timeout|tac|setsid|ldd|free|lscpu|getent|numfmt)\s": "a tool that macOS has, or if Linux",
 }
 # Included for x86 alone.
-OTHERS = {"src/kernels/split-inl.h"}
+OTHERS = {"src/kernels/amx/split-inl.h"}
 LINUX = re.compile(r"__linux__|__GLIBC__|__x86_64__|HWY_ARCH_X86|COREPULSE_CPU_KERNELS|COREPULSE_CUDA")
 
 

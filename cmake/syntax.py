@@ -27,10 +27,10 @@ FLAGS = ["-stdlib=libc++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-
 KEPT = re.compile(r"-[DI]|-fopenmp$|-Wno-missing-field-initializers$")
 FOLDERS = ("src", "cli", "tests", "examples", "bench")
 # Need CUDA's headers.
-SKIPPED = re.compile(r"src/kernels/cuda_(counters|driver|graph)\.cpp$")
+SKIPPED = re.compile(r"src/kernels/cuda/(counters|driver|graph)\.cpp$")
 # Sources that Highway compiles several times over, that ask for a library's implementation, or that name a function as
 # the tests' support does.
-ALONE = re.compile(r"src/kernels/.*_simd\.|#define (DOCTEST_CONFIG_IMPLEMENT|HWY_)|tests/(pipeline/request|nn/weights)_test\.")
+ALONE = re.compile(r"src/kernels/(amx|cpu/simd)/|#define (DOCTEST_CONFIG_IMPLEMENT|HWY_)|tests/(pipeline/request|nn/weights)_test\.")
 # Include folders of targets that this build may lack.
 EXTRA = {"tests/gpu": (f"-I{ROOT}/tests/pipeline",)}
 KERNELS = "-DCOREPULSE_CPU_KERNELS=1"

@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
-#include "kernels/activation_simd.h"
+#include "kernels/cpu/primitive.h"
+#include "kernels/cpu/simd/activation.h"
+#include "kernels/cuda/geglu.h"
 #include "kernels/fuse.h"
-#include "kernels/geglu_cuda.h"
 #include "kernels/parallel.h"
-#include "kernels/primitive.h"
 
 namespace corepulse::kernels {
 namespace {

@@ -6,11 +6,11 @@
 #include "mlx/fast.h"
 
 #include "base/fail.h"
-#include "kernels/attention_cuda.h"
-#include "kernels/attention_simd.h"
-#include "kernels/attention_tiles.h"
+#include "kernels/amx/attention.h"
+#include "kernels/cpu/primitive.h"
+#include "kernels/cpu/simd/attention.h"
+#include "kernels/cuda/attention.h"
 #include "kernels/parallel.h"
-#include "kernels/primitive.h"
 #include "kernels/stop.h"
 
 namespace corepulse::kernels {

@@ -4,7 +4,7 @@
 
 #include "kernels/parallel.h"
 #ifdef COREPULSE_CPU_KERNELS
-#include "kernels/convert_simd.h"
+#include "kernels/cpu/simd/convert.h"
 #endif
 
 namespace corepulse::kernels {

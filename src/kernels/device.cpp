@@ -14,9 +14,9 @@
 #include <hwy/targets.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
-#include "kernels/attention_tiles.h"
-#include "kernels/short_waits.h"
-#include "kernels/simd_targets.h"
+#include "kernels/amx/attention.h"
+#include "kernels/cpu/short_waits.h"
+#include "kernels/cpu/simd/targets.h"
 #endif
 
 #include <fmt/format.h>

@@ -4,12 +4,12 @@
 
 #include "base/fail.h"
 #include "kernels/activation.h"
+#include "kernels/cpu/primitive.h"
 #include "kernels/device.h"
-#include "kernels/primitive.h"
 #ifdef COREPULSE_CPU_KERNELS
-#include "kernels/onednn.h"
-#include "kernels/product.h"
-#include "kernels/tile_product.h"
+#include "kernels/amx/product.h"
+#include "kernels/cpu/onednn.h"
+#include "kernels/cpu/product.h"
 #endif
 
 namespace corepulse::kernels {

@@ -9,10 +9,10 @@
 
 #include "base/fail.h"
 #include "kernels/activation.h"
-#include "kernels/norm_cuda.h"
-#include "kernels/norm_simd.h"
+#include "kernels/cpu/primitive.h"
+#include "kernels/cpu/simd/norm.h"
+#include "kernels/cuda/norm.h"
 #include "kernels/parallel.h"
-#include "kernels/primitive.h"
 
 namespace corepulse::kernels {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 
-#include "kernels/cuda_graph.h"
+#include "kernels/cuda/graph.h"
 #include "unet/unet.h"
 
 namespace corepulse::unet {

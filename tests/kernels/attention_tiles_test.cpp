@@ -1,7 +1,5 @@
 // Attention on tiles: AMX's where the processor has them, and everywhere the same code on tiles in plain C++. In
 // bfloat16 the weights are rounded to its 8 digits, in float32 numbers are split: hence the bounds.
-#include "kernels/attention_tiles.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -10,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "kernels/amx/attention.h"
 #include "kernels/device.h"
 
 namespace corepulse::kernels {

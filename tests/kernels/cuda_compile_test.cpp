@@ -8,10 +8,10 @@
 #include "mlx/fast.h"
 
 #include "../io/support.h"
-#include "kernels/attention_cuda.h"
-#include "kernels/geglu_cuda.h"
-#include "kernels/norm_cuda.h"
-#include "kernels/nvrtc.h"
+#include "kernels/cuda/attention.h"
+#include "kernels/cuda/geglu.h"
+#include "kernels/cuda/norm.h"
+#include "kernels/cuda/nvrtc.h"
 
 namespace {
 

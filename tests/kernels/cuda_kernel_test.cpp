@@ -1,9 +1,8 @@
-#include "kernels/cuda_kernel.h"
-
 #include <doctest/doctest.h>
 
 #include "../io/support.h"
-#include "kernels/nvrtc.h"
+#include "kernels/cuda/kernel.h"
+#include "kernels/cuda/nvrtc.h"
 
 namespace corepulse {
 namespace {

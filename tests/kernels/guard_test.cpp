@@ -6,13 +6,13 @@
 #include <unistd.h>
 #include <vector>
 
-#include "kernels/activation_simd.h"
-#include "kernels/attention_simd.h"
-#include "kernels/attention_tiles.h"
+#include "kernels/amx/attention.h"
+#include "kernels/amx/product.h"
 #include "kernels/convert.h"
+#include "kernels/cpu/simd/activation.h"
+#include "kernels/cpu/simd/attention.h"
+#include "kernels/cpu/simd/norm.h"
 #include "kernels/device.h"
-#include "kernels/norm_simd.h"
-#include "kernels/tile_product.h"
 
 namespace corepulse::kernels {
 namespace {

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "kernels/conv2d.h"
+#include "kernels/cpu/narrow.h"
 #include "kernels/linear.h"
-#include "kernels/narrow.h"
 #include "numbers.h"
 
 namespace corepulse {

@@ -1,5 +1,5 @@
 // Weights that float16 holds exactly are kept in it: half the memory, and not a bit of the result is another.
-#include "kernels/narrow.h"
+#include "kernels/cpu/narrow.h"
 
 #include <bit>
 #include <doctest/doctest.h>

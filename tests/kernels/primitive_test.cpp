@@ -1,4 +1,4 @@
-#include "kernels/primitive.h"
+#include "kernels/cpu/primitive.h"
 
 #include <atomic>
 #include <doctest/doctest.h>

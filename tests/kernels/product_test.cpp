@@ -1,3 +1,5 @@
+#include "kernels/cpu/simd/product.h"
+
 #include <doctest/doctest.h>
 #include <random>
 
@@ -6,9 +8,8 @@
 #include "guarded.h"
 #include "kernels/activation.h"
 #include "kernels/linear.h"
-#include "kernels/product_simd.h"
 #ifdef COREPULSE_CPU_KERNELS
-#include "kernels/product.h"
+#include "kernels/cpu/product.h"
 #endif
 #include "numbers.h"
 

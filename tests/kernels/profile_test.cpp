@@ -1,4 +1,4 @@
-#include "kernels/profile.h"
+#include "kernels/cpu/profile.h"
 
 #include <doctest/doctest.h>
 

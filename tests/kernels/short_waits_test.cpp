@@ -1,5 +1,5 @@
 // Threads that wait for the next loop sleep, so that other programs have the cores.
-#include "kernels/short_waits.h"
+#include "kernels/cpu/short_waits.h"
 
 #include <chrono>
 #include <cstdlib>

@@ -1,13 +1,12 @@
 // Products of matrices of both types on tiles, with tiles in plain C++ and, where the processor has them, with AMX's.
-#include "kernels/tile_product.h"
-
 #include <cmath>
 #include <cstring>
 #include <doctest/doctest.h>
 #include <random>
 #include <vector>
 
-#include "kernels/attention_tiles.h"
+#include "kernels/amx/attention.h"
+#include "kernels/amx/product.h"
 #include "kernels/device.h"
 
 namespace corepulse::kernels {

@@ -1,4 +1,4 @@
-#include "kernels/winograd.h"
+#include "kernels/cpu/winograd.h"
 
 #include <doctest/doctest.h>
 #include <random>

@@ -1,0 +1,46 @@
+#pragma once
+// The float32 matrices of linear layers and 1x1 convolutions. Only with COREPULSE_CPU_KERNELS.
+
+#include <mutex>
+#include <vector>
+
+#include "kernels/cpu/narrow_weights.h"
+#include "kernels/cpu/simd/product.h"
+#include "kernels/plain_weights.h"
+
+namespace corepulse::kernels {
+
+/** A matrix [out, in] and its bias. The plain array is read and repacked by the first call, then dropped. */
+class ProductWeights : public PlainWeights {
+ public:
+  ProductWeights(LazyArray weight, const std::optional<mx::array>& bias, int out, int in);
+
+  /** Packed, in 8-bit integers where the weights ask for it. */
+  PackedMatrix packed();
+
+  int64_t out() const { return out_; }
+  int64_t in() const { return in_; }
+
+ private:
+  void pack();
+
+  const int64_t out_, in_;
+  std::mutex mutex_;
+  NarrowWeights packed_;
+  std::vector<float> packed_bias_;
+};
+
+/** The last `width` numbers of every row of x, where they are in another array than the first. */
+struct RowEnds {
+  const float* numbers = nullptr;
+  int64_t width = 0;
+};
+
+/** y = x W^T + b (+ added, or null) for `rows` rows, on all threads. The bits do not depend on their number. */
+void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y, RowEnds ends = {});
+
+/** gated_product() on all threads. */
+void run_gated_product(const float* x, int64_t rows, const PackedMatrix& w1, const PackedMatrix& w2, const float* added,
+                       float* y);
+
+}  // namespace corepulse::kernels
