@@ -16,10 +16,10 @@
 #include "mlx/random.h"
 #include "mlx/transforms.h"
 
+#include "attention/attention.h"
 #include "control/program/program.h"
 #include "nn/weights.h"
 #include "random_tensors.h"
-#include "unet/attention.h"
 #include "unet/sites.h"
 
 using namespace corepulse;
@@ -178,7 +178,7 @@ struct Layers {
     }
   }
   control::ProgramInputs inputs;
-  std::vector<unet::Attention> layers;
+  std::vector<attention::Attention> layers;
   std::vector<mx::array> x;
 };
 
@@ -200,7 +200,7 @@ struct Prepared {
   control::Program program;
   control::Step step;
   std::vector<mx::array> texts;
-  unet::RunCache cache;
+  attention::RunCache cache;
 };
 
 bool reads_text(const Variant& variant) {

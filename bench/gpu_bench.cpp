@@ -101,12 +101,12 @@ void time_model(const std::string& name, const test::LdmUNet& shape, Family fami
   std::optional<unet::AddedConditioning> added;
   if (config.addition_input) added = {normal({2, 1280}), {2, {1024, 1024, 0, 0, 1024, 1024}}};
   const auto time = [&](const std::string& what, const control::Control& control, double plain = 0) {
-    unet::RunCache cache;
+    attention::RunCache cache;
     unet::Replay replay(network);
     return report(name + " " + what, [&] { return replay(x, {control, step, texts, cache}, added); }, plain);
   };
   const test::PlainControl none;
-  unet::RunCache cache;
+  attention::RunCache cache;
   const auto once = [&] { return network(x, {none, step, texts, cache}, added); };
   report(name + " kernel by kernel", once);
   std::printf("%s: a recording holds %.2f GB\n", name.c_str(),

@@ -112,7 +112,7 @@ Case unet_case(const unet::UNet& network, int batch, int size, double weights) {
   control::Step step;
   step.t = 500;
   for (int row = 0; row < batch; ++row) step.rows.push_back({row / 2, row % 2 == 1});
-  const auto cache = std::make_shared<unet::RunCache>();
+  const auto cache = std::make_shared<attention::RunCache>();
   return {weights, [=, &network] {
             const test::PlainControl control;
             network(x, {control, step, texts, *cache}).eval();

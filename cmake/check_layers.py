@@ -12,9 +12,10 @@ ALLOWED = {
     "kernels": {"io/kept.h"},
     "nn": {"io", "kernels"},
     "control": {"io/json.h"},
+    "attention": {"nn", "kernels", "control/plan.h", "control/site.h"},
     "text": {"nn", "kernels", "io"},
     "vae": {"nn", "kernels", "io"},
-    "unet": {"nn", "kernels", "control/plan.h", "control/site.h"},
+    "unet": {"attention", "nn", "kernels", "control/plan.h", "control/site.h"},
     "sampler": set(),
     "model": {"text", "unet", "vae", "sampler", "nn", "io"},
     "engine": {"*"},
@@ -25,7 +26,7 @@ OPEN_HEADERS = {"include/corepulse/attention_function.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 PLAN_CALL = re.compile(r"(?:\.|->)plan\s*\(")
-PLAN_HOME = "src/unet/attention.cpp"
+PLAN_HOME = "src/attention/attention.cpp"
 
 
 def files(folder):

@@ -7,7 +7,7 @@ import unittest
 
 CMAKE = pathlib.Path(__file__).resolve().parent.parent / "cmake"
 SOUND = {
-    "src/unet/attention.cpp": '#include "control/plan.h"\nauto p = control.plan(site, step);\n',
+    "src/attention/attention.cpp": '#include "control/plan.h"\nauto p = control.plan(site, step);\n',
     "src/io/json.cpp": '#include "base/fail.h"\n#include "corepulse/error.h"\n',
     "include/corepulse/error.h": "#include <string>\n",
     "cli/main.cpp": '#include "corepulse/error.h"\n#include "args.h"\n',
@@ -33,6 +33,7 @@ class ChecksTest(unittest.TestCase):
         faults = {
             "src/io/json.cpp": '#include "nn/layers.h"\n',
             "src/unet/unet.cpp": '#include "control/program/program.h"\n',
+            "src/attention/keys.cpp": '#include "unet/unet.h"\n',
             "src/sampler/euler.cpp": '#include "unet/unet.h"\n',
             "src/nn/heads.cpp": '#include "mlx/mlx.h"\n',
             "include/corepulse/image.h": "#include <png.h>\n",
@@ -47,7 +48,7 @@ class ChecksTest(unittest.TestCase):
         name = "src/unet/transformer.cpp"
         self.assertEqual(status("check_layers.py", SOUND | {name: "auto p = control->plan(site);\n"}), 1)
         self.assertEqual(status("check_layers.py", SOUND | {name: "// as control.plan(site) said\n"}), 0)
-        self.assertEqual(status("check_layers.py", {n: t for n, t in SOUND.items() if "unet" not in n}), 1)
+        self.assertEqual(status("check_layers.py", {n: t for n, t in SOUND.items() if "attention" not in n}), 1)
 
     def test_a_file_longer_than_one_sitting_fails(self):
         self.assertEqual(status("sizes.py", SOUND | {"src/io/png.cpp": "int x;\n" * 401}), 1)

@@ -1,5 +1,5 @@
 #pragma once
-// All that unet/ and pipeline/ know of control. Data only: control decides, attention computes.
+// All that networks and pipeline/ know of control. Data only: control decides, attention computes.
 
 #include <array>
 #include <functional>

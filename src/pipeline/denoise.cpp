@@ -18,7 +18,7 @@ namespace {
 /** One UNet call for some images of the batch: x [n, h, w, 4] at step.sigma -> the guided
  * prediction. */
 mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
-                  unet::RunCache& cache, unet::Replay& network) {
+                  attention::RunCache& cache, unet::Replay& network) {
   const auto plan = run.control.step(step);
   const bool guided = run.sampling.compat == Compat::diffusers ? plan.guidance > 1 : plan.guidance != 1;
   step.rows.clear();
@@ -28,7 +28,8 @@ mx::array predict(const Run& run, const mx::array& x, control::Step step, const 
   const auto scaled = sampler::model_input(x, step.sigma);
   const auto input = guided ? mx::concatenate({scaled, scaled}, 0) : scaled;
   const auto texts = contexts(run.texts);
-  const unet::Pass pass{run.control, step, texts, cache, run.observer, run.replacements, run.recorder, run.recordings};
+  const attention::Pass pass{run.control,      step,         texts,         cache, run.observer,
+                             run.replacements, run.recorder, run.recordings};
   const auto output = mx::astype(
       network(mx::astype(input, run.dtype), pass, added_conditioning(run.texts, plan, run.time_ids, step.rows)),
       mx::float32);
@@ -48,7 +49,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
                   int& model_calls) {
   const auto sampler = sampler::make_sampler(run.schedule, run.model.scheduler.training, run.sampling);
   const int steps = run.schedule.steps(), batch = x.shape(0);
-  unet::RunCache cache;
+  attention::RunCache cache;
   unet::Replay network(run.model.unet);
   const auto model = [&](const mx::array& x_t, const sampler::Evaluation& at) {
     const control::Step step{at.step, steps, steps > 1 ? at.step / (steps - 1.0) : 0, at.t, at.sigma, at.first, {}};

@@ -6,11 +6,11 @@
 
 #include "corepulse/sampling.h"
 
+#include "attention/pass.h"
 #include "control/plan.h"
 #include "model/model.h"
 #include "pipeline/encode_prompt.h"
 #include "sampler/sampler.h"
-#include "unet/pass.h"
 
 namespace corepulse::pipeline {
 
@@ -28,10 +28,10 @@ struct Run {
   double guidance_rescale = 0;
   /** One image per UNet call where the control allows it: a picture's bits do not depend on its batch. */
   bool one_by_one = true;
-  unet::Observer* observer = nullptr;    ///< Of the program's captures.
-  unet::Replacements replacements = {};  ///< The program's functions.
-  unet::Recorder* recorder = nullptr;    ///< Of the program's captures of keys.
-  unet::Recordings recordings = {};      ///< That the program reads.
+  attention::Observer* observer = nullptr;    ///< Of the program's captures.
+  attention::Replacements replacements = {};  ///< The program's functions.
+  attention::Recorder* recorder = nullptr;    ///< Of the program's captures of keys.
+  attention::Recordings recordings = {};      ///< That the program reads.
 };
 
 /** After step i (1..n): the latents x [B, h, w, 4] at sigma, and the current estimate of x0. False

@@ -20,7 +20,7 @@ size_t index_of(const control::FunctionSpec& spec, const FunctionList& functions
   fail(ErrorCode::internal, "attention", fmt::format("no function {}", spec.name));
 }
 
-mx::array call(const ReplacedAttention& user, const std::string& name, const unet::ReplacedInput& in,
+mx::array call(const ReplacedAttention& user, const std::string& name, const attention::ReplacedInput& in,
                const AttentionSite& site, const AttentionStep& step) {
   const auto out = call_back(user.function, in.q, in.k, in.v, site, step);
   check_shape(out, in.q.shape(), fmt::format("{} at {}", name, site.path).c_str());
@@ -50,13 +50,14 @@ void require_no_bias(const control::Program& program) {
             "not see; give them other layers, rows or steps");
 }
 
-unet::Replacements replacements(const control::Timeline& control, const FunctionList& functions, int latent_height,
-                                int latent_width) {
-  return [&control, &functions, latent_height, latent_width](int index, const control::Step& at) -> unet::Replacement {
+attention::Replacements replacements(const control::Timeline& control, const FunctionList& functions, int latent_height,
+                                     int latent_width) {
+  return [&control, &functions, latent_height, latent_width](int index,
+                                                             const control::Step& at) -> attention::Replacement {
     const auto& spec = control.at(at.index).functions().at(index);
-    if (spec.builtin) return unet::sharpen(spec.number);
+    if (spec.builtin) return attention::sharpen(spec.number);
     const auto& user = *functions[index_of(spec, functions)];
-    return [=, &user, &spec](const unet::ReplacedInput& in, const control::Site& site, const control::Step& step) {
+    return [=, &user, &spec](const attention::ReplacedInput& in, const control::Site& site, const control::Step& step) {
       const auto grid = control::grid(site, latent_height, latent_width);
       return call(user, spec.name, in, {site.path, site.cross, site.heads, grid.height, grid.width},
                   {step.index, step.count, step.progress, step.t, step.sigma, step.first_evaluation});

@@ -6,9 +6,9 @@
 
 #include "corepulse/attention_function.h"
 
+#include "attention/replace.h"
 #include "control/inputs.h"
 #include "control/program/timeline.h"
-#include "unet/replace.h"
 
 namespace corepulse::pipeline {
 
@@ -21,7 +21,7 @@ std::vector<control::FunctionUse> function_uses(const FunctionList& functions);
 void require_no_bias(const control::Program& program);
 
 /** By Reading::replaced. `control` and `functions` must outlive it. */
-unet::Replacements replacements(const control::Timeline& control, const FunctionList& functions, int latent_height,
-                                int latent_width);
+attention::Replacements replacements(const control::Timeline& control, const FunctionList& functions, int latent_height,
+                                     int latent_width);
 
 }  // namespace corepulse::pipeline

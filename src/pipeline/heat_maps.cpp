@@ -39,11 +39,11 @@ const control::CaptureSpec& HeatMaps::spec(int capture, const control::Step& ste
   return control_.at(step.index).captures().at(capture);
 }
 
-std::optional<unet::Watch> HeatMaps::watch(int capture, const control::Step& step, const control::Row& row) const {
+std::optional<attention::Watch> HeatMaps::watch(int capture, const control::Step& step, const control::Row& row) const {
   const auto& s = spec(capture, step);
   const bool role = s.rows == Rows::both || (s.rows == Rows::cond) == row.conditional;
   if (s.what != Capture::What::map || !role || !among(s.images, row.image)) return std::nullopt;
-  return unet::Watch{s.positions, s.heads};
+  return attention::Watch{s.positions, s.heads};
 }
 
 void HeatMaps::record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,

@@ -3,16 +3,16 @@
 
 #include "corepulse/heat_map.h"
 
+#include "attention/observer.h"
 #include "control/program/timeline.h"
-#include "unet/observer.h"
 
 namespace corepulse::pipeline {
 
-class HeatMaps : public unet::Observer {
+class HeatMaps : public attention::Observer {
  public:
   HeatMaps(const control::Timeline& control, int latent_height, int latent_width);
 
-  std::optional<unet::Watch> watch(int capture, const control::Step& step, const control::Row& row) const override;
+  std::optional<attention::Watch> watch(int capture, const control::Step& step, const control::Row& row) const override;
   void record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
               const std::vector<double>& map) override;
 

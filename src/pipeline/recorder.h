@@ -1,10 +1,10 @@
 #pragma once
 // The recordings of a run: what its self-attention layers were given.
 
+#include "attention/observer.h"
 #include "control/program/timeline.h"
 #include "pipeline/recorded_run.h"
 #include "unet/config.h"
-#include "unet/observer.h"
 
 namespace corepulse::pipeline {
 
@@ -20,7 +20,7 @@ struct RecordedShape {
 size_t recorded_numbers(const control::Timeline& control, const RecordedShape& shape);
 size_t recorded_numbers(const control::Program& program, const RecordedShape& shape);
 
-class Recorder : public unet::Recorder {
+class Recorder : public attention::Recorder {
  public:
   /** @param model its fingerprint. The references must outlive this. */
   Recorder(const control::Timeline& control, const RecordedShape& shape, std::string model);

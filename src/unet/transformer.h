@@ -5,10 +5,12 @@
 #include <variant>
 #include <vector>
 
-#include "unet/attention.h"
+#include "attention/attention.h"
 #include "unet/config.h"
 
 namespace corepulse::unet {
+
+using attention::Attention, attention::Pass;
 
 /** GEGLU feed-forward, four times as wide inside. */
 struct FeedForward {

@@ -17,7 +17,7 @@ namespace {
 /** The golden case with the numbers a float16 run would see. */
 mx::array call(const test::Case& c, const unet::UNet& unet, mx::Dtype dtype) {
   const test::PlainControl control;
-  unet::RunCache cache;
+  attention::RunCache cache;
   std::vector<mx::array> texts;
   for (const auto& text : c.texts) texts.push_back(mx::astype(text, dtype));
   return mx::astype(unet(mx::astype(c.x, dtype), {control, c.step, texts, cache}, c.added), mx::float32);

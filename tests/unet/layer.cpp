@@ -83,7 +83,7 @@ LayerWeights::LayerWeights(int channels, int context_width, unsigned seed)
 Layer::Layer(const control::Site& site_, LayerWeights weights)
     : site(site_), weights_(std::move(weights)), fused_(stored(weights_), site_, weights_.q.rows, weights_.k.columns) {}
 
-std::vector<Matrix> Layer::fused(const std::vector<Matrix>& x, const unet::Pass& pass) const {
+std::vector<Matrix> Layer::fused(const std::vector<Matrix>& x, const attention::Pass& pass) const {
   return to_matrices(fused_(to_array(x), pass));
 }
 

@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
+#include "attention/attention.h"
 #include "io/tensor_view.h"
-#include "unet/attention.h"
 
 namespace corepulse::test {
 
@@ -46,8 +46,8 @@ class Layer {
   Layer(const control::Site& site, LayerWeights weights);
 
   /** The engine's: x [B, N, C]. */
-  std::vector<Matrix> fused(const std::vector<Matrix>& x, const unet::Pass& pass) const;
-  mx::array call(const mx::array& x, const unet::Pass& pass) const { return fused_(x, pass); }
+  std::vector<Matrix> fused(const std::vector<Matrix>& x, const attention::Pass& pass) const;
+  mx::array call(const mx::array& x, const attention::Pass& pass) const { return fused_(x, pass); }
 
   /** scale Q K^T of what the pixels x see in the rows of e (texts, or pixels). */
   Heads logits(const Matrix& x, const Matrix& e) const;
@@ -68,7 +68,7 @@ class Layer {
  private:
   static Matrix project(const Matrix& e, const Matrix& w);
   LayerWeights weights_;
-  unet::Attention fused_;
+  attention::Attention fused_;
 };
 
 /** Changes every attention number: edit(P, head, pixel, key). */

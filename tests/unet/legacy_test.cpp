@@ -32,7 +32,7 @@ class Legacy {
     const auto program = control::Program::resolve(controls, inputs_);
     std::vector<mx::array> texts;
     for (const auto& spec : program.texts()) texts.push_back(context(spec.prompt, dragon_tokens));
-    unet::RunCache cache;
+    attention::RunCache cache;
     return layer(cross).fused(golden("x"), {program, step_, texts, cache});
   }
   /** Equal within 1e-4, and not by leaving everything as it was. */

@@ -32,7 +32,7 @@ size_t peak(const std::vector<Control>& controls, bool cross) {
   const auto picture = random_matrix(kPixels, kChannels, 1, random);
   const std::vector<mx::array> texts(program.texts().size(), to_array({random_matrix(kTokens, kContext, 1, random)}));
   const auto x = to_array({picture, picture});
-  unet::RunCache cache;
+  attention::RunCache cache;
   mx::eval(x, texts.front());
   mx::clear_cache();
   mx::reset_peak_memory();

@@ -41,7 +41,7 @@ std::vector<Matrix> Scene::run(const std::vector<corepulse::Control>& controls, 
   const auto program = control::Program::resolve(controls, inputs);
   std::vector<mx::array> texts;
   for (const auto& context : contexts(program.texts())) texts.push_back(to_array({context}));
-  unet::RunCache cache;
+  attention::RunCache cache;
   return layer(is_cross).fused(x, {program, step, texts, cache});
 }
 

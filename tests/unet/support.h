@@ -44,7 +44,7 @@ struct Case {
     }
   }
   mx::array run(const unet::UNet& unet, const control::Control& control) const {
-    unet::RunCache cache;
+    attention::RunCache cache;
     auto y = unet(x, {control, step, texts, cache}, added);
     mx::eval(y);
     return y;

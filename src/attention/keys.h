@@ -6,11 +6,11 @@
 #include <optional>
 #include <utility>
 
+#include "attention/pass.h"
 #include "control/site.h"
 #include "nn/layers.h"
-#include "unet/pass.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 class CallKeys {
  public:
@@ -47,4 +47,4 @@ class CallKeys {
 /** Row `row` of a batch, as a batch of one. */
 mx::array row_of(const mx::array& x, int row);
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

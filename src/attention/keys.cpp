@@ -1,11 +1,11 @@
-#include "unet/keys.h"
+#include "attention/keys.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 
 #include "base/fail.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 using control::Reading;
 using control::Source;
@@ -44,7 +44,7 @@ KeyValue CallKeys::of(const Reading& reading, int row) {
       k.push_back(one.k), v.push_back(one.v);
     } else {
       const int from = row_of(source, row);
-      k.push_back(unet::row_of(own_->k, from)), v.push_back(unet::row_of(own_->v, from));
+      k.push_back(attention::row_of(own_->k, from)), v.push_back(attention::row_of(own_->v, from));
     }
   }
   if (k.size() == 1) return {k[0], v[0]};
@@ -63,7 +63,7 @@ const KeyValue& CallKeys::recorded(int recording, int row) {
 }
 
 mx::array CallKeys::picture(const Source& source, int row) const {
-  if (source.kind != Source::Kind::recording) return unet::row_of(x_, row_of(source, row));
+  if (source.kind != Source::Kind::recording) return attention::row_of(x_, row_of(source, row));
   const auto x = mx::astype(pass_.recordings(source.id, site_, pass_.step, pass_.step.rows[row]), x_.dtype());
   check_shape(x, {1, x_.shape(1), x_.shape(2)}, "recording");
   return x;
@@ -77,4 +77,4 @@ int CallKeys::row_of(const Source& source, int row) const {
   fail(ErrorCode::internal, "attention", fmt::format("image {} is not in this batch", source.id));
 }
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

@@ -3,9 +3,9 @@
 
 #include <functional>
 
-#include "unet/pass.h"
+#include "attention/pass.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 /** True if every pixel belongs wholly to one reading, for all heads alike, and none needs to see the others' pixels. */
 bool is_partition(const std::vector<control::Reading>& readings);
@@ -24,4 +24,4 @@ mx::array read_partition(const mx::array& q, const std::vector<control::Reading>
 /** The reading's share as [1, N|1, C|1], to multiply its output with; ones if it has none. */
 mx::array share_of(const control::Reading& reading, const mx::array& q, int heads, RunCache& cache);
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

@@ -9,7 +9,7 @@
 #include "base/tensor.h"
 #include "control/plan.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 /** What is counted in one row of one attention call. */
 struct Watch {
@@ -42,4 +42,4 @@ class Recorder {
 using Recordings = std::function<mx::array(int recording, const control::Site& site, const control::Step& step,
                                            const control::Row& row)>;
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

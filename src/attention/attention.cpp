@@ -1,14 +1,14 @@
-#include "unet/attention.h"
+#include "attention/attention.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "attention/capture.h"
+#include "attention/keys.h"
+#include "attention/share.h"
 #include "kernels/attention.h"
-#include "unet/capture.h"
-#include "unet/keys.h"
-#include "unet/share.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 using control::AttentionPlan;
 using control::Reading;
@@ -97,4 +97,4 @@ void Attention::watch(const mx::array& q, const AttentionPlan& plan, const mx::a
   if (pass.observer) observe(site, plan.captures, q.shape(2), pass, read_indicator);
 }
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

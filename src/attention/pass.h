@@ -6,12 +6,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "attention/observer.h"
+#include "attention/replace.h"
 #include "base/tensor.h"
 #include "control/plan.h"
-#include "unet/observer.h"
-#include "unet/replace.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 /** Keys and values of one source. */
 struct KeyValue {
@@ -61,4 +61,4 @@ const KeyValue& RunCache::texts(int site, const std::vector<control::TextId>& id
   return texts_.emplace(std::pair{site, ids}, KeyValue{mx::concatenate(k, 0), mx::concatenate(v, 0)}).first->second;
 }
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

@@ -1,9 +1,9 @@
-#include "unet/share.h"
+#include "attention/share.h"
 
 #include <algorithm>
 #include <optional>
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 using control::Reading;
 
@@ -51,4 +51,4 @@ mx::array share_of(const Reading& reading, const mx::array& q, int heads, RunCac
   return mx::reshape(s, {1, reading.share_pixels, -1});
 }
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

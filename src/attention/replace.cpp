@@ -1,11 +1,11 @@
-#include "unet/replace.h"
+#include "attention/replace.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "mlx/transforms.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 namespace {
 
 mx::array sharpened(const ReplacedInput& in, const mx::array& q, double power) {
@@ -34,4 +34,4 @@ Replacement sharpen(double power) {
   };
 }
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

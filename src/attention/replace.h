@@ -7,7 +7,7 @@
 #include "base/tensor.h"
 #include "control/plan.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 /** Heads apart, q not scaled yet; `bias` is added to what the function takes a softmax of. */
 struct ReplacedInput {
@@ -24,4 +24,4 @@ using Replacements = std::function<Replacement(int index, const control::Step& s
 /** softmax(max(L, 1e-8)^power + bias) V with L = Q K^T / sqrt(D), in float32; slow, but never more than 64 MB of L. */
 Replacement sharpen(double power);
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

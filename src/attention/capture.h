@@ -6,10 +6,10 @@
 #include <functional>
 #include <vector>
 
-#include "unet/observer.h"
-#include "unet/pass.h"
+#include "attention/observer.h"
+#include "attention/pass.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 /** What row `row` reads if its text t (by TextId) has the values indicator(t) [1, T, H*D] -> [1, N, H*D]. */
 using Indicator = std::function<mx::array(control::TextId text)>;
@@ -19,4 +19,4 @@ using ReadIndicator = std::function<mx::array(int row, const Indicator& indicato
 void observe(const control::Site& site, const std::vector<int>& captures, int channels, const Pass& pass,
              const ReadIndicator& read);
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

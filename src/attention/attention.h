@@ -3,12 +3,12 @@
 
 #include <optional>
 
+#include "attention/keys.h"
+#include "attention/pass.h"
 #include "control/site.h"
 #include "nn/layers.h"
-#include "unet/keys.h"
-#include "unet/pass.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 /** One attn1 (the picture looks at itself) or attn2 (the picture reads the text) of Diffusers'
  * BasicTransformerBlock. */
@@ -37,4 +37,4 @@ struct Attention {
                    const std::optional<mx::array>& bias) const;
 };
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

@@ -1,10 +1,10 @@
-#include "unet/capture.h"
+#include "attention/capture.h"
 
 #include <algorithm>
 
 #include "mlx/transforms.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 namespace {
 
 using Watches = std::vector<std::pair<int, Watch>>;  // capture and what it counts
@@ -77,4 +77,4 @@ void observe(const control::Site& site, const std::vector<int>& captures, int ch
   }
 }
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention

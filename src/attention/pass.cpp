@@ -1,6 +1,6 @@
-#include "unet/pass.h"
+#include "attention/pass.h"
 
-namespace corepulse::unet {
+namespace corepulse::attention {
 
 const mx::array& RunCache::upload(const control::Values& values) {
   const auto found = uploads_.find(values);
@@ -11,4 +11,4 @@ const mx::array& RunCache::upload(const control::Values& values) {
   return uploads_.emplace(values, mx::array(values->begin(), {n}, mx::float32)).first->second;
 }
 
-}  // namespace corepulse::unet
+}  // namespace corepulse::attention
