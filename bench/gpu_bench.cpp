@@ -15,7 +15,7 @@
 #include "mlx/transforms.h"
 
 #include "../tests/support/plain_control.h"
-#include "model/derive.h"
+#include "model/config/derive.h"
 #include "random_tensors.h"
 #include "unet/replay.h"
 

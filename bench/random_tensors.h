@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "../tests/model/full_size.h"
-#include "model/ldm_names.h"
+#include "model/files/ldm_names.h"
 
 namespace corepulse {
 

@@ -30,7 +30,7 @@
 #include "../tests/support/plain_control.h"
 #include "kernels/cpu/profile.h"
 #include "kernels/device.h"
-#include "model/derive.h"
+#include "model/config/derive.h"
 #include "model/model.h"
 #include "random_tensors.h"
 

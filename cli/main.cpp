@@ -9,9 +9,9 @@
 #include "corepulse/error.h"
 #include "corepulse/pipeline.h"
 
-#include "commands.h"
-#include "interrupt.h"
+#include "commands/commands.h"
 #include "spelling.h"
+#include "terminal/interrupt.h"
 
 namespace corepulse::cli {
 

@@ -10,7 +10,7 @@
 #include "corepulse/error.h"
 #include "corepulse/recipe.h"
 
-#include "progress.h"
+#include "terminal/progress.h"
 
 namespace corepulse::cli {
 

@@ -51,8 +51,8 @@ class ChecksTest(unittest.TestCase):
         self.assertEqual(status("check_layers.py", {n: t for n, t in SOUND.items() if "attention" not in n}), 1)
 
     def test_a_file_longer_than_one_sitting_fails(self):
-        self.assertEqual(status("sizes.py", SOUND | {"src/io/png.cpp": "int x;\n" * 401}), 1)
-        self.assertEqual(status("sizes.py", SOUND | {"src/io/png.cpp": "int x;\n" * 400}), 0)
+        self.assertEqual(status("sizes.py", SOUND | {"src/io/picture/png.cpp": "int x;\n" * 401}), 1)
+        self.assertEqual(status("sizes.py", SOUND | {"src/io/picture/png.cpp": "int x;\n" * 400}), 0)
 
     def check_texts(self, file, beginning, faults, fine):
         for expected, texts in ((1, faults), (0, fine)):

@@ -6,7 +6,7 @@
 
 #include "base/fail.h"
 #include "engine/engine.h"
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "nn/layers.h"
 
 namespace corepulse::efficacy {

@@ -9,9 +9,9 @@
 
 #include "corepulse/error.h"
 
+#include "io/digest/sha256.h"
 #include "io/directories.h"
 #include "io/file.h"
-#include "io/sha256.h"
 
 namespace corepulse::io {
 namespace {

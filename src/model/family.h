@@ -7,7 +7,7 @@
 
 #include "corepulse/model.h"
 
-#include "io/tensor_view.h"
+#include "io/tensors/tensor_view.h"
 
 namespace corepulse::model {
 

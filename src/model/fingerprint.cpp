@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "io/digests.h"
-#include "io/sha256.h"
-#include "io/stored_type.h"
+#include "io/digest/digests.h"
+#include "io/digest/sha256.h"
+#include "io/tensors/stored_type.h"
 
 namespace corepulse::model {
 namespace {

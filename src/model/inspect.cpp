@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 #include <set>
 
-#include "io/stored_type.h"
+#include "io/tensors/stored_type.h"
 #include "unet/sites.h"
 
 namespace corepulse::model {

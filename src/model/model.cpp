@@ -4,8 +4,8 @@
 
 #include "base/fail.h"
 #include "io/file.h"
+#include "model/files/shipped.h"
 #include "model/inspect.h"
-#include "model/shipped.h"
 #include "nn/stored.h"
 
 namespace corepulse::model {

@@ -5,11 +5,11 @@
 #include <tuple>
 
 #include "base/fail.h"
-#include "model/check_tensors.h"
-#include "model/config_json.h"
-#include "model/derive.h"
+#include "model/config/config_json.h"
+#include "model/config/derive.h"
+#include "model/config/sd2.h"
 #include "model/family.h"
-#include "model/sd2.h"
+#include "model/files/check_tensors.h"
 #include "text/config_json.h"
 
 namespace corepulse::model {

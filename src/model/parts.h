@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "model/collect.h"
-#include "model/scheduler.h"
+#include "model/config/scheduler.h"
+#include "model/files/collect.h"
 #include "text/config.h"
 #include "text/vocabulary.h"
 #include "unet/config.h"

@@ -10,7 +10,7 @@
 
 #include "base/fail.h"
 #include "io/json.h"
-#include "model/shipped.h"
+#include "model/files/shipped.h"
 
 namespace corepulse {
 

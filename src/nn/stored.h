@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "base/tensor.h"
-#include "io/tensor_view.h"
+#include "io/tensors/tensor_view.h"
 
 namespace corepulse::nn {
 

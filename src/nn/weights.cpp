@@ -9,7 +9,7 @@
 #include "mlx/allocator.h"
 
 #include "base/fail.h"
-#include "io/stored_type.h"
+#include "io/tensors/stored_type.h"
 #include "nn/stored.h"
 
 namespace corepulse::nn {

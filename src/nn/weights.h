@@ -10,7 +10,7 @@
 
 #include "base/tensor.h"
 #include "io/file.h"
-#include "io/tensor_view.h"
+#include "io/tensors/tensor_view.h"
 #include "kernels/plain_weights.h"
 
 namespace corepulse::nn {

@@ -2,7 +2,7 @@
 
 #include "mlx/transforms.h"
 
-#include "sampler/noise.h"
+#include "sampler/noise/noise.h"
 
 namespace corepulse::pipeline {
 namespace {

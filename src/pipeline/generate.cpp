@@ -9,14 +9,14 @@
 #include "engine/memory.h"
 #include "kernels/stop.h"
 #include "pipeline/callback.h"
+#include "pipeline/capture/heat_maps.h"
 #include "pipeline/denoise.h"
 #include "pipeline/encode_prompt.h"
-#include "pipeline/estimate.h"
 #include "pipeline/finite.h"
+#include "pipeline/forecast/estimate.h"
 #include "pipeline/functions.h"
-#include "pipeline/heat_maps.h"
-#include "pipeline/preview.h"
-#include "sampler/noise.h"
+#include "pipeline/picture/preview.h"
+#include "sampler/noise/noise.h"
 
 namespace corepulse::pipeline {
 namespace {

@@ -1,7 +1,7 @@
 #include "pipeline/live_edits.h"
 
 #include "base/fail.h"
-#include "pipeline/estimate.h"
+#include "pipeline/forecast/estimate.h"
 
 namespace corepulse {
 

@@ -13,7 +13,7 @@
 #include "engine/memory.h"
 #include "kernels/device.h"
 #include "pipeline/callback.h"
-#include "pipeline/estimate.h"
+#include "pipeline/forecast/estimate.h"
 #include "pipeline/generate.h"
 #include "pipeline/prepare.h"
 #include "pipeline/recipe_model.h"

@@ -6,8 +6,8 @@
 #include "base/fail.h"
 #include "model/fingerprint.h"
 #include "model/inspect.h"
-#include "pipeline/hints.h"
-#include "pipeline/unknown_words.h"
+#include "pipeline/forecast/hints.h"
+#include "pipeline/forecast/unknown_words.h"
 #include "unet/sites.h"
 
 namespace corepulse::pipeline {

@@ -10,9 +10,9 @@
 #include "control/program/timeline.h"
 #include "model/model.h"
 #include "model/parts.h"
+#include "pipeline/capture/recording_file.h"
 #include "pipeline/functions.h"
-#include "pipeline/mask_picture.h"
-#include "pipeline/recording_file.h"
+#include "pipeline/picture/mask_picture.h"
 #include "pipeline/resolve.h"
 
 namespace corepulse::pipeline {

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
-#include "sampler/levels.h"
+#include "sampler/schedule/levels.h"
 
 namespace corepulse::pipeline {
 namespace {

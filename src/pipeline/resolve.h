@@ -5,7 +5,7 @@
 #include "corepulse/model.h"
 #include "corepulse/recipe.h"
 
-#include "model/scheduler.h"
+#include "model/config/scheduler.h"
 #include "sampler/sampler.h"
 
 namespace corepulse::pipeline {

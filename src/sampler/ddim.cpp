@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sampler/levels.h"
 #include "sampler/samplers.h"
-#include "sampler/sigma_table.h"
+#include "sampler/schedule/levels.h"
+#include "sampler/schedule/sigma_table.h"
 #include "sampler/step.h"
 
 namespace corepulse::sampler {

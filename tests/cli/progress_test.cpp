@@ -1,6 +1,6 @@
 // What a person sees while a run goes on.
 
-#include "progress.h"
+#include "terminal/progress.h"
 
 #include <doctest/doctest.h>
 

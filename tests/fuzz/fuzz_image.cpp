@@ -1,6 +1,6 @@
 // A picture that is decoded has the pixels that its size promises. Large ones are left out: they are only slow.
 #include "fuzz.h"
-#include "io/image_format.h"
+#include "io/picture/image_format.h"
 
 namespace {
 

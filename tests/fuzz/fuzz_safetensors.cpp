@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "fuzz.h"
-#include "io/safetensors_header.h"
-#include "io/stored_type.h"
+#include "io/tensors/safetensors_header.h"
+#include "io/tensors/stored_type.h"
 
 namespace {
 

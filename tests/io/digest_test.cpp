@@ -1,7 +1,7 @@
 #include <random>
 
-#include "io/sha256.h"
-#include "io/sha256_blocks.h"
+#include "io/digest/sha256.h"
+#include "io/digest/sha256_blocks.h"
 #include "support.h"
 #include "support/places.h"
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "io/directories.h"
-#include "io/npy.h"
+#include "io/tensors/npy.h"
 #include "support.h"
 
 using namespace corepulse;

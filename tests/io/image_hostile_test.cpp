@@ -2,8 +2,8 @@
 #include <random>
 #include <sys/resource.h>
 
-#include "io/exif.h"
-#include "io/image_format.h"
+#include "io/picture/exif.h"
+#include "io/picture/image_format.h"
 #include "pictures.h"
 
 using namespace corepulse;

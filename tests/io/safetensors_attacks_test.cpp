@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "support.h"
 
 using namespace corepulse;

@@ -1,10 +1,10 @@
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "io/stored_type.h"
+#include "io/tensors/stored_type.h"
 #include "support.h"
 #include "support/places.h"
 

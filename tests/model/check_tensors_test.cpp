@@ -1,5 +1,5 @@
 // What loading refuses about tensors is refused by inspect and explain too.
-#include "model/check_tensors.h"
+#include "model/files/check_tensors.h"
 
 #include <doctest/doctest.h>
 #include <functional>
@@ -8,7 +8,7 @@
 
 #include "../io/support.h"
 #include "full_size.h"
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "support/places.h"
 
 using namespace corepulse;

@@ -1,4 +1,4 @@
-#include "model/config_json.h"
+#include "model/config/config_json.h"
 
 #include <doctest/doctest.h>
 

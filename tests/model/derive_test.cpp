@@ -1,4 +1,4 @@
-#include "model/derive.h"
+#include "model/config/derive.h"
 
 #include <doctest/doctest.h>
 

@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "../io/support.h"
+#include "io/digest/sha256.h"
 #include "io/file.h"
-#include "io/safetensors.h"
-#include "io/sha256.h"
+#include "io/tensors/safetensors.h"
 #include "support/places.h"
 
 using namespace corepulse;

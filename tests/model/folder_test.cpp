@@ -1,4 +1,4 @@
-#include "model/folder.h"
+#include "model/files/folder.h"
 
 #include <doctest/doctest.h>
 

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "../io/support.h"
-#include "io/safetensors.h"
-#include "model/shipped.h"
+#include "io/tensors/safetensors.h"
+#include "model/files/shipped.h"
 #include "support/places.h"
 
 using namespace corepulse;

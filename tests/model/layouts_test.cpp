@@ -6,7 +6,7 @@
 
 #include "../io/support.h"
 #include "full_size.h"
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "model/parts.h"
 #include "support/places.h"
 

@@ -1,10 +1,10 @@
-#include "model/ldm_names.h"
+#include "model/files/ldm_names.h"
 
 #include <cstring>
 #include <doctest/doctest.h>
 
 #include "../io/support.h"
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "model/parts.h"
 #include "support/places.h"
 

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "../io/support.h"
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "kernels/device.h"
 #include "model/model.h"
 #include "support/places.h"

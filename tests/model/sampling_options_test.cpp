@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "../sampler/trajectory.h"
-#include "io/safetensors.h"
-#include "model/scheduler.h"
+#include "io/tensors/safetensors.h"
+#include "model/config/scheduler.h"
 
 using namespace corepulse;
 using namespace corepulse::sampler;

@@ -1,4 +1,4 @@
-#include "model/scheduler.h"
+#include "model/config/scheduler.h"
 
 #include <cmath>
 #include <doctest/doctest.h>

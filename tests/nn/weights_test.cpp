@@ -8,7 +8,7 @@
 
 #include "corepulse/error.h"
 
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "nn/layers.h"
 #include "nn/stored.h"
 #include "support/golden.h"

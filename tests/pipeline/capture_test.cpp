@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <numeric>
 
-#include "pipeline/resample.h"
+#include "pipeline/picture/resample.h"
 #include "support.h"
 
 using namespace corepulse;

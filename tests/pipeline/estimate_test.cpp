@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "model/full_size.h"
-#include "pipeline/work.h"
+#include "pipeline/forecast/work.h"
 #include "support.h"
 
 using namespace corepulse;

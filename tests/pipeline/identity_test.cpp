@@ -8,8 +8,8 @@
 
 #include "../io/support.h"
 #include "io/base64.h"
-#include "io/safetensors.h"
-#include "io/sha256.h"
+#include "io/digest/sha256.h"
+#include "io/tensors/safetensors.h"
 #include "support.h"
 
 using namespace corepulse;

@@ -5,7 +5,7 @@
 
 #include "../io/support.h"
 #include "io/file.h"
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "support.h"
 
 namespace corepulse::test {

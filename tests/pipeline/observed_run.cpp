@@ -5,7 +5,7 @@
 #include "model/model.h"
 #include "pipeline/denoise.h"
 #include "pipeline/prepare.h"
-#include "sampler/noise.h"
+#include "sampler/noise/noise.h"
 #include "support.h"
 
 namespace corepulse::test {

@@ -9,7 +9,7 @@
 
 #include "corepulse/live_controls.h"
 
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "support.h"
 
 using namespace corepulse;

@@ -12,7 +12,7 @@
 
 #include "base/tensor.h"
 #include "sampler/sampler.h"
-#include "sampler/training.h"
+#include "sampler/schedule/training.h"
 #include "support/places.h"
 
 namespace corepulse::sampler {

@@ -1,5 +1,5 @@
 // torch's, CUDA's and MLX's random numbers (make_noise_goldens.py, and values that are known from elsewhere).
-#include "sampler/noise.h"
+#include "sampler/noise/noise.h"
 
 #include <cmath>
 #include <doctest/doctest.h>

@@ -6,7 +6,7 @@
 #include "corepulse/error.h"
 
 #include "goldens.h"
-#include "sampler/levels.h"
+#include "sampler/schedule/levels.h"
 
 namespace corepulse::sampler {
 namespace {

@@ -4,8 +4,8 @@
 #include "corepulse/error.h"
 
 #include "goldens.h"
-#include "sampler/beta_quantile.h"
-#include "sampler/sigma_table.h"
+#include "sampler/schedule/beta_quantile.h"
+#include "sampler/schedule/sigma_table.h"
 
 namespace corepulse::sampler {
 namespace {

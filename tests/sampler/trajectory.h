@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "goldens.h"
-#include "sampler/levels.h"
 #include "sampler/prediction.h"
+#include "sampler/schedule/levels.h"
 
 namespace corepulse::sampler {
 

@@ -11,7 +11,7 @@
 #include "mlx/transforms.h"
 
 #include "base/tensor.h"
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "nn/stored.h"
 #include "support/places.h"
 

@@ -9,7 +9,7 @@
 #include "mlx/transforms.h"
 
 #include "golden.h"
-#include "io/safetensors.h"
+#include "io/tensors/safetensors.h"
 #include "support/places.h"
 #include "text/clip_text_model.h"
 #include "text/config_json.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "attention/attention.h"
-#include "io/tensor_view.h"
+#include "io/tensors/tensor_view.h"
 
 namespace corepulse::test {
 

@@ -2,8 +2,8 @@
 // The tiny random UNets of tests/golden, ready to call.
 
 #include "io/json.h"
-#include "io/safetensors.h"
-#include "model/config_json.h"
+#include "io/tensors/safetensors.h"
+#include "model/config/config_json.h"
 #include "support/golden.h"
 #include "support/places.h"
 #include "support/plain_control.h"

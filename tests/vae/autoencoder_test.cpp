@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "io/json.h"
-#include "model/config_json.h"
+#include "model/config/config_json.h"
 #include "support/golden.h"
 #include "support/places.h"
 #include "vae/tiles.h"

@@ -1,0 +1,190 @@
+// corepulse generate: from a prompt to picture files.
+
+#include <algorithm>
+#include <filesystem>
+#include <fmt/format.h>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "corepulse/error.h"
+#include "corepulse/pipeline.h"
+
+#include "captures.h"
+#include "commands/commands.h"
+#include "output.h"
+#include "run_flags.h"
+#include "target.h"
+#include "terminal/interrupt.h"
+#include "terminal/progress.h"
+
+namespace corepulse::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Generate {
+  explicit Generate(CLI::App& command) : run(command) {}
+  RunFlags run;
+  std::string output, device = "auto";
+  HeatMapForm heat_maps;
+  bool quiet = false, force = false;
+};
+
+LoadOptions load_options(const std::string& dtype, const std::string& device) {
+  LoadOptions options{.lazy = true};  // what is wrong with the request is said before weights are read
+  if (dtype == "f32") options.dtype = ComputeType::float32;
+  if (dtype == "f16") options.dtype = ComputeType::float16;
+  if (dtype == "bf16") options.dtype = ComputeType::bfloat16;
+  if (dtype == "int8") options.dtype = ComputeType::int8;
+  if (device == "cpu") options.device = LoadOptions::Device::cpu;
+  if (device == "gpu") options.device = LoadOptions::Device::gpu;
+  return options;
+}
+
+/** "isa avx512 there, avx2 here", for what may change the bits of a repeated picture. */
+std::string differences(const MadeWith& there, const MadeWith& here) {
+  std::string text;
+  const auto compare = [&](const char* what, const std::string& a, const std::string& b) {
+    if (!a.empty() && a != b) text += fmt::format("{}{} {} there, {} here", text.empty() ? "" : "; ", what, a, b);
+  };
+  compare("program", there.program, here.program);
+  compare("model", there.model, here.model);
+  compare("backend", there.backend, here.backend);
+  compare("dtype", there.dtype, here.dtype);
+  compare("isa", there.isa, here.isa);
+  return text;
+}
+
+/** What a run left on the disk. */
+struct Saved {
+  Files pictures, heat_maps, recordings;
+};
+
+nlohmann::json names(const Files& files) {
+  auto list = nlohmann::json::array();
+  for (const auto& file : files) list.push_back(file.string());
+  return list;
+}
+
+void print_result(const Result& result, const Saved& saved) {
+  nlohmann::json json{{"files", names(saved.pictures)}};
+  if (!saved.heat_maps.empty()) json["heat_maps"] = names(saved.heat_maps);
+  if (!saved.recordings.empty()) json["recordings"] = names(saved.recordings);
+  json["recipe"] = nlohmann::json::parse(to_json(result.recipe));
+  json["notes"] = result.notes;
+  json["model_calls"] = result.model_calls;
+  json["seconds"] = {{"text", result.seconds_text}, {"steps", result.seconds_steps}, {"decode", result.seconds_decode}};
+  json["version"] = version();
+  print_json(json);
+}
+
+/** The pictures under these names, or under ones with a number where another run's picture lies. */
+void save_pictures(const Result& result, Files& files, const Generate& flags) {
+  for (size_t i = 0; i < files.size(); ++i) {
+    make_folder(files[i], flags.quiet);
+    const auto text = image_text(result, int(i), flags.output == "-" ? fs::path() : folder_of(files[i]));
+    if (const auto name = free_name(files[i], text); !flags.force && name != files[i]) {
+      note(fmt::format("note: {} exists, and --force would overwrite it", files[i].string()), flags.quiet);
+      files[i] = name;
+    }
+    save_image(result.images[i], files[i], text);
+  }
+}
+
+Saved save(const Result& result, const Files& files, const HeatMapForm& form) {
+  return {files, save_heat_maps(result, files, form), save_recordings(result, files)};
+}
+
+/** One picture alone fits through a pipe. */
+void check_standard_output(const Recipe& recipe, bool json) {
+  const auto captures = [](const Control& control) { return std::holds_alternative<Capture>(control.effect); };
+  if (json || recipe.seeds.size() != 1 || std::any_of(recipe.controls.begin(), recipe.controls.end(), captures))
+    throw Error(ErrorCode::invalid_request,
+                "[-o] - takes one picture; expected a name for several, for heat maps, recordings and --json");
+}
+
+void generate(const Generate& flags, bool json) {
+  Request request;
+  request.recipe = flags.run.recipe();
+  for (const auto& line : flags.run.notes()) note("note: " + line, flags.quiet);
+  std::optional<StandardOutput> pipe;
+  if (flags.output == "-") check_standard_output(request.recipe, json), pipe.emplace();
+  const auto made_with = request.recipe.made_with;
+  const auto source = model_source(request.recipe);
+  auto files = output_files(pipe ? pipe->file().string() : flags.output, request.recipe.prompt, request.recipe.seeds);
+  check_output(files);
+  check_recipe_fits(request.recipe, files);
+  check_recordings(request.recipe, files);
+
+  note(fmt::format("loading {}", source.model), flags.quiet);
+  const auto pipeline = Pipeline::load(source, load_options(request.recipe.dtype, flags.device));
+  ProgressLine progress("drawing", flags.quiet);
+  request.progress = progress.callback();
+  request.stop = stop_flag();
+  if (!flags.quiet)
+    if (const auto line = long_run(pipeline.estimate(request)); !line.empty()) note(line, false);
+  const auto result = pipeline.generate(request);
+  stop_if_interrupted();
+  save_pictures(result, files, flags);
+  const auto saved = save(result, files, flags.heat_maps);
+  progress.finish();
+
+  for (const auto& line : result.notes) note("note: " + line, flags.quiet);
+  if (const auto different = differences(made_with, result.recipe.made_with); !different.empty())
+    note("note: the picture may differ from the one repeated: " + different, flags.quiet);
+  if (pipe) return pipe->send();
+  if (json) return print_result(result, saved);
+  for (const auto* list : {&saved.pictures, &saved.heat_maps, &saved.recordings})
+    for (const auto& file : *list) fmt::print("{}\n", file.string());
+}
+
+const char* const kGenerateExamples = R"(Examples:
+  corepulse generate -p "a cat in a park" -o cat.png
+  corepulse generate -p "a red car on the beach" --seed 1,2,3 --steps 30 -o cars.png
+      cars-1.png, cars-2.png, cars-3.png: a name holds its seed
+  corepulse generate -p "a cat in a park" --inject "a dragon @ content, gain 2" -o dragon.png
+      the same picture, but the middle block reads another prompt
+  corepulse generate -p "a cat in a park" --inject "a cat in the snow @ composition, sigma 15..2"
+  corepulse generate -p "a cat in a park" --reweight "park=0.3" --mask "a @ style"
+  corepulse generate -p "a cat and a dog in a garden" --region "an owl @ left half, content"
+      --region "a penguin @ right half, content"
+  corepulse generate -p "a cat in a park" --heatmap "cat @ output:0" -o cat.png
+      cat.png, and cat-heat-cat.png: where it looked at "cat"
+  corepulse generate --from dragon.png -o again.png
+      the same picture again; with --seed 4 the same idea on another seed
+  corepulse generate -m sd15.safetensors -p "a lighthouse" -W 512 -H 512 --sampler "DPM++ 2M Karras"
+
+Selectors: input:N, middle:0, output:N as `corepulse inspect` lists them; composition, content, style (all input, middle,
+output blocks); coarse, mid, fine; all.
+Names of options as other programs have them are taken where they mean the same: --negative-prompt, --cfg-scale, ...
+Pictures are PNG, JPEG or WebP by extension and hold their recipe. Without -o they are named after
+prompt and seed, here in this folder.)";
+
+}  // namespace
+
+void add_generate(CLI::App& app, Global& global) {
+  auto* command = app.add_subcommand("generate", "Draw pictures from a prompt");
+  command->footer(kGenerateExamples);
+  auto flags = std::make_shared<Generate>(*command);
+  command->add_option("-o,--output", flags->output, "A file (.png .jpg .webp), a folder, or - for standard output [.]")
+      ->group("Output");
+  command
+      ->add_flag("--force", flags->force, "Overwrite a picture of another recipe; else a number is added to the name")
+      ->group("Output");
+  auto* values = command->add_option("--heatmap-values", flags->heat_maps.values,
+                                     "Write the numbers of heat maps, too, as npy or safetensors");
+  values->check(CLI::IsMember({"npy", "safetensors"}))->group("Output");
+  command->add_flag("--no-heatmap-pictures", flags->heat_maps.no_pictures, "The numbers of heat maps alone")
+      ->needs(values)
+      ->group("Output");
+  command->add_option("--device", flags->device, "[auto]")
+      ->check(CLI::IsMember({"auto", "cpu", "gpu"}))
+      ->group("Model");
+  command->add_flag("-q,--quiet", flags->quiet, "No progress, no notes")->group("Output");
+  add_json_flag(*command, global);
+  command->callback([flags, &global] { generate(*flags, global.json); });
+}
+
+}  // namespace corepulse::cli

@@ -1,0 +1,89 @@
+// corepulse inspect: what is in a model, or in a picture file.
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "corepulse/image.h"
+#include "corepulse/model.h"
+
+#include "commands/commands.h"
+#include "definitions.h"
+#include "output.h"
+
+namespace corepulse::cli {
+
+namespace {
+
+const char* const kInspectExamples = R"(Examples:
+  corepulse inspect                      the built-in model: its blocks are what controls select
+  corepulse inspect sd15.safetensors
+  corepulse inspect ./my-diffusers-folder --json
+  corepulse inspect dragon.png           the prompt and the recipe inside a picture
+
+Reads headers only, no weights (--fingerprint does): milliseconds, whatever the model's size. The built-in model's files
+are compared with their checksums.)";
+
+/** Told from the first bytes: p.jfif and a picture without an extension are pictures too. */
+bool holds_picture(const std::string& file) {
+  char bytes[12] = {};
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(file, ignored)) return false;
+  std::ifstream(file, std::ios::binary).read(bytes, sizeof bytes);
+  const std::string_view text(bytes, sizeof bytes);
+  return text.starts_with("\x89PNG\r\n") || text.starts_with("\xff\xd8\xff") ||
+         (text.starts_with("RIFF") && text.substr(8) == "WEBP");
+}
+
+void inspect_picture(const std::string& file, bool json) {
+  const auto text = load_image_text(file);
+  if (!json) {
+    std::printf("%s\n", file.c_str());
+    for (const auto& [key, value] : text) std::printf("\n%s:\n%s\n", key.c_str(), value.c_str());
+    if (text.empty()) std::puts("holds no text");
+    return;
+  }
+  nlohmann::json result = {{"picture", file}, {"text", text}};
+  if (const auto recipe = text.find("corepulse"); recipe != text.end())
+    result["recipe"] = nlohmann::json::parse(recipe->second, nullptr, /*allow_exceptions=*/false);
+  print_json(result);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Global& global) {
+  auto* command = app.add_subcommand("inspect", "Show what is in a model or a picture");
+  command->footer(kInspectExamples);
+  auto source = std::make_shared<ModelSource>();
+  auto* what = command->add_option("what", source->model,
+                                   "builtin, a folder, a .safetensors file, org/name, or a picture [builtin]");
+  offer(what, {"builtin"}, /*only=*/false);
+  command->add_option("--unet", source->unet, "The UNet from elsewhere");
+  command->add_option("--vae", source->vae, "The VAE from elsewhere");
+  command->add_option("--text-encoder", source->text_encoder, "The (first) text encoder from elsewhere");
+  command->add_option("--text-encoder-2", source->text_encoder_2, "SDXL's second text encoder from elsewhere");
+  command->add_option("--tokenizer", source->tokenizer, "A folder with vocab.json and merges.txt");
+  command->add_option("--config", source->config, "A Diffusers folder whose config.json files are used");
+  offer(command->add_option("--family", source->family, "sd1, sd2, sdxl [detected]"), {"sd1", "sd2", "sdxl"});
+  offer(command->add_option("--prediction", source->prediction, "epsilon, v [as the model says]"), {"epsilon", "v"});
+  command->add_option("--variant", source->variant, "Prefer files of this variant, e.g. fp16");
+  auto fingerprint = std::make_shared<bool>(false);
+  command->add_flag("--fingerprint", *fingerprint, "Show what recipes know the model by: reads all weights, once");
+  add_json_flag(*command, global);
+  command->callback([source, fingerprint, &global] {
+    if (is_picture_name(source->model) || holds_picture(source->model))
+      return inspect_picture(source->model, global.json);
+    auto info = inspect_model(*source);
+    if (*fingerprint) info.fingerprint = model_fingerprint(*source);
+    if (info.builtin) verify_builtin_model();
+    if (global.json)
+      std::puts(to_json(info).c_str());
+    else
+      std::fputs(to_text(info).c_str(), stdout);
+  });
+}
+
+}  // namespace corepulse::cli

@@ -1,0 +1,70 @@
+#include "pipeline/capture/heat_maps.h"
+
+#include <algorithm>
+
+#include "control/program/program_data.h"
+#include "pipeline/picture/resample.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+bool among(const std::vector<int>& chosen, int i) {
+  return chosen.empty() || std::find(chosen.begin(), chosen.end(), i) != chosen.end();
+}
+
+}  // namespace
+
+HeatMaps::HeatMaps(const control::Timeline& control, int latent_height, int latent_width)
+    : control_(control), latent_height_(latent_height), latent_width_(latent_width) {
+  for (const auto& [step, program] : control.programs()) enter(program);
+}
+
+void HeatMaps::enter(const control::Program& program) {
+  std::map<std::string, int> seen;
+  for (const auto& spec : program.captures()) {
+    const Key key{spec.name, seen[spec.name]++};
+    const auto known = std::find(keys_.begin(), keys_.end(), key);
+    const auto place = static_cast<size_t>(known - keys_.begin());
+    if (known == keys_.end()) keys_.push_back(key), entries_.emplace_back();
+    entry_of_[&spec] = place;
+    auto& finest = entries_[place].grid;
+    for (const auto& site : program.data().sites) {
+      const auto g = control::grid(site, latent_height_, latent_width_);
+      if (spec.sites[site.index] && g.tokens() > finest.tokens()) finest = g;
+    }
+  }
+}
+
+const control::CaptureSpec& HeatMaps::spec(int capture, const control::Step& step) const {
+  return control_.at(step.index).captures().at(capture);
+}
+
+std::optional<attention::Watch> HeatMaps::watch(int capture, const control::Step& step, const control::Row& row) const {
+  const auto& s = spec(capture, step);
+  const bool role = s.rows == Rows::both || (s.rows == Rows::cond) == row.conditional;
+  if (s.what != Capture::What::map || !role || !among(s.images, row.image)) return std::nullopt;
+  return attention::Watch{s.positions, s.heads};
+}
+
+void HeatMaps::record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
+                      const std::vector<double>& map) {
+  auto& entry = entries_[entry_of_.at(&spec(capture, step))];
+  auto& mean = entry.images[row.image];
+  const auto fine = resample_area(map, control::grid(site, latent_height_, latent_width_), entry.grid);
+  mean.sum.resize(fine.size());
+  for (size_t i = 0; i < fine.size(); ++i) mean.sum[i] += fine[i];
+  ++mean.calls;
+}
+
+std::vector<HeatMap> HeatMaps::maps() const {
+  std::vector<HeatMap> maps;
+  for (size_t i = 0; i < entries_.size(); ++i)
+    for (const auto& [image, mean] : entries_[i].images) {
+      HeatMap map{keys_[i].first, image, entries_[i].grid.width, entries_[i].grid.height, {}};
+      for (const double sum : mean.sum) map.values.push_back(static_cast<float>(sum / mean.calls));
+      maps.push_back(std::move(map));
+    }
+  return maps;
+}
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,50 @@
+#include "pipeline/forecast/estimate.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+#include "engine/memory.h"
+#include "pipeline/capture/recorder.h"
+#include "pipeline/forecast/work.h"
+#include "vae/autoencoder.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+// Peaks measured on the CPU as multiples of one array at the finest level: 52 to 65 for the UNet at 256^2 to 768^2,
+// 5.0 to 6.5 for the decoder, whose resnets hold two arrays of twice the channels.
+constexpr size_t kUnetArrays = 70, kDecoderArrays = 7;
+
+}  // namespace
+
+size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, bool decode) {
+  const size_t latents = size_t(resolved.latent_height) * resolved.latent_width;
+  const size_t at_once = latents > size_t{vae::kWhole} * vae::kWhole ? size_t{vae::kTile} * vae::kTile : latents;
+  const size_t pixels = at_once * vae.downscale() * vae.downscale();
+  const size_t rows = 2;
+  const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
+  return std::max(steps, decode ? kDecoderArrays * vae.channels[0] * pixels * sizeof(float) : 0);
+}
+
+engine::Work work_of(const model::Parts& parts, const Resolved& resolved, int model_calls, bool decode) {
+  const int height = resolved.latent_height, width = resolved.latent_width;
+  auto work = unet_work(parts, height, width) * (model_calls * (resolved.recipe.guidance == 1 ? 1 : 2));
+  if (decode) work += decoder_work(parts, height, width) * static_cast<double>(resolved.recipe.seeds.size());
+  return work;
+}
+
+void require_memory(const std::string& what, size_t bytes) {
+  const size_t available = engine::available_memory();
+  if (available == 0 || bytes <= available) return;
+  fail(ErrorCode::out_of_memory, "memory",
+       fmt::format("{} needs about {}; {} is available; choose a smaller picture or model, or end other programs", what,
+                   engine::gigabytes(bytes), engine::gigabytes(available)));
+}
+
+void require_memory_to_record(const control::Program& program, const Resolved& resolved, const unet::Config& unet) {
+  const auto numbers = recorded_numbers(program, {unet, resolved.latent_height, resolved.latent_width});
+  if (numbers > 0) require_memory("the recording", numbers * sizeof(float));
+}
+
+}  // namespace corepulse::pipeline

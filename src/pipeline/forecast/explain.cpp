@@ -1,0 +1,44 @@
+#include "control/program/explain.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "corepulse/pipeline.h"
+
+#include "pipeline/forecast/hints.h"
+#include "pipeline/prepare.h"
+#include "pipeline/recipe_model.h"
+
+namespace corepulse {
+
+Explanation explain(const Recipe& recipe) {
+  const auto source = model_source(recipe);
+  const pipeline::Outline outline(source);
+  const auto prepared = pipeline::prepare(pipeline::with_model(recipe, source), outline);
+  const auto& programs = prepared.control.programs();
+  Explanation explanation{control::explain_text(programs.front().second), "", prepared.resolved.recipe};
+  auto json = nlohmann::ordered_json::parse(control::explain_json(programs.front().second));
+  for (size_t i = 1; i < programs.size(); ++i) {
+    const auto& [step, program] = programs[i];
+    explanation.text += fmt::format("\nfrom step {} on, edited:\n{}", step, control::explain_text(program));
+    json["edits"].push_back(
+        {{"step", step}, {"program", nlohmann::ordered_json::parse(control::explain_json(program))}});
+  }
+  for (const auto& hint : pipeline::hints(recipe, prepared.control.texts())) {
+    explanation.text += "note: " + hint + "\n";
+    json["notes"].push_back(hint);
+  }
+  explanation.json = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return explanation;
+}
+
+size_t recording_bytes(const Recipe& recipe) {
+  const pipeline::Outline outline(model_source(recipe));
+  const auto prepared = pipeline::prepare(recipe, outline);
+  const auto& resolved = prepared.resolved;
+  return pipeline::recorded_numbers(prepared.control,
+                                    {outline.parts.unet, resolved.latent_height, resolved.latent_width}) *
+         sizeof(float);
+}
+
+}  // namespace corepulse

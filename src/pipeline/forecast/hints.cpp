@@ -1,0 +1,83 @@
+#include "pipeline/forecast/hints.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <set>
+
+#include "io/utf8.h"
+#include "text/foreign_syntax.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+using Notes = std::vector<std::string>;
+
+void syntax(const std::vector<control::ContextSpec>& texts, Notes& notes) {
+  std::set<std::string> said;
+  for (size_t id = 0; id < texts.size(); ++id) {
+    if (!texts[id].picks.empty()) continue;  // made of other texts
+    const char* where = id == 0 ? "the prompt" : texts[id].negative ? "the negative prompt" : "a control's prompt";
+    for (const auto& [seen, meaning, instead] : text::foreign_syntax(texts[id].prompt))
+      if (said.insert(meaning).second)
+        notes.push_back(fmt::format("\"{}\" in {} is {} to other programs; here it is drawn as text{}",
+                                    io::printable(seen), where, meaning,
+                                    instead.empty() ? "" : "; the control for it is " + instead));
+  }
+}
+
+void no_words(const std::vector<control::ContextSpec>& texts, Notes& notes) {
+  const auto blank = [](const control::ContextSpec& text) {
+    return text.negative || text.prompt.find_first_not_of(" \t\r\n") == std::string::npos;
+  };
+  if (std::all_of(texts.begin(), texts.end(), blank))
+    notes.emplace_back("there is no prompt: the picture shows whatever its seed happens to give");
+}
+
+/** The largest of a shape's numbers, in its unit. */
+double largest(const Region& region) {
+  double most = std::max(region.radius, std::max(region.feather_width, region.blur_sigma));
+  for (const auto& [x, y] : region.points) most = std::max({most, std::abs(x), std::abs(y)});
+  return most;
+}
+
+/** Of a region and its parts, those whose unit does not fit their numbers. */
+void units(const Region& region, Notes& notes) {
+  for (const auto& part : region.parts) units(part, notes);
+  constexpr double kMostFraction = 2, kLeastPixels = 1;
+  const auto most = largest(region);
+  const bool pixels = region.unit == LengthUnit::pixel;
+  if (!pixels && most > kMostFraction)
+    notes.push_back(
+        fmt::format("a region reaches {} times the picture's size; numbers are fractions of it, and pixels "
+                    "only with px (\"unit\": \"pixel\")",
+                    most));
+  if (pixels && most > 0 && most <= kLeastPixels)
+    notes.push_back(
+        fmt::format("a region reaches {} pixels; fractions of the picture are without px (\"unit\": "
+                    "\"fraction\")",
+                    most));
+}
+
+void units(const std::vector<Control>& controls, Notes& notes) {
+  for (const auto& control : controls) {
+    if (control.region) units(*control.region, notes);
+    if (const auto* regions = std::get_if<Regions>(&control.effect))
+      for (const auto& prompt : regions->prompts) units(prompt.region, notes);
+    if (const auto* attend = std::get_if<Attend>(&control.effect); attend && attend->target)
+      units(*attend->target, notes);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::ContextSpec>& texts) {
+  Notes notes;
+  syntax(texts, notes);
+  no_words(texts, notes);
+  units(recipe.controls, notes);
+  for (const auto& edit : recipe.edits) units(edit.controls, notes);
+  return notes;
+}
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,51 @@
+#include "pipeline/forecast/unknown_words.h"
+
+#include <algorithm>
+#include <cctype>
+
+namespace corepulse::pipeline {
+namespace {
+
+struct Span {
+  int begin, end;  ///< Bytes.
+};
+
+bool is_letter(char c) {
+  return std::isalpha(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80;
+}
+
+std::vector<Span> words_of(const std::string& text) {
+  std::vector<Span> words;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (!is_letter(text[at])) continue;
+    if (at == 0 || !is_letter(text[at - 1])) words.push_back({static_cast<int>(at), 0});
+    words.back().end = static_cast<int>(at) + 1;
+  }
+  return words;
+}
+
+std::string lower(std::string word) {
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  return word;
+}
+
+}  // namespace
+
+std::vector<std::string> unknown_words(const std::vector<std::string>& texts, const text::ClipTokenizer& tokenizer) {
+  std::vector<std::string> unknown, seen;
+  for (const auto& text : texts) {
+    const auto tokens = tokenizer.tokenize_all(text);
+    for (const auto& [begin, end] : words_of(text)) {
+      const auto inside = std::count_if(tokens.begin(), tokens.end(), [first = begin, last = end](const auto& token) {
+        return token.begin < last && token.end > first;
+      });
+      const auto word = text.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+      if (inside < 2 || std::find(seen.begin(), seen.end(), lower(word)) != seen.end()) continue;
+      seen.push_back(lower(word));
+      unknown.push_back(word);
+    }
+  }
+  return unknown;
+}
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,89 @@
+// A run's noise levels: checked, with the first latent's scale and the levels of second model calls.
+#include <cmath>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+#include "sampler/sampler.h"
+#include "sampler/schedule/levels.h"
+#include "sampler/schedule/sigma_table.h"
+#include "sampler/step.h"
+
+namespace corepulse::sampler {
+namespace {
+
+void check(const SamplingOptions& o) {
+  const auto refuse = [](const std::string& message) { fail(ErrorCode::invalid_request, "sampler", message); };
+  if (o.steps < 1 || o.steps > 1000) refuse(fmt::format("steps {}; expected 1..1000", o.steps));
+  if (!(o.eta >= 0 && o.eta <= 1)) refuse(fmt::format("eta {}; expected 0..1", o.eta));
+  if (!is_spacing(o.model_spacing))
+    refuse(fmt::format("model spacing {}; expected linspace, leading or trailing", name(o.model_spacing)));
+}
+
+void check(const Levels& levels, const SigmaTable& table, const SamplingOptions& o) {
+  for (size_t i = 0; i < levels.t.size(); ++i) {
+    const double t = levels.t[i], sigma = levels.sigma[i];
+    const bool falls = sigma > 0 && (i == 0 || sigma < levels.sigma[i - 1]);
+    if (std::isfinite(sigma) && falls && t >= 0 && t < table.size()) continue;
+    fail(ErrorCode::invalid_request, "sampler",
+         fmt::format("{} steps of {} with schedule {}: step {} (t {}, sigma {}) is no new level of "
+                     "this model's {} timesteps; use fewer steps or schedule trailing",
+                     o.steps, name(o.sampler), name(resolved_schedule(o)), i, t, sigma, table.size()));
+  }
+}
+
+// The standard deviation of the first latent: sigma, or with the picture's own variance of 1 added.
+double initial_scale(double sigma, const SigmaTable& table, const SamplingOptions& o) {
+  const double with_picture = std::sqrt(1 + sigma * sigma);
+  switch (o.compat) {
+    case Compat::comfy:
+      return sigma > table.max() * (1 - 1e-5) ? with_picture : sigma;
+    case Compat::a1111:
+      return o.sampler == SamplerKind::ddim || o.sampler == SamplerKind::unipc ? with_picture : sigma;
+    case Compat::diffusers:
+      break;
+  }
+  const auto kind = resolved_schedule(o);
+  const auto spacing = is_spacing(kind) ? kind : o.model_spacing;
+  return variance_preserving(o.sampler) || spacing == ScheduleKind::leading ? with_picture : sigma;
+}
+
+void add_second_evaluations(Schedule& schedule, const SigmaTable& table, SamplerKind sampler) {
+  if (sampler != SamplerKind::heun && sampler != SamplerKind::dpmpp_sde) return;
+  const int n = schedule.steps();
+  schedule.second_t.assign(n, 0);
+  schedule.second_sigma.assign(n, 0);
+  for (int i = 0; i + 1 < n; ++i) {
+    const double from = schedule.sigma[i], to = schedule.sigma[i + 1];
+    const double middle = std::sqrt(from * to);
+    const bool heun = sampler == SamplerKind::heun;
+    schedule.second_sigma[i] = heun ? to : middle;
+    schedule.second_t[i] = heun ? schedule.t[i + 1] : table.t(middle);
+  }
+}
+
+}  // namespace
+
+Schedule make_schedule(const Training& training, const SamplingOptions& options) {
+  check(options);
+  const SigmaTable table(training, options.compat);
+  auto levels = noise_levels(table, options);
+  check(levels, table, options);
+  Schedule schedule;
+  schedule.t = std::move(levels.t);
+  schedule.sigma = std::move(levels.sigma);
+  schedule.initial_scale = initial_scale(schedule.sigma.front(), table, options);
+  schedule.sigma.push_back(0);
+  add_second_evaluations(schedule, table, options.sampler);
+  return schedule;
+}
+
+std::vector<Evaluation> evaluations(const Schedule& schedule, const SamplingOptions&) {
+  std::vector<Evaluation> result;
+  for (int i = 0; i < schedule.steps(); ++i) {
+    result.push_back(first_evaluation(schedule, i));
+    if (has_second_evaluation(schedule, i)) result.push_back(second_evaluation(schedule, i));
+  }
+  return result;
+}
+
+}  // namespace corepulse::sampler
