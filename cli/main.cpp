@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "corepulse/error.h"
+#include "corepulse/nearest_name.h"
 #include "corepulse/pipeline.h"
 
 #include "commands/commands.h"
@@ -29,13 +30,13 @@ std::string unexpected(const CLI::App& app, const CLI::App& command) {
     if (given.starts_with("-")) {
       std::vector<std::string> valid;
       for (const auto* option : command.get_options())
-        for (const auto& name : option->get_lnames()) valid.push_back("--" + name);
+        for (const auto& name : option->get_lnames()) valid.push_back(name);
       return unknown_option(given, valid);
     }
     if (&app != &command) continue;
     std::vector<std::string> valid;
     for (const auto* sub : app.get_subcommands({})) valid.push_back(sub->get_name());
-    const auto near = nearest(given, valid);
+    const auto near = nearest_name(given, valid);
     return "unknown command " + given + (near.empty() ? "" : "; did you mean " + near + "?");
   }
   return "";

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <numeric>
+#include <string_view>
 #include <utility>
+
+#include "corepulse/nearest_name.h"
 
 namespace corepulse::cli {
 
@@ -51,20 +53,6 @@ std::string dashed(std::string name) {
   return name;
 }
 
-size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 std::vector<std::string> with_own_names(std::vector<std::string> arguments) {
@@ -82,24 +70,13 @@ std::vector<std::string> with_own_names(std::vector<std::string> arguments) {
   return arguments;
 }
 
-std::string nearest(const std::string& given, const std::vector<std::string>& valid) {
-  if (given.size() > 64) return "";
-  std::string best;
-  size_t least = SIZE_MAX;
-  for (const auto& name : valid) {
-    const size_t dashes = name.starts_with("--") && given.starts_with("--") ? 2 : 0;
-    const size_t distance = edit_distance(given, name);
-    if (distance < least && distance * 2 <= name.size() - dashes) least = distance, best = name;
-  }
-  return best;
-}
-
 std::string unknown_option(const std::string& given, const std::vector<std::string>& valid) {
   const auto name = dashed(given.substr(0, given.find('=')));
   for (const auto& [other, instead] : kInstead)
     if (name == other || name == std::string(other) + "s") return fmt::format("unknown option {}: {}", name, instead);
-  const auto near = nearest(name, valid);
-  return fmt::format("unknown option {}{}", name, near.empty() ? "" : fmt::format("; did you mean {}?", near));
+  const auto near =
+      nearest_name(std::string_view(name).substr(std::min(name.find_first_not_of('-'), name.size())), valid);
+  return fmt::format("unknown option {}{}", name, near.empty() ? "" : fmt::format("; did you mean --{}?", near));
 }
 
 }  // namespace corepulse::cli

@@ -10,10 +10,7 @@ namespace corepulse::cli {
  * them is left alone, and so are options that mean something else there. */
 std::vector<std::string> with_own_names(std::vector<std::string> arguments);
 
-/** "unknown option --stpes; did you mean --steps?", or what there is instead of it. @param valid "--steps", ... */
+/** "unknown option --stpes; did you mean --steps?", or what there is instead of it. @param valid "steps", ... */
 std::string unknown_option(const std::string& given, const std::vector<std::string>& valid);
-
-/** The nearest of the valid names, or "" when none is near. */
-std::string nearest(const std::string& given, const std::vector<std::string>& valid);
 
 }  // namespace corepulse::cli

@@ -123,9 +123,10 @@ void generate(const Generate& flags, bool json) {
   ProgressLine progress("drawing", flags.quiet);
   request.progress = progress.callback();
   request.stop = stop_flag();
+  auto run = pipeline.prepare(request);
   if (!flags.quiet)
-    if (const auto line = long_run(pipeline.estimate(request)); !line.empty()) note(line, false);
-  const auto result = pipeline.generate(request);
+    if (const auto line = long_run(run.estimate()); !line.empty()) note(line, false);
+  const auto result = std::move(run).generate();
   stop_if_interrupted();
   save_pictures(result, files, flags);
   const auto saved = save(result, files, flags.heat_maps);

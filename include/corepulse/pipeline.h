@@ -37,6 +37,26 @@ struct Estimate {
   int model_calls = 0;  ///< One per picture.
 };
 
+/** A request that was found right, for those who want to know what its run will take before it begins. */
+class PreparedRun {
+ public:
+  PreparedRun(PreparedRun&&) noexcept;
+  PreparedRun& operator=(PreparedRun&&) noexcept;
+  ~PreparedRun();
+
+  /** Costs nothing; before a long run a tenth of a second, to measure how fast this machine is. @throws Error. */
+  Estimate estimate() const;
+
+  /** The run, once: std::move(run).generate(). @throws as Pipeline::generate. */
+  Result generate() &&;
+
+ private:
+  friend class Pipeline;
+  struct State;
+  explicit PreparedRun(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;  ///< It keeps the model.
+};
+
 /**
  * A loaded model. Copies share it; all methods may be called from any thread: the work itself happens, one run after
  * the other, on one engine thread that owns MLX.
@@ -52,12 +72,16 @@ class Pipeline {
    */
   Result generate(const Request& request) const;
 
-  /** Costs milliseconds; before a long run a tenth of a second, to measure how fast this machine is. @throws Error. */
+  /** Checks a request and resolves its controls, which costs milliseconds. @throws Error, as generate. */
+  PreparedRun prepare(const Request& request) const;
+
+  /** Of a run that may never be. @throws Error. */
   Estimate estimate(const Request& request) const;
 
   const ModelInfo& info() const;
 
  private:
+  friend class PreparedRun;
   struct State;
   explicit Pipeline(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;

@@ -5,6 +5,8 @@
 #include <fmt/ranges.h>
 #include <numeric>
 
+#include "corepulse/nearest_name.h"
+
 namespace corepulse {
 namespace {
 

@@ -157,37 +157,60 @@ Pipeline Pipeline::load(const ModelSource& source, const LoadOptions& options) {
   });
 }
 
-Result Pipeline::generate(const Request& request) const {
-  auto& state = *state_;
-  const auto recipe = pipeline::with_model(request.recipe, state.source);
-  auto prepared = pipeline::prepare(recipe, state.outline, request.functions);
-  LiveEdits live(request, state.outline, prepared);
-  return guarded("generate", [&] {
-    const auto& model = state.loaded();
-    return pipeline::generate(model, state.outline, state.dtype(), state.made_with(), prepared, live, request);
-  });
-}
+struct PreparedRun::State {
+  std::shared_ptr<Pipeline::State> owner;
+  Request request;
+  pipeline::Prepared prepared;
+};
 
-Estimate Pipeline::estimate(const Request& request) const {
+PreparedRun::PreparedRun(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PreparedRun::PreparedRun(PreparedRun&&) noexcept = default;
+PreparedRun& PreparedRun::operator=(PreparedRun&&) noexcept = default;
+PreparedRun::~PreparedRun() = default;
+
+Estimate PreparedRun::estimate() const {
   // Below this any machine is done in seconds, and a tenth of one is not worth spending to know better.
   constexpr double kLong = 1e12;
-  auto& state = *state_;
-  const auto recipe = pipeline::with_model(request.recipe, state.source);
-  const auto prepared = pipeline::prepare(recipe, state.outline, request.functions);
+  const auto& [owner, request, prepared] = *state_;
   const auto& resolved = prepared.resolved;
-  const auto& parts = state.outline.parts;
+  const auto& parts = owner->outline.parts;
   Estimate estimate;
   estimate.model_calls = static_cast<int>(sampler::evaluations(resolved.schedule, resolved.sampling).size() *
                                           resolved.recipe.seeds.size());
-  estimate.bytes = model::weight_bytes(parts, state.precision()) +
+  estimate.bytes = model::weight_bytes(parts, owner->precision()) +
                    pipeline::activation_bytes(parts.unet, parts.vae, resolved, request.decode);
   const auto work = pipeline::work_of(parts, resolved, estimate.model_calls, request.decode);
-  if (state.device == mx::Device::cpu && work.sum() > kLong)
-    estimate.seconds = guarded("estimate", [&] {
+  if (owner->device == mx::Device::cpu && work.sum() > kLong)
+    estimate.seconds = guarded("estimate", [&work, &state = *owner] {
       mx::set_default_device(state.device);
       return engine::seconds(work, engine::measure_pace(state.dtype()));
     });
   return estimate;
+}
+
+Result PreparedRun::generate() && {
+  const auto own = std::move(state_);
+  auto& state = *own->owner;
+  LiveEdits live(own->request, state.outline, own->prepared);
+  return guarded("generate", [&] {
+    const auto& model = state.loaded();
+    return pipeline::generate(model, state.outline, state.dtype(), state.made_with(), own->prepared, live,
+                              own->request);
+  });
+}
+
+PreparedRun Pipeline::prepare(const Request& request) const {
+  auto prepared =
+      pipeline::prepare(pipeline::with_model(request.recipe, state_->source), state_->outline, request.functions);
+  return PreparedRun(std::unique_ptr<PreparedRun::State>(new PreparedRun::State{state_, request, std::move(prepared)}));
+}
+
+Result Pipeline::generate(const Request& request) const {
+  return prepare(request).generate();
+}
+
+Estimate Pipeline::estimate(const Request& request) const {
+  return prepare(request).estimate();
 }
 
 const ModelInfo& Pipeline::info() const {

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include "corepulse/nearest_name.h"
+
 using namespace corepulse;
 
 TEST_CASE("the nearest name is the one with the fewest changed letters") {

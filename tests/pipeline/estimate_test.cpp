@@ -54,8 +54,9 @@ TEST_CASE("an estimate knows the model calls, and of a short run no more") {
   auto short_run = request("small", 64, 3);
   short_run.recipe.sampler = SamplerKind::heun;
   short_run.recipe.seeds = {1, 2};
-  const auto estimate = tiny("small").estimate(short_run);
-  CHECK(estimate.model_calls == tiny("small").generate(short_run).model_calls);
+  auto run = tiny("small").prepare(short_run);
+  const auto estimate = run.estimate();
+  CHECK(estimate.model_calls == std::move(run).generate().model_calls);
   CHECK(estimate.seconds == 0);
   CHECK(estimate.bytes > 0);
 }
