@@ -108,8 +108,12 @@ struct Pipeline::State {
 
   /** Reads all weights, the first time in the life of their files. */
   MadeWith made_with() const {
-    return {"corepulse " COREPULSE_VERSION, outline.fingerprint(), backend(), recipe_dtype(), kernels::isa(),
-            outline.file_sha256()};
+    return {.program = "corepulse " COREPULSE_VERSION,
+            .model = outline.fingerprint(),
+            .backend = backend(),
+            .dtype = recipe_dtype(),
+            .isa = kernels::isa(),
+            .model_sha256 = outline.file_sha256()};
   }
 
   ModelSource source;

@@ -131,7 +131,11 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
   const auto masks = std::make_shared<MaskPictures>();
   auto first = resolve(recipe.controls, resolved, *masks, {}, outline, functions, {.elide = elide});
   resolved.recipe.controls = std::move(first.controls);
-  Prepared prepared{resolved, control::Timeline(std::move(first.program)), std::move(first.recordings), masks, notes};
+  Prepared prepared{.resolved = resolved,
+                    .control = control::Timeline(std::move(first.program)),
+                    .recordings = std::move(first.recordings),
+                    .masks = masks,
+                    .notes = notes};
   auto& timeline = prepared.control;
   if (!functions.empty())
     prepared.notes.push_back(

@@ -49,7 +49,7 @@ SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options) 
 }  // namespace
 
 Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& scheduler) {
-  Resolved resolved{given, {}, {}, 0, 0};
+  Resolved resolved{.recipe = given};
   auto& recipe = resolved.recipe;
   check_text("prompt", recipe.prompt);
   check_text("negative_prompt", recipe.negative_prompt);

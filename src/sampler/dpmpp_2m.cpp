@@ -18,17 +18,15 @@ class Dpmpp2m final : public Sampler {
     before_last_ = last_;
     last_ = denoised_;
     denoised_ = denoise(x, first_evaluation(schedule_, i));
-    const double sigma = schedule_.sigma[i], next = schedule_.sigma[i + 1];
+    const double next = schedule_.sigma[i + 1];
     if (next == 0) return *denoised_;
-    const double h = std::log(sigma / next);
+    const double h = log_step(schedule_, i);
     const double share = std::exp(-(1 + eta_) * h);
     const double fresh = next * std::sqrt(-std::expm1(-2 * eta_ * h));
     return add_noise(keep_noise(share, x, extrapolated(i)), fresh, noise);
   }
 
  private:
-  double log_step(int i) const { return std::log(schedule_.sigma[i] / schedule_.sigma[i + 1]); }
-
   int order(int i) const {
     constexpr int kFewSteps = 15;  // Diffusers'
     const bool eased = solver_.lower_order_final && schedule_.steps() < kFewSteps;
@@ -38,13 +36,13 @@ class Dpmpp2m final : public Sampler {
   // The last estimates of x0 continued into this step, in log sigma.
   mx::array extrapolated(int i) const {
     if (order(i) == 1) return *denoised_;
-    const double h = log_step(i), decay = (1 + eta_) * h;
-    const double r0 = log_step(i - 1) / h;
+    const double h = log_step(schedule_, i), decay = (1 + eta_) * h;
+    const double r0 = log_step(schedule_, i - 1) / h;
     const double growth = std::expm1(-decay);
     const double phi_1 = -(growth / decay + 1) / growth, phi_2 = ((growth / decay + 1) / decay - 0.5) / growth;
     const auto slope = times(1 / r0, *denoised_ - *last_);
     if (order(i) == 2) return *denoised_ + times(solver_.heun ? phi_1 : 0.5, slope);
-    const double r1 = log_step(i - 2) / h;
+    const double r1 = log_step(schedule_, i - 2) / h;
     const auto bend = times(1 / (r0 + r1), slope - times(1 / r1, *last_ - *before_last_));
     return *denoised_ + times(phi_1, slope + times(r0, bend)) + times(phi_2, bend);
   }

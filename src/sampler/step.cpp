@@ -32,6 +32,10 @@ Ancestral ancestral(double from, double to, double eta) {
   return {std::sqrt(std::max(0.0, to * to - up * up)), up};
 }
 
+double log_step(const Schedule& schedule, int i) {
+  return std::log(schedule.sigma[i] / schedule.sigma[i + 1]);
+}
+
 Evaluation first_evaluation(const Schedule& schedule, int i) {
   if (i < 0 || i >= schedule.steps())
     fail(ErrorCode::internal, "sampler", fmt::format("step {}; the schedule has {}", i, schedule.steps()));

@@ -26,6 +26,9 @@ struct Ancestral {
 };
 Ancestral ancestral(double from, double to, double eta);
 
+/** How far step i goes down, in log sigma: the h of the DPM-Solver papers. */
+double log_step(const Schedule& schedule, int i);
+
 /** The model calls of step i. @throws Error internal unless the schedule has such a step. */
 Evaluation first_evaluation(const Schedule& schedule, int i);
 Evaluation second_evaluation(const Schedule& schedule, int i);

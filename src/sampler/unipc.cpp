@@ -53,7 +53,7 @@ class UniPc final : public Sampler {
     std::vector<double> places;
     std::vector<mx::array> slopes;
     for (int k = 1; k < order_; ++k) {
-      places.push_back(std::log(schedule_.sigma[i] / schedule_.sigma[i - k]) / log_step(i));
+      places.push_back(std::log(schedule_.sigma[i] / schedule_.sigma[i - k]) / log_step(schedule_, i));
       slopes.push_back(times(1 / places.back(), estimates_[k] - first));
     }
     if (end) {
@@ -67,17 +67,15 @@ class UniPc final : public Sampler {
     return sum;
   }
 
-  double log_step(int i) const { return std::log(schedule_.sigma[i] / schedule_.sigma[i + 1]); }
-
   // B(h) over the growth e^-h - 1: 1 for B2(h) = e^-h - 1.
   double scale(int i) const {
-    const double h = log_step(i);
+    const double h = log_step(schedule_, i);
     return solver_.bh1 ? -h / std::expm1(-h) : 1;
   }
 
   // What the weights must add up to, from the phi functions of -h (Zhao et al., eq. 8 and 9).
   std::vector<double> moments(int i, size_t count) const {
-    const double h = log_step(i), growth = std::expm1(-h);
+    const double h = log_step(schedule_, i), growth = std::expm1(-h);
     double phi = growth / -h - 1, factorial = 1;
     std::vector<double> b;
     for (size_t n = 1; n <= count; ++n) {

@@ -33,11 +33,6 @@ CharClass char_class(char32_t c) {
   return CharClass::other;
 }
 
-bool is_mark(char32_t c) {
-  const auto category = utf8proc_category(static_cast<int32_t>(c));
-  return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
-}
-
 Chars decode(std::string_view utf8, std::string_view what) {
   Chars chars;
   chars.reserve(utf8.size());
@@ -66,18 +61,6 @@ Chars normalize(const Chars& text) {
     } else {
       out.push_back({lowercase(c.code), c.begin, c.end});
     }
-  }
-  return out;
-}
-
-Chars fold(const Chars& text) {
-  Chars out;
-  out.reserve(text.size());
-  for (const auto& c : normalize(text)) {
-    utf8proc_int32_t folded[8];
-    int boundary = 0;
-    const auto n = utf8proc_decompose_char(static_cast<int32_t>(c.code), folded, 8, UTF8PROC_CASEFOLD, &boundary);
-    for (utf8proc_ssize_t i = 0; i < n; ++i) out.push_back({static_cast<char32_t>(folded[i]), c.begin, c.end});
   }
   return out;
 }

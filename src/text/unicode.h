@@ -21,8 +21,6 @@ enum class CharClass { space, letter, number, other };
 
 /** The regex classes \s, \p{L}, \p{N}, and the rest. */
 CharClass char_class(char32_t c);
-/** \p{M}: marks that belong to the letter before them. */
-bool is_mark(char32_t c);
 
 /**
  * Code points of `utf8`. @throws Error{invalid_request} naming `what` ("prompt", "phrase") and the
@@ -36,8 +34,5 @@ Chars nfc(const Chars& text);
 /** What the tokenizer reads: NFC, each run of spaces as one ' ', lowercase code point by code
  * point. */
 Chars normalize(const Chars& text);
-
-/** normalize(), then full case folding: for comparing text whatever its case. */
-Chars fold(const Chars& text);
 
 }  // namespace corepulse::text

@@ -80,15 +80,11 @@ TEST_CASE("every type of the format is recognised and has its size") {
   CHECK_FALSE(parse_stored_type(""));
 }
 
-TEST_CASE("the header alone has everything but the data") {
+TEST_CASE("a file is its header and every tensor's data") {
   const fs::path model = fs::path(test::model_folder()) / "builtin" / "text_encoder" / "model.safetensors";
-  const auto header = read_safetensors_header(model);
   const auto file = open_safetensors(model);
-  REQUIRE(header.tensors.size() == file.tensors.size());
   size_t bytes = 0;
   for (const auto& [name, tensor] : file.tensors) {
-    CHECK(header.tensors.at(name).shape == tensor.shape);
-    CHECK(header.tensors.at(name).data == nullptr);
     CHECK(tensor.data != nullptr);
     bytes += tensor.bytes;
   }

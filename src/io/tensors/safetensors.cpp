@@ -80,13 +80,6 @@ SafetensorsFile open_safetensors(const fs::path& file) {
   return result;
 }
 
-SafetensorsFile read_safetensors_header(const fs::path& file) {
-  auto result = open_safetensors(file);
-  for (auto& [name, view] : result.tensors) view.data = nullptr, view.owner = nullptr;
-  result.mapping = nullptr;
-  return result;
-}
-
 void check_unchanged(const SafetensorsFile& file) {
   if (file.mapping) file.mapping->check_unchanged();
 }

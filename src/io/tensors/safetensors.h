@@ -28,10 +28,6 @@ struct SafetensorsFile {
  */
 SafetensorsFile open_safetensors(const std::filesystem::path& file);
 
-/** Only the header (names, types, shapes; data pointers are null): what `inspect` and `explain`
- * need. */
-SafetensorsFile read_safetensors_header(const std::filesystem::path& file);
-
 /** Throws bad_file if the file was written to or cut since it was opened: ask before reading its
  * tensors. */
 void check_unchanged(const SafetensorsFile& file);
