@@ -10,7 +10,7 @@ import sys
 LIMIT = 40
 SUFFIXES = (".h", ".cpp", ".cu", ".cuh", ".inc")
 
-# What may hold braces that are none. Digit separators (1'000) are no character literals.
+# What may hold braces that are no braces. Digit separators (1'000) are no character literals.
 OPAQUE = re.compile(r'''
     //(?:\\\n|[^\n])* | /\*.*?\*/
   | (?:\b(?:u8|[uUL]))?R"(?P<mark>[^()\\\s]*)\(.*?\)(?P=mark)"
@@ -25,6 +25,8 @@ LAMBDA = re.compile(r"\](?:\s|mutable\b|noexcept\b|constexpr\b|\(\)|<[^<>]*>|->[
 WORD_OF_SCOPE = re.compile(r"\b(?:namespace|class|struct|union|enum|extern)\b")
 # In front of a declaration: templates, specifiers, and macros that stand alone.
 PREFIX = re.compile(r'^(?:template\s*<>|(?:static|inline|constexpr|typedef|extern(?!\s*")|public:|private:|protected:)\s|[A-Z][A-Z0-9_]+\s*\(\)(?=\s*\w)|\s)*')
+# In front of a function's first line.
+BEFORE = re.compile(r"(?:\s|\x00[iez]|template\s*<[^{}();]*>\s|(?:public|private|protected):)*")
 # Parentheses beside those of the parameters.
 BESIDE = re.compile(r"\b(?:__\w+__|alignas|noexcept|explicit|decltype|requires)\s*\(\)|\[\[[^\]]*\]\]")
 OPERATOR = re.compile(r"\boperator\s*(?:\(\)|\[\]|[-+*/%^&|~!=<>,]+)")
@@ -48,7 +50,7 @@ def readable(text):
 
 
 def without(text, left, right):
-    """The text with each outermost left...right written as left+right; brackets of templates are told from comparisons by no one."""
+    """The text in which the outermost brackets of a kind are empty."""
     out, depth = [], 0
     for c in text:
         if c == left:
@@ -90,45 +92,70 @@ def kind_of(head):
     return call[1] if QUALIFIERS.fullmatch(after) else DATA
 
 
-def functions(text):
-    """(first line, name, lines) of each function definition."""
-    code = readable(text)
-    stack, conditions, start, parens = [], [], 0, 0  # stack: (kind, where it starts); parens: depth within the current head
-    for match in TOKEN.finditer(code):
-        token, at = match[0], match.start()
-        if token == "\0i":
-            conditions.append((list(stack), start, parens))
-        elif token == "\0e" and conditions:
-            stack, start, parens = list(conditions[-1][0]), max(conditions[-1][1], start if parens else at + 2), conditions[-1][2]
-        elif token == "\0z" and conditions:
-            conditions.pop()
-        elif token in "()":
-            parens += 1 if token == "(" else -1 if parens else 0
-        elif token == "{":
-            top = stack[-1][0] if stack else SCOPE
-            kind = INNER
-            if top == SCOPE and parens == 0:
-                kind = kind_of(code[start:at])
-            elif top in (SCOPE, DATA):
-                kind = "lambda" if LAMBDA.search(without(code[start:at], "(", ")").rstrip()) and "[" in code[start:at] else DATA
-            stack.append((kind, start, parens))
-            if kind != MEMBER:
-                start, parens = (at + 1, 0) if kind != INNER else (start, parens)
-        elif token == "}" and stack:
-            kind, begun, outside = stack.pop()
-            parens = outside
-            if kind == MEMBER:
-                continue
-            if kind not in (SCOPE, DATA, INNER, "catch"):
-                first = begun + len(code[begun:]) - len(re.sub(r"^(?:\s|\x00[iez]|template\s*<[^{}();]*>\s|public:|private:|protected:)+", "", code[begun:]))
-                line = code.count("\n", 0, first) + 1
-                yield line, kind, code.count("\n", first, at) + 1
-            if kind == DATA or kind == "lambda" and outside:
-                start = begun
-            elif kind != INNER:
-                start = at + 1
-        elif token == ";" and parens == 0 and (not stack or stack[-1][0] == SCOPE):
-            start = at + 1
+class Scanner:
+    """Matches braces. Within a function all of them count in it; outside, each opens what its head says."""
+
+    def __init__(self, text):
+        self.code = readable(text)
+        self.open = []  # (what, where its head starts, depth of parentheses around it)
+        self.start, self.parens = 0, 0  # of the head that is being read
+        self.branches = []  # `open` and `parens` at each #if that is not ended: every branch begins there
+
+    def functions(self):
+        """(first line, name, lines) of each."""
+        steps = {"(": self.deeper, ")": self.shallower, "{": self.begin, ";": self.statement,
+                 "\0i": self.branch, "\0e": self.otherwise, "\0z": self.end_branches}
+        for match in TOKEN.finditer(self.code):
+            if match[0] == "}":
+                yield from self.end(match.start())
+            else:
+                steps[match[0]](match.start())
+
+    def deeper(self, _):
+        self.parens += 1
+
+    def shallower(self, _):
+        self.parens = max(self.parens - 1, 0)
+
+    def begin(self, at):
+        around = self.open[-1][0] if self.open else SCOPE
+        head = self.code[self.start:at]
+        what = INNER
+        if around == SCOPE and self.parens == 0:
+            what = kind_of(head)
+        elif around in (SCOPE, DATA):
+            what = "lambda" if "[" in head and LAMBDA.search(without(head, "(", ")").rstrip()) else DATA
+        self.open.append((what, self.start, self.parens))
+        if what not in (INNER, MEMBER):
+            self.start, self.parens = at + 1, 0
+
+    def end(self, at):
+        if not self.open:
+            return
+        what, start, self.parens = self.open.pop()
+        if what in (MEMBER, INNER):
+            return
+        if what not in (SCOPE, DATA, "catch"):
+            first = start + BEFORE.match(self.code[start:at]).end()
+            yield self.code.count("\n", 0, first) + 1, what, self.code.count("\n", first, at) + 1
+        # `= {...}` and `f([] {...})` go on with the head that they are part of.
+        self.start = start if what == DATA or what == "lambda" and self.parens else at + 1
+
+    def statement(self, at):
+        if self.parens == 0 and (not self.open or self.open[-1][0] == SCOPE):
+            self.start = at + 1
+
+    def branch(self, _):
+        self.branches.append((list(self.open), self.parens))
+
+    def otherwise(self, at):
+        if self.branches:
+            self.open, self.parens = list(self.branches[-1][0]), self.branches[-1][1]
+            self.start = at + 2
+
+    def end_branches(self, _):
+        if self.branches:
+            self.branches.pop()
 
 
 def sources(paths):
@@ -139,7 +166,7 @@ def sources(paths):
 def too_long(paths, root=None):
     for file in sources(paths):
         where = file.relative_to(root).as_posix() if root else file
-        for line, name, lines in functions(file.read_text()):
+        for line, name, lines in Scanner(file.read_text()).functions():
             if lines > LIMIT:
                 yield f"{where}:{line}: {name}, {lines} lines; at most {LIMIT}"
 
