@@ -1,32 +1,17 @@
 #include "text/foreign_syntax.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "base/ascii.h"
 
 namespace corepulse::text {
 namespace {
 
 constexpr size_t kMostShown = 60;  // bytes of an example
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
-}
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 /** Whether an escape, as A1111 has it, makes the bracket at `at` one of the text. */
 bool escaped(std::string_view text, size_t at) {
   return at > 0 && text[at - 1] == '\\';
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 /** "1.2", "-0.5", ".8". */

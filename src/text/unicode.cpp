@@ -10,7 +10,7 @@
 namespace corepulse::text {
 namespace {
 
-bool is_space(char32_t c) {
+bool is_any_space(char32_t c) {
   return (c >= 0x9 && c <= 0xD) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
          c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
@@ -24,7 +24,7 @@ char32_t lowercase(char32_t c) {
 }  // namespace
 
 CharClass char_class(char32_t c) {
-  if (is_space(c)) return CharClass::space;
+  if (is_any_space(c)) return CharClass::space;
   const auto category = utf8proc_category(static_cast<int32_t>(c));
   if (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO) return CharClass::letter;
   if (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO) return CharClass::number;
@@ -50,7 +50,7 @@ Chars normalize(const Chars& text) {
   Chars out;
   out.reserve(text.size());
   for (auto c : nfc(text)) {
-    const bool space = is_space(c.code);
+    const bool space = is_any_space(c.code);
     if (space && !out.empty() && out.back().code == ' ') {
       out.back().end = c.end;
     } else if (space) {

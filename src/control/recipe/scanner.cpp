@@ -4,10 +4,10 @@
 #include <charconv>
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/fail.h"
 #include "base/number.h"
 #include "control/quote.h"
-#include "control/texts/word_chars.h"
 
 namespace corepulse::control {
 

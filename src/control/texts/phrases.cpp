@@ -4,6 +4,7 @@
 #include <numeric>
 #include <optional>
 
+#include "base/ascii.h"
 #include "control/texts/text_table.h"
 #include "control/texts/word_chars.h"
 

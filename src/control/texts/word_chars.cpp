@@ -4,6 +4,8 @@
 #include <cctype>
 #include <iterator>
 
+#include "base/ascii.h"
+
 namespace corepulse::control {
 namespace {
 
@@ -29,21 +31,7 @@ char32_t character(std::string_view text, size_t byte) {
   return code;
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 }  // namespace
-
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 bool in_word(std::string_view text, size_t byte) {
   const auto code = character(text, byte);

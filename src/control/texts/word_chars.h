@@ -3,13 +3,9 @@
 
 #include <string_view>
 
+#include "base/ascii.h"
+
 namespace corepulse::control {
-
-/** A space of ASCII, tab or line end. */
-bool is_space(char c);
-
-/** Without the spaces around it. */
-std::string_view trim(std::string_view text);
 
 /** Whether the character that holds this byte of the UTF-8 text is a letter or a digit, and no punctuation, symbol or
  * space. */

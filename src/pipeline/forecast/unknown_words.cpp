@@ -1,7 +1,8 @@
 #include "pipeline/forecast/unknown_words.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "base/ascii.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -9,10 +10,6 @@ namespace {
 struct Span {
   int begin, end;  ///< Bytes.
 };
-
-bool is_letter(char c) {
-  return std::isalpha(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80;
-}
 
 std::vector<Span> words_of(const std::string& text) {
   std::vector<Span> words;
@@ -24,8 +21,8 @@ std::vector<Span> words_of(const std::string& text) {
   return words;
 }
 
-std::string lower(std::string word) {
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+std::string in_lower_case(std::string word) {
+  std::ranges::transform(word, word.begin(), lower);
   return word;
 }
 
@@ -40,8 +37,8 @@ std::vector<std::string> unknown_words(const std::vector<std::string>& texts, co
         return token.begin < last && token.end > first;
       });
       const auto word = text.substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-      if (inside < 2 || std::find(seen.begin(), seen.end(), lower(word)) != seen.end()) continue;
-      seen.push_back(lower(word));
+      if (inside < 2 || std::find(seen.begin(), seen.end(), in_lower_case(word)) != seen.end()) continue;
+      seen.push_back(in_lower_case(word));
       unknown.push_back(word);
     }
   }
