@@ -15,9 +15,9 @@
 #include "mlx/transforms.h"
 
 #include "../tests/support/plain_control.h"
+#include "engine/replay.h"
 #include "model/config/derive.h"
 #include "random_tensors.h"
-#include "unet/replay.h"
 
 namespace corepulse {
 namespace {
@@ -102,7 +102,7 @@ void time_model(const std::string& name, const test::LdmUNet& shape, Family fami
   if (config.addition_input) added = {normal({2, 1280}), {2, {1024, 1024, 0, 0, 1024, 1024}}};
   const auto time = [&](const std::string& what, const control::Control& control, double plain = 0) {
     attention::RunCache cache;
-    unet::Replay replay(network);
+    engine::Replay replay(network);
     return report(name + " " + what, [&] { return replay(x, {control, step, texts, cache}, added); }, plain);
   };
   const test::PlainControl none;

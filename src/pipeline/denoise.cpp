@@ -6,11 +6,11 @@
 #include "mlx/transforms.h"
 
 #include "base/fail.h"
+#include "engine/replay.h"
 #include "kernels/stop.h"
 #include "pipeline/finite.h"
 #include "sampler/guidance.h"
 #include "sampler/prediction.h"
-#include "unet/replay.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 /** One UNet call for some images of the batch: x [n, h, w, 4] at step.sigma -> the guided
  * prediction. */
 mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
-                  attention::RunCache& cache, unet::Replay& network) {
+                  attention::RunCache& cache, engine::Replay& network) {
   const auto plan = run.control.step(step);
   const bool guided = run.sampling.compat == Compat::diffusers ? plan.guidance > 1 : plan.guidance != 1;
   step.rows.clear();
@@ -50,7 +50,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
   const auto sampler = sampler::make_sampler(run.schedule, run.model.scheduler.training, run.sampling);
   const int steps = run.schedule.steps(), batch = x.shape(0);
   attention::RunCache cache;
-  unet::Replay network(run.model.unet);
+  engine::Replay network(run.model.unet);
   const auto model = [&](const mx::array& x_t, const sampler::Evaluation& at) {
     const control::Step step{at.step, steps, steps > 1 ? at.step / (steps - 1.0) : 0, at.t, at.sigma, at.first, {}};
     std::vector<mx::array> outputs;

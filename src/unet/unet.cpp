@@ -57,36 +57,38 @@ UNet::UNet(const nn::Weights& w, const Config& config)
   time_projections_.emplace(std::move(projections));
 }
 
-std::vector<mx::array> UNet::moment(mx::Dtype dtype, const Pass& pass,
-                                    const std::optional<AddedConditioning>& added) const {
-  const std::vector<float> t(pass.step.rows.size(), static_cast<float>(pass.step.t));
+CallInputs UNet::inputs(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added) const {
   const auto numbers = [&](const std::vector<float>& values, int width) {
-    return sinusoids(values, width, config_.flip_sin_to_cos, config_.freq_shift, dtype);
+    return sinusoids(values, width, config_.flip_sin_to_cos, config_.freq_shift, x.dtype());
   };
-  const auto time = numbers(t, config_.levels[0].channels);
-  if (!add_embedding_) return {time};
+  const std::vector<float> t(pass.step.rows.size(), static_cast<float>(pass.step.t));
+  CallInputs inputs{x, numbers(t, config_.levels[0].channels), {}};
+  if (!add_embedding_) return inputs;
   if (!added) fail(ErrorCode::internal, "unet", "this UNet needs pooled text and size ids");
   std::vector<float> ids;
   for (const auto& row : added->time_ids) ids.insert(ids.end(), row.begin(), row.end());
-  const auto sizes =
-      mx::reshape(numbers(ids, config_.addition_time_width), {static_cast<int>(added->time_ids.size()), -1});
-  return {time, mx::concatenate({mx::astype(added->pooled, dtype), sizes}, 1)};
+  const auto sizes = numbers(ids, config_.addition_time_width);
+  inputs.added = {mx::astype(added->pooled, x.dtype()),
+                  mx::reshape(sizes, {static_cast<int>(added->time_ids.size()), -1})};
+  return inputs;
 }
 
-mx::array UNet::time_embedding(const std::vector<mx::array>& moment) const {
-  const auto time = time_embedding_(moment.at(0));
-  return add_embedding_ ? time + (*add_embedding_)(moment.at(1)) : time;
+mx::array UNet::time_embedding(const CallInputs& inputs) const {
+  const auto time = time_embedding_(inputs.timestep);
+  if (!add_embedding_) return time;
+  const auto& [pooled, time_ids] = inputs.added.value();
+  return time + (*add_embedding_)(mx::concatenate({pooled, time_ids}, 1));
 }
 
 mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added) const {
-  return (*this)(x, moment(x.dtype(), pass, added), pass);
+  return (*this)(inputs(x, pass, added), pass);
 }
 
-mx::array UNet::operator()(const mx::array& x, const std::vector<mx::array>& moment, const Pass& pass) const {
-  check_shape(x, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
+mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
+  check_shape(inputs.picture, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
-  const nn::Time time(kernels::silu(time_embedding(moment)), *time_projections_);
-  auto h = conv_in_(x);
+  const nn::Time time(kernels::silu(time_embedding(inputs)), *time_projections_);
+  auto h = conv_in_(inputs.picture);
   std::vector<mx::array> skips{h};
   for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
   h = (*mid_block_)(h, time, pass);

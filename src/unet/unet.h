@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "unet/blocks.h"
+#include "unet/call_inputs.h"
 #include "unet/sites.h"
 #include "unet/timestep_embedding.h"
 
@@ -28,16 +29,16 @@ class UNet {
    */
   mx::array operator()(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added = {}) const;
 
-  /** The moment as numbers: sinusoids of the timestep [B, channels] and, for SDXL, the added conditioning [B, 2816]. */
-  std::vector<mx::array> moment(mx::Dtype dtype, const Pass& pass, const std::optional<AddedConditioning>& added) const;
-  /** The call itself, which depends on the moment through these numbers alone, beside what control decides. */
-  mx::array operator()(const mx::array& x, const std::vector<mx::array>& moment, const Pass& pass) const;
+  /** All that the call computes from, in x's type, beside the weights and what control decides. */
+  CallInputs inputs(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added) const;
+  /** The call itself; of pass.step it reads the rows and hands the rest to control. */
+  mx::array operator()(const CallInputs& inputs, const Pass& pass) const;
 
   const Config& config() const { return config_; }
   const std::vector<control::Site>& sites() const { return sites_; }
 
  private:
-  mx::array time_embedding(const std::vector<mx::array>& moment) const;
+  mx::array time_embedding(const CallInputs& inputs) const;
 
   Config config_;
   std::vector<control::Site> sites_;
