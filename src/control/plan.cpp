@@ -8,7 +8,7 @@ namespace {
 /** Nothing goes in but the picture and texts, and nothing goes out but the result. */
 bool closed(const AttentionPlan& plan) {
   const auto fixed = [](const Reading& reading) {
-    return reading.replaced < 0 && std::none_of(
+    return reading.function < 0 && std::none_of(
                                        reading.sources.begin(), reading.sources.end(),
                                        [](const Source& s) { return s.kind == Source::Kind::recording; });
   };

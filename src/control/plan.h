@@ -55,11 +55,11 @@ struct Reading {
   Values bias;                  ///< Per key, added to the logits (log-weights; -inf masks). null: none.
   Values key_gain, value_gain;  ///< Per key, multiply K and V. null: 1.
   float temperature = 1;        ///< Logits are divided by it; +inf gives the mean of V.
-  int replaced = -1;            ///< Index of a user's attention function in Program::functions(), or -1.
+  int function = -1;            ///< The attention function, by index in Program::functions(); -1: our own attention.
   bool operator==(const Reading&) const = default;
   /** Whole row, plain source, no edit. */
   bool plain() const {
-    return sources.size() == 1 && !share && !bias && !key_gain && !value_gain && temperature == 1 && replaced < 0;
+    return sources.size() == 1 && !share && !bias && !key_gain && !value_gain && temperature == 1 && function < 0;
   }
 };
 
@@ -67,8 +67,6 @@ struct Reading {
 struct AttentionPlan {
   std::vector<std::vector<Reading>> rows;
   std::vector<int> captures;  ///< Observers (index in Program::captures()) that want this call's map.
-  /** No control acts here now: every row is one plain reading of its own source. Takes the fused path untouched. */
-  bool plain = true;
 };
 
 /** SDXL's size conditioning: original height, width, crop top, left, target height, width. */

@@ -117,7 +117,7 @@ TEST_CASE("corepulse sharpen is a function of the engine, told by name and numbe
   REQUIRE(program.functions().size() == 1);
   CHECK(program.functions()[0] == FunctionSpec{"corepulse.sharpen", 1.5, true});
   const auto p = program.plan(site_of(inputs.sites, "middle:0", false), with_rows(inputs.calls[0]));
-  CHECK(p.rows[0][0].replaced == 0);
+  CHECK(p.rows[0][0].function == 0);
 }
 
 TEST_CASE("what CorePulse ignored silently is an error") {
@@ -141,8 +141,8 @@ TEST_CASE("the ComfyUI node: both rows times its weight, windows by percentage, 
   CHECK(program.texts()[p.rows[1][0].sources[0].id] ==
         ContextSpec{.prompt = "a dragon", .noise = 0.2, .noise_seed = 7});
   CHECK(*p.rows[1][0].value_gain == std::vector<float>(77, 1.5));
-  CHECK_FALSE(program.plan(site, with_rows(inputs.calls[9])).plain);  // timestep 526
-  CHECK(program.plan(site, with_rows(inputs.calls[10])).plain);       // timestep 473
+  CHECK_FALSE(is_plain(program, site, with_rows(inputs.calls[9])));  // timestep 526
+  CHECK(is_plain(program, site, with_rows(inputs.calls[10])));       // timestep 473
 }
 
 }  // namespace corepulse::control::test

@@ -31,10 +31,10 @@ bool same(const Values& a, const Values& b) {
 bool same(const Reading& a, const Reading& b) {
   return a.sources == b.sources && same(a.share, b.share) && a.share_heads == b.share_heads &&
          a.share_pixels == b.share_pixels && same(a.bias, b.bias) && same(a.key_gain, b.key_gain) &&
-         same(a.value_gain, b.value_gain) && a.temperature == b.temperature && a.replaced == b.replaced;
+         same(a.value_gain, b.value_gain) && a.temperature == b.temperature && a.function == b.function;
 }
 bool same(const AttentionPlan& a, const AttentionPlan& b) {
-  if (a.plain != b.plain || a.rows.size() != b.rows.size()) return false;
+  if (a.rows.size() != b.rows.size()) return false;
   for (size_t r = 0; r < a.rows.size(); ++r)
     if (!std::is_permutation(a.rows[r].begin(), a.rows[r].end(), b.rows[r].begin(), b.rows[r].end(),
                              [](const Reading& x, const Reading& y) { return same(x, y); }))
@@ -53,11 +53,7 @@ bool same_program(const Controls& a, const Controls& b, const ProgramInputs& inp
 bool plain_everywhere(const Controls& controls, const ProgramInputs& inputs) {
   const auto program = Program::resolve(controls, inputs);
   bool plain = true;
-  each_call(inputs, [&](const Site& site, const Step& step) {
-    const auto plan = program.plan(site, step);
-    plain &= plan.plain;
-    for (size_t r = 0; r < plan.rows.size(); ++r) plain &= plan.rows[r].size() == 1 && plan.rows[r][0].plain();
-  });
+  each_call(inputs, [&](const Site& site, const Step& step) { plain &= is_plain(program, site, step); });
   return plain && program.texts().size() == 2;
 }
 
@@ -110,7 +106,6 @@ TEST_CASE("with elision off neutral controls take the long way, with neutral num
   const auto site = site_of(inputs.sites, "middle:0");
   const auto program = Program::resolve({inject("a dragon").strength(0), reweight("cat", 1)}, inputs, {.elide = false});
   const auto plan = program.plan(site, with_rows(inputs.calls[0]));
-  CHECK_FALSE(plan.plain);
   REQUIRE(plan.rows[1].size() == 3);
   CHECK((*plan.rows[1][0].share)[0] == 0);
   CHECK((*plan.rows[1][1].share)[0] == 1);
@@ -124,7 +119,7 @@ TEST_CASE("outside its window, layers and rows a control leaves plans plain") {
     const bool acts = site.cross && step.index >= 3 && step.index < 7 &&
                       (site.kind == BlockKind::middle || (site.kind == BlockKind::output && site.block == 1));
     const auto plan = program.plan(site, step);
-    CHECK(plan.plain == !acts);
+    CHECK(is_plain(program, site, step) == !acts);
     CHECK(plan.rows[0][0].plain());
     CHECK(program.acting(site, step).size() == (acts ? 1 : 0));
   });
@@ -345,7 +340,7 @@ TEST_CASE("step inputs follow their windows and curves") {
   // The uncond row reads the negative prompt of the step.
   const auto plan = program.plan(site_of(inputs.sites, "middle:0"), with_rows(inputs.calls[6]));
   CHECK(plan.rows[0][0].sources[0].id == late.negative);
-  CHECK_FALSE(plan.plain);
+  CHECK_FALSE(is_plain(program, site_of(inputs.sites, "middle:0"), with_rows(inputs.calls[6])));
 }
 
 TEST_CASE("a second evaluation has its step's progress and its own sigma") {
@@ -354,11 +349,11 @@ TEST_CASE("a second evaluation has its step's progress and its own sigma") {
   const double between = std::sqrt(inputs.calls[4].sigma * inputs.calls[5].sigma);
   const auto program = Program::resolve({inject("a dragon").sigma(between, 0)}, inputs);
   const auto site = site_of(inputs.sites, "middle:0");
-  CHECK(program.plan(site, with_rows(inputs.calls[4])).plain);
-  CHECK_FALSE(program.plan(site, with_rows(inputs.calls[5])).plain);  // same step, lower sigma
-  CHECK_FALSE(program.plan(site, with_rows(inputs.calls[6])).plain);
+  CHECK(is_plain(program, site, with_rows(inputs.calls[4])));
+  CHECK_FALSE(is_plain(program, site, with_rows(inputs.calls[5])));  // same step, lower sigma
+  CHECK_FALSE(is_plain(program, site, with_rows(inputs.calls[6])));
   const auto by_step = Program::resolve({inject("a dragon").steps(2, 3)}, inputs);
-  CHECK_FALSE(by_step.plan(site, with_rows(inputs.calls[5])).plain);
+  CHECK_FALSE(is_plain(by_step, site, with_rows(inputs.calls[5])));
 }
 
 TEST_CASE("images of a batch are treated alone") {
@@ -378,10 +373,10 @@ TEST_CASE("observers and functions leave readings as they are but for their own 
   CHECK(program.captures()[0].positions == std::map<TextId, std::vector<int>>{{0, {2}}});
   const auto step = with_rows(inputs.calls[0]);
   CHECK(program.plan(site_of(inputs.sites, "output:1"), step).captures == std::vector<int>{0});
-  CHECK(program.plan(site_of(inputs.sites, "output:1"), step).plain);
+  CHECK(is_plain(program, site_of(inputs.sites, "output:1"), step));
   CHECK(program.plan(site_of(inputs.sites, "output:2", false), step).captures == std::vector<int>{1});
   const auto plan = program.plan(site_of(inputs.sites, "middle:0", false), step);
-  CHECK(plan.rows[0][0].replaced == 0);
+  CHECK(plan.rows[0][0].function == 0);
   CHECK(program.functions()[0].name == "mine");
 }
 

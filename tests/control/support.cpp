@@ -7,6 +7,7 @@
 #include "corepulse/error.h"
 
 #include "control/program/selector.h"
+#include "support/plain_control.h"
 
 namespace corepulse::control::test {
 namespace {
@@ -115,6 +116,10 @@ Site site_of(const std::vector<Site>& sites, const std::string& block, bool cros
   for (const auto& site : sites)
     if (block_name(site) == block && site.cross == cross) return site;
   throw std::runtime_error("no such block: " + block);
+}
+
+bool is_plain(const Program& program, const Site& site, const Step& step) {
+  return program.plan(site, step).rows == corepulse::test::PlainControl().plan(site, step).rows;
 }
 
 std::string error_of(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs) {

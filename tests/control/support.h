@@ -31,6 +31,9 @@ Step with_rows(Step call, int batch = 1, bool guided = true);
 /** The first site of the block, "middle:0", cross or self. */
 Site site_of(const std::vector<Site>& sites, const std::string& block, bool cross = true);
 
+/** No control acts: every row of the step reads its own source, whole and unedited. */
+bool is_plain(const Program& program, const Site& site, const Step& step);
+
 /** The message of the Error that resolving throws, without the code; "" if it throws none. */
 std::string error_of(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs);
 

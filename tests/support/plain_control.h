@@ -32,7 +32,6 @@ class EditedControl : public PlainControl {
   explicit EditedControl(Edit edit) : edit_(std::move(edit)) {}
   control::AttentionPlan plan(const control::Site& site, const control::Step& step) const override {
     auto plan = PlainControl::plan(site, step);
-    plan.plain = false;
     edit_(plan, site, step);
     return plan;
   }

@@ -63,7 +63,7 @@ class SharpenLogits : public LogitAttend {
   using LogitAttend::LogitAttend;
   bool apply(Mix& mix, const Moment& m) const override {
     const int index = m.tables.function({"corepulse.sharpen", m.numbers[1], true});
-    mix.edit(m.part, [&](Draft& draft) { return draft.replaced = index, true; });
+    mix.edit(m.part, [&](Draft& draft) { return draft.function = index, true; });
     return true;
   }
   std::string neutral() const override { return "it is replaced by another control"; }

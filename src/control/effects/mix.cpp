@@ -86,7 +86,7 @@ void Draft::soften(double t) {
 
 bool Draft::reads_same(const Draft& o) const {
   return sources == o.sources && bias == o.bias && key_gain == o.key_gain && value_gain == o.value_gain &&
-         temperature == o.temperature && replaced == o.replaced;
+         temperature == o.temperature && function == o.function;
 }
 
 bool Draft::bars_every_key(const Part& part) const {

@@ -41,7 +41,7 @@ struct Draft {
   std::vector<Source> sources;  ///< Of a text: its internal number.
   std::vector<double> bias, key_gain, value_gain;
   double temperature = 1;
-  int replaced = -1;
+  int function = -1;
   Part share;
 
   /** Multiplies the weights of keys; all equal weights are none. */

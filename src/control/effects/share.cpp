@@ -49,7 +49,7 @@ class FunctionEffect : public AttentionEffect {
   AttentionKind attention() const override { return use_.attention; }
   std::vector<double> numbers(double) const override { return {1}; }
   bool apply(Mix& mix, const Moment& m) const override {
-    mix.edit(m.part, [&](Draft& draft) { return draft.replaced = index_, true; });
+    mix.edit(m.part, [&](Draft& draft) { return draft.function = index_, true; });
     return true;
   }
   std::string neutral() const override { return "another function replaces it"; }

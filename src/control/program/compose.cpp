@@ -120,11 +120,8 @@ int Resolver::compose(const Site& site, int call) {
       }
       const auto drafts = compose_row(site, call, conditional, image, acting);
       plan.rows.push_back(publish(drafts));
-      const auto& readings = data_->readings[plan.rows.back()];
-      const Source own = site.cross ? Source{Source::Kind::text, conditional ? 0 : 1} : Source{Source::Kind::own, 0};
-      for (const auto& reading : readings)
+      for (const auto& reading : data_->readings[plan.rows.back()])
         for (const auto& source : reading.sources) plan.joins_images |= source.kind == Source::Kind::image;
-      plan.plain &= readings.size() == 1 && readings[0].plain() && readings[0].sources[0] == own;
     }
   for (const int i : acting)
     if (placed_[i].index >= 0) plan.acting.push_back(placed_[i].index);
@@ -192,7 +189,7 @@ int Resolver::publish(const std::vector<Draft>& drafts) {
     r.key_gain = interner_(draft.key_gain);
     r.value_gain = interner_(draft.value_gain);
     r.temperature = static_cast<float>(draft.temperature);
-    r.replaced = draft.replaced;
+    r.function = draft.function;
     readings.push_back(std::move(r));
   }
   data_->readings.push_back(std::move(readings));

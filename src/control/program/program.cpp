@@ -23,7 +23,6 @@ AttentionPlan Program::plan(const Site& site, const Step& step) const {
   const int call = d.call(step);
   const auto& plan = d.plan(site, call);
   AttentionPlan out;
-  out.plain = plan.plain;
   for (const auto& row : step.rows) {
     const auto& classes = d.row_classes[row.conditional];
     const int index =

@@ -20,7 +20,6 @@ struct Program::Data {
   struct Plan {
     std::vector<int> rows;    ///< By row class: index of `readings`; -1: there is no such row.
     std::vector<int> acting;  ///< Controls that change something.
-    bool plain = true;
     bool joins_images = false;
   };
   std::vector<Plan> plans;
