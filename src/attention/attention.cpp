@@ -58,19 +58,19 @@ mx::array Attention::read(const mx::array& q, const Reading& reading, KeyValue k
   if (reading.value_gain) kv.v = kv.v * per_key(reading.value_gain);
   std::optional<mx::array> bias;
   if (reading.bias) bias = mx::reshape(pass.cache.upload(reading.bias), {1, keys});
-  if (reading.replaced >= 0) return read_replaced(q, reading, kv, bias, pass);
+  if (reading.function >= 0) return read_by_function(q, reading, kv, bias, pass);
   return attend(q, kv, reading.temperature, bias);
 }
 
-mx::array Attention::read_replaced(const mx::array& q, const Reading& reading, const KeyValue& kv,
-                                   const std::optional<mx::array>& bias, const Pass& pass) const {
+mx::array Attention::read_by_function(const mx::array& q, const Reading& reading, const KeyValue& kv,
+                                      const std::optional<mx::array>& bias, const Pass& pass) const {
   const auto heads_apart = [&](const mx::array& x) {
     return mx::transpose(mx::reshape(x, {x.shape(0), x.shape(1), site.heads, -1}), {0, 2, 1, 3});
   };
-  ReplacedInput in{heads_apart(q), heads_apart(kv.k), heads_apart(kv.v), {}};
+  FunctionInput in{heads_apart(q), heads_apart(kv.k), heads_apart(kv.v), {}};
   if (reading.temperature != 1) in.q = in.q * like(1 / reading.temperature, q);
   if (bias) in.bias = mx::reshape(*bias, {1, 1, 1, -1});
-  const auto out = pass.replacements(reading.replaced, pass.step)(in, site, pass.step);
+  const auto out = pass.instruments.functions(reading.function, pass.step)(in, site, pass.step);
   check_shape(out, in.q.shape(), site.path.c_str());
   return mx::reshape(mx::transpose(mx::astype(out, q.dtype()), {0, 2, 1, 3}), q.shape());
 }
@@ -78,9 +78,9 @@ mx::array Attention::read_replaced(const mx::array& q, const Reading& reading, c
 void Attention::watch(const mx::array& q, const AttentionPlan& plan, const mx::array& x, CallKeys& keys,
                       const Pass& pass) const {
   if (!site.cross) {
-    for (size_t r = 0; r < plan.rows.size() && pass.recorder; ++r)
+    for (size_t r = 0; r < plan.rows.size() && pass.instruments.recorder; ++r)
       for (const int capture : plan.captures)
-        pass.recorder->record(capture, pass.step, pass.step.rows[r], site, row_of(x, static_cast<int>(r)));
+        pass.instruments.recorder->record(capture, pass.step, pass.step.rows[r], site, row_of(x, static_cast<int>(r)));
     return;
   }
   const auto read_indicator = [&](int row, const Indicator& indicator) {
@@ -94,7 +94,7 @@ void Attention::watch(const mx::array& q, const AttentionPlan& plan, const mx::a
                    return read(queries, attention, kv, pass);
                  });
   };
-  if (pass.observer) observe(site, plan.captures, q.shape(2), pass, read_indicator);
+  if (pass.instruments.observer) observe(site, plan.captures, q.shape(2), pass, read_indicator);
 }
 
 }  // namespace corepulse::attention

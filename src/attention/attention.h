@@ -27,9 +27,9 @@ struct Attention {
   std::optional<kernels::JoinedLinear> self_;  ///< Query, key and value of self-attention.
   /** One reading of the query rows q [1, N, C]. */
   mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv, const Pass& pass) const;
-  /** The same by the function that replaces our attention. */
-  mx::array read_replaced(const mx::array& q, const control::Reading& reading, const KeyValue& kv,
-                          const std::optional<mx::array>& bias, const Pass& pass) const;
+  /** The same by an attention function in place of ours. */
+  mx::array read_by_function(const mx::array& q, const control::Reading& reading, const KeyValue& kv,
+                             const std::optional<mx::array>& bias, const Pass& pass) const;
   /** For the captures that the plan names: maps of cross-attention, inputs of self-attention. */
   void watch(const mx::array& q, const control::AttentionPlan& plan, const mx::array& x, CallKeys& keys,
              const Pass& pass) const;

@@ -55,7 +55,7 @@ void observe_row(const control::Site& site, int row, const Watches& watches, int
     const auto& [capture, watch] = watches[c];
     const auto map =
         mean_over_heads(out, static_cast<int>(c), site.heads, watch.heads.empty() ? all(site.heads) : watch.heads);
-    if (!map.empty()) pass.observer->record(capture, pass.step, pass.step.rows[row], site, map);
+    if (!map.empty()) pass.instruments.observer->record(capture, pass.step, pass.step.rows[row], site, map);
   }
 }
 
@@ -67,7 +67,7 @@ void observe(const control::Site& site, const std::vector<int>& captures, int ch
   for (size_t row = 0; row < pass.step.rows.size(); ++row) {
     Watches watches;
     for (size_t i = 0; i < captures.size(); ++i) {
-      if (const auto watch = pass.observer->watch(captures[i], pass.step, pass.step.rows[row]))
+      if (const auto watch = pass.instruments.observer->watch(captures[i], pass.step, pass.step.rows[row]))
         watches.emplace_back(captures[i], *watch);
       const bool full = watches.size() == head_size || i + 1 == captures.size();
       if (!full || watches.empty()) continue;

@@ -15,7 +15,7 @@ namespace corepulse::attention {
 using Indicator = std::function<mx::array(control::TextId text)>;
 using ReadIndicator = std::function<mx::array(int row, const Indicator& indicator)>;
 
-/** Hands the maps of one cross-attention call to pass.observer. @param channels H*D. */
+/** Hands the maps of one cross-attention call to pass.instruments.observer. @param channels H*D. */
 void observe(const control::Site& site, const std::vector<int>& captures, int channels, const Pass& pass,
              const ReadIndicator& read);
 

@@ -1,4 +1,4 @@
-#include "attention/replace.h"
+#include "attention/function.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 namespace corepulse::attention {
 namespace {
 
-mx::array sharpened(const ReplacedInput& in, const mx::array& q, double power) {
+mx::array sharpened(const FunctionInput& in, const mx::array& q, double power) {
   const auto to_float = [](const mx::array& x) { return mx::astype(x, mx::float32); };
   const auto scale = mx::array(1 / std::sqrt(static_cast<float>(q.shape(3))));
   auto logits = mx::matmul(to_float(q) * scale, mx::swapaxes(to_float(in.k), 2, 3));
@@ -19,8 +19,8 @@ mx::array sharpened(const ReplacedInput& in, const mx::array& q, double power) {
 
 }  // namespace
 
-Replacement sharpen(double power) {
-  return [power](const ReplacedInput& in, const control::Site&, const control::Step&) {
+Function sharpen(double power) {
+  return [power](const FunctionInput& in, const control::Site&, const control::Step&) {
     constexpr int kMostLogits = 16 << 20;
     const int heads = in.q.shape(1), pixels = in.q.shape(2);
     const int stride = std::max(1, kMostLogits / (heads * in.k.shape(2)));

@@ -64,7 +64,8 @@ const KeyValue& CallKeys::recorded(int recording, int row) {
 
 mx::array CallKeys::picture(const Source& source, int row) const {
   if (source.kind != Source::Kind::recording) return attention::row_of(x_, row_of(source, row));
-  const auto x = mx::astype(pass_.recordings(source.id, site_, pass_.step, pass_.step.rows[row]), x_.dtype());
+  const auto x =
+      mx::astype(pass_.instruments.recordings(source.id, site_, pass_.step, pass_.step.rows[row]), x_.dtype());
   check_shape(x, {1, x_.shape(1), x_.shape(2)}, "recording");
   return x;
 }

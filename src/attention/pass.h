@@ -1,13 +1,11 @@
 #pragma once
-// What travels down the UNet with the picture: which moment it is, what control wants, what the
-// texts say.
+// What travels down a network with the picture: which moment it is, what control wants, what the texts say.
 
 #include <map>
 #include <unordered_map>
 #include <vector>
 
-#include "attention/observer.h"
-#include "attention/replace.h"
+#include "attention/instruments.h"
 #include "base/tensor.h"
 #include "control/plan.h"
 
@@ -35,16 +33,13 @@ class RunCache {
   std::unordered_map<control::Values, mx::array> uploads_;
 };
 
-/** Arguments of one UNet call besides the picture. */
+/** Arguments of one call of a network besides its arrays. */
 struct Pass {
   const control::Control& control;
   const control::Step& step;            ///< step.rows says whose each batch row is.
   const std::vector<mx::array>& texts;  ///< By TextId, [1, T, context_width] each.
   RunCache& cache;
-  Observer* observer = nullptr;    ///< Needed where plans hold captures of maps.
-  Replacements replacements = {};  ///< Needed where readings are replaced.
-  Recorder* recorder = nullptr;    ///< Needed where plans hold captures of keys.
-  Recordings recordings = {};      ///< Needed where a recorded run is read.
+  Instruments instruments = {};
 };
 
 template <class Project>

@@ -9,7 +9,7 @@ using control::Reading;
 
 bool is_partition(const std::vector<Reading>& readings) {
   return std::all_of(readings.begin(), readings.end(), [](const Reading& reading) {
-    return reading.replaced < 0 && reading.share && reading.share_heads == 1 && reading.share_pixels > 1 &&
+    return reading.function < 0 && reading.share && reading.share_heads == 1 && reading.share_pixels > 1 &&
            std::all_of(reading.share->begin(), reading.share->end(), [](float s) { return s == 0 || s == 1; });
   });
 }

@@ -28,8 +28,7 @@ mx::array predict(const Run& run, const mx::array& x, control::Step step, const 
   const auto scaled = sampler::model_input(x, step.sigma);
   const auto input = guided ? mx::concatenate({scaled, scaled}, 0) : scaled;
   const auto texts = contexts(run.texts);
-  const attention::Pass pass{run.control,      step,         texts,         cache, run.observer,
-                             run.replacements, run.recorder, run.recordings};
+  const attention::Pass pass{run.control, step, texts, cache, run.instruments};
   const auto output = mx::astype(
       network(mx::astype(input, run.dtype), pass, added_conditioning(run.texts, plan, run.time_ids, step.rows)),
       mx::float32);

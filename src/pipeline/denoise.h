@@ -28,10 +28,7 @@ struct Run {
   double guidance_rescale = 0;
   /** One image per UNet call where the control allows it: a picture's bits do not depend on its batch. */
   bool one_by_one = true;
-  attention::Observer* observer = nullptr;    ///< Of the program's captures.
-  attention::Replacements replacements = {};  ///< The program's functions.
-  attention::Recorder* recorder = nullptr;    ///< Of the program's captures of keys.
-  attention::Recordings recordings = {};      ///< That the program reads.
+  attention::Instruments instruments = {};  ///< For the program's captures, functions and recordings.
 };
 
 /** After step i (1..n): the latents x [B, h, w, 4] at sigma, and the current estimate of x0. False

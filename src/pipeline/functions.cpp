@@ -20,7 +20,7 @@ size_t index_of(const control::FunctionSpec& spec, const FunctionList& functions
   fail(ErrorCode::internal, "attention", fmt::format("no function {}", spec.name));
 }
 
-mx::array call(const ReplacedAttention& user, const std::string& name, const attention::ReplacedInput& in,
+mx::array call(const ReplacedAttention& user, const std::string& name, const attention::FunctionInput& in,
                const AttentionSite& site, const AttentionStep& step) {
   const auto out = call_back(user.function, in.q, in.k, in.v, site, step);
   check_shape(out, in.q.shape(), fmt::format("{} at {}", name, site.path).c_str());
@@ -43,21 +43,21 @@ std::vector<control::FunctionUse> function_uses(const FunctionList& functions) {
 void require_no_bias(const control::Program& program) {
   for (const auto& readings : program.data().readings)
     for (const auto& reading : readings)
-      if (reading.replaced >= 0 && !program.functions()[reading.replaced].builtin && reading.bias)
+      if (reading.function >= 0 && !program.functions()[reading.function].builtin && reading.bias)
         fail(
-            ErrorCode::invalid_request, program.functions()[reading.replaced].name.c_str(),
+            ErrorCode::invalid_request, program.functions()[reading.function].name.c_str(),
             "it replaces attention whose weights a control changes too (reweight, mask_tokens, attend), which it would "
             "not see; give them other layers, rows or steps");
 }
 
-attention::Replacements replacements(const control::Timeline& control, const FunctionList& functions, int latent_height,
-                                     int latent_width) {
+attention::Functions attention_functions(const control::Timeline& control, const FunctionList& functions,
+                                         int latent_height, int latent_width) {
   return [&control, &functions, latent_height, latent_width](int index,
-                                                             const control::Step& at) -> attention::Replacement {
+                                                             const control::Step& at) -> attention::Function {
     const auto& spec = control.at(at.index).functions().at(index);
     if (spec.builtin) return attention::sharpen(spec.number);
     const auto& user = *functions[index_of(spec, functions)];
-    return [=, &user, &spec](const attention::ReplacedInput& in, const control::Site& site, const control::Step& step) {
+    return [=, &user, &spec](const attention::FunctionInput& in, const control::Site& site, const control::Step& step) {
       const auto grid = control::grid(site, latent_height, latent_width);
       return call(user, spec.name, in, {site.path, site.cross, site.heads, grid.height, grid.width},
                   {step.index, step.count, step.progress, step.t, step.sigma, step.first_evaluation});

@@ -6,7 +6,7 @@
 
 #include "corepulse/attention_function.h"
 
-#include "attention/replace.h"
+#include "attention/function.h"
 #include "control/inputs.h"
 #include "control/program/timeline.h"
 
@@ -20,8 +20,8 @@ std::vector<control::FunctionUse> function_uses(const FunctionList& functions);
 /** A bias cannot be handed to a user's function: refused rather than lost. @throws Error{invalid_request}. */
 void require_no_bias(const control::Program& program);
 
-/** By Reading::replaced. `control` and `functions` must outlive it. */
-attention::Replacements replacements(const control::Timeline& control, const FunctionList& functions, int latent_height,
-                                     int latent_width);
+/** By Reading::function. `control` and `functions` must outlive it. */
+attention::Functions attention_functions(const control::Timeline& control, const FunctionList& functions,
+                                         int latent_height, int latent_width);
 
 }  // namespace corepulse::pipeline

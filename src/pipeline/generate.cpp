@@ -68,7 +68,7 @@ void require_memory_for(const model::Model& model, mx::Dtype dtype, const Prepar
                  activation_bytes(model.unet.config(), model.vae.config(), resolved, pictures) + bytes);
 }
 
-/** A run while it goes on: what live edits change. */
+/** A run while it goes on: what live edits change, and what watches it. */
 struct Running {
   const model::Model& model;
   Prepared& prepared;
@@ -76,6 +76,15 @@ struct Running {
   HeatMaps& heat_maps;
   Recorder& recorder;
   std::vector<EncodedText> texts = {};
+
+  attention::Instruments instruments(const Request& request) const {
+    const auto& resolved = prepared.resolved;
+    return {.observer = &heat_maps,
+            .recorder = &recorder,
+            .recordings = [this](int i, const auto&... at) { return prepared.recordings.at(i)->read(at...); },
+            .functions = attention_functions(prepared.control, request.functions, resolved.latent_height,
+                                             resolved.latent_width)};
+  }
 
   void encode() { encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts); }
 
@@ -96,52 +105,55 @@ struct Running {
   }
 };
 
+/** From noise to the final latents; request.progress hears of every step. */
+mx::array take_steps(const Run& run, Running& running, LiveEdits& live, const Request& request) {
+  const auto& resolved = running.prepared.resolved;
+  const sampler::BatchNoise noise(resolved.recipe.rng, resolved.recipe.seeds, resolved.latent_height,
+                                  resolved.latent_width);
+  const auto first = noise();
+  const auto x = first * like(static_cast<float>(run.schedule.initial_scale), first);
+  Clock clock;
+  const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
+    const auto show = [&](int image) { return preview(denoised, image, run.model.info); };
+    const Progress at{i, run.schedule.steps(), sigma, clock.lap(), show};
+    if (request.progress && !call_back(request.progress, at)) return false;
+    if (i < run.schedule.steps()) running.take(live, i);
+    return true;
+  };
+  return denoise(run, x, [&noise] { return noise(); }, on_step, running.result.model_calls);
+}
+
 }  // namespace
 
 Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, const MadeWith& made,
                 Prepared& prepared, LiveEdits& live, const Request& request) {
   const kernels::StopScope stop(request.stop.get());
-  const auto& recipe = prepared.resolved.recipe;
-  const auto& schedule = prepared.resolved.schedule;
-  const int height = prepared.resolved.latent_height, width = prepared.resolved.latent_width;
-  const RecordedShape shape{model.unet.config(), height, width};
+  const auto& resolved = prepared.resolved;
+  const auto& recipe = resolved.recipe;
+  const RecordedShape shape{model.unet.config(), resolved.latent_height, resolved.latent_width};
   require_memory_for(model, dtype, prepared, request.decode, recorded_numbers(prepared.control, shape));
   Result result{.recipe = recipe, .notes = prepared.notes};
   result.recipe.made_with = made;
   Clock clock;
-  HeatMaps heat_maps(prepared.control, height, width);
+  HeatMaps heat_maps(prepared.control, shape.latent_height, shape.latent_width);
   Recorder recorder(prepared.control, shape, made.model);
   Running running{model, prepared, result, heat_maps, recorder};
   running.encode();
   running.take(live, 0);
   result.seconds_text = clock.lap();
 
-  const Run run{model,
-                outline.parts,
-                prepared.control,
-                schedule,
-                prepared.resolved.sampling,
-                dtype,
-                running.texts,
-                own_size(recipe),
-                recipe.guidance_rescale,
-                mx::default_device() == mx::Device::cpu,
-                &heat_maps,
-                replacements(prepared.control, request.functions, height, width),
-                &recorder,
-                [&prepared](int i, const auto&... at) { return prepared.recordings.at(i)->read(at...); }};
-  const sampler::BatchNoise noise(recipe.rng, recipe.seeds, height, width);
-  const auto first = noise();
-  const auto x = first * like(static_cast<float>(schedule.initial_scale), first);
-  Clock step_clock;
-  const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
-    const auto show = [&](int image) { return preview(denoised, image, model.info); };
-    const Progress at{i, schedule.steps(), sigma, step_clock.lap(), show};
-    if (request.progress && !call_back(request.progress, at)) return false;
-    if (i < schedule.steps()) running.take(live, i);
-    return true;
-  };
-  const auto latents = denoise(run, x, [&noise] { return noise(); }, on_step, result.model_calls);
+  const Run run{.model = model,
+                .parts = outline.parts,
+                .control = prepared.control,
+                .schedule = resolved.schedule,
+                .sampling = resolved.sampling,
+                .dtype = dtype,
+                .texts = running.texts,
+                .time_ids = own_size(recipe),
+                .guidance_rescale = recipe.guidance_rescale,
+                .one_by_one = mx::default_device() == mx::Device::cpu,
+                .instruments = running.instruments(request)};
+  const auto latents = take_steps(run, running, live, request);
   result.seconds_steps = clock.lap();
   result.heat_maps = heat_maps.maps();
   result.recordings = recorder.recordings();

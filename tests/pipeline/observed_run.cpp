@@ -87,18 +87,18 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
     const int height = resolved.latent_height, width = resolved.latent_width;
     std::vector<pipeline::EncodedText> texts;
     pipeline::encode_texts(*model, program.texts(), resolved.recipe, texts);
-    const pipeline::Run run{*model,
-                            outline.parts,
-                            watching,
-                            resolved.schedule,
-                            resolved.sampling,
-                            mx::float32,
-                            texts,
-                            size,
-                            recipe.guidance_rescale,
-                            true,
-                            nullptr,
-                            pipeline::replacements(prepared.control, {}, height, width)};
+    const pipeline::FunctionList none;
+    const pipeline::Run run{
+        .model = *model,
+        .parts = outline.parts,
+        .control = watching,
+        .schedule = resolved.schedule,
+        .sampling = resolved.sampling,
+        .dtype = mx::float32,
+        .texts = texts,
+        .time_ids = size,
+        .guidance_rescale = recipe.guidance_rescale,
+        .instruments = {.functions = pipeline::attention_functions(prepared.control, none, height, width)}};
     const sampler::BatchNoise noise(recipe.rng, recipe.seeds, height, width);
     const auto first = noise();
     int calls = 0;

@@ -1,0 +1,17 @@
+#pragma once
+// What a run lends to attention from outside the network.
+
+#include "attention/function.h"
+#include "attention/observer.h"
+
+namespace corepulse::attention {
+
+/** Each is needed only where plans ask for it. The objects behind them outlive the run. */
+struct Instruments {
+  Observer* observer = nullptr;  ///< Sees the maps of captures.
+  Recorder* recorder = nullptr;  ///< Keeps what captures of keys ask for.
+  Recordings recordings = {};    ///< What recorded runs were given.
+  Functions functions = {};      ///< Compute readings in our place.
+};
+
+}  // namespace corepulse::attention
