@@ -16,7 +16,7 @@ struct Attention {
   Attention(const nn::Weights& w, const control::Site& site, int channels, int context_width);
 
   /** x [B, N, C], already normalised -> [B, N, C]. */
-  mx::array operator()(const mx::array& x, const Pass& pass) const { return to_out(heads(x, pass)); }
+  kernels::Sum operator()(const mx::array& x, const Pass& pass) const { return to_out(heads(x, pass)); }
   /** The same before to_out: what the heads found, side by side. */
   mx::array heads(const mx::array& x, const Pass& pass) const;
 

@@ -46,8 +46,8 @@ mx::array bare_conv2d(const mx::array& x, const mx::array& weight, const Geometr
 #ifdef COREPULSE_CPU_KERNELS
 namespace {
 
-mx::array add(mx::array y, const Added& added) {
-  if (added.per_row) y = kernels::add(y, mx::expand_dims(*added.per_row, {1, 2}));
+mx::array add(mx::array y, const Addends& added) {
+  if (added.row) y = kernels::add(y, mx::expand_dims(*added.row, {1, 2}));
   if (added.picture) y = kernels::add(y, *added.picture);
   return y;
 }
@@ -128,9 +128,9 @@ ConstNumbers next_of(Inputs::const_iterator& in, bool there) {
   return there ? *in++ : ConstNumbers();
 }
 
-std::vector<mx::array> inputs_of(const mx::array& x, const Added& added) {
+std::vector<mx::array> inputs_of(const mx::array& x, const Addends& added) {
   std::vector<mx::array> inputs{x};
-  if (added.per_row) inputs.push_back(*added.per_row);
+  if (added.row) inputs.push_back(*added.row);
   if (added.picture) inputs.push_back(*added.picture);
   return inputs;
 }
@@ -156,10 +156,10 @@ Conv2d::Conv2d(LazyArray weight, std::optional<mx::array> bias, int stride, Padd
   packed_ = std::make_shared<Packed>(std::move(weight), std::move(bias), geometry);
 }
 
-mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
+mx::array Conv2d::operator()(const mx::array& x, const Addends& added) const {
   check_shape(x, {-1, -1, -1, in_}, "conv2d");
   const auto shape = packed_->geometry.target(x.shape(), out_);
-  if (added.per_row) check_shape(*added.per_row, {shape[0], out_}, "conv2d");
+  if (added.row) check_shape(*added.row, {shape[0], out_}, "conv2d");
   if (added.picture) check_shape(*added.picture, shape, "conv2d");
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == packed_->tiles->dtype()) return tiles(x, shape, 1, added);
@@ -170,16 +170,18 @@ mx::array Conv2d::operator()(const mx::array& x, const Added& added) const {
   if (arrays.empty())
     fail(ErrorCode::internal, "conv2d", "weights are packed for the CPU; expected x of their type there");
   const auto bias = packed_->has_bias() ? std::optional(arrays[1]) : std::nullopt;
-  return finished(bare_conv2d(x, arrays[0], packed_->geometry), {added.per_row, bias}, added.picture);
+  return add_up({bare_conv2d(x, arrays[0], packed_->geometry), added.row, bias}, added.picture);
 }
 
-Unfinished Conv2d::unfinished(const mx::array& x, const std::optional<mx::array>& row) const {
-  if (!on_cuda()) return {(*this)(x, {.per_row = row}), {}};
+Sum Conv2d::later(const mx::array& x) const {
   check_shape(x, {-1, -1, -1, in_}, "conv2d");
-  const auto arrays = packed_->arrays();
-  Addends left{row, {}};
-  if (arrays.size() > 1) left.channel = mx::astype(arrays[1], x.dtype());
-  return {bare_conv2d(x, arrays.at(0), packed_->geometry), left};
+  Term term{.make = [*this, x](const Addends& added) { return (*this)(x, added); }, .takes_row = true};
+  const auto arrays = on_cuda() ? packed_->arrays() : std::vector<mx::array>();
+  if (arrays.size() > 1) {  // cuDNN's convolution adds nothing: a bias is a pass of its own
+    term.bare = [x, weight = arrays[0], geometry = packed_->geometry] { return bare_conv2d(x, weight, geometry); };
+    term.bias = mx::astype(arrays[1], x.dtype());
+  }
+  return Sum(std::move(term));
 }
 
 mx::array Conv2d::upsampled(const mx::array& x, int height, int width) const {
@@ -207,33 +209,32 @@ mx::array Conv2d::onednn(const mx::array& x, const mx::Shape& shape) const {
   });
 }
 
-mx::array Conv2d::tiles(const mx::array& x, const mx::Shape& shape, int scale, const Added& added) const {
-  return cpu_op(
-      "conv2d", inputs_of(x, added), shape,
-      [packed = packed_, c = TileConv{shape[0], shape[1], shape[2], in_, out_, scale},
-       per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
-        auto next = in.begin();
-        const auto from = next_of(next, true), row = next_of(next, per_row), added_picture = next_of(next, picture);
-        const TileMatrix w = packed->tiles->packed();
-        if (!packed->geometry.pointwise()) return run_tile_conv(c, w, from, row, added_picture, out);
-        TileProduct p{.w = w, .x = from, .width = c.in, .rows = c.batch * c.height * c.width};
-        p.added = added_picture, p.per_picture = row, p.pixels = c.height * c.width, p.y = out;
-        run_tile_product(p);
-      });
+mx::array Conv2d::tiles(const mx::array& x, const mx::Shape& shape, int scale, const Addends& added) const {
+  return cpu_op("conv2d", inputs_of(x, added), shape,
+                [packed = packed_, c = TileConv{shape[0], shape[1], shape[2], in_, out_, scale},
+                 per_row = added.row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
+                  auto next = in.begin();
+                  const auto from = next_of(next, true), row = next_of(next, per_row),
+                             added_picture = next_of(next, picture);
+                  const TileMatrix w = packed->tiles->packed();
+                  if (!packed->geometry.pointwise()) return run_tile_conv(c, w, from, row, added_picture, out);
+                  TileProduct p{.w = w, .x = from, .width = c.in, .rows = c.batch * c.height * c.width};
+                  p.added = added_picture, p.per_picture = row, p.pixels = c.height * c.width, p.y = out;
+                  run_tile_product(p);
+                });
 }
 
-mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Added& added) const {
+mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Addends& added) const {
   const auto shape = packed_->geometry.target(convolved, out_);
-  return cpu_op(
-      "conv2d winograd", inputs_of(x, added), shape,
-      [packed = packed_, task = winograd_shape(convolved, shape, packed_->geometry, scale),
-       per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
-        auto next = in.begin() + 1;
-        ConvAddends add;
-        add.row_bias = next_of(next, per_row);
-        add.picture = next_of(next, picture);
-        packed->winograd->run(task, in[0], add, out);
-      });
+  return cpu_op("conv2d winograd", inputs_of(x, added), shape,
+                [packed = packed_, task = winograd_shape(convolved, shape, packed_->geometry, scale),
+                 per_row = added.row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
+                  auto next = in.begin() + 1;
+                  ConvAddends add;
+                  add.row_bias = next_of(next, per_row);
+                  add.picture = next_of(next, picture);
+                  packed->winograd->run(task, in[0], add, out);
+                });
 }
 #endif
 

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "base/tensor.h"
-#include "kernels/addends.h"
 #include "kernels/plain_weights.h"
+#include "kernels/sum.h"
 
 namespace corepulse::kernels {
 
@@ -14,18 +14,6 @@ namespace corepulse::kernels {
 struct Padding {
   int top = 0, bottom = 0, left = 0, right = 0;
   static Padding same(int n) { return {n, n, n, n}; }
-};
-
-/** What is added to a convolution's result as it is stored. */
-struct Added {
-  std::optional<mx::array> per_row;  ///< [B, out], the same for every pixel of a batch row.
-  std::optional<mx::array> picture;  ///< [B, H', W', out].
-};
-
-/** A picture [B, H, W, C], and what is still to be added to it. */
-struct Unfinished {
-  mx::array picture;
-  Addends left;
 };
 
 /**
@@ -37,9 +25,9 @@ class Conv2d {
   /** weight [out, kh, kw, in], bias [out]. */
   Conv2d(LazyArray weight, std::optional<mx::array> bias, int stride, Padding padding);
   /** x [B, H, W, in] -> [B, H', W', out] */
-  mx::array operator()(const mx::array& x, const Added& added = {}) const;
-  /** The same before something that adds for itself: on CUDA, where it takes another pass, bias and row are left. */
-  Unfinished unfinished(const mx::array& x, const std::optional<mx::array>& row) const;
+  mx::array operator()(const mx::array& x, const Addends& added = {}) const;
+  /** The same, computed when it is known what is added to it. */
+  Sum later(const mx::array& x) const;
   /**
    * The convolution of the first height x width pixels of upsample2x(x), height and width 2n or 2n - 1 for n pixels of
    * x: most often without the enlarged picture in memory.
@@ -50,8 +38,8 @@ class Conv2d {
 
  private:
   struct Packed;
-  mx::array tiles(const mx::array& x, const mx::Shape& shape, int scale, const Added& added) const;
-  mx::array winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Added& added) const;
+  mx::array tiles(const mx::array& x, const mx::Shape& shape, int scale, const Addends& added) const;
+  mx::array winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Addends& added) const;
   mx::array onednn(const mx::array& x, const mx::Shape& shape) const;
   std::shared_ptr<Packed> packed_;
   int in_, out_;

@@ -120,8 +120,10 @@ mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>&
   return added ? y + *added : y;
 }
 
-mx::array Linear::joined(const mx::array& x, const mx::array& skip) const {
+mx::array Linear::operator()(const Beside& beside) const {
 #ifdef COREPULSE_CPU_KERNELS
+  if (!beside.skip()) return (*this)(beside.x());
+  const auto &x = beside.x(), &skip = *beside.skip();
   const int64_t width = x.shape(-1), ends = skip.shape(-1);
   const bool tiles = packed_->tiles && x.dtype() == packed_->tiles->dtype() && width % 32 == 0 && ends % 32 == 0;
   const bool product = packed_->product && x.dtype() == mx::float32;
@@ -138,14 +140,17 @@ mx::array Linear::joined(const mx::array& x, const mx::array& skip) const {
         });
   }
 #endif
-  return (*this)(mx::concatenate({x, skip}, -1));
+  return (*this)(beside.whole());
 }
 
-std::optional<mx::array> Linear::early_bias() const {
-#ifndef COREPULSE_CPU_KERNELS
-  if (on_cuda() && packed_->has_bias()) return packed_->arrays()[1];
-#endif
-  return {};
+Sum Linear::later(const mx::array& x) const {
+  result_shape(x, in_, out_, {});
+  return Sum(Term{.make = [*this, x](const Addends& added) { return (*this)(x, added.picture); }});
+}
+
+std::optional<mx::array> Linear::bias() const {
+  const auto arrays = packed_->arrays();
+  return arrays.size() > 1 ? std::optional(arrays[1]) : std::nullopt;
 }
 
 #ifndef COREPULSE_CPU_KERNELS
@@ -191,8 +196,14 @@ std::vector<mx::array> JoinedLinear::operator()(const mx::array& x) const {
   return results;
 }
 
-mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second,
-                       const std::optional<mx::array>& added) {
+Sum gated_linear_later(const mx::array& x, const Linear& first, const Linear& second) {
+  result_shape(x, first.in(), first.out(), {});
+  return Sum(
+      Term{.make = [=](const Addends& added) { return gated_linear(x, first, second, added); }, .id = second.id()});
+}
+
+mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second, const Addends& addends) {
+  const auto& added = addends.picture;
 #ifdef COREPULSE_CPU_KERNELS
   const bool own = first.packed_->product && second.packed_->product && x.dtype() == mx::float32 && use_cpu_kernels(x);
   if (own && first.out() == 2 * second.in() && second.in() % product_block() == 0) {
@@ -221,7 +232,10 @@ mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& se
                   });
   }
 #else
-  if (on_cuda() && added) return mx::addmm(*added, geglu(first(x)), mx::transpose(second.packed_->arrays()[0]));
+  if (on_cuda() && added) {
+    const auto bias = addends.biased ? std::nullopt : second.bias();
+    return mx::addmm(bias ? *added + *bias : *added, geglu(first(x)), mx::transpose(second.packed_->arrays()[0]));
+  }
 #endif
   return second(geglu(first(x)), added);
 }

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "kernels/beside.h"
 #include "kernels/plain_weights.h"
+#include "kernels/sum.h"
 
 namespace corepulse::kernels {
 
@@ -21,13 +23,12 @@ class Linear {
    * result has the same bits whatever other rows stand beside it.
    */
   mx::array operator()(const mx::array& x, const std::optional<mx::array>& added = {}) const;
-  /** The same bits as of x [..., n] and skip [..., in - n] concatenated, which the CPU's own products do without. */
-  mx::array joined(const mx::array& x, const mx::array& skip) const;
-  /**
-   * The bias, if whoever makes the array that a product is added to has to add it: on CUDA, where a product adds either
-   * an array or a bias.
-   */
-  std::optional<mx::array> early_bias() const;
+  /** The same bits as of x.whole(), which the CPU's own products do without. */
+  mx::array operator()(const Beside& x) const;
+  /** The same, computed when it is known what is added to it. */
+  Sum later(const mx::array& x) const;
+  /** [out], in a form to add to results; nothing if there is none, or weights are packed for the CPU. */
+  std::optional<mx::array> bias() const;
   int in() const { return in_; }
   int out() const { return out_; }
   /** The same for copies alone, which share their weights. */
@@ -35,7 +36,7 @@ class Linear {
 
  private:
   friend class JoinedLinear;
-  friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const std::optional<mx::array>&);
+  friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const Addends&);
   struct Packed;
   mx::array onednn(const mx::array& x, mx::Shape shape) const;
   std::shared_ptr<Packed> packed_;
@@ -62,12 +63,12 @@ class JoinedLinear {
 };
 
 /**
- * second(geglu(first(x))) + added: what a transformer's GEGLU feed-forward computes (Shazeer 2020). On the CPU the wide
- * part in between is never in memory. first has twice as many outputs as second has inputs. second.early_bias(), if
- * there is one, is in `added` already.
+ * second(geglu(first(x))) + added.picture: what a transformer's GEGLU feed-forward computes (Shazeer 2020). On the CPU
+ * the wide part in between is never in memory. first has twice as many outputs as second has inputs.
  */
-mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second,
-                       const std::optional<mx::array>& added = {});
+mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second, const Addends& added = {});
+/** The same, computed when it is known what is added to it. */
+Sum gated_linear_later(const mx::array& x, const Linear& first, const Linear& second);
 
 /** The plain formula, MLX ops only: what tests compare with and other devices run. */
 mx::array linear_reference(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias);

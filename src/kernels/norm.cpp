@@ -31,6 +31,15 @@ void check_channels(const mx::array& x, const mx::array& weight, const mx::array
   check_shape(bias, {channels}, where);
 }
 
+void check_group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups,
+                      const std::optional<mx::array>& skip = {}) {
+  check_channels(x, weight, bias, "group_norm", skip);
+  const int channels = weight.shape(0);
+  if (groups < 1 || channels % groups != 0)
+    fail(ErrorCode::internal, "group_norm",
+         fmt::format("{} channels in {} groups; expected a multiple", channels, groups));
+}
+
 #ifdef COREPULSE_CPU_KERNELS
 
 bool all_float32(const mx::array& weight, const mx::array& bias) {
@@ -122,22 +131,30 @@ mx::array cpu_group_norm(const mx::array& x, const std::optional<mx::array>& ski
 }  // namespace
 
 mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                     bool silu, const Addends& added, const std::optional<mx::array>& skip) {
-  check_channels(x, weight, bias, "group_norm", skip);
-  const int channels = weight.shape(0);
-  if (added.row) check_shape(*added.row, {x.shape(0), channels}, "group_norm");
-  if (added.channel) check_shape(*added.channel, {channels}, "group_norm");
-  if (groups < 1 || channels % groups != 0)
-    fail(ErrorCode::internal, "group_norm",
-         fmt::format("{} channels in {} groups; expected a multiple", channels, groups));
+                     bool silu) {
+  return group_norm(Beside(x), weight, bias, groups, eps, silu);
+}
+
+mx::array group_norm(const Sum& x, const mx::array& weight, const mx::array& bias, int groups, float eps, bool silu) {
+  const auto parts = x.parts();
+  const bool one = !parts.row && !parts.channel;
+  if (one || !use_cuda_group_norm(parts.x, {})) return group_norm(x.array(), weight, bias, groups, eps, silu);
+  check_group_norm(parts.x, weight, bias, groups);
+  return cuda_group_norm(parts, weight, bias, groups, eps, silu, {});
+}
+
+mx::array group_norm(const Beside& in, const mx::array& weight, const mx::array& bias, int groups, float eps,
+                     bool silu) {
+  const auto& x = in.x();
+  const auto& skip = in.skip();
+  check_group_norm(x, weight, bias, groups, skip);
 #ifdef COREPULSE_CPU_KERNELS
   const bool fits = !skip || (skip->dtype() == x.dtype() && skip->size() > 0);
-  if (use_cpu_kernels(x) && x.size() > 0 && fits && all_float32(weight, bias) && !added.row && !added.channel)
+  if (use_cpu_kernels(x) && x.size() > 0 && fits && all_float32(weight, bias))
     return cpu_group_norm(x, skip, weight, bias, groups, eps, silu);
 #endif
-  if (use_cuda_group_norm(x, skip)) return cuda_group_norm(x, weight, bias, groups, eps, silu, added, skip);
-  if (skip) return group_norm(mx::concatenate({x, *skip}, -1), weight, bias, groups, eps, silu, added);
-  if (added.row || added.channel) return group_norm(finished(x, added), weight, bias, groups, eps, silu);
+  if (use_cuda_group_norm(x, skip)) return cuda_group_norm({x, {}, {}}, weight, bias, groups, eps, silu, skip);
+  if (skip) return group_norm(in.whole(), weight, bias, groups, eps, silu);
   return group_norm_reference(x, weight, bias, groups, eps, silu);
 }
 
@@ -171,14 +188,14 @@ mx::array layer_norm(const mx::array& x, const mx::array& weight, const mx::arra
   return mx::fast::layer_norm(x, mx::astype(weight, x.dtype()), mx::astype(bias, x.dtype()), eps);
 }
 
-SumAndNorm add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
-                          float eps, const std::optional<mx::array>& carried) {
-  check_channels(x, weight, bias, "layer_norm");
-  check_shape(y, x.shape(), "layer_norm");
-  if (carried) check_shape(*carried, {x.shape(-1)}, "layer_norm");
-  if (use_cuda_layer_norm(x)) return cuda_add_layer_norm(x, y, weight, bias, eps, carried);
-  const auto sum = kernels::add(x, y);
-  return {carried ? sum + *carried : sum, layer_norm(sum, weight, bias, eps)};
+mx::array layer_norm(const Sum& x, const mx::array& weight, const mx::array& bias, float eps, const Linear* next) {
+  const auto two = x.two();
+  if (!two || !use_cuda_layer_norm(two->first)) return layer_norm(x.array(), weight, bias, eps);
+  check_channels(two->first, weight, bias, "layer_norm");
+  const auto carried = next ? next->bias() : std::nullopt;
+  auto [norm, sum] = cuda_add_layer_norm(two->first, two->second, weight, bias, eps, carried);
+  carried ? x.made_ahead(std::move(sum), next->id()) : x.made(std::move(sum));
+  return norm;
 }
 
 mx::array layer_norm_reference(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {

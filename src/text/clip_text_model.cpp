@@ -113,7 +113,7 @@ mx::array ClipTextModel::pool(const std::vector<TokenIds>& ids, const mx::array&
     ends.push_back(static_cast<int>(row) * length + pooled_position(ids[row], config_));
   const auto tokens = mx::reshape(last, {-1, config_.width});
   const auto pooled = final_layer_norm(mx::take(tokens, to_array(ends), 0));
-  return text_projection ? (*text_projection)(pooled) : pooled;
+  return text_projection ? (*text_projection)(pooled).array() : pooled;
 }
 
 TextEncoding ClipTextModel::forward(const std::vector<TokenIds>& ids, const OutputRule& rule) const {

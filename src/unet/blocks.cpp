@@ -10,7 +10,7 @@ DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int inde
   const auto& config = context.config;
   const bool last = index + 1 == static_cast<int>(config.levels.size());
   for (int l = 0; l < config.layers_per_block; ++l) {
-    resnets.emplace_back(w / "resnets" / l, l ? out : in, out, config.norm_groups, config.norm_eps, context.time_width);
+    resnets.emplace_back(w / "resnets" / l, l ? out : in, out, config.norm_groups, config.norm_eps, context.time);
     if (config.levels[index].down_attention)
       attentions.emplace_back(w / "attentions" / l, config, out, sites_of(context.sites, BlockKind::input, index, l));
   }
@@ -20,7 +20,7 @@ DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int inde
   downsamplers_0.emplace(w / "downsamplers" / 0, out, 2, padding);
 }
 
-mx::array DownBlock::operator()(mx::array x, const nn::Time& time, const Pass& pass,
+mx::array DownBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass,
                                 std::vector<mx::array>& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
     x = resnets[l](x, &time);
@@ -34,13 +34,12 @@ mx::array DownBlock::operator()(mx::array x, const nn::Time& time, const Pass& p
 MiddleBlock::MiddleBlock(const nn::Weights& w, const BlockContext& context, int channels) {
   const auto& config = context.config;
   for (int i = 0; i < 2; ++i)
-    resnets.emplace_back(w / "resnets" / i, channels, channels, config.norm_groups, config.norm_eps,
-                         context.time_width);
+    resnets.emplace_back(w / "resnets" / i, channels, channels, config.norm_groups, config.norm_eps, context.time);
   if (config.middle_attention)
     attentions.emplace_back(w / "attentions" / 0, config, channels, sites_of(context.sites, BlockKind::middle, 0, 0));
 }
 
-mx::array MiddleBlock::operator()(mx::array x, const nn::Time& time, const Pass& pass) const {
+mx::array MiddleBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass) const {
   x = resnets[0](x, &time);
   if (!attentions.empty()) x = attentions[0](x, pass);
   return resnets[1](x, &time);
@@ -53,7 +52,7 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
   for (size_t l = 0; l < skip_channels.size(); ++l) {
     const int layer = static_cast<int>(l);
     resnets.emplace_back(w / "resnets" / layer, (l ? out : in) + skip_channels[l], out, config.norm_groups,
-                         config.norm_eps, context.time_width);
+                         config.norm_eps, context.time);
     if (config.levels[levels - 1 - index].up_attention)
       attentions.emplace_back(w / "attentions" / layer, config, out,
                               sites_of(context.sites, BlockKind::output, index, layer));
@@ -61,10 +60,10 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
   if (index + 1 < levels) upsamplers_0.emplace(w / "upsamplers" / 0, out, 1, kernels::Padding::same(1));
 }
 
-mx::array UpBlock::operator()(mx::array x, const nn::Time& time, const Pass& pass,
+mx::array UpBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass,
                               std::vector<mx::array>& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
-    x = resnets[l](x, &time, skips.back());
+    x = resnets[l]({x, skips.back()}, &time);
     skips.pop_back();
     if (!attentions.empty()) x = attentions[l](x, pass);
   }

@@ -14,7 +14,7 @@ namespace corepulse::unet {
 struct BlockContext {
   const Config& config;
   const std::vector<control::Site>& sites;
-  int time_width;
+  nn::TimeInput time;
 };
 
 struct Sampler2D {  // downsamplers.0 / upsamplers.0
@@ -26,7 +26,7 @@ struct Sampler2D {  // downsamplers.0 / upsamplers.0
 struct DownBlock {
   DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out);
   /** Appends every intermediate picture to `skips`, for the up block that mirrors this one. */
-  mx::array operator()(mx::array x, const nn::Time& time, const Pass& pass, std::vector<mx::array>& skips) const;
+  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips) const;
   std::vector<nn::ResnetBlock> resnets;
   std::vector<Transformer2D> attentions;
   std::optional<Sampler2D> downsamplers_0;
@@ -34,7 +34,7 @@ struct DownBlock {
 
 struct MiddleBlock {
   MiddleBlock(const nn::Weights& w, const BlockContext& context, int channels);
-  mx::array operator()(mx::array x, const nn::Time& time, const Pass& pass) const;
+  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass) const;
   std::vector<nn::ResnetBlock> resnets;
   std::vector<Transformer2D> attentions;
 };
@@ -44,7 +44,7 @@ struct UpBlock {
   UpBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out,
           const std::vector<int>& skip_channels);
   /** Takes its skips from the end of `skips`. */
-  mx::array operator()(mx::array x, const nn::Time& time, const Pass& pass, std::vector<mx::array>& skips) const;
+  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips) const;
   std::vector<nn::ResnetBlock> resnets;
   std::vector<Transformer2D> attentions;
   std::optional<Sampler2D> upsamplers_0;

@@ -32,7 +32,7 @@ TimestepEmbedding::TimestepEmbedding(const nn::Weights& w, int in, int out, int 
 }
 
 mx::array TimestepEmbedding::operator()(mx::array x, const std::optional<mx::array>& condition) const {
-  if (cond_proj && condition) x = x + (*cond_proj)(*condition);
+  if (cond_proj && condition) x = mx::add(x, (*cond_proj)(*condition));
   return linear_2(kernels::silu(linear_1(x)));
 }
 

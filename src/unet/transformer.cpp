@@ -1,7 +1,5 @@
 #include "unet/transformer.h"
 
-#include "nn/settle.h"
-
 namespace corepulse::unet {
 
 FeedForward::FeedForward(const nn::Weights& w, int channels)
@@ -13,14 +11,13 @@ TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& se
       attn1(w / "attn1", self, channels, context_width),
       norm2(w / "norm2", channels),
       attn2(w / "attn2", cross, channels, context_width),
-      norm3(w / "norm3", channels),
-      ff(w / "ff", channels) {}
+      ff(w / "ff", channels),
+      norm3(w / "norm3", channels, ff.net_2) {}
 
-mx::array TransformerBlock::operator()(const mx::array& x, const Pass& pass) const {
-  const auto looked = norm2.after(attn1.to_out, attn1.heads(norm1(x), pass), x);  // the picture looks at itself
-  const auto read = norm3.after(attn2.to_out, attn2.heads(looked.norm, pass), looked.sum,
-                                ff.net_2.early_bias());  // the picture reads the text
-  return nn::settle(ff(read.norm, read.sum));
+mx::array TransformerBlock::operator()(kernels::Sum x, const Pass& pass) const {
+  x = x + attn1(norm1(x), pass);  // the picture looks at itself
+  x = x + attn2(norm2(x), pass);  // the picture reads the text
+  return x + ff(norm3(x));
 }
 
 Transformer2D::Transformer2D(const nn::Weights& w, const Config& config, int channels,
@@ -36,9 +33,10 @@ Transformer2D::Transformer2D(const nn::Weights& w, const Config& config, int cha
 
 mx::array Transformer2D::operator()(const mx::array& x, const Pass& pass) const {
   const int batch = x.shape(0), height = x.shape(1), width = x.shape(2), channels = x.shape(3);
-  auto h = proj_in(mx::reshape(norm(x), {batch, height * width, channels}));  // [B, H*W, C]
+  const mx::Shape sequence{batch, height * width, channels};
+  mx::array h = proj_in(mx::reshape(norm(x), sequence));
   for (const auto& block : transformer_blocks) h = block(h, pass);
-  return mx::reshape(proj_out(h, mx::reshape(x, h.shape())), x.shape());
+  return mx::reshape(mx::reshape(x, sequence) + proj_out(h), x.shape());
 }
 
 }  // namespace corepulse::unet

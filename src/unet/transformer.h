@@ -15,23 +15,20 @@ using attention::Attention, attention::Pass;
 /** GEGLU feed-forward, four times as wide inside. */
 struct FeedForward {
   FeedForward(const nn::Weights& w, int channels);
-  /** The feed-forward of `normed`, added to x, which holds net_2.early_bias() already; both [B, H*W, C]. */
-  mx::array operator()(const mx::array& normed, const mx::array& x) const {
-    return kernels::gated_linear(normed, net_0_proj, net_2, x);
-  }
+  kernels::Sum operator()(const mx::array& x) const { return kernels::gated_linear_later(x, net_0_proj, net_2); }
   nn::Linear net_0_proj, net_2;
 };
 
 struct TransformerBlock {
   TransformerBlock(const nn::Weights& w, const control::Site& self, const control::Site& cross, int channels,
                    int context_width);
-  mx::array operator()(const mx::array& x, const Pass& pass) const;  // [B, H*W, C]
+  mx::array operator()(kernels::Sum x, const Pass& pass) const;  // [B, H*W, C]
   nn::LayerNorm norm1;
   Attention attn1;
   nn::LayerNorm norm2;
   Attention attn2;
-  nn::LayerNorm norm3;
   FeedForward ff;
+  nn::LayerNorm norm3;
 };
 
 struct Transformer2D {

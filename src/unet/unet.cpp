@@ -30,8 +30,9 @@ UNet::UNet(const nn::Weights& w, const Config& config)
       conv_in_(w / "conv_in", config.in_channels, config.levels[0].channels, 3),
       conv_norm_out_(w / "conv_norm_out", config.levels[0].channels, config.norm_groups, config.norm_eps),
       conv_out_(w / "conv_out", config.levels[0].channels, config.out_channels, 3) {
-  const BlockContext context{config_, sites_, time_width(config)};
-  if (config.addition_input) add_embedding_.emplace(w / "add_embedding", config.addition_input, context.time_width);
+  std::vector<kernels::Linear> projections;
+  const BlockContext context{config_, sites_, {time_width(config), projections}};
+  if (config.addition_input) add_embedding_.emplace(w / "add_embedding", config.addition_input, time_width(config));
   const int levels = static_cast<int>(config.levels.size());
   for (int b = 0; b < levels; ++b)
     down_blocks_.emplace_back(w / "down_blocks" / b, context, b, config.levels[std::max(b - 1, 0)].channels,
@@ -47,13 +48,6 @@ UNet::UNet(const nn::Weights& w, const Config& config)
     channels = out;
   }
   w.require_all_taken();
-  std::vector<kernels::Linear> projections;
-  const auto gather = [&](const auto& block) {
-    for (const auto& resnet : block.resnets) projections.push_back(*resnet.time_emb_proj);
-  };
-  for (const auto& block : down_blocks_) gather(block);
-  gather(*mid_block_);
-  for (const auto& block : up_blocks_) gather(block);
   time_projections_.emplace(std::move(projections));
 }
 
@@ -87,8 +81,8 @@ mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::opti
 mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   check_shape(inputs.picture, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
-  const nn::Time time(kernels::silu(time_embedding(inputs)), *time_projections_);
-  auto h = conv_in_(inputs.picture);
+  const nn::TimeRows time = (*time_projections_)(kernels::silu(time_embedding(inputs)));
+  mx::array h = conv_in_(inputs.picture);
   std::vector<mx::array> skips{h};
   for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
   h = (*mid_block_)(h, time, pass);

@@ -42,7 +42,7 @@ mx::array Autoencoder::unscaled(const mx::array& latent) const {
 }
 
 mx::array Autoencoder::decode_unscaled(const mx::array& z) const {
-  return decoder_(post_quant_conv_ ? (*post_quant_conv_)(z) : z);
+  return decoder_(post_quant_conv_ ? (*post_quant_conv_)(z).array() : z);
 }
 
 mx::array Autoencoder::decode(const mx::array& latent) const {

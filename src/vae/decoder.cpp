@@ -1,6 +1,6 @@
 #include "vae/decoder.h"
 
-#include "nn/settle.h"
+#include "kernels/settle.h"
 
 namespace corepulse::vae {
 
@@ -26,7 +26,8 @@ mx::array Decoder::operator()(const mx::array& z) const {
   auto h = mid_block(conv_in(z));
   for (const auto& block : up_blocks) {
     for (const auto& resnet : block.resnets) h = resnet(h);
-    if (block.upsamplers_0_conv) h = nn::settle(block.upsamplers_0_conv->upsampled(h, 2 * h.shape(1), 2 * h.shape(2)));
+    if (block.upsamplers_0_conv)
+      h = kernels::settle(block.upsamplers_0_conv->upsampled(h, 2 * h.shape(1), 2 * h.shape(2)));
   }
   return conv_out(conv_norm_out.silu(h));
 }

@@ -23,7 +23,7 @@ Encoder::Encoder(const nn::Weights& w, const Config& config)
 }
 
 mx::array Encoder::operator()(const mx::array& x) const {
-  auto h = conv_in(x);
+  mx::array h = conv_in(x);
   for (const auto& block : down_blocks) {
     for (const auto& resnet : block.resnets) h = resnet(h);
     if (block.downsamplers_0_conv) h = (*block.downsamplers_0_conv)(h);

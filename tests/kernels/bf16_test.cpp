@@ -54,7 +54,7 @@ TEST_CASE("bfloat16 linear layers and convolutions round their inputs and their 
     CHECK(same_bf16(layer(x), layer(x)));
     CHECK(same_bf16(layer(bf16(strided(f32(x)))), layer(x)));
     const auto parts = mx::split(x, mx::Shape{in / 2}, -1);
-    CHECK(same_bf16(layer.joined(parts[0], parts[1]), layer(x)));
+    CHECK(same_bf16(layer(kernels::Beside(parts[0], parts[1])), layer(x)));
   }
   for (const auto& [batch, size, in, out, k, stride] : {std::array{2, 8, 32, 64, 3, 1},
                                                         {1, 9, 4, 20, 3, 1},

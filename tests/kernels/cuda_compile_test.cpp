@@ -89,7 +89,7 @@ TEST_CASE("GroupNorm compiles, whole where a block can hold a group" * without_n
       const auto x = mx::zeros({2, pixels, 320}, type), row = mx::zeros({2, 640}, type);
       const bool whole = type == mx::float16 && pixels == 64;
       check_compiles(whole ? "group_norm_whole" : "group_norm",
-                     [&] { kernels::cuda_group_norm(x, weight, weight, 32, 1e-5f, true, {row, {}}, x); });
+                     [&] { kernels::cuda_group_norm({x, row, {}}, weight, weight, 32, 1e-5f, true, x); });
     }
   }
 }

@@ -71,16 +71,16 @@ TEST_CASE("linear of a picture and a skip is that of their concatenation, to the
       const auto both = normal(whole, 3);
       const auto parts = mx::split(both, mx::Shape{width}, -1);  // of strides wider than their rows
       const auto x = mx::contiguous(parts[0]), skip = mx::contiguous(parts[1]);
-      CHECK(same(linear.joined(x, skip), linear(both)));
-      CHECK(same(bare.joined(x, skip), bare(both)));
-      CHECK(same(linear.joined(parts[0], parts[1]), linear(both)));
-      CHECK(same(linear.joined(strided(x), as_slice(skip)), linear(both)));
+      CHECK(same(linear(kernels::Beside(x, skip)), linear(both)));
+      CHECK(same(bare(kernels::Beside(x, skip)), bare(both)));
+      CHECK(same(linear(kernels::Beside(parts[0], parts[1])), linear(both)));
+      CHECK(same(linear(kernels::Beside(strided(x), as_slice(skip))), linear(both)));
     }
   }
   const Linear linear(normal({8, 12}, 1), std::nullopt);
-  CHECK(linear.joined(mx::zeros({0, 4}), mx::zeros({0, 8})).shape() == mx::Shape{0, 8});
-  CHECK_THROWS_AS(linear.joined(normal({5, 4}, 2), normal({5, 7}, 3)), Error);
-  CHECK_THROWS_AS(linear.joined(normal({5, 4}, 2), normal({10, 8}, 3)), Error);
+  CHECK(linear(kernels::Beside(mx::zeros({0, 4}), mx::zeros({0, 8}))).shape() == mx::Shape{0, 8});
+  CHECK_THROWS_AS(linear(kernels::Beside(normal({5, 4}, 2), normal({5, 7}, 3))), Error);
+  CHECK_THROWS_AS(linear(kernels::Beside(normal({5, 4}, 2), normal({10, 8}, 3))), Error);
 }
 
 TEST_CASE("copies of a linear share their weights, and the plain array is let go") {

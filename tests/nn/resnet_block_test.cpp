@@ -41,11 +41,12 @@ TEST_CASE("a resnet block gives a picture and a skip the bits of their concatena
       CAPTURE(out);
       const int in = width + skip_width;
       const nn::Weights weights(tensors(in, out), "unet", type);
-      const nn::ResnetBlock block(weights, in, out, 4, 1e-5f, 8);
+      std::vector<kernels::Linear> projections;
+      const nn::ResnetBlock block(weights, in, out, 4, 1e-5f, nn::TimeInput{8, projections});
       const auto x = mx::astype(normal({2, 7, 6, width}, 2), type),
                  skip = mx::astype(normal({2, 7, 6, skip_width}, 3), type);
-      const nn::Time time(mx::astype(normal({2, 8}, 4), type));
-      const auto joined = mx::astype(block(x, &time, skip), mx::float32);
+      const nn::TimeRows time{projections.at(0)(mx::astype(normal({2, 8}, 4), type))};
+      const auto joined = mx::astype(block({x, skip}, &time), mx::float32);
       CHECK(same(joined, mx::astype(block(mx::concatenate({x, skip}, 3), &time), mx::float32)));
     }
   }

@@ -183,8 +183,8 @@ bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& ski
   return bytes(x) + (skip ? bytes(*skip) : 0) <= kThreads * kLoadBytes;
 }
 
-mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                          bool silu, const Addends& added, const std::optional<mx::array>& skip) {
+mx::array cuda_group_norm(const Parts& parts, const mx::array& weight, const mx::array& bias, int groups, float eps,
+                          bool silu, const std::optional<mx::array>& skip) {
   static const CudaKernel sum_up(
       "group_moments",
       {.inputs = {"x", "skip", "row", "channel"},
@@ -197,14 +197,15 @@ mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx:
        .outputs = {"y"},
        .numbers = {"pixels", "own", "more", "has_row", "row_first", "row_stride", "has_channel", "splits", "eps"}},
       kApply, std::string(kSumOfWarp) + kHeader);
+  const auto& x = parts.x;
   const int batch = x.shape(0), channels = weight.shape(0);
   const int pixels = static_cast<int>(x.size()) / (batch * x.shape(-1));
   auto shape = x.shape();
   shape.back() = channels;
-  const auto beside = skip.value_or(x), channel = added.channel.value_or(x);
-  const auto row = added.row ? placed(*added.row, kLoadBytes) : Placed{x, 0, {0}};
-  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1),    channels - x.shape(-1),   added.row.has_value(),
-                                           row.first, row.strides[0], added.channel.has_value()};
+  const auto beside = skip.value_or(x), channel = parts.channel.value_or(x);
+  const auto row = parts.row ? placed(*parts.row, kLoadBytes) : Placed{x, 0, {0}};
+  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1),    channels - x.shape(-1),   parts.row.has_value(),
+                                           row.first, row.strides[0], parts.channel.has_value()};
   if (use_whole_group_norm(x, pixels, channels, groups))
     return whole_group_norm({x, beside, row.memory, channel, weight, bias}, numbers, shape, groups, eps, silu);
   const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;

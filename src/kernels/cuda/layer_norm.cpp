@@ -105,8 +105,9 @@ mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx:
   return run(kernel, {x, weight, bias}, eps, false, {})[0];
 }
 
-SumAndNorm cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
-                               float eps, const std::optional<mx::array>& carried) {
+std::pair<mx::array, mx::array> cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight,
+                                                    const mx::array& bias, float eps,
+                                                    const std::optional<mx::array>& carried) {
   static const CudaKernel kernel("add_layer_norm",
                                  {.inputs = {"x", "other", "carried", "weight", "bias"},
                                   .outputs = {"y", "sum"},
@@ -114,7 +115,7 @@ SumAndNorm cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx:
                                  kLayerNorm, kSumOfWarp);
   const auto more = carried ? mx::astype(*carried, x.dtype()) : x;
   const auto results = run(kernel, {x, y, more, weight, bias}, eps, true, {carried.has_value()});
-  return {results[1], results[0]};
+  return {results[0], results[1]};
 }
 
 }  // namespace corepulse::kernels

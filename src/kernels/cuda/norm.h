@@ -2,8 +2,10 @@
 // Norms as CUDA kernels of their own: MLX composes GroupNorm from ten operations, and its LayerNorm neither adds nor
 // takes float32 weights beside float16 numbers.
 
+#include <utility>
+
 #include "kernels/cuda/kernel.h"
-#include "kernels/norm.h"
+#include "kernels/parts.h"
 
 namespace corepulse::kernels {
 
@@ -33,18 +35,20 @@ mx::array whole_group_norm(const GroupNormInputs& in, std::vector<mx::fast::Scal
                            int groups, float eps, bool silu);
 
 /**
- * kernels::group_norm on CUDA of x, and a skip beside it, + added. weight and bias float32, added of x's type;
- * statistics in float32. The same bits in every run.
+ * kernels::group_norm on CUDA of what the parts add up to, or of parts.x and a skip beside it. weight and bias float32,
+ * parts of x's type; statistics in float32. The same bits in every run.
  */
-mx::array cuda_group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                          bool silu, const Addends& added, const std::optional<mx::array>& skip);
+mx::array cuda_group_norm(const Parts& parts, const mx::array& weight, const mx::array& bias, int groups, float eps,
+                          bool silu, const std::optional<mx::array>& skip);
 
 /** The same for cuda_layer_norm. */
 bool use_cuda_layer_norm(const mx::array& x);
 
-/** kernels::layer_norm on CUDA; with y of x's shape, kernels::add_layer_norm. weight and bias float32. */
+/** kernels::layer_norm on CUDA. weight and bias float32. */
 mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps);
-SumAndNorm cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight, const mx::array& bias,
-                               float eps, const std::optional<mx::array>& carried);
+/** The same of x + y, of one shape; then that sum, to which `carried` [C] is added too. */
+std::pair<mx::array, mx::array> cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight,
+                                                    const mx::array& bias, float eps,
+                                                    const std::optional<mx::array>& carried);
 
 }  // namespace corepulse::kernels

@@ -6,7 +6,7 @@
 #include "kernels/device.h"
 #include "kernels/stop.h"
 
-namespace corepulse::nn {
+namespace corepulse::kernels {
 
 /**
  * Large arrays are computed now: on the CPU MLX allocates the results of up to a hundred operations ahead of the one
@@ -14,10 +14,10 @@ namespace corepulse::nn {
  */
 inline mx::array settle(mx::array x) {
   constexpr size_t kLarge = 8u << 20;
-  if (x.nbytes() < kLarge || !kernels::use_cpu_kernels(x)) return x;
+  if (x.nbytes() < kLarge || !use_cpu_kernels(x)) return x;
   mx::eval(x);
-  kernels::check_stop();
+  check_stop();
   return x;
 }
 
-}  // namespace corepulse::nn
+}  // namespace corepulse::kernels

@@ -1,0 +1,74 @@
+#pragma once
+// Sums whose additions wait for whoever makes them for nothing: a product or a convolution adds as it stores its
+// result; on CUDA a norm adds as it reads.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "base/tensor.h"
+#include "kernels/parts.h"
+
+namespace corepulse::kernels {
+
+/** The same for every pixel of a picture: [B, C]. */
+struct Row {
+  mx::array numbers;
+};
+
+/** What is added to a product or a convolution as it is stored. */
+struct Addends {
+  std::optional<mx::array> row;      ///< [B, C], the same for every pixel of a batch row.
+  std::optional<mx::array> picture;  ///< Of the result's shape.
+  bool biased = false;               ///< The picture holds the term's bias already.
+};
+
+/** A product or a convolution that is not computed yet. */
+struct Term {
+  std::function<mx::array(const Addends&)> make;
+  /** On CUDA, if a bias costs a pass of its own: the result without it, and the bias [C] in the result's type. */
+  std::function<mx::array()> bare = {};
+  std::optional<mx::array> bias = {};
+  const void* id = nullptr;  ///< Of the product whose bias make() leaves out where the picture holds it: Linear::id().
+  bool takes_row = false;    ///< make() adds a row, too.
+};
+
+/**
+ * An array, or a term and what is to be added to it: made at most once, when somebody asks for it as an array. Copies
+ * share what is made.
+ */
+class Sum {
+ public:
+  Sum(mx::array x);  // NOLINT: an array is a sum of one
+  explicit Sum(Term term);
+
+  /** Large ones are computed at once on the CPU: settle(). */
+  mx::array array() const;
+  operator mx::array() const { return array(); }
+
+  friend Sum operator+(const Sum& a, const Sum& b);
+  friend Sum operator+(const mx::array& a, const Sum& b) { return Sum(a) + b; }
+  friend Sum operator+(const Sum& a, const mx::array& b) { return a + Sum(b); }
+  friend Sum operator+(const Sum& a, const Row& row);
+
+  // For norms, which on CUDA add as they read. Elsewhere, and once the sum is made, it is one array.
+
+  /** A picture and what it is to be added to; nothing if the sum is one array. */
+  std::optional<std::pair<mx::array, mx::array>> two() const;
+  /** What two() gave, added up. */
+  void made(mx::array sum) const;
+  /** The same, and the bias of the term that is known to be added next. */
+  void made_ahead(mx::array sum, const void* id) const;
+  /** A convolution without its bias, and what it lacks. */
+  Parts parts() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/** x + row + channel + picture, in one pass over memory on a GPU. */
+mx::array add_up(const Parts& parts, const std::optional<mx::array>& picture = {});
+
+}  // namespace corepulse::kernels
