@@ -1,5 +1,5 @@
 #pragma once
-// Channels of two pictures, side by side.
+// Channels of two feature maps, side by side.
 
 #include <optional>
 #include <utility>
@@ -11,8 +11,8 @@
 namespace corepulse::kernels {
 
 /**
- * A picture x [B, ..., C], and beside its channels those of a skip: what an up block of the UNet concatenates, and own
- * kernels read where the two lie.
+ * A feature map x [B, ..., C], and beside its channels those of a skip: what an up block of the UNet concatenates, and
+ * own kernels read where the two lie.
  */
 class Beside {
  public:
@@ -26,7 +26,7 @@ class Beside {
   }
 
  private:
-  // After whole() this is one picture.
+  // After whole() there is no skip.
   mutable mx::array x_;
   mutable std::optional<mx::array> skip_;
 };

@@ -48,7 +48,7 @@ namespace {
 
 mx::array add(mx::array y, const Addends& added) {
   if (added.row) y = kernels::add(y, mx::expand_dims(*added.row, {1, 2}));
-  if (added.picture) y = kernels::add(y, *added.picture);
+  if (added.residual) y = kernels::add(y, *added.residual);
   return y;
 }
 
@@ -131,7 +131,7 @@ ConstNumbers next_of(Inputs::const_iterator& in, bool there) {
 std::vector<mx::array> inputs_of(const mx::array& x, const Addends& added) {
   std::vector<mx::array> inputs{x};
   if (added.row) inputs.push_back(*added.row);
-  if (added.picture) inputs.push_back(*added.picture);
+  if (added.residual) inputs.push_back(*added.residual);
   return inputs;
 }
 
@@ -160,7 +160,7 @@ mx::array Conv2d::operator()(const mx::array& x, const Addends& added) const {
   check_shape(x, {-1, -1, -1, in_}, "conv2d");
   const auto shape = packed_->geometry.target(x.shape(), out_);
   if (added.row) check_shape(*added.row, {shape[0], out_}, "conv2d");
-  if (added.picture) check_shape(*added.picture, shape, "conv2d");
+  if (added.residual) check_shape(*added.residual, shape, "conv2d");
 #ifdef COREPULSE_CPU_KERNELS
   if (use_cpu_kernels(x) && packed_->tiles && x.dtype() == packed_->tiles->dtype()) return tiles(x, shape, 1, added);
   if (use_cpu_kernels(x) && !packed_->tiles)
@@ -170,7 +170,7 @@ mx::array Conv2d::operator()(const mx::array& x, const Addends& added) const {
   if (arrays.empty())
     fail(ErrorCode::internal, "conv2d", "weights are packed for the CPU; expected x of their type there");
   const auto bias = packed_->has_bias() ? std::optional(arrays[1]) : std::nullopt;
-  return add_up({bare_conv2d(x, arrays[0], packed_->geometry), added.row, bias}, added.picture);
+  return add_up({bare_conv2d(x, arrays[0], packed_->geometry), added.row, bias}, added.residual);
 }
 
 Sum Conv2d::later(const mx::array& x) const {
@@ -210,31 +210,32 @@ mx::array Conv2d::onednn(const mx::array& x, const mx::Shape& shape) const {
 }
 
 mx::array Conv2d::tiles(const mx::array& x, const mx::Shape& shape, int scale, const Addends& added) const {
-  return cpu_op("conv2d", inputs_of(x, added), shape,
-                [packed = packed_, c = TileConv{shape[0], shape[1], shape[2], in_, out_, scale},
-                 per_row = added.row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
-                  auto next = in.begin();
-                  const auto from = next_of(next, true), row = next_of(next, per_row),
-                             added_picture = next_of(next, picture);
-                  const TileMatrix w = packed->tiles->packed();
-                  if (!packed->geometry.pointwise()) return run_tile_conv(c, w, from, row, added_picture, out);
-                  TileProduct p{.w = w, .x = from, .width = c.in, .rows = c.batch * c.height * c.width};
-                  p.added = added_picture, p.per_picture = row, p.pixels = c.height * c.width, p.y = out;
-                  run_tile_product(p);
-                });
+  return cpu_op(
+      "conv2d", inputs_of(x, added), shape,
+      [packed = packed_, c = TileConv{shape[0], shape[1], shape[2], in_, out_, scale}, per_row = added.row.has_value(),
+       residual = added.residual.has_value()](const Inputs& in, Numbers out) {
+        auto next = in.begin();
+        const auto from = next_of(next, true), row = next_of(next, per_row), residual_numbers = next_of(next, residual);
+        const TileMatrix w = packed->tiles->packed();
+        if (!packed->geometry.pointwise()) return run_tile_conv(c, w, from, row, residual_numbers, out);
+        TileProduct p{.w = w, .x = from, .width = c.in, .rows = c.batch * c.height * c.width};
+        p.added = residual_numbers, p.per_picture = row, p.pixels = c.height * c.width, p.y = out;
+        run_tile_product(p);
+      });
 }
 
 mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Addends& added) const {
   const auto shape = packed_->geometry.target(convolved, out_);
-  return cpu_op("conv2d winograd", inputs_of(x, added), shape,
-                [packed = packed_, task = winograd_shape(convolved, shape, packed_->geometry, scale),
-                 per_row = added.row.has_value(), picture = added.picture.has_value()](const Inputs& in, Numbers out) {
-                  auto next = in.begin() + 1;
-                  ConvAddends add;
-                  add.row_bias = next_of(next, per_row);
-                  add.picture = next_of(next, picture);
-                  packed->winograd->run(task, in[0], add, out);
-                });
+  return cpu_op(
+      "conv2d winograd", inputs_of(x, added), shape,
+      [packed = packed_, task = winograd_shape(convolved, shape, packed_->geometry, scale),
+       per_row = added.row.has_value(), residual = added.residual.has_value()](const Inputs& in, Numbers out) {
+        auto next = in.begin() + 1;
+        ConvAddends add;
+        add.row_bias = next_of(next, per_row);
+                  add.picture = next_of(next, residual);
+        packed->winograd->run(task, in[0], add, out);
+      });
 }
 #endif
 

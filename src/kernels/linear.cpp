@@ -145,7 +145,7 @@ mx::array Linear::operator()(const Beside& beside) const {
 
 Sum Linear::later(const mx::array& x) const {
   result_shape(x, in_, out_, {});
-  return Sum(Term{.make = [*this, x](const Addends& added) { return (*this)(x, added.picture); }});
+  return Sum(Term{.make = [*this, x](const Addends& added) { return (*this)(x, added.residual); }});
 }
 
 std::optional<mx::array> Linear::bias() const {
@@ -203,7 +203,7 @@ Sum gated_linear_later(const mx::array& x, const Linear& first, const Linear& se
 }
 
 mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second, const Addends& addends) {
-  const auto& added = addends.picture;
+  const auto& added = addends.residual;
 #ifdef COREPULSE_CPU_KERNELS
   const bool own = first.packed_->product && second.packed_->product && x.dtype() == mx::float32 && use_cpu_kernels(x);
   if (own && first.out() == 2 * second.in() && second.in() % product_block() == 0) {

@@ -63,7 +63,7 @@ class JoinedLinear {
 };
 
 /**
- * second(geglu(first(x))) + added.picture: what a transformer's GEGLU feed-forward computes (Shazeer 2020). On the CPU
+ * second(geglu(first(x))) + added.residual: what a transformer's GEGLU feed-forward computes (Shazeer 2020). On the CPU
  * the wide part in between is never in memory. first has twice as many outputs as second has inputs.
  */
 mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second, const Addends& added = {});

@@ -137,7 +137,7 @@ mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::arra
 
 mx::array group_norm(const Sum& x, const mx::array& weight, const mx::array& bias, int groups, float eps, bool silu) {
   const auto parts = x.parts();
-  const bool one = !parts.row && !parts.channel;
+  const bool one = !parts.row && !parts.bias;
   if (one || !use_cuda_group_norm(parts.x, {})) return group_norm(x.array(), weight, bias, groups, eps, silu);
   check_group_norm(parts.x, weight, bias, groups);
   return cuda_group_norm(parts, weight, bias, groups, eps, silu, {});

@@ -11,7 +11,7 @@ namespace corepulse::kernels {
 /** x [B, ..., C] normalised over each group of C/groups channels of one batch row; silu applies x*sigmoid(x) after. */
 mx::array group_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
                      bool silu = false);
-/** Of a picture that a convolution makes: what waits to be added to it is added as it is read. */
+/** Of what a convolution makes: what waits to be added to it is added as it is read. */
 mx::array group_norm(const Sum& x, const mx::array& weight, const mx::array& bias, int groups, float eps,
                      bool silu = false);
 /** The same bits as of x.whole(), which the own kernels do without. */

@@ -7,10 +7,10 @@
 
 namespace corepulse::kernels {
 
-/** A picture x [B, ..., C], and what is to be added to each of its pixels. */
+/** x [B, ..., C], and what is to be added at each of its pixels. */
 struct Parts {
   mx::array x;
-  std::optional<mx::array> row, channel;  ///< [B, C]: of each batch row; [C]: of all.
+  std::optional<mx::array> row, bias;  ///< [B, C]: of each batch row; [C].
 };
 
 }  // namespace corepulse::kernels

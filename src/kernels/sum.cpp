@@ -31,19 +31,19 @@ Sum::Sum(Term term) : state_(std::make_shared<State>()) {
 mx::array Sum::array() const {
   auto& s = *state_;
   if (s.made) return *s.made;
-  made(settle(s.bare ? add_up({*s.bare, s.added.row, s.term->bias}, s.added.picture) : s.term->make(s.added)));
+  made(settle(s.bare ? add_up({*s.bare, s.added.row, s.term->bias}, s.added.residual) : s.term->make(s.added)));
   return *s.made;
 }
 
 Sum operator+(const Sum& a, const Sum& b) {
-  const auto takes = [](const Sum& sum) { return sum.state_->waits() && !sum.state_->added.picture; };
+  const auto takes = [](const Sum& sum) { return sum.state_->waits() && !sum.state_->added.residual; };
   if (!takes(a) && !takes(b)) return Sum(kernels::add(a.array(), b.array()));
   const auto& [term, other] = takes(b) ? std::pair(b, a) : std::pair(a, b);
   Sum sum(*term.state_->term);
   auto& added = sum.state_->added;
   added = term.state_->added;
   added.biased = other.state_->ahead && other.state_->ahead_of == term.state_->term->id;
-  added.picture = added.biased ? *other.state_->ahead : other.array();
+  added.residual = added.biased ? *other.state_->ahead : other.array();
   return sum;
 }
 
@@ -61,8 +61,8 @@ Sum operator+(const Sum& a, const Row& row) {
 
 std::optional<std::pair<mx::array, mx::array>> Sum::two() const {
   const auto& s = *state_;
-  if (!on_cuda() || !s.waits() || !s.added.picture || s.added.biased || s.added.row || s.term->bare) return {};
-  return std::pair(*s.added.picture, s.term->make({}));
+  if (!on_cuda() || !s.waits() || !s.added.residual || s.added.biased || s.added.row || s.term->bare) return {};
+  return std::pair(*s.added.residual, s.term->make({}));
 }
 
 void Sum::made(mx::array sum) const {
@@ -78,25 +78,25 @@ void Sum::made_ahead(mx::array sum, const void* id) const {
 
 Parts Sum::parts() const {
   auto& s = *state_;
-  if (!s.waits() || s.added.picture || !s.term->bare) return {array(), {}, {}};
+  if (!s.waits() || s.added.residual || !s.term->bare) return {array(), {}, {}};
   if (!s.bare) s.bare = s.term->bare();
   return {*s.bare, s.added.row, s.term->bias};
 }
 
-mx::array add_up(const Parts& parts, const std::optional<mx::array>& picture) {
+mx::array add_up(const Parts& parts, const std::optional<mx::array>& residual) {
   static const Fused all([](const std::vector<mx::array>& in) {
     auto total = in[0];
     for (size_t i = 1; i < in.size(); ++i) total = total + in[i];
     return total;
   });
   std::vector<mx::array> in{parts.x};
-  if (parts.channel) in.push_back(*parts.channel);
+  if (parts.bias) in.push_back(*parts.bias);
   if (parts.row) {
     mx::Shape shape(parts.x.ndim(), 1);
     shape.front() = parts.row->shape(0), shape.back() = parts.row->shape(1);
     in.push_back(mx::reshape(*parts.row, shape));
   }
-  if (picture) in.push_back(*picture);
+  if (residual) in.push_back(*residual);
   return in.size() > 1 ? all(in) : in[0];
 }
 

@@ -12,16 +12,16 @@
 
 namespace corepulse::kernels {
 
-/** The same for every pixel of a picture: [B, C]. */
+/** The same for every pixel of a batch row: [B, C], as a resnet's time embedding. */
 struct Row {
   mx::array numbers;
 };
 
 /** What is added to a product or a convolution as it is stored. */
 struct Addends {
-  std::optional<mx::array> row;      ///< [B, C], the same for every pixel of a batch row.
-  std::optional<mx::array> picture;  ///< Of the result's shape.
-  bool biased = false;               ///< The picture holds the term's bias already.
+  std::optional<mx::array> row;       ///< [B, C], the same for every pixel of a batch row.
+  std::optional<mx::array> residual;  ///< Of the result's shape.
+  bool biased = false;                ///< The residual holds the term's bias already.
 };
 
 /** A product or a convolution that is not computed yet. */
@@ -30,7 +30,7 @@ struct Term {
   /** On CUDA, if a bias costs a pass of its own: the result without it, and the bias [C] in the result's type. */
   std::function<mx::array()> bare = {};
   std::optional<mx::array> bias = {};
-  const void* id = nullptr;  ///< Of the product whose bias make() leaves out where the picture holds it: Linear::id().
+  const void* id = nullptr;  ///< Of the product whose bias make() leaves out where the residual holds it: Linear::id().
   bool takes_row = false;    ///< make() adds a row, too.
 };
 
@@ -54,7 +54,7 @@ class Sum {
 
   // For norms, which on CUDA add as they read. Elsewhere, and once the sum is made, it is one array.
 
-  /** A picture and what it is to be added to; nothing if the sum is one array. */
+  /** A residual and what it is to be added to; nothing if the sum is one array. */
   std::optional<std::pair<mx::array, mx::array>> two() const;
   /** What two() gave, added up. */
   void made(mx::array sum) const;
@@ -68,7 +68,7 @@ class Sum {
   std::shared_ptr<State> state_;
 };
 
-/** x + row + channel + picture, in one pass over memory on a GPU. */
-mx::array add_up(const Parts& parts, const std::optional<mx::array>& picture = {});
+/** x + row + bias + residual, in one pass over memory on a GPU. */
+mx::array add_up(const Parts& parts, const std::optional<mx::array>& residual = {});
 
 }  // namespace corepulse::kernels

@@ -29,7 +29,7 @@ kernels::Sum waiting(const kernels::Parts& parts) {
   const kernels::Sum convolution(kernels::Term{
       .make = [](const kernels::Addends&) -> mx::array { throw std::logic_error("a norm reads what it is made of"); },
       .bare = [=] { return parts.x; },
-      .bias = parts.channel,
+      .bias = parts.bias,
       .takes_row = true});
   return convolution + kernels::Row{*parts.row};
 }

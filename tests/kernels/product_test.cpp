@@ -42,8 +42,8 @@ TEST_CASE("a gated linear is the second matrix after GEGLU after the first, plus
     CAPTURE(seed);
     const Drawn d(50 * seed);
     const Linear first(d.w1, d.b1), second(d.w2, d.b2);
-    CHECK(error(gated_linear(d.x, first, second, {.picture = d.added}), d.expected()) <= 1e-5);
-    CHECK(error(gated_linear(as_slice(d.x), first, second, {.picture = strided(d.added)}), d.expected()) <= 1e-5);
+    CHECK(error(gated_linear(d.x, first, second, {.residual = d.added}), d.expected()) <= 1e-5);
+    CHECK(error(gated_linear(as_slice(d.x), first, second, {.residual = strided(d.added)}), d.expected()) <= 1e-5);
     CHECK(error(gated_linear(d.x, first, second), d.expected(false)) <= 1e-5);
     CHECK(error(second(kernels::geglu(first(d.x)), d.added), d.expected()) <= 1e-5);
   }
@@ -56,7 +56,7 @@ TEST_CASE("a gated linear works without biases, on any leading axes, and on noth
   CHECK(error(gated_linear(x, first, second), kernels::linear_reference(between, w2, std::nullopt)) <= 1e-5);
   CHECK(gated_linear(mx::zeros({0, 24}), first, second).shape() == mx::Shape{0, 48});
   CHECK_THROWS_AS(gated_linear(normal({2, 23}, 4), first, second), Error);
-  CHECK_THROWS_AS(gated_linear(x, first, second, {.picture = normal({2, 48}, 5)}), Error);
+  CHECK_THROWS_AS(gated_linear(x, first, second, {.residual = normal({2, 48}, 5)}), Error);
 }
 
 TEST_CASE("a row's linear has the same bits alone, among any rows, and with any number of threads") {

@@ -23,7 +23,7 @@ struct Counted {
   Term term() {
     return {.make = [this](const Addends& added) {
       ++made;
-      return added.picture ? number + *added.picture : number;
+      return added.residual ? number + *added.residual : number;
     }};
   }
 };
@@ -41,8 +41,8 @@ TEST_CASE("a convolution adds a row and a picture as it stores") {
   const kernels::Conv2d conv(normal({16, 3, 3, 8}, 1), normal({16}, 2), 1, kernels::Padding::same(1));
   const auto x = normal({2, 6, 5, 8}, 3), row = normal({2, 16}, 4), picture = normal({2, 6, 5, 16}, 5);
   CHECK(same(conv.later(x) + Row{row}, conv(x, {.row = row})));
-  CHECK(same(picture + (conv.later(x) + Row{row}), conv(x, {.row = row, .picture = picture})));
-  CHECK(same(conv.later(x) + picture + Row{row}, conv(x, {.row = row, .picture = picture})));
+  CHECK(same(picture + (conv.later(x) + Row{row}), conv(x, {.row = row, .residual = picture})));
+  CHECK(same(conv.later(x) + picture + Row{row}, conv(x, {.row = row, .residual = picture})));
 }
 
 TEST_CASE("a row is added to what takes none, and a second one to what has one") {

@@ -202,10 +202,10 @@ mx::array cuda_group_norm(const Parts& parts, const mx::array& weight, const mx:
   const int pixels = static_cast<int>(x.size()) / (batch * x.shape(-1));
   auto shape = x.shape();
   shape.back() = channels;
-  const auto beside = skip.value_or(x), channel = parts.channel.value_or(x);
+  const auto beside = skip.value_or(x), channel = parts.bias.value_or(x);
   const auto row = parts.row ? placed(*parts.row, kLoadBytes) : Placed{x, 0, {0}};
-  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1),    channels - x.shape(-1),   parts.row.has_value(),
-                                           row.first, row.strides[0], parts.channel.has_value()};
+  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1),    channels - x.shape(-1), parts.row.has_value(),
+                                           row.first, row.strides[0], parts.bias.has_value()};
   if (use_whole_group_norm(x, pixels, channels, groups))
     return whole_group_norm({x, beside, row.memory, channel, weight, bias}, numbers, shape, groups, eps, silu);
   const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;
