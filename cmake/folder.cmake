@@ -46,6 +46,9 @@ function(corepulse_link_library)
   if(COREPULSE_CPU_KERNELS)
     target_link_libraries(corepulse PRIVATE DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX)
   endif()
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT COREPULSE_SANITIZE)
+    target_link_options(corepulse PRIVATE -Wl,-z,defs)  # whatever an option leaves out is missed here, not at a start
+  endif()
   target_include_directories(corepulse PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   set_target_properties(corepulse PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)

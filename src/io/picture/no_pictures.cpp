@@ -36,6 +36,10 @@ Image decode_webp(std::string_view, std::string_view) {
   absent();
 }
 
+std::string jpeg_exif(const ImageText&) {
+  absent();
+}
+
 std::string_view find_jpeg_exif(std::string_view) {
   absent();
 }
