@@ -233,7 +233,7 @@ mx::array Conv2d::winograd(const mx::array& x, const mx::Shape& convolved, int s
         auto next = in.begin() + 1;
         ConvAddends add;
         add.row_bias = next_of(next, per_row);
-                  add.picture = next_of(next, residual);
+        add.picture = next_of(next, residual);
         packed->winograd->run(task, in[0], add, out);
       });
 }

@@ -164,7 +164,8 @@ TEST_CASE("norms refuse shapes that do not fit") {
   CHECK_THROWS_AS(group_norm(x, five, six, 2, 1e-5f), Error);
   CHECK_THROWS_AS(group_norm(x, six, six, 0, 1e-5f), Error);
   CHECK_THROWS_AS(group_norm(kernels::Beside(x, x), six, six, 2, 1e-5f), Error);
-  CHECK_THROWS_AS(group_norm(kernels::Beside(x, normal({2, 3, 6}, 1)), mx::ones({12}), mx::ones({12}), 2, 1e-5f), Error);
+  CHECK_THROWS_AS(group_norm(kernels::Beside(x, normal({2, 3, 6}, 1)), mx::ones({12}), mx::ones({12}), 2, 1e-5f),
+                  Error);
   CHECK_THROWS_AS(group_norm(kernels::Beside(x, normal({6}, 1)), mx::ones({12}), mx::ones({12}), 2, 1e-5f), Error);
   CHECK_THROWS_AS(layer_norm(x, six, five, 1e-5f), Error);
   CHECK_THROWS_AS(layer_norm(mx::array(1.0f), six, six, 1e-5f), Error);
