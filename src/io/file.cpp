@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/fail.h"
 #include "io/utf8.h"
 
@@ -117,6 +118,12 @@ fs::path resolved_target(const fs::path& file) {
 
 std::string shown(const fs::path& path) {
   return printable(path.native(), 300);
+}
+
+std::string lower_extension(const fs::path& file) {
+  auto extension = file.extension().string();
+  std::ranges::transform(extension, extension.begin(), lower);
+  return extension;
 }
 
 void read_in_pieces(const fs::path& file, const std::function<void(std::span<const std::byte>)>& take) {

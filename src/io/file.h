@@ -15,6 +15,9 @@ namespace corepulse::io {
 /** A path of unknown origin inside a message. */
 std::string shown(const std::filesystem::path& path);
 
+/** ".png" of "A.PNG". */
+std::string lower_extension(const std::filesystem::path& file);
+
 /** The whole file. @throws Error not_found, io, or bad_file (not a regular file, more than `most`
  * bytes). */
 std::string read_file(const std::filesystem::path& file, size_t most);

@@ -128,7 +128,7 @@ Json parse_json(std::string_view text, std::string_view where, const JsonLimits&
 }
 
 Json read_json(const std::filesystem::path& file, const JsonLimits& limits) {
-  return parse_json(quote_python_numbers(read_file(file, limits.bytes)), printable(file.native(), 300), limits);
+  return parse_json(quote_python_numbers(read_file(file, limits.bytes)), shown(file), limits);
 }
 
 }  // namespace corepulse::io

@@ -99,7 +99,7 @@ std::string sha256_file(const std::filesystem::path& file) {
 
 void check_sha256_sums(const std::filesystem::path& sums) {
   const std::string text = read_file(sums, 1u << 20);
-  const std::string shown = printable(sums.native(), 300);
+  const std::string list = shown(sums);
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     const std::string_view line = std::string_view(text).substr(at, end - at);
@@ -110,12 +110,11 @@ void check_sha256_sums(const std::filesystem::path& sums) {
     const bool outside = name.is_absolute() || std::find(name.begin(), name.end(), "..") != name.end();
     if (!is_sha256(digest) || name.empty() || outside)
       fail(ErrorCode::bad_file, "sha256",
-           fmt::format("{}: the line \"{}\"; expected \"digest  name\"", shown, printable(line, 120)));
+           fmt::format("{}: the line \"{}\"; expected \"digest  name\"", list, printable(line, 120)));
     const auto file = sums.parent_path() / name;
     if (sha256_file(file) != digest)
       fail(ErrorCode::bad_file, "sha256",
-           fmt::format("{}: differs from its checksum in {}; install it again",
-                       printable(file.lexically_normal().native(), 300), shown));
+           fmt::format("{}: differs from its checksum in {}; install it again", shown(file.lexically_normal()), list));
   }
 }
 

@@ -15,19 +15,13 @@ namespace {
 using namespace std::string_view_literals;
 using io::ImageFormat;
 
-std::string shown(const std::filesystem::path& file) {
-  return io::printable(file.native(), 300);
-}
-
 ImageFormat format_of_name(const std::filesystem::path& file) {
-  std::string extension = file.extension().string();
-  for (auto& c : extension)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const auto extension = io::lower_extension(file);
   if (extension == ".png") return ImageFormat::png;
   if (extension == ".jpg" || extension == ".jpeg") return ImageFormat::jpeg;
   if (extension == ".webp") return ImageFormat::webp;
   fail(ErrorCode::invalid_request, "image",
-       fmt::format("{}: the extension \"{}\"; expected .png, .jpg, .jpeg or .webp", shown(file),
+       fmt::format("{}: the extension \"{}\"; expected .png, .jpg, .jpeg or .webp", io::shown(file),
                    io::printable(extension)));
 }
 
@@ -131,11 +125,11 @@ void save_image(const Image& image, const std::filesystem::path& file, const Ima
 }
 
 Image load_image(const std::filesystem::path& file) {
-  return io::decode_image(io::read_file(file, io::kMostImageFile), shown(file));
+  return io::decode_image(io::read_file(file, io::kMostImageFile), io::shown(file));
 }
 
 ImageText load_image_text(const std::filesystem::path& file) {
-  return io::read_image_text(io::read_file(file, io::kMostImageFile), shown(file));
+  return io::read_image_text(io::read_file(file, io::kMostImageFile), io::shown(file));
 }
 
 void check_text_fits(const ImageText& text, const std::filesystem::path& file) {

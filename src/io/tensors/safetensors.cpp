@@ -15,13 +15,6 @@ namespace corepulse::io {
 namespace fs = std::filesystem;
 namespace {
 
-std::string lower_extension(const fs::path& file) {
-  std::string text = file.extension().string();
-  for (auto& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
-}
-
 // What the header of a file to be written says, and the tensors in the order of their data.
 struct Layout {
   std::string header;
@@ -69,13 +62,13 @@ Layout lay_out(const Tensors& tensors, const std::map<std::string, std::string>&
 }  // namespace
 
 SafetensorsFile open_safetensors(const fs::path& file) {
-  const std::string shown = printable(file.native(), 300);
+  const std::string name = shown(file);
   const auto mapping = MappedFile::open(file);
   const auto extension = lower_extension(file);
   for (const char* pickle : {".ckpt", ".bin", ".pt", ".pth"})
-    if (extension == pickle) refuse_pickle(shown);
-  auto result = parse_safetensors(mapping->bytes(), shown);
-  for (auto& [name, view] : result.tensors) view.owner = mapping;
+    if (extension == pickle) refuse_pickle(name);
+  auto result = parse_safetensors(mapping->bytes(), name);
+  for (auto& [tensor, view] : result.tensors) view.owner = mapping;
   result.mapping = mapping;
   return result;
 }

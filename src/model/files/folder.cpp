@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/fail.h"
+#include "io/file.h"
 #include "io/utf8.h"
 #include "model/files/shipped.h"
 
@@ -52,7 +53,7 @@ std::optional<fs::path> find_weights(const fs::path& folder, const std::string& 
 /** Says what there is instead of weights, and what to do about it. */
 [[noreturn]] void fail_without_weights(const fs::path& folder) {
   const auto about = [](const fs::path& path, std::string_view message) {
-    return fmt::format("{} {}", io::printable(path.native(), 300), message);
+    return fmt::format("{} {}", io::shown(path), message);
   };
   std::vector<std::string> others;
   std::optional<fs::path> pickle;
