@@ -1,7 +1,8 @@
 """Prints every C++ function that is longer than a screen (40 lines), as file:line, name, lines.
 
 A function is counted from the first line of its declarator to its closing brace; lambdas and local types count in it.
-Tables of data are no functions, but a lambda in one is.  python cmake/functions.py PATH...: files or folders.
+Tables of data are no functions, but a lambda in one is. A file that is the body of a CUDA kernel counts as a file
+(sizes.py): its statements share registers.  python cmake/functions.py PATH...: files or folders.
 """
 import pathlib
 import re
@@ -22,9 +23,10 @@ TOKEN = re.compile(r"[{}();]|\x00[iez]")
 QUALIFIERS = re.compile(r"(?:\s|const\b|volatile\b|noexcept\b|override\b|final\b|mutable\b|try\b|&|requires\b.*|->.*|[A-Z][A-Z0-9_]*\b)*", re.S)
 SCOPE, DATA, MEMBER, INNER = "/scope", "/data", "/member", "/inner"  # no function's name
 LAMBDA = re.compile(r"\](?:\s|mutable\b|noexcept\b|constexpr\b|\(\)|<[^<>]*>|->[\w:<>,&*\s]+)*$")
+STATEMENTS = {"for", "if", "while", "switch", "catch"}
 WORD_OF_SCOPE = re.compile(r"\b(?:namespace|class|struct|union|enum|extern)\b")
 # In front of a declaration: templates, specifiers, and macros that stand alone.
-PREFIX = re.compile(r'^(?:template\s*<>|(?:static|inline|constexpr|typedef|extern(?!\s*")|public:|private:|protected:)\s|[A-Z][A-Z0-9_]+\s*\(\)(?=\s*\w)|\s)*')
+PREFIX = re.compile(r'^(?:template\s*<>|(?:static|inline|constexpr|typedef|extern(?:\s*"\s*"(?=\s*\w)|(?!\s*"))|public:|private:|protected:)\s|[A-Z][A-Z0-9_]+\s*\(\)(?=\s*\w)|\s)*')
 # In front of a function's first line.
 BEFORE = re.compile(r"(?:\s|\x00[iez]|template\s*<[^{}();]*>\s|(?:public|private|protected):)*")
 # Parentheses beside those of the parameters.
@@ -87,6 +89,8 @@ def kind_of(head):
         return SCOPE
     if not call or "=" in plain[: call.start()]:
         return DATA
+    if call[1] in STATEMENTS:
+        return INNER
     if re.match(r"(?:\s|noexcept|try)*:(?!:)", after):
         return call[1] if after.rstrip().endswith((")", "}")) else MEMBER
     return call[1] if QUALIFIERS.fullmatch(after) else DATA
@@ -133,9 +137,9 @@ class Scanner:
         if not self.open:
             return
         what, start, self.parens = self.open.pop()
-        if what in (MEMBER, INNER):
+        if what == MEMBER or what == INNER and self.open and self.open[-1][0] != SCOPE:
             return
-        if what not in (SCOPE, DATA, "catch"):
+        if what not in (SCOPE, DATA, INNER):
             first = start + BEFORE.match(self.code[start:at]).end()
             yield self.code.count("\n", 0, first) + 1, what, self.code.count("\n", first, at) + 1
         # `= {...}` and `f([] {...})` go on with the head that they are part of.
