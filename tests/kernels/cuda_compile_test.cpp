@@ -98,7 +98,7 @@ TEST_CASE("GroupNorm reads a row where it lies among others" * without_nvrtc) {
   const auto x = mx::zeros({2, 64, 320}, mx::float16), weight = mx::zeros({320});
   const auto all = mx::zeros({2, 1600}, mx::float16), row = mx::slice(all, {0, 640}, {2, 960});
   check_compiles("group_norm_whole",
-                 [&] { kernels::cuda_group_norm(x, weight, weight, 32, 1e-5f, true, {row, {}}, {}); });
+                 [&] { kernels::cuda_group_norm({x, row, {}}, weight, weight, 32, 1e-5f, true, {}); });
   CHECK(last_run.inputs[2].id() == all.id());
   CHECK(std::get<int>(last_run.numbers[4]) == 640);
   CHECK(std::get<int>(last_run.numbers[5]) == 1600);

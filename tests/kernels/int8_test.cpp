@@ -68,7 +68,7 @@ TEST_CASE("3x3 convolutions in 8-bit integers are those with rounded weights") {
     const auto x = normal({batch, size, size, in}, 1), w = normal({out, 3, 3, in}, 2), bias = normal({out}, 3);
     const auto padding = kernels::Padding::same(1);
     const kernels::Conv2d layer(kept_in_int8(w), bias, 1, padding), plain(rounded(w), bias, 1, padding);
-    const kernels::Added added{normal({batch, out}, 4), normal({batch, size, size, out}, 5)};
+    const kernels::Addends added{normal({batch, out}, 4), normal({batch, size, size, out}, 5)};
     CHECK(error(layer(x), plain(x)) <= 5e-6);
     CHECK(error(layer(x, added), plain(x, added)) <= 5e-6);
     CHECK(error(layer.upsampled(x, 2 * size, 2 * size), plain.upsampled(x, 2 * size, 2 * size)) <= 5e-6);

@@ -13,7 +13,7 @@
 namespace corepulse {
 namespace {
 
-using kernels::Added;
+using kernels::Addends;
 using kernels::Conv2d;
 using kernels::Padding;
 
