@@ -17,9 +17,6 @@ target_include_directories(corepulse_flags SYSTEM INTERFACE
 target_compile_options(corepulse_flags INTERFACE ${COREPULSE_WARNINGS} ${COREPULSE_SANITIZE_FLAGS})
 target_compile_features(corepulse_flags INTERFACE cxx_std_20)
 target_link_libraries(corepulse_flags INTERFACE fmt::fmt)
-if(COREPULSE_CPU_KERNELS)
-  target_compile_definitions(corepulse_flags INTERFACE COREPULSE_CPU_KERNELS=1)
-endif()
 
 # Most of a source's compile time goes into headers and templates that its neighbours need, too.
 function(corepulse_unity target)

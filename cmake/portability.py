@@ -60,7 +60,7 @@ SHELL = {
 }
 # Included for x86 alone.
 OTHERS = {"src/kernels/amx/split-inl.h"}
-LINUX = re.compile(r"__linux__|__GLIBC__|__x86_64__|HWY_ARCH_X86|COREPULSE_CPU_KERNELS|COREPULSE_CUDA")
+LINUX = re.compile(r"__linux__|__GLIBC__|__x86_64__|HWY_ARCH_X86")
 
 
 def read_by_macs(text):

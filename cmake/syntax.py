@@ -33,7 +33,6 @@ SKIPPED = re.compile(r"src/kernels/cuda/(counters|driver|graph)\.cpp$")
 ALONE = re.compile(r"src/kernels/(amx|cpu/simd)/|#define (DOCTEST_CONFIG_IMPLEMENT|HWY_)|tests/(pipeline/request|nn/weights)_test\.")
 # Include folders of targets that this build may lack.
 EXTRA = {"tests/gpu": (f"-I{ROOT}/tests/pipeline",)}
-KERNELS = "-DCOREPULSE_CPU_KERNELS=1"
 BATCH = 8
 # What a line at the margin defines, so that two sources that define the same are not compiled as one.
 DEFINED = re.compile(r'^(?!using|namespace|TEST_CASE|return)[A-Za-z_][\w:<>,&*" ]*[ &*](\w+) *[({=;\[]|^#define (\w+)'
@@ -72,14 +71,6 @@ def from_other_builds(known):
             if not any(file in files for _, files in known) and not SKIPPED.search(file.as_posix()):
                 extra = EXTRA.get(file.parent.relative_to(ROOT).as_posix(), ())
                 yield near.get(file.parent, near[ROOT / "tests/support"]) + extra, [file]
-
-
-def as_on_macs(known):
-    """Sources that ask for the CPU kernels are compiled without them, too."""
-    for flags, files in known:
-        asking = [f for f in files if "def COREPULSE_CPU_KERNELS" in f.read_text()]
-        if KERNELS in flags and asking:
-            yield tuple(f for f in flags if f != KERNELS), asking
 
 
 def batches(known):
@@ -134,7 +125,7 @@ def check(batch):
 def main():
     known = from_build(sys.argv[1])
     known += from_other_builds(known)
-    known = list(chosen(known + list(as_on_macs(known)), sys.argv[2:]))
+    known = list(chosen(known, sys.argv[2:]))
     work = batches(known)
     begin, failures = time.monotonic(), 0
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("COREPULSE_JOBS", os.cpu_count()))) as pool:

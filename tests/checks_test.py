@@ -89,7 +89,7 @@ class ChecksTest(unittest.TestCase):
             '#include <fmt/ranges.h>\nfmt::join(all, ",");',
             "#ifdef __linux__\nprctl(1);\n#endif",
             "#if defined(__APPLE__)\nf(s.st_mtimespec);\n#else\nf(s.st_mtim);\n#endif",
-            "#ifdef COREPULSE_CPU_KERNELS\n#ifdef X\n#include <immintrin.h>\n#endif\n#endif",
+            "#ifdef __x86_64__\n#ifdef X\n#include <immintrin.h>\n#endif\n#endif",
         ])
 
     def test_what_shells_and_tools_of_macs_lack_fails(self):

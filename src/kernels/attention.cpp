@@ -6,12 +6,8 @@
 #include "mlx/fast.h"
 
 #include "base/fail.h"
-#include "kernels/amx/attention.h"
-#include "kernels/cpu/primitive.h"
-#include "kernels/cpu/simd/attention.h"
-#include "kernels/cuda/attention.h"
-#include "kernels/parallel.h"
-#include "kernels/stop.h"
+#include "kernels/cpu/cpu.h"
+#include "kernels/cuda/cuda.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -56,65 +52,13 @@ mx::array zero_where_masked(const mx::array& y, const std::optional<mx::array>& 
   return mx::where(visible, y, mx::zeros_like(y));
 }
 
-#ifdef COREPULSE_CPU_KERNELS
-
-bool fits_tiles(const AttentionTask& t) {
-  // A logit's bias is divided by the scale there, which must not lose it.
-  return !t.causal && t.scale >= 1e-6f && has_tiles();
-}
-
-void run_on_tiles(const AttentionTask& t) {
-  attend_with_tiles({t.batch, t.heads, t.queries, t.keys, t.size, t.scale, t.q, t.k, t.v, t.bias, t.out});
-}
-
-void run(AttentionTask task) {
-  if (fits_tiles(task)) return run_on_tiles(task);
-  plan_attention(task);
-  const int64_t heads = task.batch * task.heads;
-  const int64_t keys = heads * task.packed_keys, values = heads * task.packed_values;
-  const int64_t bias = task.batch * task.packed_bias, workers = threads();
-  float* memory = scratch(static_cast<size_t>(keys + values + bias + workers * task.workspace) * sizeof(float));
-  task.key_store = memory;
-  task.value_store = memory + keys;
-  task.bias_store = memory + keys + values;
-  float* const workspaces = task.bias_store + bias;
-  for (int64_t row = 0; row < task.batch; ++row) pack_attention_bias(task, row);
-  parallel_for(task.pack_units(), [&](int64_t unit, int) { pack_attention(task, unit); });
-  parallel_for(task.units(), [&](int64_t unit, int worker) {
-    // The one kernel whose work grows with the square of the picture's.
-    if (!stop_asked()) attend(task, unit, workspaces + worker * task.workspace);
-  });
-}
-
-mx::array flash_attention(const mx::array& q, const mx::array& k, const mx::array& v, const AttentionOptions& o) {
-  const AttentionTask sizes{.batch = q.shape(0),
-                            .heads = o.heads,
-                            .queries = q.shape(1),
-                            .keys = k.shape(1),
-                            .size = q.shape(2) / o.heads,
-                            .scale = o.scale,
-                            .causal = o.causal};
-  std::vector<mx::array> inputs{q, mx::astype(k, q.dtype()), mx::astype(v, q.dtype())};
-  if (o.bias) inputs.push_back(mx::astype(*o.bias, mx::float32));
-  return cpu_op("attention", std::move(inputs), q.shape(), [sizes](const Inputs& in, Numbers out) {
-    AttentionTask task = sizes;
-    task.q = in[0], task.k = in[1], task.v = in[2], task.out = out;
-    if (in.size() > 3) task.bias = in[3];
-    run(task);
-  });
-}
-
-#endif
-
 }  // namespace
 
 mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v, const AttentionOptions& o) {
   check(q, k, v, o);
   if (k.shape(1) == 0) return mx::zeros_like(q);
-#ifdef COREPULSE_CPU_KERNELS
-  if (use_cpu_kernels(q)) return flash_attention(q, k, v, o);
-#endif
-  if (use_cuda_attention(q, o)) return cuda_attention(q, k, v, o);
+  if (const auto y = cpu::attention(q, k, v, o)) return *y;
+  if (const auto y = cuda::attention(q, k, v, o)) return *y;
   const auto mask = additive_mask(q.shape(1), k.shape(1), q.dtype(), o);
   const auto y = mx::fast::scaled_dot_product_attention(split_heads(q, o.heads), split_heads(k, o.heads),
                                                         split_heads(v, o.heads), o.scale, mask ? "array" : "", mask);

@@ -1,18 +1,10 @@
 #pragma once
 // softmax(scale Q K^T + bias) V, never holding the N x T matrix.
 
-#include <optional>
-
 #include "base/tensor.h"
+#include "kernels/options.h"
 
 namespace corepulse::kernels {
-
-struct AttentionOptions {
-  int heads = 1;
-  float scale = 1;                ///< Usually 1/sqrt(head size), divided by a temperature.
-  bool causal = false;            ///< Query i sees keys 0..i (CLIP's text encoder).
-  std::optional<mx::array> bias;  ///< float32 [B, T] added to the logits of every query and head; -inf masks a key.
-};
 
 /**
  * Heads stay interleaved: q [B, N, H*D], k and v [B, T, H*D] -> [B, N, H*D], any D up to 512.

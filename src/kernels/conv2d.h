@@ -5,16 +5,14 @@
 #include <optional>
 
 #include "base/tensor.h"
+#include "kernels/options.h"
 #include "kernels/plain_weights.h"
 #include "kernels/sum.h"
 
 namespace corepulse::kernels {
-
-/** Zero padding in pixels; Diffusers' VAE downsampler pads only right and bottom. */
-struct Padding {
-  int top = 0, bottom = 0, left = 0, right = 0;
-  static Padding same(int n) { return {n, n, n, n}; }
-};
+namespace cpu {
+class ConvWeights;
+}
 
 /**
  * Convolution weights; on the CPU read and repacked at first use, and no plain copy is kept. There, a batch row's
@@ -37,11 +35,9 @@ class Conv2d {
   int out() const { return out_; }
 
  private:
-  struct Packed;
-  mx::array tiles(const mx::array& x, const mx::Shape& shape, int scale, const Addends& added) const;
-  mx::array winograd(const mx::array& x, const mx::Shape& convolved, int scale, const Addends& added) const;
-  mx::array onednn(const mx::array& x, const mx::Shape& shape) const;
-  std::shared_ptr<Packed> packed_;
+  std::shared_ptr<PlainWeights> plain_;
+  std::shared_ptr<cpu::ConvWeights> packed_;  // null in a build without kernels of the CPU
+  ConvGeometry geometry_{};
   int in_, out_;
 };
 

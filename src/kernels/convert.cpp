@@ -2,10 +2,8 @@
 
 #include <cstring>
 
+#include "kernels/cpu/cpu.h"
 #include "kernels/parallel.h"
-#ifdef COREPULSE_CPU_KERNELS
-#include "kernels/cpu/simd/convert.h"
-#endif
 
 namespace corepulse::kernels {
 namespace {
@@ -22,7 +20,6 @@ float widen_bf16(uint16_t bits) {
   return as_float(static_cast<uint32_t>(bits) << 16);
 }
 
-#ifndef COREPULSE_CPU_KERNELS
 uint32_t as_bits(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof x);
@@ -37,7 +34,6 @@ float widen_f16(uint16_t half) {
   const float subnormal = as_float(magnitude + (113u << 23)) - as_float(113u << 23);
   return as_float(sign | as_bits(magnitude < (1u << 23) ? subnormal : normal));
 }
-#endif
 
 uint16_t bits_at(const void* source, int64_t i) {
   uint16_t bits;
@@ -49,11 +45,8 @@ uint16_t bits_at(const void* source, int64_t i) {
 
 void f16_to_f32(const void* source, float* target, size_t n) {
   parallel_ranges(static_cast<int64_t>(n), kGrain, [&](int64_t begin, int64_t end) {
-#ifdef COREPULSE_CPU_KERNELS
-    widen(static_cast<const Half*>(source) + begin, target + begin, end - begin);
-#else
+    if (cpu::f16_to_f32(static_cast<const unsigned char*>(source) + 2 * begin, target + begin, end - begin)) return;
     for (int64_t i = begin; i < end; ++i) target[i] = widen_f16(bits_at(source, i));
-#endif
   });
 }
 
@@ -64,19 +57,13 @@ void bf16_to_f32(const void* source, float* target, size_t n) {
 }
 
 void f16_to_bf16(const void* source, BFloat16* target, size_t n) {
-#ifdef COREPULSE_CPU_KERNELS
-  convert(static_cast<const Half*>(source), target, static_cast<int64_t>(n));
-#else
+  if (cpu::f16_to_bf16(source, target, static_cast<int64_t>(n))) return;
   for (size_t i = 0; i < n; ++i) target[i] = to_bf16(widen_f16(bits_at(source, static_cast<int64_t>(i))));
-#endif
 }
 
 void f32_to_bf16(const float* source, BFloat16* target, size_t n) {
-#ifdef COREPULSE_CPU_KERNELS
-  convert(source, target, static_cast<int64_t>(n));
-#else
+  if (cpu::f32_to_bf16(source, target, static_cast<int64_t>(n))) return;
   for (size_t i = 0; i < n; ++i) target[i] = to_bf16(source[i]);
-#endif
 }
 
 }  // namespace corepulse::kernels

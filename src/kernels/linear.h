@@ -12,6 +12,9 @@
 #include "kernels/sum.h"
 
 namespace corepulse::kernels {
+namespace cpu {
+class LinearWeights;
+}
 
 /** A matrix to multiply with: on the CPU it is read and repacked at first use, and no plain copy is kept. */
 class Linear {
@@ -32,14 +35,13 @@ class Linear {
   int in() const { return in_; }
   int out() const { return out_; }
   /** The same for copies alone, which share their weights. */
-  const void* id() const { return packed_.get(); }
+  const void* id() const { return plain_.get(); }
 
  private:
   friend class JoinedLinear;
   friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const Addends&);
-  struct Packed;
-  mx::array onednn(const mx::array& x, mx::Shape shape) const;
-  std::shared_ptr<Packed> packed_;
+  std::shared_ptr<PlainWeights> plain_;
+  std::shared_ptr<cpu::LinearWeights> packed_;  // null in a build without kernels of the CPU
   int in_, out_;
 };
 

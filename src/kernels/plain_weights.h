@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "kernels/number.h"
 
 namespace corepulse::kernels {
 
@@ -49,15 +50,28 @@ class LazyArray {
   bool int8_ = false;
 };
 
+/** Of an evaluated array of either type. */
+inline ConstNumbers numbers_of(const mx::array& x) {
+  if (x.dtype() == mx::bfloat16) return reinterpret_cast<const BFloat16*>(x.data<uint16_t>());
+  return x.data<float>();
+}
+
 /** Held until a packed form replaces them. Thread-safe: pipelines share layers. */
 class PlainWeights {
  public:
   PlainWeights(LazyArray weight, const std::optional<mx::array>& bias)
-      : has_bias_(bias.has_value()), int8_(weight.int8()), later_(std::move(weight)) {
+      : shape_(weight.shape()),
+        dtype_(weight.dtype()),
+        has_bias_(bias.has_value()),
+        int8_(weight.int8()),
+        later_(std::move(weight)) {
     // oneDNN adds a float32 bias to sums of either type.
     if (bias) bias_ = LazyArray::ready(bias->dtype() == mx::bfloat16 ? mx::astype(*bias, mx::float32) : *bias);
   }
 
+  const mx::Shape& shape() const { return shape_; }  ///< The weight's, as is dtype.
+  int shape(int axis) const { return shape_.at(axis); }
+  mx::Dtype dtype() const { return dtype_; }
   bool has_bias() const { return has_bias_; }
   bool int8() const { return int8_; }  ///< See LazyArray.
 
@@ -79,7 +93,7 @@ class PlainWeights {
     weight_ = std::move(same);
   }
 
- protected:
+  /** Once they are packed. */
   void drop() {
     const std::lock_guard lock(mutex_);
     later_.reset();
@@ -88,6 +102,8 @@ class PlainWeights {
   }
 
  private:
+  const mx::Shape shape_;
+  const mx::Dtype dtype_;
   const bool has_bias_, int8_;
   mutable std::mutex mutex_;
   mutable std::optional<LazyArray> later_;   // until it is read

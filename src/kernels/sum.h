@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/tensor.h"
-#include "kernels/parts.h"
+#include "kernels/options.h"
 
 namespace corepulse::kernels {
 

@@ -1,5 +1,6 @@
 // Every kernel of ours for CUDA compiles, which needs NVRTC but no GPU: this program stands in for what MLX tells of a
-// device and for what it does with a compiled kernel. Skipped where there is no libnvrtc (LD_LIBRARY_PATH helps).
+// device, that it is one of CUDA, and for what it does with a compiled kernel. Skipped where there is no libnvrtc
+// (LD_LIBRARY_PATH helps).
 #include <cmath>
 #include <cstdlib>
 #include <doctest/doctest.h>
@@ -8,10 +9,9 @@
 #include "mlx/fast.h"
 
 #include "../io/support.h"
-#include "kernels/cuda/attention.h"
-#include "kernels/cuda/geglu.h"
-#include "kernels/cuda/norm.h"
+#include "kernels/cuda/cuda.h"
 #include "kernels/cuda/nvrtc.h"
+#include "kernels/device.h"
 
 namespace {
 
@@ -53,7 +53,14 @@ std::vector<array> precompiled_cuda_kernel(const std::string& name, const std::s
 }  // namespace mlx::core
 
 namespace corepulse {
+
+bool kernels::on_cuda() {
+  return true;
+}
+
 namespace {
+
+namespace cuda = kernels::cuda;
 
 const auto without_nvrtc = doctest::skip(!kernels::Nvrtc::available());
 
@@ -74,10 +81,10 @@ TEST_CASE("norms and GEGLU compile for every type" * without_nvrtc) {
   for (const auto type : {mx::float16, mx::bfloat16, mx::float32}) {
     for (const int width : {320, 1280}) {
       const auto x = mx::zeros({2, 64, width}, type), channel = mx::zeros({width}, type), weight = mx::zeros({width});
-      check_compiles("geglu", [&] { kernels::cuda_geglu(x); });
-      check_compiles("layer_norm", [&] { kernels::cuda_layer_norm(x, weight, weight, 1e-5f); });
+      check_compiles("geglu", [&] { cuda::geglu(x); });
+      check_compiles("layer_norm", [&] { cuda::layer_norm(x, weight, weight, 1e-5f); });
       for (const auto& carried : {std::optional<mx::array>(), std::optional(channel)})
-        check_compiles("add_layer_norm", [&] { kernels::cuda_add_layer_norm(x, x, weight, weight, 1e-5f, carried); });
+        check_compiles("add_layer_norm", [&] { cuda::add_layer_norm(x, x, weight, weight, 1e-5f, carried); });
     }
   }
 }
@@ -89,7 +96,7 @@ TEST_CASE("GroupNorm compiles, whole where a block can hold a group" * without_n
       const auto x = mx::zeros({2, pixels, 320}, type), row = mx::zeros({2, 640}, type);
       const bool whole = type == mx::float16 && pixels == 64;
       check_compiles(whole ? "group_norm_whole" : "group_norm",
-                     [&] { kernels::cuda_group_norm({x, row, {}}, weight, weight, 32, 1e-5f, true, x); });
+                     [&] { cuda::group_norm({x, row, {}}, x, weight, weight, 32, 1e-5f, true); });
     }
   }
 }
@@ -97,8 +104,7 @@ TEST_CASE("GroupNorm compiles, whole where a block can hold a group" * without_n
 TEST_CASE("GroupNorm reads a row where it lies among others" * without_nvrtc) {
   const auto x = mx::zeros({2, 64, 320}, mx::float16), weight = mx::zeros({320});
   const auto all = mx::zeros({2, 1600}, mx::float16), row = mx::slice(all, {0, 640}, {2, 960});
-  check_compiles("group_norm_whole",
-                 [&] { kernels::cuda_group_norm({x, row, {}}, weight, weight, 32, 1e-5f, true, {}); });
+  check_compiles("group_norm_whole", [&] { cuda::group_norm({x, row, {}}, {}, weight, weight, 32, 1e-5f, true); });
   CHECK(last_run.inputs[2].id() == all.id());
   CHECK(std::get<int>(last_run.numbers[4]) == 640);
   CHECK(std::get<int>(last_run.numbers[5]) == 1600);
@@ -108,7 +114,7 @@ TEST_CASE("attention compiles with and without a bias" * without_nvrtc) {
   for (const int size : {144, 160, 176}) {
     const auto q = mx::zeros({1, 64, 2 * size}, mx::float16);
     for (const auto& bias : {std::optional<mx::array>(), std::optional(mx::zeros({1, 64}))})
-      check_compiles("attention", [&] { kernels::cuda_attention(q, q, q, {.heads = 2, .scale = 0.1f, .bias = bias}); });
+      check_compiles("attention", [&] { cuda::attention(q, q, q, {.heads = 2, .scale = 0.1f, .bias = bias}); });
   }
 }
 
@@ -123,7 +129,7 @@ TEST_CASE("attention reads slices where they lie, and copies of those that are n
   const auto all = mx::zeros({2, n, 3 * width}, mx::float16);
   const auto part = [&](int from) { return mx::slice(all, {0, 0, from}, {2, n, from + width}); };
   const kernels::AttentionOptions options{.heads = 2, .scale = 1};
-  check_compiles("attention", [&] { kernels::cuda_attention(part(0), part(width), part(2 * width), options); });
+  check_compiles("attention", [&] { cuda::attention(part(0), part(width), part(2 * width), options); });
   for (int i = 0; i < 3; ++i) CHECK(last_run.inputs[i].id() == all.id());
   const int row = 3 * width, batch = n * row;
   CHECK(places() == std::vector<int>{0, batch, row, width, batch, row, 2 * width, batch, row});
@@ -131,7 +137,7 @@ TEST_CASE("attention reads slices where they lie, and copies of those that are n
   const auto second = mx::slice(part(width), {1, 0, 0}, {2, n, width});  // one row of the batch
   const auto odd = mx::slice(all, {1, 0, 4}, {2, n, 4 + width});
   const auto apart = mx::slice(all, {0, 0, 0}, {1, n, 2 * width}, {1, 1, 2});
-  check_compiles("attention", [&] { kernels::cuda_attention(second, odd, apart, options); });
+  check_compiles("attention", [&] { cuda::attention(second, odd, apart, options); });
   CHECK(last_run.inputs[0].id() == all.id());
   CHECK(last_run.inputs[1].id() == odd.id());
   CHECK(last_run.inputs[2].id() == apart.id());

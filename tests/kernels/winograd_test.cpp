@@ -1,11 +1,8 @@
-#include "kernels/cpu/winograd.h"
-
 #include <doctest/doctest.h>
-#include <random>
 
 #include "corepulse/error.h"
 
-#include "guarded.h"
+#include "drawn.h"
 #include "kernels/activation.h"
 #include "kernels/conv2d.h"
 #include "numbers.h"
@@ -13,36 +10,12 @@
 namespace corepulse {
 namespace {
 
-using kernels::Addends;
 using kernels::Conv2d;
 using kernels::Padding;
 
-/** A layer and a picture drawn at random: odd sizes, any padding up to 2, up to 8 pictures. */
-struct Drawn {
-  explicit Drawn(unsigned seed) : random(seed) {
-    in = 16 * within(1, 9), out = 16 * within(1, 5), batch = within(1, 8);
-    padding = {within(0, 2), within(0, 2), within(0, 2), within(0, 2)};
-    x = normal({batch, within(3, 13), within(3, 13), in}, seed + 1);
-    weight = normal({out, 3, 3, in}, seed + 2);
-    bias = normal({out}, seed + 3);
-    per_row = normal({batch, out}, seed + 4);
-    picture = normal(kernels::conv2d_reference(x, weight, bias, 1, padding).shape(), seed + 5);
-  }
-  int within(int low, int high) { return std::uniform_int_distribution(low, high)(random); }
-  Conv2d conv() const { return {weight, bias, 1, padding}; }
-  mx::array expected() const {
-    return kernels::conv2d_reference(x, weight, bias, 1, padding) + mx::expand_dims(per_row, {1, 2}) + picture;
-  }
-
-  std::mt19937 random;
-  int in, out, batch;
-  Padding padding;
-  mx::array x{0.f}, weight{0.f}, bias{0.f}, per_row{0.f}, picture{0.f};
-};
-
 TEST_CASE("a 3x3 convolution, its bias, its row's numbers and a picture are added up, at any size and padding") {
   for (unsigned seed = 0; seed < 24; ++seed) {
-    const Drawn d(100 * seed);
+    const DrawnConv d(100 * seed);
     CAPTURE(seed);
     const auto conv = d.conv();
     CHECK(error(conv(d.x, {d.per_row, d.picture}), d.expected()) <= 1e-5);
@@ -104,23 +77,6 @@ TEST_CASE("numbers too small to be normal, and zeros, are convolved as they are"
               kernels::conv2d_reference(x * mx::array(1e30f), weight, std::nullopt, 1, Padding::same(1))) <= 1e-4);
   CHECK(same(conv(mx::zeros({1, 9, 9, 32})), mx::zeros({1, 9, 9, 16})));
 }
-
-#ifdef COREPULSE_CPU_KERNELS
-TEST_CASE("a 3x3 convolution touches nothing beside its buffers") {
-  for (unsigned seed = 0; seed < 6; ++seed) {
-    const Drawn d(7 * seed);
-    const auto expected = d.expected();
-    Guarded x(floats(d.x)), weight(floats(d.weight)), bias(floats(d.bias)), row(floats(d.per_row));
-    Guarded picture(floats(d.picture)), out(std::vector<float>(expected.size()));
-    kernels::WinogradWeights weights(weight.array(d.weight.shape()), bias.array(d.bias.shape()));
-    const kernels::WinogradShape shape{d.batch,           d.x.shape(1),      d.x.shape(2),      d.in,
-                                       expected.shape(1), expected.shape(2), expected.shape(3), d.padding.top,
-                                       d.padding.left};
-    weights.run(shape, x.data(), {nullptr, row.data(), picture.data()}, out.data());
-    CHECK(error(Doubles(out.data(), out.data() + expected.size()), doubles(expected)) <= 1e-5);
-  }
-}
-#endif
 
 }  // namespace
 }  // namespace corepulse

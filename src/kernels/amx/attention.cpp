@@ -6,8 +6,8 @@
 
 #include "kernels/amx/attention_simd.h"
 #include "kernels/amx/tiles.h"
-#include "kernels/cpu/primitive.h"
 #include "kernels/device.h"
+#include "kernels/memory.h"
 #include "kernels/parallel.h"
 #include "kernels/stop.h"
 

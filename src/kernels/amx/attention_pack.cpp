@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "kernels/amx/attention_simd.h"
-#include "kernels/cpu/simd/attention.h"
+#include "kernels/options.h"
 
 #if defined(__x86_64__)
 #include "kernels/amx/split-inl.h"

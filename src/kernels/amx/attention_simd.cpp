@@ -9,7 +9,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/cpu/simd/attention.h"
+#include "kernels/options.h"
 
 #if defined(__x86_64__)
 #include "kernels/amx/attention-inl.h"

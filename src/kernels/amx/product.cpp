@@ -1,11 +1,13 @@
 #include "kernels/amx/product.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "kernels/amx/attention.h"
 #include "kernels/amx/product_simd.h"
-#include "kernels/cpu/primitive.h"
 #include "kernels/device.h"
+#include "kernels/memory.h"
 #include "kernels/parallel.h"
 #include "kernels/round.h"
 
@@ -28,11 +30,16 @@ int64_t unit_blocks(const TileProduct& p, int64_t units) {
   return std::max<int64_t>(1, std::min(most, units * output_blocks(p) / (4 * threads())));
 }
 
+/** Numbers that make one output. */
+int64_t inputs_of(const mx::Shape& weight) {
+  return std::accumulate(weight.begin() + 1, weight.end(), int64_t{1}, std::multiplies<>());
+}
+
 }  // namespace
 
-bool tile_product_fits(const LazyArray& weight) {
-  const int64_t out = weight.shape(0), in = weight.shape().back();
-  const bool type = weight.dtype() == mx::bfloat16 || (weight.dtype() == mx::float32 && !weight.int8());
+bool tile_product_fits(const PlainWeights& weights) {
+  const int64_t out = weights.shape(0), in = weights.shape().back();
+  const bool type = weights.dtype() == mx::bfloat16 || (weights.dtype() == mx::float32 && !weights.int8());
   return type && out % 32 == 0 && in % 32 == 0 && out > 0 && in > 0 && has_tiles();
 }
 
@@ -103,19 +110,23 @@ void run_tile_conv(const TileConv& c, const TileMatrix& w, ConstNumbers x, Const
   run_tile_product(p, memory + bytes, plain);
 }
 
-TileWeights::TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in, int64_t taps)
-    : PlainWeights(weight, bias), out_(out), in_(in), taps_(taps), split_(weight.dtype() == mx::float32) {}
+TileWeights::TileWeights(std::shared_ptr<PlainWeights> plain)
+    : plain_(std::move(plain)),
+      out_(plain_->shape(0)),
+      in_(inputs_of(plain_->shape())),
+      taps_(in_ / plain_->shape().back()),
+      split_(plain_->dtype() == mx::float32) {}
 
 TileMatrix TileWeights::packed() {
   const std::lock_guard lock(mutex_);
   if (!packed_) {
-    const auto plain = arrays();
+    const auto plain = plain_->arrays();
     packed_.emplace(static_cast<size_t>(out_ * in_ * (split_ ? 2 : 1)));
     pack_tiles(numbers_of(plain.at(0)), out_, in_, packed_->data(), taps_);
-    if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + out_);
-    drop();
+    if (plain_->has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + out_);
+    plain_->drop();
   }
-  return {packed_->data(), has_bias() ? packed_bias_.data() : nullptr, out_, in_, split_};
+  return {packed_->data(), plain_->has_bias() ? packed_bias_.data() : nullptr, out_, in_, split_};
 }
 
 }  // namespace corepulse::kernels

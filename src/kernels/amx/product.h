@@ -1,17 +1,17 @@
 #pragma once
-// Products of matrices on AMX's tiles: linear layers, and 3x3 convolutions as nine of them. Only with
-// COREPULSE_CPU_KERNELS.
+// Products of matrices on AMX's tiles: linear layers, and 3x3 convolutions as nine of them.
 //
 // Tiles multiply bfloat16. A float32 number is split there into two, high + low, within 2^-18 of it, and a product is
 // high high + high low + low high: within 2^-16 of it, several times as fast as float32 vectors (Henry, Tang and
 // Heinecke 2019, "Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations").
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
 
-#include "kernels/cpu/aligned.h"
+#include "kernels/memory.h"
 #include "kernels/number.h"
 #include "kernels/plain_weights.h"
 
@@ -48,7 +48,7 @@ struct TileProduct {
 };
 
 /** Whether weights [out, ...] with their last axis can be used so on this machine: bfloat16, float32 but not int8. */
-bool tile_product_fits(const LazyArray& weight);
+bool tile_product_fits(const PlainWeights& weights);
 
 /** Packs a plain [out, taps, in / taps] matrix into as many numbers, or twice as many if it is split; on all threads.
  */
@@ -77,13 +77,14 @@ void run_tile_conv(const TileConv& c, const TileMatrix& w, ConstNumbers x, Const
                    Numbers y, bool plain = false);
 
 /** A layer's weights, [out, in] or [out, 3, 3, in], and bias. Read and repacked by the first call, then dropped. */
-class TileWeights : public PlainWeights {
+class TileWeights {
  public:
-  TileWeights(LazyArray weight, const std::optional<mx::array>& bias, int64_t out, int64_t in, int64_t taps = 1);
+  explicit TileWeights(std::shared_ptr<PlainWeights> plain);
   TileMatrix packed();
   mx::Dtype dtype() const { return split_ ? mx::float32 : mx::bfloat16; }
 
  private:
+  const std::shared_ptr<PlainWeights> plain_;
   const int64_t out_, in_, taps_;
   const bool split_;
   std::mutex mutex_;

@@ -7,7 +7,7 @@
 #include <immintrin.h>
 
 #include "kernels/number.h"
-#include "kernels/polynomials.h"
+#include "kernels/amx/polynomials.h"
 
 HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
 

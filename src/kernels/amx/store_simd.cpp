@@ -3,7 +3,7 @@
 #include <type_traits>
 
 #include "kernels/amx/product_simd.h"
-#include "kernels/polynomials.h"
+#include "kernels/amx/polynomials.h"
 
 #if defined(__x86_64__)
 #include "kernels/amx/split-inl.h"

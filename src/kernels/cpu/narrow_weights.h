@@ -3,8 +3,8 @@
 
 #include <optional>
 
-#include "kernels/cpu/aligned.h"
 #include "kernels/cpu/narrow.h"
+#include "kernels/memory.h"
 
 namespace corepulse::kernels {
 

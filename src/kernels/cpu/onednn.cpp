@@ -6,8 +6,8 @@
 #include <unordered_map>
 
 #include "base/fail.h"
-#include "kernels/cpu/primitive.h"
 #include "kernels/device.h"
+#include "kernels/memory.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -70,20 +70,20 @@ dnnl::primitive_desc describe_product(int64_t rows, bool bias, const dnnl::memor
                                                      onednn_attributes(), onednn_engine());
 }
 
-OnednnWeights::OnednnWeights(LazyArray weight, std::optional<mx::array> bias, dnnl::memory::desc layout)
-    : PlainWeights(std::move(weight), std::move(bias)), layout_(std::move(layout)) {}
+OnednnWeights::OnednnWeights(std::shared_ptr<PlainWeights> plain, dnnl::memory::desc layout)
+    : plain_(std::move(plain)), layout_(std::move(layout)) {}
 
 dnnl::memory::desc OnednnWeights::any_format() const {
   return {layout_.dims(), layout_.data_type(), dnnl::memory::format_tag::any};
 }
 
 void OnednnWeights::pack(const Describe& describe) {
-  const auto plain = arrays();
+  const auto plain = plain_->arrays();
   // oneDNN only reads it; its handle type is not const.
   const dnnl::memory weight(layout_, onednn_engine(), const_cast<void*>(plain.at(0).data<void>()));
-  if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + layout_.dims()[0]);
+  if (plain_->has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + layout_.dims()[0]);
   packed_.push_back(reordered(weight, describe(any_format()).weights_desc()));
-  drop();
+  plain_->drop();
 }
 
 dnnl::memory OnednnWeights::packed_as(const dnnl::memory::desc& format) {
@@ -127,7 +127,7 @@ void OnednnWeights::run(ConstNumbers source, Numbers out, const std::vector<int6
       {DNNL_ARG_SRC, dnnl::memory(p.source, engine, const_cast<void*>(source.data()))},
       {DNNL_ARG_WEIGHTS, p.weights},
       {DNNL_ARG_DST, dnnl::memory(p.target, engine, out.data())}};
-  if (has_bias()) {
+  if (plain_->has_bias()) {
     const dnnl::memory::desc desc({layout_.dims()[0]}, kBiasType, dnnl::memory::format_tag::x);
     arguments[DNNL_ARG_BIAS] = dnnl::memory(desc, engine, packed_bias_.data());
   }

@@ -1,10 +1,10 @@
 #pragma once
 // oneDNN behind linear and conv2d: its engine, and weights kept in the format its kernels like.
-// Only with COREPULSE_CPU_KERNELS.
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <vector>
@@ -29,10 +29,10 @@ struct OnednnPlan {
  * prefers for that call's shape, then dropped; another shape uses the packed one as it is, or, if no kernel can, a
  * second packing.
  */
-class OnednnWeights : public PlainWeights {
+class OnednnWeights {
  public:
-  /** layout: how `weight` lies, its dimensions in oneDNN's order (out, in, ...). */
-  OnednnWeights(LazyArray weight, std::optional<mx::array> bias, dnnl::memory::desc layout);
+  /** layout: how the plain weight lies, its dimensions in oneDNN's order (out, in, ...). */
+  OnednnWeights(std::shared_ptr<PlainWeights> plain, dnnl::memory::desc layout);
 
   /**
    * out = layer(source) for a source of `shape`. Runs on MLX's stream thread. Throws Error (internal, out_of_memory)
@@ -47,6 +47,7 @@ class OnednnWeights : public PlainWeights {
   void pack(const Describe& describe);
   dnnl::memory packed_as(const dnnl::memory::desc& format);
 
+  const std::shared_ptr<PlainWeights> plain_;
   std::mutex mutex_;
   dnnl::memory::desc layout_;
   std::vector<dnnl::memory> packed_;  // the same numbers in each format in use; nearly always one

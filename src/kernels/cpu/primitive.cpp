@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <stdexcept>
 
 #include "mlx/allocator.h"
@@ -13,13 +12,9 @@
 #include "base/fail.h"
 #include "kernels/cpu/profile.h"
 #include "kernels/parallel.h"
+#include "kernels/plain_weights.h"
 
 namespace corepulse::kernels {
-
-ConstNumbers numbers_of(const mx::array& x) {
-  if (x.dtype() == mx::bfloat16) return reinterpret_cast<const BFloat16*>(x.data<uint16_t>());
-  return x.data<float>();
-}
 
 namespace {
 
@@ -133,21 +128,6 @@ mx::array cpu_op(const char* name, std::vector<mx::array> inputs, mx::Shape shap
   const auto stream = mx::default_stream(mx::Device::cpu);
   return mx::array(std::move(shape), dtype, std::make_shared<CpuOp>(stream, name, std::move(kernel)),
                    std::move(inputs));
-}
-
-float* scratch(size_t bytes) {
-  struct Free {
-    void operator()(float* p) const { ::operator delete[](p, std::align_val_t(64)); }
-  };
-  thread_local std::unique_ptr<float, Free> memory;
-  thread_local size_t capacity = 0;
-  if (bytes > capacity) {
-    memory.reset();
-    capacity = 0;
-    memory.reset(static_cast<float*>(::operator new[](bytes, std::align_val_t(64))));
-    capacity = bytes;
-  }
-  return memory.get();
 }
 
 }  // namespace corepulse::kernels

@@ -16,17 +16,11 @@ namespace corepulse::kernels {
 using Inputs = std::vector<ConstNumbers>;
 using Kernel = std::function<void(const Inputs& in, Numbers out)>;
 
-/** Of an evaluated array of either type. */
-ConstNumbers numbers_of(const mx::array& x);
-
 /**
  * The lazy array of `shape` that `kernel` will compute on the CPU, of the first input's type, from float32 and bfloat16
  * `inputs`. Inputs of any strides: those that are not row-contiguous are copied first. What the kernel captures lives
  * until it has run.
  */
 mx::array cpu_op(const char* name, std::vector<mx::array> inputs, mx::Shape shape, Kernel kernel);
-
-/** 64-byte aligned memory of the calling thread, valid until its next call. A kernel asks once, on its own thread. */
-float* scratch(size_t bytes);
 
 }  // namespace corepulse::kernels

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/primitive.h"
+#include "kernels/memory.h"
 #include "kernels/parallel.h"
 #include "kernels/round.h"
 
@@ -28,25 +28,25 @@ const float* joined_rows(const float* x, int64_t width, RowEnds ends, int64_t fi
 
 }  // namespace
 
-ProductWeights::ProductWeights(LazyArray weight, const std::optional<mx::array>& bias, int out, int in)
-    : PlainWeights(std::move(weight), bias), out_(out), in_(in) {}
+ProductWeights::ProductWeights(std::shared_ptr<PlainWeights> plain)
+    : plain_(std::move(plain)), out_(plain_->shape(0)), in_(plain_->shape(1)) {}
 
 PackedMatrix ProductWeights::packed() {
   const std::lock_guard lock(mutex_);
   if (packed_.empty()) pack();
-  return {packed_.numbers(), has_bias() ? packed_bias_.data() : nullptr, packed_.scales(), out_, in_};
+  return {packed_.numbers(), plain_->has_bias() ? packed_bias_.data() : nullptr, packed_.scales(), out_, in_};
 }
 
 void ProductWeights::pack() {
-  const auto plain = arrays();
+  const auto plain = plain_->arrays();
   const auto* const weight = plain.at(0).data<float>();
-  packed_.fill(weight, out_, in_, int8(), static_cast<size_t>(product_packed_size(out_, in_)),
+  packed_.fill(weight, out_, in_, plain_->int8(), static_cast<size_t>(product_packed_size(out_, in_)),
                [&](auto* to, auto convert) {
                  parallel_for(divide_up(out_, product_block()),
                               [&](int64_t block, int) { product_pack(weight, out_, in_, block, to, convert); });
                });
-  if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + out_);
-  drop();
+  if (plain_->has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + out_);
+  plain_->drop();
 }
 
 void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y, RowEnds ends) {

@@ -1,6 +1,7 @@
 #pragma once
-// The float32 matrices of linear layers and 1x1 convolutions. Only with COREPULSE_CPU_KERNELS.
+// The float32 matrices of linear layers and 1x1 convolutions.
 
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -11,9 +12,9 @@
 namespace corepulse::kernels {
 
 /** A matrix [out, in] and its bias. The plain array is read and repacked by the first call, then dropped. */
-class ProductWeights : public PlainWeights {
+class ProductWeights {
  public:
-  ProductWeights(LazyArray weight, const std::optional<mx::array>& bias, int out, int in);
+  explicit ProductWeights(std::shared_ptr<PlainWeights> plain);
 
   /** Packed, in 8-bit integers where the weights ask for it. */
   PackedMatrix packed();
@@ -24,6 +25,7 @@ class ProductWeights : public PlainWeights {
  private:
   void pack();
 
+  const std::shared_ptr<PlainWeights> plain_;
   const int64_t out_, in_;
   std::mutex mutex_;
   NarrowWeights packed_;

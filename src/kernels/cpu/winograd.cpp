@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/primitive.h"
+#include "kernels/memory.h"
 #include "kernels/parallel.h"
 #include "kernels/round.h"
 
@@ -36,18 +36,19 @@ bool winograd_fits(const mx::Shape& weight, int stride) {
 void WinogradWeights::pack(const WinogradShape& s) {
   const std::lock_guard lock(mutex_);
   if (!packed_.empty()) return;
-  const auto plain = arrays();
+  const auto plain = plain_->arrays();
   const auto* const weight = plain.at(0).data<float>();
-  packed_.fill(weight, s.out, 9 * s.in, int8(), static_cast<size_t>(s.out * s.in) * 9, [&](auto* to, auto convert) {
-    parallel_for(blocks(s), [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, to, convert); });
-  });
-  if (has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + s.out);
-  drop();
+  packed_.fill(
+      weight, s.out, 9 * s.in, plain_->int8(), static_cast<size_t>(s.out * s.in) * 9, [&](auto* to, auto convert) {
+        parallel_for(blocks(s), [&](int64_t block, int) { winograd_pack(weight, s.out, s.in, block, to, convert); });
+      });
+  if (plain_->has_bias()) packed_bias_.assign(plain[1].data<float>(), plain[1].data<float>() + s.out);
+  plain_->drop();
 }
 
 void WinogradWeights::run(const WinogradShape& s, const float* source, ConvAddends add, float* out) {
   pack(s);
-  if (has_bias()) add.bias = packed_bias_.data();
+  if (plain_->has_bias()) add.bias = packed_bias_.data();
   add.scales = packed_.scales();
   const Cut cut(s);
   const int64_t of_outputs = blocks(s);

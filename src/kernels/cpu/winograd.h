@@ -1,6 +1,7 @@
 #pragma once
-// 3x3 convolution of stride 1 with a quarter of the products. Only with COREPULSE_CPU_KERNELS.
+// 3x3 convolution of stride 1 with a quarter of the products.
 
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -18,9 +19,9 @@ bool winograd_fits(const mx::Shape& weight, int stride);
  * They are kept untransformed, 9 numbers and not 36 for each pair of channels: transforming them anew for a hundred
  * tiles costs less than reading four times the memory.
  */
-class WinogradWeights : public PlainWeights {
+class WinogradWeights {
  public:
-  using PlainWeights::PlainWeights;
+  explicit WinogradWeights(std::shared_ptr<PlainWeights> plain) : plain_(std::move(plain)) {}
 
   /**
    * out = convolution(source) + add; add.bias is set here. Runs on MLX's stream thread. A pixel's bits depend on the
@@ -31,6 +32,7 @@ class WinogradWeights : public PlainWeights {
  private:
   void pack(const WinogradShape& shape);
 
+  const std::shared_ptr<PlainWeights> plain_;
   std::mutex mutex_;
   NarrowWeights packed_;
   std::vector<float> packed_bias_;

@@ -1,11 +1,10 @@
-#include "kernels/cuda/attention.h"
-
+#include "kernels/cuda/cuda.h"
 #include "kernels/cuda/kernel.h"
 #include "kernels/cuda/placed.h"
 #include "kernels/device.h"
 #include "kernels/round.h"
 
-namespace corepulse::kernels {
+namespace corepulse::kernels::cuda {
 namespace {
 
 constexpr int kWarps = 2, kQueries = 16 * kWarps;  // of a block
@@ -139,15 +138,17 @@ constexpr const char* kAttention = R"(
   }
 )";
 
-}  // namespace
-
-bool use_cuda_attention(const mx::array& q, const AttentionOptions& o) {
+bool fits(const mx::array& q, const AttentionOptions& o) {
   const int size = q.shape(2) / o.heads;
   return on_cuda() && q.dtype() == mx::float16 && !o.causal && size > 128 && size <= kMostSize && size % 16 == 0 &&
          q.size() > 0;
 }
 
-mx::array cuda_attention(const mx::array& q, const mx::array& k, const mx::array& v, const AttentionOptions& o) {
+}  // namespace
+
+std::optional<mx::array> attention(const mx::array& q, const mx::array& k, const mx::array& v,
+                                   const AttentionOptions& o) {
+  if (!fits(q, o)) return {};
   static const CudaKernel kernel("attention",
                                  {.inputs = {"q", "k", "v", "bias"},
                                   .outputs = {"y"},
@@ -168,4 +169,4 @@ mx::array cuda_attention(const mx::array& q, const mx::array& k, const mx::array
                  .block = {kWarps * 32, 1, 1}})[0];
 }
 
-}  // namespace corepulse::kernels
+}  // namespace corepulse::kernels::cuda

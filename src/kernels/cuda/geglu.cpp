@@ -1,12 +1,11 @@
-#include "kernels/cuda/geglu.h"
-
 #include <limits>
 
+#include "kernels/cuda/cuda.h"
 #include "kernels/cuda/kernel.h"
 #include "kernels/device.h"
 #include "kernels/round.h"
 
-namespace corepulse::kernels {
+namespace corepulse::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 256, kLoadBytes = 16;
@@ -28,14 +27,15 @@ constexpr const char* kGeglu = R"(
   *reinterpret_cast<uint4*>(y + row * width + c) = values;
 )";
 
-}  // namespace
-
-bool use_cuda_geglu(const mx::array& x) {
+bool fits(const mx::array& x) {
   return on_cuda() && x.shape(-1) * x.itemsize() % (2 * kLoadBytes) == 0 && x.size() > 0 &&
          x.size() <= std::numeric_limits<int>::max();
 }
 
-mx::array cuda_geglu(const mx::array& x) {
+}  // namespace
+
+std::optional<mx::array> geglu(const mx::array& x) {
+  if (!fits(x)) return {};
   static const CudaKernel kernel("geglu", {.inputs = {"x"}, .outputs = {"y"}, .numbers = {"rows", "width"}}, kGeglu);
   const int width = x.shape(-1) / 2, rows = static_cast<int>(x.size()) / (2 * width);
   const int loads = rows * (width * static_cast<int>(x.itemsize()) / kLoadBytes);
@@ -51,4 +51,4 @@ mx::array cuda_geglu(const mx::array& x) {
                  .block = {kThreads, 1, 1}})[0];
 }
 
-}  // namespace corepulse::kernels
+}  // namespace corepulse::kernels::cuda

@@ -1,12 +1,13 @@
 #include <algorithm>
 
+#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/group_norm_whole.h"
 #include "kernels/cuda/kernel.h"
-#include "kernels/cuda/norm.h"
 #include "kernels/cuda/placed.h"
 #include "kernels/device.h"
 #include "kernels/round.h"
 
-namespace corepulse::kernels {
+namespace corepulse::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 512;
@@ -174,17 +175,19 @@ int blocks_for(int pixels, int batch, int rows, int wanted, int most_steps) {
   return static_cast<int>(divide_up(pixels, rows * steps));
 }
 
-}  // namespace
-
-bool use_cuda_group_norm(const mx::array& x, const std::optional<mx::array>& skip) {
+bool fits(const mx::array& x, const std::optional<mx::array>& skip) {
   const auto bytes = [](const mx::array& a) { return a.shape(-1) * static_cast<int>(a.itemsize()); };
   const auto whole = [&](const mx::array& a) { return a.size() > 0 && bytes(a) % kLoadBytes == 0; };
   if (!on_cuda() || !whole(x) || (skip && (!whole(*skip) || skip->dtype() != x.dtype()))) return false;
   return bytes(x) + (skip ? bytes(*skip) : 0) <= kThreads * kLoadBytes;
 }
 
-mx::array cuda_group_norm(const Parts& parts, const mx::array& weight, const mx::array& bias, int groups, float eps,
-                          bool silu, const std::optional<mx::array>& skip) {
+}  // namespace
+
+std::optional<mx::array> group_norm(const Parts& parts, const std::optional<mx::array>& skip, const mx::array& weight,
+                                    const mx::array& bias, int groups, float eps, bool silu) {
+  const auto& [x, added_row, added_bias] = parts;
+  if (!fits(x, skip)) return {};
   static const CudaKernel sum_up(
       "group_moments",
       {.inputs = {"x", "skip", "row", "channel"},
@@ -197,15 +200,14 @@ mx::array cuda_group_norm(const Parts& parts, const mx::array& weight, const mx:
        .outputs = {"y"},
        .numbers = {"pixels", "own", "more", "has_row", "row_first", "row_stride", "has_channel", "splits", "eps"}},
       kApply, std::string(kSumOfWarp) + kHeader);
-  const auto& x = parts.x;
   const int batch = x.shape(0), channels = weight.shape(0);
   const int pixels = static_cast<int>(x.size()) / (batch * x.shape(-1));
   auto shape = x.shape();
   shape.back() = channels;
-  const auto beside = skip.value_or(x), channel = parts.bias.value_or(x);
-  const auto row = parts.row ? placed(*parts.row, kLoadBytes) : Placed{x, 0, {0}};
-  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1),    channels - x.shape(-1), parts.row.has_value(),
-                                           row.first, row.strides[0], parts.bias.has_value()};
+  const auto beside = skip.value_or(x), channel = added_bias.value_or(x);
+  const auto row = added_row ? placed(*added_row, kLoadBytes) : Placed{x, 0, {0}};
+  std::vector<mx::fast::ScalarArg> numbers{pixels,    x.shape(-1),    channels - x.shape(-1),   added_row.has_value(),
+                                           row.first, row.strides[0], added_bias.has_value()};
   if (use_whole_group_norm(x, pixels, channels, groups))
     return whole_group_norm({x, beside, row.memory, channel, weight, bias}, numbers, shape, groups, eps, silu);
   const int loads = channels * static_cast<int>(x.itemsize()) / kLoadBytes;
@@ -230,4 +232,4 @@ mx::array cuda_group_norm(const Parts& parts, const mx::array& weight, const mx:
                 .block = {kThreads, 1, 1}})[0];
 }
 
-}  // namespace corepulse::kernels
+}  // namespace corepulse::kernels::cuda

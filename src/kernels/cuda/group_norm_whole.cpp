@@ -1,8 +1,9 @@
+#include "kernels/cuda/group_norm_whole.h"
+
 #include "kernels/cuda/kernel.h"
-#include "kernels/cuda/norm.h"
 #include "kernels/round.h"
 
-namespace corepulse::kernels {
+namespace corepulse::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 512;
@@ -103,4 +104,4 @@ mx::array whole_group_norm(const GroupNormInputs& in, std::vector<mx::fast::Scal
        .block = {kThreads, 1, 1}})[0];
 }
 
-}  // namespace corepulse::kernels
+}  // namespace corepulse::kernels::cuda

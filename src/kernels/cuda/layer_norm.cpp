@@ -1,11 +1,12 @@
 #include <string>
 
+#include "kernels/cuda/cuda.h"
+#include "kernels/cuda/group_norm_whole.h"
 #include "kernels/cuda/kernel.h"
-#include "kernels/cuda/norm.h"
 #include "kernels/device.h"
 #include "kernels/round.h"
 
-namespace corepulse::kernels {
+namespace corepulse::kernels::cuda {
 namespace {
 
 constexpr int kLoadBytes = 16, kThreads = 128, kMostLoads = 10;
@@ -88,14 +89,15 @@ std::vector<mx::array> run(const CudaKernel& kernel, const std::vector<mx::array
                  .block = {kThreads, 1, 1}});
 }
 
-}  // namespace
-
-bool use_cuda_layer_norm(const mx::array& x) {
+bool fits(const mx::array& x) {
   const int bytes = x.shape(-1) * static_cast<int>(x.itemsize());
   return on_cuda() && x.size() > 0 && bytes % kLoadBytes == 0 && bytes <= 32 * kLoadBytes * kMostLoads;
 }
 
-mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {
+}  // namespace
+
+std::optional<mx::array> layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps) {
+  if (!fits(x)) return {};
   static const CudaKernel kernel("layer_norm",
                                  {.inputs = {"x", "weight", "bias"}, .outputs = {"y"}, .numbers = {"rows", "C", "eps"}},
                                  std::string("  const T *const other = x, *const carried = x;\n  T* const sum = y;\n"
@@ -105,9 +107,10 @@ mx::array cuda_layer_norm(const mx::array& x, const mx::array& weight, const mx:
   return run(kernel, {x, weight, bias}, eps, false, {})[0];
 }
 
-std::pair<mx::array, mx::array> cuda_add_layer_norm(const mx::array& x, const mx::array& y, const mx::array& weight,
-                                                    const mx::array& bias, float eps,
-                                                    const std::optional<mx::array>& carried) {
+std::optional<std::pair<mx::array, mx::array>> add_layer_norm(const mx::array& x, const mx::array& y,
+                                                              const mx::array& weight, const mx::array& bias, float eps,
+                                                              const std::optional<mx::array>& carried) {
+  if (!fits(x)) return {};
   static const CudaKernel kernel("add_layer_norm",
                                  {.inputs = {"x", "other", "carried", "weight", "bias"},
                                   .outputs = {"y", "sum"},
@@ -115,7 +118,7 @@ std::pair<mx::array, mx::array> cuda_add_layer_norm(const mx::array& x, const mx
                                  kLayerNorm, kSumOfWarp);
   const auto more = carried ? mx::astype(*carried, x.dtype()) : x;
   const auto results = run(kernel, {x, y, more, weight, bias}, eps, true, {carried.has_value()});
-  return {results[0], results[1]};
+  return std::pair(results[0], results[1]);
 }
 
-}  // namespace corepulse::kernels
+}  // namespace corepulse::kernels::cuda

@@ -7,8 +7,6 @@
 
 namespace corepulse::kernels {
 
-constexpr int64_t kMaxHeadSize = 512;
-
 /** One attention call: its sizes, its inputs, and where the packed copies of keys and values lie, as float32. */
 struct AttentionTask {
   int64_t batch, heads, queries, keys, size;  // size: of one head

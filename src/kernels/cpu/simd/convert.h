@@ -1,5 +1,5 @@
 #pragma once
-// Stored numbers to computed ones, on one thread. Only with COREPULSE_CPU_KERNELS.
+// Stored numbers to computed ones, on one thread.
 
 #include <cstdint>
 

@@ -11,7 +11,7 @@
 
 #include "kernels/cpu/narrow.h"
 #include "kernels/number.h"
-#include "kernels/polynomials.h"
+#include "kernels/amx/polynomials.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace corepulse::kernels::HWY_NAMESPACE {

@@ -1,5 +1,5 @@
 #pragma once
-// Memory for packed weights: aligned to a cache line, uninitialised, in large pages where the system gives them.
+// Memory aligned to a cache line, uninitialised: for packed weights, and for a kernel while it runs.
 
 #include <cstddef>
 #include <memory>
@@ -10,7 +10,8 @@
 
 namespace corepulse::kernels {
 
-/** n numbers. They are not set: whoever fills them first, on whatever thread, gets their pages. */
+/** n numbers, in large pages where the system gives them. They are not set: whoever fills them first, on whatever
+ * thread, gets their pages. */
 template <class T>
 class Aligned {
  public:
@@ -32,5 +33,21 @@ class Aligned {
   };
   std::unique_ptr<T[], Free> data_;
 };
+
+/** 64-byte aligned memory of the calling thread, valid until its next call. A kernel asks once, on its own thread. */
+inline float* scratch(size_t bytes) {
+  struct Free {
+    void operator()(float* p) const { ::operator delete[](p, std::align_val_t(64)); }
+  };
+  thread_local std::unique_ptr<float, Free> memory;
+  thread_local size_t capacity = 0;
+  if (bytes > capacity) {
+    memory.reset();
+    capacity = 0;
+    memory.reset(static_cast<float*>(::operator new[](bytes, std::align_val_t(64))));
+    capacity = bytes;
+  }
+  return memory.get();
+}
 
 }  // namespace corepulse::kernels
