@@ -7,6 +7,7 @@
 
 #include "corepulse/error.h"
 
+#include "kernels/memory.h"
 #include "kernels/parallel.h"
 #include "numbers.h"
 

@@ -6,8 +6,8 @@
 #include <hwy/base.h>
 #include <immintrin.h>
 
-#include "kernels/number.h"
 #include "kernels/amx/polynomials.h"
+#include "kernels/number.h"
 
 HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")
 

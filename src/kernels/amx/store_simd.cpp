@@ -2,8 +2,8 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/amx/product_simd.h"
 #include "kernels/amx/polynomials.h"
+#include "kernels/amx/product_simd.h"
 
 #if defined(__x86_64__)
 #include "kernels/amx/split-inl.h"

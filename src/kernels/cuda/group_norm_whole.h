@@ -5,14 +5,6 @@
 
 namespace corepulse::kernels::cuda {
 
-/** What the norms' kernels have in front. */
-inline constexpr const char* kSumOfWarp = R"(
-  __device__ inline float sum_of_warp(float x) {
-    for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
-    return x;
-  }
-)";
-
 /** Arrays of a group_norm as its kernels take them; x where there is none of the others. */
 struct GroupNormInputs {
   mx::array x, skip, row, channel, weight, bias;

@@ -14,7 +14,8 @@ std::optional<mx::array> geglu(const mx::array&) {
   return {};
 }
 
-std::optional<mx::array> group_norm(const Parts&, const std::optional<mx::array>&, const mx::array&, const mx::array&, int, float, bool) {
+std::optional<mx::array> group_norm(const Parts&, const std::optional<mx::array>&, const mx::array&, const mx::array&,
+                                    int, float, bool) {
   return {};
 }
 

@@ -9,9 +9,9 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/amx/polynomials.h"
 #include "kernels/cpu/narrow.h"
 #include "kernels/number.h"
-#include "kernels/amx/polynomials.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace corepulse::kernels::HWY_NAMESPACE {

@@ -1,0 +1,17 @@
+# Makes a C++ header of the texts of files, each a constant named as its file (a/b.cu: b_cu):
+#   cmake -DHEADER=out.h -DNAMESPACE=some::name -P embed.cmake FILE...
+set(text "// Made by cmake/embed.cmake.\n#pragma once\n\nnamespace ${NAMESPACE} {\n")
+math(EXPR last "${CMAKE_ARGC} - 1")
+set(is_file OFF)
+foreach(i RANGE ${last})
+  set(argument "${CMAKE_ARGV${i}}")
+  if(is_file)
+    file(READ "${argument}" content)
+    get_filename_component(name "${argument}" NAME)
+    string(MAKE_C_IDENTIFIER "${name}" name)
+    string(APPEND text "\ninline constexpr const char* ${name} = R\"text(\n${content})text\";\n")
+  elseif(argument MATCHES "embed.cmake$")
+    set(is_file ON)
+  endif()
+endforeach()
+file(WRITE "${HEADER}" "${text}\n}  // namespace ${NAMESPACE}\n")
