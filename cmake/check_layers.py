@@ -1,4 +1,4 @@
-"""Fails when a file includes what its folder may not see (ARCHITECTURE.md, "Folders")."""
+"""Fails when a file includes what its folder may not see (ARCHITECTURE.md, "Folders"; src/kernels/README.md)."""
 import pathlib
 import re
 import sys
@@ -21,6 +21,13 @@ ALLOWED = {
     "engine": {"*"},
     "pipeline": {"*"},
 }
+# The wings of kernels/, and what of kernels/ each may include beside the bottom headers: those that know no operation. An
+# operation sees a wing's one header; amx/ is below cpu/, and cuda/ stands apart.
+WINGS = {"amx": {"amx"}, "cpu": {"amx", "cpu"}, "cuda": {"cuda"}}
+WING_HEADERS = {"kernels/cpu/cpu.h", "kernels/cuda/cuda.h"}
+BOTTOM = {f"kernels/{name}.h" for name in ("device", "memory", "number", "options", "parallel", "plain_weights", "round", "stop")}
+# What of a wing is no operation's, for folders above kernels/.
+SHOWN = {"kernels/cuda/graph.h"}
 # Only these public headers may show an outside library to applications.
 OPEN_HEADERS = {"include/corepulse/attention_function.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
@@ -35,6 +42,23 @@ def files(folder):
 
 def includes(file):
     return [(kind, name) for kind, name in INCLUDE.findall(file.read_text())]
+
+
+def wing_of(place):
+    """The wing in which a file or a header of src/ lies; none for others of kernels/, and for other folders."""
+    parts = place.split("/")
+    return parts[1] if len(parts) > 2 and parts[0] == "kernels" and parts[1] in WINGS else None
+
+
+def wing_error(where, name):
+    own, target = wing_of(where), wing_of(name)
+    if own and name.startswith("kernels/") and name not in BOTTOM and target not in WINGS[own]:
+        return f"kernels/{own} may include of kernels/ only: {', '.join(sorted(WINGS[own]))} and {', '.join(sorted(BOTTOM))}"
+    if not own and target and name not in (WING_HEADERS if where.startswith("kernels/") else SHOWN):
+        return f"a wing is seen through {', '.join(sorted(WING_HEADERS))} by operations, and above kernels/ not at all"
+    if where in BOTTOM and name.startswith("kernels/") and name not in BOTTOM:
+        return "wings include this header: it may know no operation"
+    return None
 
 
 def source_error(file, name):
@@ -56,7 +80,7 @@ def check(file):
         if name == "mlx/mlx.h":
             error = "include only the MLX headers that are needed"
         elif part == "src" and kind == '"':
-            error = source_error(file, name)
+            error = source_error(file, name) or wing_error(file.relative_to(ROOT / "src").as_posix(), name)
         elif part == "include" and str(where) not in OPEN_HEADERS:
             if (kind == '"' and not name.startswith("corepulse/")) or (kind == "<" and re.search(r"[/.]", name)):
                 error = "public headers include the standard library and corepulse/ only"

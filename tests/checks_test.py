@@ -39,10 +39,27 @@ class ChecksTest(unittest.TestCase):
             "include/corepulse/image.h": "#include <png.h>\n",
             "include/corepulse/model.h": '#include "base/fail.h"\n',
             "cli/args.cpp": '#include "pipeline/denoise.h"\n',
+            "src/kernels/cpu/linear.cpp": '#include "kernels/linear.h"\n',
+            "src/kernels/cpu/simd/norm.cpp": '#include "kernels/cuda/kernel.h"\n',
+            "src/kernels/amx/product.cpp": '#include "kernels/cpu/product.h"\n',
+            "src/kernels/cuda/geglu.cpp": '#include "kernels/cpu/cpu.h"\n',
+            "src/kernels/norm.cpp": '#include "kernels/cpu/simd/norm.h"\n',
+            "src/kernels/options.h": '#include "kernels/sum.h"\n',
+            "src/nn/layers.cpp": '#include "kernels/cpu/cpu.h"\n',
         }
         for name, text in faults.items():
             with self.subTest(name):
                 self.assertEqual(status("check_layers.py", SOUND | {name: text}), 1)
+
+    def test_wings_see_bottom_headers_and_operations_see_wings(self):
+        for name, text in {
+            "src/kernels/norm.cpp": '#include "kernels/cpu/cpu.h"\n#include "kernels/cuda/cuda.h"\n',
+            "src/kernels/cpu/linear.cpp": '#include "kernels/amx/product.h"\n#include "kernels/number.h"\n',
+            "src/kernels/cpu/simd/norm.cpp": '#include "kernels/cpu/simd/norm.h"\n#include "kernels/round.h"\n',
+            "src/kernels/cuda/kernel.cpp": '#include "io/kept.h"\n#include "kernels/cuda/nvrtc.h"\n',
+        }.items():
+            with self.subTest(name):
+                self.assertEqual(status("check_layers.py", SOUND | {name: text}), 0)
 
     def test_a_second_plan_call_fails_and_a_commented_one_does_not(self):
         name = "src/unet/transformer.cpp"
