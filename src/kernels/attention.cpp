@@ -8,6 +8,8 @@
 #include "base/fail.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cuda/cuda.h"
+#include "kernels/device.h"
+#include "kernels/metal/attention.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -60,8 +62,10 @@ mx::array attention(const mx::array& q, const mx::array& k, const mx::array& v, 
   if (const auto y = cpu::attention(q, k, v, o)) return *y;
   if (const auto y = cuda::attention(q, k, v, o)) return *y;
   const auto mask = additive_mask(q.shape(1), k.shape(1), q.dtype(), o);
-  const auto y = mx::fast::scaled_dot_product_attention(split_heads(q, o.heads), split_heads(k, o.heads),
-                                                        split_heads(v, o.heads), o.scale, mask ? "array" : "", mask);
+  const auto queries = split_heads(q, o.heads), keys = split_heads(k, o.heads), values = split_heads(v, o.heads);
+  const auto y =
+      on_metal() ? metal_attention(queries, keys, values, o.scale, mask)
+                 : mx::fast::scaled_dot_product_attention(queries, keys, values, o.scale, mask ? "array" : "", mask);
   return merge_heads(zero_where_masked(y, mask));
 }
 

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "mlx/backend/cuda/cuda.h"
+#include "mlx/backend/metal/metal.h"
 #include "mlx/device.h"
 
 #include "base/fail.h"
@@ -21,6 +22,11 @@ namespace corepulse::kernels {
 namespace {
 
 std::atomic<int> chosen_threads{0};
+
+const char* environment(const char* name) {
+  const char* given = std::getenv(name);
+  return given ? given : "";
+}
 
 int allowed_cores() {
 #ifdef __linux__
@@ -32,9 +38,8 @@ int allowed_cores() {
 }
 
 int default_threads() {
-  const char* given = std::getenv("COREPULSE_THREADS");
-  if (!given || !*given) return allowed_cores();
-  const std::string_view text(given);
+  const std::string_view text(environment("COREPULSE_THREADS"));
+  if (text.empty()) return allowed_cores();
   int n = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
   if (error != std::errc() || end != text.data() + text.size() || n < 1 || n > 1024)
@@ -48,6 +53,16 @@ int default_threads() {
 bool on_cuda() {
   static const bool cuda = mx::cu::is_available();
   return cuda && mx::default_device() == mx::Device::gpu;
+}
+
+bool rehearses_metal() {
+  static const bool asked = std::string_view(environment("COREPULSE_ISA")) == "mlx";
+  return asked && mx::default_device() == mx::Device::cpu;
+}
+
+bool on_metal() {
+  static const bool metal = mx::metal::is_available();
+  return (metal && mx::default_device() == mx::Device::gpu) || rehearses_metal();
 }
 
 bool keeps_halves() {

@@ -14,6 +14,15 @@ bool use_cpu_kernels(const mx::array& x);
 /** True if the default device is a GPU of NVIDIA. */
 bool on_cuda();
 
+/**
+ * True where Metal's way is taken: MLX's operations alone, arranged for its Metal backend. On a GPU of Apple, and on a
+ * CPU that rehearses it.
+ */
+bool on_metal();
+
+/** COREPULSE_ISA=mlx on a CPU: no own kernels, every type of numbers, so that Metal's way is tested without a Mac. */
+bool rehearses_metal();
+
 /** Whether this processor multiplies bfloat16 (AVX-512 BF16 or AMX), and whether it has AMX, which is several times
  * faster at it than at float32. As COREPULSE_ISA caps it. */
 bool has_bf16();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "kernels/device.h"
 #include "kernels/number.h"
 
 namespace corepulse::kernels {
@@ -65,8 +66,9 @@ class PlainWeights {
         has_bias_(bias.has_value()),
         int8_(weight.int8()),
         later_(std::move(weight)) {
-    // oneDNN adds a float32 bias to sums of either type.
-    if (bias) bias_ = LazyArray::ready(bias->dtype() == mx::bfloat16 ? mx::astype(*bias, mx::float32) : *bias);
+    // oneDNN adds a float32 bias to sums of either type; MLX's operations would make their results float32.
+    const bool widen = bias && bias->dtype() == mx::bfloat16 && !rehearses_metal();
+    if (bias) bias_ = LazyArray::ready(widen ? mx::astype(*bias, mx::float32) : *bias);
   }
 
   const mx::Shape& shape() const { return shape_; }  ///< The weight's, as is dtype.

@@ -15,6 +15,7 @@
 #include "pipeline/callback.h"
 #include "pipeline/forecast/estimate.h"
 #include "pipeline/generate.h"
+#include "pipeline/placement.h"
 #include "pipeline/prepare.h"
 #include "pipeline/recipe_model.h"
 
@@ -24,50 +25,6 @@ using engine::Engine;
 
 namespace {
 
-mx::Device device_of(const LoadOptions& options) {
-  const bool gpu = mx::is_available(mx::Device(mx::Device::gpu));
-  if (options.device == LoadOptions::Device::gpu && !gpu)
-    fail(ErrorCode::invalid_request, "load", "this build of MLX has no GPU; expected Metal or CUDA; use the CPU");
-  const bool use_gpu = options.device != LoadOptions::Device::cpu && gpu;
-  return {use_gpu ? mx::Device::gpu : mx::Device::cpu, 0};
-}
-
-struct NamedType {
-  mx::Dtype dtype;
-  const char* name;  ///< In recipes.
-};
-
-NamedType named(ComputeType type) {
-  switch (type) {
-    case ComputeType::float16:
-      return {mx::float16, "f16"};
-    case ComputeType::bfloat16:
-      return {mx::bfloat16, "bf16"};
-    case ComputeType::int8:
-      return {mx::float32, "int8"};
-    default:
-      return {mx::float32, "f32"};
-  }
-}
-
-ComputeType type_of(const LoadOptions& options, const mx::Device& device) {
-  const bool gpu = device == mx::Device::gpu;
-  if (options.dtype == ComputeType::float16 && !gpu)
-    fail(ErrorCode::invalid_request, "load",
-         "f16 is computed on GPUs only; expected auto or f32 on the CPU, where float16 would be slower and less exact");
-  if (options.dtype == ComputeType::bfloat16 && gpu)
-    fail(ErrorCode::invalid_request, "load", "bf16 is computed on CPUs only; expected auto, f32 or f16 on the GPU");
-  if (options.dtype == ComputeType::int8 && (gpu || kernels::isa() == "mlx"))
-    fail(ErrorCode::invalid_request, "load", "int8 is computed by the own CPU kernels only; expected auto, f32 or f16");
-  if (options.dtype == ComputeType::bfloat16 && !kernels::has_bf16())
-    fail(ErrorCode::invalid_request, "load",
-         fmt::format("bf16 needs a processor with AVX-512 BF16 or AMX; this one computes with {}; expected auto or f32",
-                     kernels::isa()));
-  if (options.dtype != ComputeType::automatic) return options.dtype;
-  if (gpu) return ComputeType::float16;
-  return kernels::has_amx() ? ComputeType::bfloat16 : ComputeType::float32;
-}
-
 /** MLX frees to a cache; on the CPU its default of 32 MB would make every large array fresh memory. */
 constexpr size_t kCacheLimit = size_t{1} << 30;
 
@@ -75,7 +32,7 @@ constexpr size_t kCacheLimit = size_t{1} << 30;
 
 struct Pipeline::State {
   State(const ModelSource& from, const LoadOptions& load_options)
-      : source(from), outline(source), device(device_of(load_options)), type(type_of(load_options, device)) {}
+      : source(from), outline(source), placement(load_options) {}
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
@@ -84,42 +41,31 @@ struct Pipeline::State {
 
   /** On the engine's thread. */
   const model::Model& loaded() {
-    mx::set_default_device(device);
+    mx::set_default_device(placement.device);
     if (!model) {
       mx::set_cache_limit(kCacheLimit);
-      pipeline::require_memory(fmt::format("{} ({})", outline.info.name, recipe_dtype()),
+      pipeline::require_memory(fmt::format("{} ({})", outline.info.name, placement.dtype_name()),
                                model::weight_bytes(outline.parts, precision()));
       model = model::load(outline.parts, precision());
     }
     return *model;
   }
 
-  std::string recipe_dtype() const { return named(type).name; }
-  mx::Dtype dtype() const { return named(type).dtype; }
-  model::Precision precision() const { return {dtype(), type == ComputeType::int8}; }
-  std::string backend() const {
-    if (device == mx::Device::cpu) return "cpu";
-#ifdef __APPLE__
-    return "metal";
-#else
-    return "cuda";
-#endif
-  }
+  model::Precision precision() const { return {placement.dtype(), placement.type == ComputeType::int8}; }
 
   /** Reads all weights, the first time in the life of their files. */
   MadeWith made_with() const {
     return {.program = "corepulse " COREPULSE_VERSION,
             .model = outline.fingerprint(),
-            .backend = backend(),
-            .dtype = recipe_dtype(),
+            .backend = placement.backend(),
+            .dtype = placement.dtype_name(),
             .isa = kernels::isa(),
             .model_sha256 = outline.file_sha256()};
   }
 
   ModelSource source;
   pipeline::Outline outline;
-  mx::Device device;
-  ComputeType type;
+  pipeline::Placement placement;
   std::shared_ptr<const model::Model> model;
 };
 
@@ -184,10 +130,10 @@ Estimate PreparedRun::estimate() const {
   estimate.bytes = model::weight_bytes(parts, owner->precision()) +
                    pipeline::activation_bytes(parts.unet, parts.vae, resolved, request.decode);
   const auto work = pipeline::work_of(parts, resolved, estimate.model_calls, request.decode);
-  if (owner->device == mx::Device::cpu && work.sum() > kLong)
+  if (owner->placement.device == mx::Device::cpu && work.sum() > kLong)
     estimate.seconds = guarded("estimate", [&work, &state = *owner] {
-      mx::set_default_device(state.device);
-      return engine::seconds(work, engine::measure_pace(state.dtype()));
+      mx::set_default_device(state.placement.device);
+      return engine::seconds(work, engine::measure_pace(state.placement.dtype()));
     });
   return estimate;
 }
@@ -198,7 +144,7 @@ Result PreparedRun::generate() && {
   LiveEdits live(own->request, state.outline, own->prepared);
   return guarded("generate", [&] {
     const auto& model = state.loaded();
-    return pipeline::generate(model, state.outline, state.dtype(), state.made_with(), own->prepared, live,
+    return pipeline::generate(model, state.outline, state.placement.dtype(), state.made_with(), own->prepared, live,
                               own->request);
   });
 }

@@ -19,11 +19,11 @@ namespace {
 
 int64_t targets_above(std::string_view cap) {
   const int64_t above_avx2 = HWY_AVX3_DL | HWY_AVX3;
-  if (cap.empty() || cap == "amx" || cap == "avx512") return 0;
+  if (cap.empty() || cap == "amx" || cap == "avx512" || cap == "mlx") return 0;
   if (cap == "avx2") return above_avx2;
   if (cap == "baseline") return above_avx2 | HWY_AVX2;
   fail(ErrorCode::invalid_request, "device",
-       fmt::format("COREPULSE_ISA is '{}'; expected amx, avx512, avx2 or baseline; correct or unset it", cap));
+       fmt::format("COREPULSE_ISA is '{}'; expected amx, avx512, avx2, baseline or mlx; correct or unset it", cap));
 }
 
 // Highway and oneDNN each choose instructions by themselves; both get the same upper limit before their first use.
@@ -57,20 +57,24 @@ bool has_instructions(dnnl::cpu_isa wanted) {
 }  // namespace
 
 bool use_cpu_kernels(const mx::array& x) {
+  if (rehearses_metal()) return false;
   cap_instructions_once();
   keep_waits_short();
   return (x.dtype() == mx::float32 || x.dtype() == mx::bfloat16) && mx::default_device() == mx::Device::cpu;
 }
 
 bool has_bf16() {
+  if (rehearses_metal()) return false;
   return has_instructions(dnnl::cpu_isa::avx512_core_bf16);
 }
 
 bool has_amx() {
+  if (rehearses_metal()) return false;
   return has_instructions(dnnl::cpu_isa::avx512_core_amx);
 }
 
 std::string isa() {
+  if (rehearses_metal()) return "mlx";
   cap_instructions_once();
   switch (simd_target()) {
     case HWY_AVX3:
