@@ -82,6 +82,7 @@ int run(int argc, char** argv) {
   add_inspect(app, global);
   add_models(app, global);
   add_recipes(app, global);
+  add_doctor(app, global);
   add_completion(app);
   add_man(app);
   try {
@@ -93,7 +94,7 @@ int run(int argc, char** argv) {
     auto arguments = with_own_names({argv + 1, argv + argc});
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
     app.parse(std::move(arguments));
-    return 0;
+    return global.status;
   } catch (const CLI::ParseError& error) {
     return report(error, app, global.json);
   } catch (const Error& error) {

@@ -9,10 +9,12 @@ namespace corepulse::cli {
 /** What main() must know of whichever command ran. */
 struct Global {
   bool json = false;  ///< Print one JSON object on stdout, also for an error.
+  int status = 0;     ///< What the process ends with where nothing was thrown.
 };
 
 void add_generate(CLI::App& app, Global& global);
 void add_demo(CLI::App& app, Global& global);
+void add_doctor(CLI::App& app, Global& global);
 void add_explain(CLI::App& app, Global& global);
 void add_inspect(CLI::App& app, Global& global);
 void add_models(CLI::App& app, Global& global);

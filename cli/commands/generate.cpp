@@ -12,6 +12,7 @@
 
 #include "captures.h"
 #include "commands/commands.h"
+#include "load_flags.h"
 #include "output.h"
 #include "run_flags.h"
 #include "target.h"
@@ -31,17 +32,6 @@ struct Generate {
   HeatMapForm heat_maps;
   bool quiet = false, force = false;
 };
-
-LoadOptions load_options(const std::string& dtype, const std::string& device) {
-  LoadOptions options{.lazy = true};  // what is wrong with the request is said before weights are read
-  if (dtype == "f32") options.dtype = ComputeType::float32;
-  if (dtype == "f16") options.dtype = ComputeType::float16;
-  if (dtype == "bf16") options.dtype = ComputeType::bfloat16;
-  if (dtype == "int8") options.dtype = ComputeType::int8;
-  if (device == "cpu") options.device = LoadOptions::Device::cpu;
-  if (device == "gpu") options.device = LoadOptions::Device::gpu;
-  return options;
-}
 
 /** "isa avx512 there, avx2 here", for what may change the bits of a repeated picture. */
 std::string differences(const MadeWith& there, const MadeWith& here) {
@@ -119,7 +109,9 @@ void generate(const Generate& flags, bool json) {
   check_recordings(request.recipe, files);
 
   note(fmt::format("loading {}", source.model), flags.quiet);
-  const auto pipeline = Pipeline::load(source, load_options(request.recipe.dtype, flags.device));
+  auto options = load_options(request.recipe.dtype, flags.device);
+  options.lazy = true;  // what is wrong with the request is said before weights are read
+  const auto pipeline = Pipeline::load(source, options);
   ProgressLine progress("drawing", flags.quiet);
   request.progress = progress.callback();
   request.stop = stop_flag();
@@ -180,9 +172,7 @@ void add_generate(CLI::App& app, Global& global) {
   command->add_flag("--no-heatmap-pictures", flags->heat_maps.no_pictures, "The numbers of heat maps alone")
       ->needs(values)
       ->group("Output");
-  command->add_option("--device", flags->device, "[auto]")
-      ->check(CLI::IsMember({"auto", "cpu", "gpu"}))
-      ->group("Model");
+  add_device_flag(*command, flags->device);
   command->add_flag("-q,--quiet", flags->quiet, "No progress, no notes")->group("Output");
   add_json_flag(*command, global);
   command->callback([flags, &global] { generate(*flags, global.json); });

@@ -21,26 +21,47 @@ size_t number_in(const char* file, size_t otherwise) {
 }
 
 #ifdef __APPLE__
-size_t free_memory() {
+size_t machine_memory() {
   uint64_t bytes = 0;
   size_t size = sizeof(bytes);
   return sysctlbyname("hw.memsize", &bytes, &size, nullptr, 0) == 0 ? bytes : 0;
 }
-#else
+
+/** All of it: what other programs hold, macOS compresses or writes to disk. */
 size_t free_memory() {
+  return machine_memory();
+}
+#else
+size_t in_meminfo(std::string_view wanted) {
   std::ifstream in("/proc/meminfo");
   std::string key, unit;
   for (size_t kilobytes; in >> key >> kilobytes; std::getline(in, unit))
-    if (key == "MemAvailable:") return kilobytes * 1024;
+    if (key == wanted) return kilobytes * 1024;
   return 0;
+}
+
+size_t machine_memory() {
+  return in_meminfo("MemTotal:");
+}
+
+size_t free_memory() {
+  return in_meminfo("MemAvailable:");
 }
 #endif
 
+size_t cgroup_limit() {
+  return number_in("/sys/fs/cgroup/memory.max", SIZE_MAX);
+}
+
 }  // namespace
+
+size_t total_memory() {
+  return std::min(machine_memory(), cgroup_limit());
+}
 
 size_t available_memory() {
   const size_t free = free_memory();
-  const size_t limit = number_in("/sys/fs/cgroup/memory.max", SIZE_MAX);
+  const size_t limit = cgroup_limit();
   const size_t used = number_in("/sys/fs/cgroup/memory.current", 0);
   if (limit == SIZE_MAX) return free;
   return std::min(free, limit > used ? limit - used : 0);

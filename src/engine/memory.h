@@ -7,6 +7,9 @@
 
 namespace corepulse::engine {
 
+/** Bytes of the machine, or of its cgroup where that has fewer. 0 if unknown. */
+size_t total_memory();
+
 /** Bytes this process may still take: the smaller of free memory and its cgroup's rest. 0 if
  * unknown. */
 size_t available_memory();

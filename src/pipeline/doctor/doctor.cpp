@@ -1,0 +1,94 @@
+#include "corepulse/doctor.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "mlx/memory.h"
+
+#include "base/fail.h"
+#include "engine/engine.h"
+#include "engine/pace.h"
+#include "pipeline/doctor/self_test.h"
+#include "pipeline/forecast/work.h"
+#include "pipeline/placement.h"
+#include "pipeline/prepare.h"
+
+namespace corepulse {
+namespace {
+
+void check_options(const ExamineOptions& options) {
+  if (options.steps < 1 || options.steps > 1000)
+    fail(ErrorCode::invalid_request, "examine", fmt::format("steps {}; expected 1..1000", options.steps));
+}
+
+/** A wrong request and a stop concern the caller; what the device does wrong is a finding. */
+bool concerns_caller(const Error& error) {
+  return error.code() != ErrorCode::internal && error.code() != ErrorCode::out_of_memory;
+}
+
+void summarize(StepTime& time) {
+  auto sorted = time.seconds;
+  std::sort(sorted.begin(), sorted.end());
+  const size_t middle = sorted.size() / 2;
+  time.lowest = sorted.front(), time.highest = sorted.back();
+  time.median = sorted.size() % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+StepTime time_steps(const ExamineOptions& options) {
+  const pipeline::Outline outline(options.model);
+  const auto& info = outline.info;
+  StepTime time{.model = info.name,
+                .dtype = pipeline::Placement(options.load).dtype_name(),
+                .width = info.width,
+                .height = info.height};
+  const int down = info.latent_downscale;
+  time.operations = 2 * 2 * pipeline::unet_work(outline.parts, info.height / down, info.width / down).sum();
+  Request request;
+  request.recipe.prompt = "a cat in a park";
+  request.recipe.steps = options.steps + 1;
+  request.decode = false;
+  request.stop = options.stop;
+  request.progress = [&](const Progress& at) {
+    if (at.step == 1)
+      time.first = at.seconds;
+    else
+      time.seconds.push_back(at.seconds);
+    return true;
+  };
+  try {
+    const auto pipeline = Pipeline::load(options.model, options.load);
+    mx::reset_peak_memory();
+    pipeline.generate(request);
+    summarize(time);
+  } catch (const Error& error) {
+    if (concerns_caller(error)) throw;
+    time.problem = error.what();
+  }
+  time.peak_bytes = mx::get_peak_memory();
+  return time;
+}
+
+Pace pace_of(const LoadOptions& load) {
+  const pipeline::Placement placement(load);
+  return engine::Engine::instance().run([&]() -> Pace {
+    mx::set_default_device(placement.device);
+    try {
+      const auto rate = engine::measure_pace(placement.dtype()) * 2e-9;  // a multiply-add is two operations
+      return {rate.convolution, rate.matrix, rate.attention};
+    } catch (const std::exception&) {
+      return {};  // the self-test says why
+    }
+  });
+}
+
+}  // namespace
+
+Findings examine(const ExamineOptions& options) {
+  check_options(options);
+  auto machine = describe_machine(options.load);
+  auto test = doctor::self_test(options.load, options.stop);
+  auto step = time_steps(options);
+  return {std::move(machine), std::move(test), std::move(step), pace_of(options.load)};
+}
+
+}  // namespace corepulse

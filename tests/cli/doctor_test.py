@@ -1,0 +1,74 @@
+"""corepulse doctor: what a report holds, and what its exit status says."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+from program_case import PROGRAM, ProgramCase
+
+BUILTIN = pathlib.Path(__file__).parents[2] / "models" / "builtin"
+CPU = ["--device", "cpu", "--dtype", "f32", "--steps", "3"]
+INVALID, NOT_FOUND, DEFECT = 2, 3, 9
+
+
+def run(*arguments, **environment):
+    return subprocess.run([PROGRAM, "doctor", *arguments], env={**os.environ, **environment}, capture_output=True,
+                          text=True)
+
+
+class DoctorTest(ProgramCase):
+    def test_a_page_for_people_names_machine_mlx_memory_kernels_places_picture_and_step(self):
+        text = self.run_program("doctor", *CPU).stdout
+        for title in ("Machine", "The device, as MLX describes it", "Where things lie", "Self-test: passed",
+                      "A step of builtin, 256 x 256, two rows, f32", "Single products of a middle size"):
+            self.assertRegex(text, f"(?m)^{re.escape(title)}$")
+        for line in ("program +corepulse .* \\(MLX ", "system ", "own kernels ", "threads +\\d+$", "memory +[\\d.]+ GB$",
+                     "library +.*libcorepulse", "mlx +.*libmlx", "hugging face cache +", "median +[\\d.]+ ms$"):
+            self.assertRegex(text, f"(?m)^  {line}")
+
+    def test_the_same_for_programs_is_one_json_object(self):
+        found = json.loads(self.run_program("doctor", *CPU, "--json").stdout)
+        self.assertEqual(list(found), ["machine", "self_test", "step", "pace"])
+        self.assertEqual(found["machine"]["backend"], "cpu")
+        self.assertEqual(found["self_test"]["verdict"], "passed")
+        self.assertEqual(found["self_test"]["device_class"], "cpu f32")
+        self.assertLessEqual(found["self_test"]["latents"], found["self_test"]["latents_bound"])
+        step = found["step"]
+        self.assertEqual(len(step["seconds"]), 3)
+        self.assertLessEqual(step["lowest"], step["median"])
+        self.assertLessEqual(step["median"], step["highest"])
+        self.assertGreater(step["operations"], 1e9)
+        self.assertTrue(all(rate > 0 for rate in found["pace"].values()))
+
+    def test_a_model_that_draws_another_picture_ends_with_a_status_of_its_own(self):
+        """What a broken kernel would do to the picture, broken weights do, too."""
+        data = self.folder / "data"
+        shutil.copytree(BUILTIN.parents[1] / "data", data / "data", ignore=lambda *_: [])
+        shutil.copytree(BUILTIN, data / "models" / "builtin")
+        weights = data / "models/builtin/unet/diffusion_pytorch_model.safetensors"
+        content = bytearray(weights.read_bytes())
+        begin = len(content) // 2
+        content[begin:begin + 200_000] = bytes(200_000)
+        weights.write_bytes(content)
+        for form in ([], ["--json"]):
+            done = run(*CPU, *form, COREPULSE_DATA=str(data), XDG_CACHE_HOME=str(self.folder))
+            self.assertEqual(done.returncode, DEFECT, done.stdout + done.stderr)
+            self.assertIn("failed", done.stdout)
+        self.assertEqual(json.loads(done.stdout)["self_test"]["verdict"], "failed")
+
+    def test_folders_in_the_home_folder_do_not_name_it(self):
+        text = run(*CPU, HOME=str(self.folder), XDG_CACHE_HOME="", HF_HOME="").stdout
+        self.assertIn("~/.cache", text.replace("~/Library/Caches", "~/.cache"))
+        self.assertNotIn(str(self.folder), text)
+
+    def test_wrong_wishes_are_errors_and_nothing_is_measured(self):
+        self.run_program("doctor", "--steps", "0", status=INVALID)
+        self.run_program("doctor", "-m", "no/such-model", status=NOT_FOUND)
+        self.run_program("doctor", "--device", "moon", status=INVALID)
+
+
+if __name__ == "__main__":
+    unittest.main()
