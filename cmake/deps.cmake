@@ -3,10 +3,12 @@ set(COREPULSE_MLX_VERSION 0.32.4)
 
 # The wheel's folder, found without importing MLX (the CUDA wheel's import needs a driver).
 find_package(Python 3.10 REQUIRED COMPONENTS Interpreter)
-execute_process(
-  COMMAND "${Python_EXECUTABLE}" -c
-    "import importlib.util as u; print(list(u.find_spec('mlx').submodule_search_locations)[0])"
-  OUTPUT_VARIABLE MLX_SITE OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE mlx_missing ERROR_QUIET)
+if(NOT MLX_SITE)  # cross builds name it
+  execute_process(
+    COMMAND "${Python_EXECUTABLE}" -c
+      "import importlib.util as u; print(list(u.find_spec('mlx').submodule_search_locations)[0])"
+    OUTPUT_VARIABLE MLX_SITE OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE mlx_missing ERROR_QUIET)
+endif()
 if(mlx_missing)
   message(FATAL_ERROR "MLX ${COREPULSE_MLX_VERSION} is not installed for ${Python_EXECUTABLE}: "
     "run ./run build, or pip install -r requirements.txt and pass -DPython_EXECUTABLE")

@@ -29,10 +29,12 @@ if(COREPULSE_CLI)
       OUTPUT_FILE \"${PROJECT_BINARY_DIR}/${file}\" COMMAND_ERROR_IS_FATAL ANY)")
     install(FILES ${PROJECT_BINARY_DIR}/${file} DESTINATION ${destination})
   endfunction()
-  install_text(corepulse.1 ${CMAKE_INSTALL_MANDIR}/man1 man)
-  install_text(corepulse ${CMAKE_INSTALL_DATADIR}/bash-completion/completions completion bash)
-  install_text(_corepulse ${CMAKE_INSTALL_DATADIR}/zsh/site-functions completion zsh)
-  install_text(corepulse.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d completion fish)
+  if(NOT CMAKE_CROSSCOMPILING)  # a program of another system cannot describe itself here
+    install_text(corepulse.1 ${CMAKE_INSTALL_MANDIR}/man1 man)
+    install_text(corepulse ${CMAKE_INSTALL_DATADIR}/bash-completion/completions completion bash)
+    install_text(_corepulse ${CMAKE_INSTALL_DATADIR}/zsh/site-functions completion zsh)
+    install_text(corepulse.fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d completion fish)
+  endif()
 endif()
 
 # The wheel's own layout is kept: libmlx.so looks for ../../mlx_cpu.libs, and libmlx.dylib for mlx.metallib in its own

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Library, program and examples for macOS arm64, built and inspected on Debian, and an archive that a Mac needs no compiler
+# for. NOT RUN YET as a whole, and its result on no Mac.
+#   cmake/cross/macos.sh PYTHON     an interpreter with pip
+set -euo pipefail
+python=$1
+# shellcheck source=cmake/cross/common.sh
+source cmake/cross/common.sh
+readonly target=aarch64-macos.14.0 minimum=14.0 folder=$PWD/build-macos
+readonly tools=$folder/tools prefix=$folder/prefix mlx=$folder/wheel/mlx
+readonly headers="nlohmann CLI"                                        # of Debian, for any machine
+readonly sources="zlib utf8proc fmtlib libpng1.6 libjpeg-turbo libwebp"  # of Debian, built for this one
+
+# The compiler, under the names that CMake expects. A second libc++ inside our library would not know MLX's exceptions, so
+# zig's is left out: its names are looked up when the library is loaded, among those of the macOS libc++ that MLX loads.
+make_tools() {
+  [[ -x $folder/zig/bin/python ]] || { "$python" -m venv "$folder/zig" && "$folder/zig/bin/pip" -q install ziglang==0.17.1; }
+  mkdir -p "$tools"
+  local verb
+  printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang cc -target %s "$@"\n' "$folder" "$target" >"$tools/cc"
+  printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang c++ -target %s -nostdlib++ -Wl,-undefined,dynamic_lookup "$@"\n' \
+    "$folder" "$target" >"$tools/c++"
+  for verb in ar ranlib; do
+    printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang %s "$@"\n' "$folder" "$verb" >"$tools/$verb"
+  done
+  ln -sf "$(command -v llvm-install-name-tool-19)" "$tools/install_name_tool"
+  chmod +x "$tools"/cc "$tools"/c++ "$tools"/ar "$tools"/ranlib
+}
+
+# Debian's source packages, without touching this machine's list of sources.
+fetch_sources() {
+  local state=$folder/apt release package
+  # shellcheck source=/dev/null
+  release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$folder/sources"
+  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main" \
+    >"$state/sources.list"
+  set -- -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$state/lists" \
+    -o Dir::Cache="$state/cache" -o APT::Sandbox::User="$(id -un)"
+  apt-get -qq "$@" update
+  for package in $sources; do
+    compgen -G "$folder/sources/$package-*/CMakeLists.txt" >/dev/null ||
+      (cd "$folder/sources" && apt-get -qq "$@" source "$package")
+  done
+}
+
+# cross_cmake SOURCE BUILD FLAG...
+cross_cmake() {
+  local source=$1 build=$2
+  shift 2
+  cmake -S "$source" -B "$build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/toolchains/macos.cmake" \
+    -DCOREPULSE_TOOLS="$tools" -DCOREPULSE_PREFIX="$prefix" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$prefix" "$@"
+  cmake --build "$build"
+}
+
+build_libraries() {
+  local package source header
+  for package in $sources; do
+    [[ ! -f $folder/libraries/$package/installed ]] || continue
+    say "building $package"
+    source=$(compgen -G "$folder/sources/$package-*/CMakeLists.txt")
+    cross_cmake "${source%/*}" "$folder/libraries/$package" -DCMAKE_INSTALL_PREFIX="$prefix" -DBUILD_SHARED_LIBS=OFF \
+      -DENABLE_SHARED=OFF -DPNG_SHARED=OFF -DPNG_TESTS=OFF -DPNG_ARM_NEON=off -DWITH_SIMD=OFF -DWITH_TURBOJPEG=OFF \
+      -DFMT_TEST=OFF -DFMT_DOC=OFF -DUTF8PROC_ENABLE_TESTING=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
+      -DWEBP_BUILD_{ANIM_UTILS,CWEBP,DWEBP,GIF2WEBP,IMG2WEBP,VWEBP,WEBPINFO,WEBPMUX,EXTRAS}=OFF
+    cmake --install "$folder/libraries/$package"
+    touch "$folder/libraries/$package/installed"
+  done
+  for header in $headers; do
+    cp -R "/usr/include/$header" "$prefix/include/"
+  done
+}
+
+build_corepulse() {
+  cross_cmake . "$folder/build" -DPython_EXECUTABLE="$python" -DMLX_SITE="$mlx" -DCOREPULSE_TESTS=OFF -DCOREPULSE_BENCH=OFF \
+    -DCOREPULSE_CPU_KERNELS=OFF -DCOREPULSE_CUDA=OFF
+  rm -rf "$folder/corepulse"
+  cmake --install "$folder/build" --prefix "$folder/corepulse"
+  cross_cmake examples "$folder/examples" -DCMAKE_PREFIX_PATH="$folder/corepulse" -DCMAKE_FIND_ROOT_PATH="$folder/corepulse"
+}
+
+# What a Mac's loader will ask, asked of the files.
+check() {
+  local file needed missing
+  for file in "$folder/corepulse/bin/corepulse" "$folder/corepulse"/lib/libcorepulse.dylib; do
+    say "checking ${file#"$folder"/}"
+    llvm-objdump-19 --macho --private-headers "$file" >"$folder/headers.txt"
+    grep -q "minos $minimum" "$folder/headers.txt" || stop "$file: not for macOS $minimum"
+    needed=$(llvm-otool-19 -L "$file" | sed -n 's/^[[:space:]]*\(.*\) (compat.*/\1/p')
+    echo "$needed" | grep -v -E '^(@rpath/lib(mlx|corepulse)[.0-9]*dylib|/usr/lib/lib(System\.B|c\+\+\.1|c\+\+abi|objc\.A|z\.1)\.dylib)$' &&
+      stop "$file needs a library that a Mac does not have"
+    ! grep -A2 LC_RPATH "$folder/headers.txt" | grep "path /" || stop "$file: an absolute rpath"
+  done
+  grep -q '@loader_path/../lib' "$folder/headers.txt" || llvm-objdump-19 --macho --rpaths "$folder/corepulse/bin/corepulse" |
+    grep -q '@loader_path/../lib' || stop "the program does not find its library"
+  [[ -s $folder/corepulse/lib/corepulse/mlx/lib/mlx.metallib ]] || stop "no kernels for Metal beside MLX"
+  # Every symbol of MLX that we ask for is one that its library gives.
+  llvm-nm-19 --undefined-only --format=just-symbols "$folder"/corepulse/lib/libcorepulse.dylib | grep 3mlx | sort -u >"$folder/asked.txt"
+  llvm-nm-19 --extern-only --defined-only --format=just-symbols "$mlx/lib/libmlx.dylib" | sort -u >"$folder/given.txt"
+  missing=$(comm -23 "$folder/asked.txt" "$folder/given.txt")
+  [[ -z $missing ]] || stop "libmlx.dylib lacks: $missing"
+  [[ -s $folder/asked.txt ]] || stop "the library asks MLX for nothing"
+  # What MLX asks of libc++ is there on macOS 14. Of the rest nobody here can tell: zig's headers are newer.
+  llvm-nm-19 --undefined-only --format=just-symbols "$mlx/lib/libmlx.dylib" | sort -u >"$folder/known.txt"
+  llvm-nm-19 --undefined-only --format=just-symbols "$folder"/corepulse/lib/libcorepulse.dylib | grep -E 'St3__1|__cxa|^__ZSt' |
+    sort -u | comm -23 - "$folder/known.txt" >"$folder/unproven.txt"
+  say "of libc++ beyond what MLX needs, to be compared with Apple's: $(wc -l <"$folder/unproven.txt") names in unproven.txt"
+}
+
+pack() {
+  local name=corepulse-macos-arm64
+  rm -rf "${folder:?}/$name"
+  cp -R "$folder/corepulse" "$folder/$name"
+  cat >"$folder/$name/README.txt" <<'END'
+corepulse for macOS 14 and newer on Apple Silicon, cross-compiled on Linux and never run by its makers: please report what
+bin/corepulse doctor prints. Files that a browser downloaded are quarantined; in this folder, once:
+  xattr -dr com.apple.quarantine .
+  codesign --force --sign - lib/*.dylib bin/corepulse
+END
+  tar -C "$folder" -czf "$folder/$name.tar.gz" "$name"
+  say "packed ${folder##*/}/$name.tar.gz: never run on a Mac"
+}
+
+need llvm-objdump-19 llvm-19
+need llvm-install-name-tool-19 llvm-19
+need dpkg-source dpkg-dev
+make_tools
+wheel mlx-metal macosx_14_0_arm64 "$folder/wheel"
+fetch_sources
+build_libraries
+build_corepulse
+check
+pack
