@@ -168,7 +168,7 @@ struct Layers {
     inputs.sites = unet::sites(config);
     inputs.image_height = inputs.image_width = 512;
     inputs.latent_height = inputs.latent_width = 64;
-    for (int i = 0; i < 20; ++i) inputs.calls.push_back({i, 20, i / 19.0, 999 - 50.0 * i, 14.0 - 0.7 * i, true, {}});
+    for (int i = 0; i < 20; ++i) inputs.calls.push_back({i, 20, i, i / 19.0, 999 - 50.0 * i, 14.0 - 0.7 * i, true, {}});
     inputs.prompt = kPrompt, inputs.guidance = 5, inputs.tokenizer = tokenize;
     for (const auto& site : inputs.sites) {
       const int channels = config.levels[site.level].channels, side = 64 >> site.level;

@@ -28,10 +28,17 @@ WING_HEADERS = {"kernels/cpu/cpu.h", "kernels/cuda/cuda.h"}
 BOTTOM = {f"kernels/{name}.h" for name in ("device", "memory", "number", "options", "parallel", "plain_weights", "round", "stop")}
 # What of a wing is no operation's, for folders above kernels/.
 SHOWN = {"kernels/cuda/graph.h"}
+# Rooms of a folder: each may include those before it and the folder's own headers, which include no room.
+ROOMS = {
+    "control": ("texts", "recipe", "region", "readings", "effects", "program"),
+}
 # Only these public headers may show an outside library to applications.
 OPEN_HEADERS = {"include/corepulse/attention_function.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"')
+KIND_LIST = "include/corepulse/effects.h"
+KINDS = re.compile(r"using Effect = std::variant<([^>]*)>")
 PLAN_CALL = re.compile(r"(?:\.|->)plan\s*\(")
 PLAN_HOME = "src/attention/attention.cpp"
 
@@ -61,9 +68,21 @@ def wing_error(where, name):
     return None
 
 
+def room(path):
+    """Its number in ROOMS, -1 at the top of the folder, None for a room that ROOMS lacks."""
+    folder, *rest = path
+    if len(rest) < 2:
+        return -1
+    return ROOMS[folder].index(rest[0]) if rest[0] in ROOMS[folder] else None
+
+
 def source_error(file, name):
-    own = file.relative_to(ROOT / "src").parts[0]
-    target = name.split("/")[0]
+    where = file.relative_to(ROOT / "src").parts
+    own, target = where[0], name.split("/")[0]
+    if own == target and own in ROOMS:
+        from_room, to_room = room(where), room(name.split("/"))
+        if from_room is None or to_room is None or to_room > from_room:
+            return f"{own}/ has these rooms, each may include those before it: {', '.join(ROOMS[own])}"
     if target not in ALLOWED or target in (own, "base"):
         return None
     allowed = ALLOWED[own]
@@ -101,9 +120,21 @@ def check_plan_calls():
         yield f"plan( must be called once in src/ outside control/, in {PLAN_HOME}; found in: {', '.join(calls) or 'no file'}"
 
 
+def check_kinds():
+    """A kind of control is known in its own file alone: what all kinds have in common goes through kind.h."""
+    home = ROOT / "src/control/effects"
+    found = KINDS.search((ROOT / KIND_LIST).read_text()) if (ROOT / KIND_LIST).exists() else None
+    sources = {f: LITERAL.sub("", COMMENT.sub("", f.read_text())) for f in files("src/control") if home / "legacy" not in f.parents}
+    for kind in re.findall(r"\w+", found[1]) if found else []:
+        users = [f for f, text in sources.items() if re.search(rf"\b{kind}\b", text)]
+        if len({f.with_suffix("") for f in users}) != 1 or users[0].parent != home:
+            listed = ", ".join(str(f.relative_to(ROOT)) for f in users) or "no file"
+            yield f"{kind} is to be known in one file of src/control/effects/ (and in legacy/); found in: {listed}"
+
+
 def main():
     checked = [f for folder in ("include", "src", "cli") for f in files(folder)]
-    errors = [e for f in checked for e in check(f)] + list(check_plan_calls())
+    errors = [e for f in checked for e in check(f)] + list(check_plan_calls()) + list(check_kinds())
     print("\n".join(errors + [f"layers: {len(checked)} files, {len(errors)} wrong"]))
     return bool(errors)
 

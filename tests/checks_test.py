@@ -67,6 +67,25 @@ class ChecksTest(unittest.TestCase):
         self.assertEqual(status("check_layers.py", SOUND | {name: "// as control.plan(site) said\n"}), 0)
         self.assertEqual(status("check_layers.py", {n: t for n, t in SOUND.items() if "attention" not in n}), 1)
 
+    def test_rooms_have_a_direction(self):
+        for text, expected in (("control/plan.h", 0), ("control/texts/text_table.h", 0), ("control/recipe/check.h", 0),
+                               ("control/program/program.h", 1), ("control/attic/box.h", 1)):
+            with self.subTest(text):
+                name = "src/control/recipe/check.cpp"
+                self.assertEqual(status("check_layers.py", SOUND | {name: f'#include "{text}"\n'}), expected)
+        self.assertEqual(status("check_layers.py", SOUND | {"src/control/plan.cpp": '#include "control/recipe/check.h"\n'}), 1)
+
+    def test_a_kind_of_control_is_known_in_its_own_file_alone(self):
+        tree = SOUND | {"include/corepulse/effects.h": "using Effect = std::variant<Inject>;\n"}
+        own = {"src/control/effects/inject.cpp": "const Kind& kind<Inject>();\n"}
+        other = {"src/control/program/place.cpp": "if (std::get_if<Inject>(&effect)) return;\n"}
+        told = {"src/control/program/place.cpp": '// As Inject does.\nfail("Inject");\n'}
+        legacy = {"src/control/effects/legacy/inject.cpp": "EffectPointer comfy(const Inject&);\n"}
+        self.assertEqual(status("check_layers.py", tree | own | told | legacy), 0)
+        self.assertEqual(status("check_layers.py", tree), 1)
+        self.assertEqual(status("check_layers.py", tree | own | other), 1)
+        self.assertEqual(status("check_layers.py", tree | other), 1)
+
     def test_a_file_longer_than_one_sitting_fails(self):
         self.assertEqual(status("sizes.py", SOUND | {"src/io/picture/png.cpp": "int x;\n" * 401}), 1)
         self.assertEqual(status("sizes.py", SOUND | {"src/io/picture/png.cpp": "int x;\n" * 400}), 0)

@@ -39,24 +39,24 @@ struct Control {
   bool enabled = true;
   bool operator==(const Control&) const = default;
 
-  // Fluent: each sets one field of this control and returns it.
-  Control& at(std::string selector);
-  Control& steps(int first, int end);            ///< first <= step < end.
-  Control& progress(double first, double last);  ///< Both ends included, as all but steps.
-  Control& sigma(double start, double end);      ///< start >= sigma >= end; start may be infinity.
-  Control& percent(double start, double end);    ///< ComfyUI's: 0 is the noisiest timestep.
-  Control& during(Window window);
-  Control& within(Region part);
-  Control& on(Rows which);
-  Control& for_images(std::vector<int> which);
-  Control& for_heads(std::vector<int> which);
-  Control& as(Mode which);
-  Control& enable(bool on);
+  // Fluent: each returns a copy with one field set.
+  [[nodiscard]] Control at(std::string selector) const;
+  [[nodiscard]] Control steps(int first, int end) const;            ///< first <= step < end.
+  [[nodiscard]] Control progress(double first, double last) const;  ///< Both ends included, as all but steps.
+  [[nodiscard]] Control sigma(double start, double end) const;      ///< start >= sigma >= end; start may be infinity.
+  [[nodiscard]] Control percent(double start, double end) const;    ///< ComfyUI's: 0 is the noisiest timestep.
+  [[nodiscard]] Control during(Window window) const;
+  [[nodiscard]] Control within(Region part) const;
+  [[nodiscard]] Control on(Rows which) const;
+  [[nodiscard]] Control for_images(std::vector<int> which) const;
+  [[nodiscard]] Control for_heads(std::vector<int> which) const;
+  [[nodiscard]] Control as(Mode which) const;
+  [[nodiscard]] Control enable(bool on) const;
   /** @throws Error{invalid_request} if the effect has no strength (likewise below). */
-  Control& strength(Curve curve);
-  Control& gains(Curve k, Curve v);      ///< inject.
-  Control& occurrence(int n);            ///< Those with a phrase.
-  Control& context(TokenContext which);  ///< mask_tokens, replace_tokens.
+  [[nodiscard]] Control strength(Curve curve) const;
+  [[nodiscard]] Control gains(Curve k, Curve v) const;      ///< inject.
+  [[nodiscard]] Control occurrence(int n) const;            ///< Those with a phrase.
+  [[nodiscard]] Control context(TokenContext which) const;  ///< mask_tokens, replace_tokens.
 };
 
 /** "inject", "mask_tokens", ...: the recipe's `kind`. */

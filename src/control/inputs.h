@@ -62,7 +62,7 @@ struct ProgramInputs {
   std::vector<Site> sites;                ///< site.index == position.
   int image_height = 0, image_width = 0;  ///< Pixels.
   int latent_height = 0, latent_width = 0;
-  std::vector<Step> calls;  ///< Every model call of the run, in order; their rows are not read.
+  std::vector<Step> calls;  ///< Every model call of the run: call == position; their rows are not read.
   int batch = 1;            ///< Images.
   std::string prompt, negative_prompt;
   double guidance = 1;

@@ -21,6 +21,7 @@ struct Row {
 /** One model call. A second evaluation (Heun, SDE) has its step's index and progress and its own t and sigma. */
 struct Step {
   int index = 0, count = 1;
+  int call = 0;         ///< Position among all model calls of the run, second evaluations included.
   double progress = 0;  ///< index / (count - 1), 0 if count is 1.
   double t = 0;         ///< The timestep the model is given.
   double sigma = 0;     ///< sqrt((1 - abar) / abar) at t.

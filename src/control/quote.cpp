@@ -22,6 +22,22 @@ std::string quote(std::string_view text) {
   return out + (end < text.size() ? "...\"" : "\"");
 }
 
+std::string with_article(std::string_view word) {
+  const bool vowel = !word.empty() && std::string_view("aeiou").find(word.front()) != std::string_view::npos;
+  return fmt::format("{} {}", vowel ? "an" : "a", word);
+}
+
+std::string ranges(const std::vector<int>& numbers) {
+  std::string text;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const size_t first = i;
+    while (i + 1 < numbers.size() && numbers[i + 1] == numbers[i] + 1) ++i;
+    text += (text.empty() ? "" : ", ") + std::to_string(numbers[first]);
+    if (i > first) text += ".." + std::to_string(numbers[i]);
+  }
+  return text;
+}
+
 std::string number(double value) {
   return fmt::format("{}", value);
 }

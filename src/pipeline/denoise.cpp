@@ -44,14 +44,20 @@ mx::array rows(const mx::array& x, int from, int to) {
 
 }  // namespace
 
+control::Step step_of(const sampler::Evaluation& at, int steps, int call) {
+  const double progress = steps > 1 ? at.step / (steps - 1.0) : 0;
+  return {at.step, steps, call, progress, at.t, at.sigma, at.first, {}};
+}
+
 mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noise, const StepFunction& on_step,
                   int& model_calls) {
   const auto sampler = sampler::make_sampler(run.schedule, run.model.scheduler.training, run.sampling);
   const int steps = run.schedule.steps(), batch = x.shape(0);
   attention::RunCache cache;
   engine::Replay network(run.model.unet);
+  int call = 0;
   const auto model = [&](const mx::array& x_t, const sampler::Evaluation& at) {
-    const control::Step step{at.step, steps, steps > 1 ? at.step / (steps - 1.0) : 0, at.t, at.sigma, at.first, {}};
+    const auto step = step_of(at, steps, call++);
     std::vector<mx::array> outputs;
     const int stride = run.one_by_one && !run.control.step(step).joins_images ? 1 : batch;
     for (int image = 0; image < batch; image += stride) {

@@ -31,6 +31,9 @@ struct Run {
   attention::Instruments instruments = {};  ///< For the program's captures, functions and recordings.
 };
 
+/** What control is told of a model call, but for its rows: the `call`-th of a run of that many steps. */
+control::Step step_of(const sampler::Evaluation& at, int steps, int call);
+
 /** After step i (1..n): the latents x [B, h, w, 4] at sigma, and the current estimate of x0. False
  * stops the run. */
 using StepFunction = std::function<bool(int i, double sigma, const mx::array& x, const mx::array& denoised)>;

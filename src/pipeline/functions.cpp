@@ -41,7 +41,7 @@ std::vector<control::FunctionUse> function_uses(const FunctionList& functions) {
 }
 
 void require_no_bias(const control::Program& program) {
-  for (const auto& readings : program.data().readings)
+  for (const auto& readings : program.data().table.readings)
     for (const auto& reading : readings)
       if (reading.function >= 0 && !program.functions()[reading.function].builtin && reading.bias)
         fail(

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "model/fingerprint.h"
 #include "model/inspect.h"
+#include "pipeline/denoise.h"
 #include "pipeline/forecast/hints.h"
 #include "pipeline/forecast/unknown_words.h"
 #include "unet/sites.h"
@@ -22,9 +23,8 @@ control::TokenizedText tokenized(const text::ClipTokenizer& tokenizer, const std
 
 std::vector<control::Step> calls(const Resolved& resolved) {
   std::vector<control::Step> steps;
-  const int count = resolved.schedule.steps();
   for (const auto& at : sampler::evaluations(resolved.schedule, resolved.sampling))
-    steps.push_back({at.step, count, count > 1 ? at.step / (count - 1.0) : 0, at.t, at.sigma, at.first, {}});
+    steps.push_back(step_of(at, resolved.schedule.steps(), static_cast<int>(steps.size())));
   return steps;
 }
 

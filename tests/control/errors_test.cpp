@@ -125,9 +125,11 @@ TEST_CASE("asking for a call or a row that the run has not is a defect, not a gu
   Step strange = with_rows(inputs.calls[3]);
   strange.index = 50;
   CHECK_THROWS_AS(program.plan(inputs.sites[0], strange), Error);
-  strange = with_rows(inputs.calls[3]);
-  strange.sigma *= 1.01;
-  CHECK_THROWS_AS(program.step(strange), Error);
+  for (const int call : {-1, 2, 4, 50}) {
+    strange = with_rows(inputs.calls[3]);
+    strange.call = call;
+    CHECK_THROWS_AS(program.step(strange), Error);
+  }
   strange = with_rows(inputs.calls[3]);
   strange.first_evaluation = false;
   CHECK_THROWS_AS(program.step(strange), Error);

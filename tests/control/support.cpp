@@ -82,13 +82,14 @@ std::vector<TokenizedText> tokenize(const std::string& prompt) {
 
 std::vector<Step> schedule(int n, bool heun) {
   std::vector<Step> calls;
+  const auto call = [&] { return static_cast<int>(calls.size()); };
   for (int i = 0; i < n; ++i) {
     const double progress = n > 1 ? static_cast<double>(i) / (n - 1) : 0;
     const auto sigma = [&](double p) { return 14.6 * std::pow(0.03 / 14.6, p); };
-    calls.push_back({i, n, progress, 999 * (1 - progress), sigma(progress), true, {}});
+    calls.push_back({i, n, call(), progress, 999 * (1 - progress), sigma(progress), true, {}});
     if (!heun || i + 1 == n) continue;
     const double next = static_cast<double>(i + 1) / (n - 1);
-    calls.push_back({i, n, progress, 999 * (1 - next), sigma(next), false, {}});
+    calls.push_back({i, n, call(), progress, 999 * (1 - next), sigma(next), false, {}});
   }
   return calls;
 }

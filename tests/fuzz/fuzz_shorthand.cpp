@@ -2,7 +2,7 @@
 #include "corepulse/recipe.h"
 #include "corepulse/shorthand.h"
 
-#include "control/effects/check.h"
+#include "control/recipe/check.h"
 #include "fuzz.h"
 
 namespace {

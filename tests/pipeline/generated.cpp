@@ -41,9 +41,9 @@ Control RecipeGenerator::control() {
 void RecipeGenerator::place(Control& c) {
   if (below(3) == 0) c.where = pick<std::string>({"middle:0", "output:1", "input:1", "fine", "coarse", "output:1.0"});
   const int when = below(6);
-  if (when == 0) c.steps(below(2), 2 + below(2));
-  if (when == 1) c.sigma(pick({20.0, 15.0}), pick({0.0, 1.0}));
-  if (when == 2) c.progress(0, pick({0.4, 0.6, 1.0}));
+  if (when == 0) c = c.steps(below(2), 2 + below(2));
+  if (when == 1) c = c.sigma(pick({20.0, 15.0}), pick({0.0, 1.0}));
+  if (when == 2) c = c.progress(0, pick({0.4, 0.6, 1.0}));
   if (below(5) == 0) c.rows = pick({Rows::both, Rows::uncond});
 }
 
@@ -51,7 +51,7 @@ Control RecipeGenerator::whole_control() {
   for (;;) {
     Control c{.effect = text_effect()};
     if (std::holds_alternative<Regions>(c.effect)) continue;
-    c.strength(1);
+    c = c.strength(1);
     place(c);
     return c;
   }
@@ -126,7 +126,7 @@ Control RecipeGenerator::step_control() {
 Control RecipeGenerator::legacy_control() {
   auto c = pick<Control>({inject(prompt()).gains(2, 2).as(Mode::corepulse), reweight("cat", 2).as(Mode::corepulse),
                           inject(prompt()).gains(0.8, 0.8).as(Mode::comfy)});
-  if (below(2)) c.at("middle:0");
+  if (below(2)) c = c.at("middle:0");
   return c;
 }
 

@@ -1,22 +1,27 @@
 // attend: pixels of the control's region look more, less or not at all at a target region.
-#include <fmt/format.h>
+#include "corepulse/shorthand.h"
 
 #include "base/fail.h"
-#include "control/effects/pixel_edit.h"
+#include "control/effects/describe.h"
+#include "control/effects/legacy/legacy.h"
+#include "control/readings/pixel_edit.h"
+#include "control/recipe/short_form.h"
 
-namespace corepulse::control {
+namespace corepulse {
+namespace control {
+
+template <>
+std::span<const char* const> names_of<Attend::Interaction>() {
+  static constexpr const char* kWords[] = {"enhance", "redirect", "sharpen"};
+  return kWords;
+}
+
 namespace {
 
-class AttendEffect : public AttentionEffect {
+class AttendEffect : public TargetEdit {
  public:
-  AttendEffect(const Attend& control, std::string path) : control_(control), path_(std::move(path)) {}
+  AttendEffect(const Attend& e, const std::string& path) : TargetEdit(e.target, {&e.strength, &e.scale}, path) {}
 
-  AttentionKind attention() const override { return AttentionKind::self; }
-  std::vector<double> numbers(double p) const override { return {control_.strength.at(p), control_.scale.at(p)}; }
-  std::vector<std::pair<const Region*, std::string>> regions() const override {
-    if (!control_.target) return {};
-    return {{&*control_.target, ".target"}};
-  }
   bool apply(Mix& mix, const Moment& m) const override {
     auto weights = target(m);
     for (auto& w : weights) w = 1 + w * (m.numbers[1] - 1);
@@ -30,51 +35,67 @@ class AttendEffect : public AttentionEffect {
     return true;
   }
   std::string neutral() const override { return "the scale is 1, or the same everywhere"; }
-
- protected:
-  std::vector<double> target(const Moment& m) const {
-    if (!control_.target) return std::vector<double>(m.grid.tokens(), 1);
-    return per_pixel(m.tables.masks.at(*control_.target, m.grid, path_ + ".target"), m.grid);
-  }
-  const Attend& control_;
-  std::string path_;
 };
 
-// The published maths multiplies logits between pixels of two hard regions, in both rows.
-class LogitAttend : public AttendEffect {
- public:
-  using AttendEffect::AttendEffect;
-  Rows default_rows() const override { return Rows::both; }
-  bool hard_regions() const override { return true; }
-  bool apply(Mix& mix, const Moment& m) const override {
-    // "redirect" halves the row, then doubles the target.
-    const double rest = control_.interaction == Attend::Interaction::redirect ? 0.5 : 1;
-    auto gains = target(m);
-    for (auto& g : gains) g = g > 0.5 ? m.numbers[1] : rest;
-    mix.edit(m.part, [&](Draft& draft) { return draft.scale_keys(per_key(gains, draft)), true; });
-    return true;
-  }
-  std::string neutral() const override { return "the scale is 1"; }
-};
+// The published maths knows two regions or none, and each interaction one of these.
+void check_legacy_attend(const Attend& e, bool region, const std::string& path) {
+  if (region != e.target.has_value()) refuse(path, "mode corepulse takes region and target together, or neither");
+  const bool redirect = e.interaction == Attend::Interaction::redirect;
+  const bool sharpen = e.interaction == Attend::Interaction::sharpen;
+  if ((redirect && !region) || (sharpen && region))
+    refuse(path + ".interaction", redirect ? "redirect needs region and target" : "sharpen takes no regions");
+}
 
-// max(L, 1e-8)^s on the logits is no option of an attention kernel: a function of the engine does it.
-class SharpenLogits : public LogitAttend {
- public:
-  using LogitAttend::LogitAttend;
-  bool apply(Mix& mix, const Moment& m) const override {
-    const int index = m.tables.function({"corepulse.sharpen", m.numbers[1], true});
-    mix.edit(m.part, [&](Draft& draft) { return draft.function = index, true; });
-    return true;
+struct AttendKind {
+  using Struct = Attend;
+  static constexpr const char* name = "attend";
+  static constexpr CommonFields common{.mode = true};
+  static constexpr ShortForm short_forms[] = {{"attend", parse_attend}};
+
+  template <class V>
+  static void fields(V& v) {
+    v("target", &Attend::target);
+    v.required("scale", &Attend::scale);
+    v("interaction", &Attend::interaction);
+    v("strength", &Attend::strength);
   }
-  std::string neutral() const override { return "it is replaced by another control"; }
+  static void check(const Attend& e, const corepulse::Control& c, const std::string& path) {
+    const bool legacy = c.mode == Mode::corepulse;
+    if (legacy) check_legacy_attend(e, c.region.has_value(), path);
+    check_curve(e.scale, legacy ? Range::any : Range::weight, path + ".scale");
+    if (!legacy && !e.target) refuse(path, "the field \"target\" is missing: the region to look at");
+    if (!legacy && e.interaction != Attend::Interaction::enhance)
+      refuse(path + ".interaction", "interactions belong to mode corepulse; leave it out");
+  }
+  static EffectPointer attention(const Attend& e, Mode mode, Tables&, const std::string& path) {
+    if (mode != Mode::standard) return logit_attend(e, path);
+    return std::make_unique<AttendEffect>(e, path);
+  }
 };
 
 }  // namespace
 
-EffectPointer make_effect(const Attend& control, Mode mode, Tables&, const std::string& path) {
-  if (mode == Mode::standard) return std::make_unique<AttendEffect>(control, path);
-  if (control.interaction == Attend::Interaction::sharpen) return std::make_unique<SharpenLogits>(control, path);
-  return std::make_unique<LogitAttend>(control, path);
+template <>
+const Kind& kind<Attend>() {
+  return described<AttendKind>();
 }
 
-}  // namespace corepulse::control
+}  // namespace control
+
+Control attend(Region target, Curve scale) {
+  return {.effect = Attend{std::move(target), std::move(scale)}};
+}
+
+Control parse_attend(std::string_view text) {
+  constexpr const char* kForm = "REGION=SCALE, e.g. right half=0";
+  const auto [subject, items] = control::split("attend", text, kForm);
+  const auto sign = subject.rfind('=');
+  if (sign == subject.npos) control::Scanner("attend", text, subject.size()).refuse(kForm);
+  control::Scanner scanner("attend", subject.substr(0, sign));
+  auto target = scanner.region();
+  if (!scanner.done()) scanner.refuse("feather, blur, px, or + - * and another region, or = and a number");
+  auto scale = control::curve_behind("attend", subject, "=");
+  return control::with_items(attend(std::move(target), std::move(scale)), "attend", text, items);
+}
+
+}  // namespace corepulse

@@ -2,22 +2,36 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "control/effects/effect.h"
+#include "corepulse/shorthand.h"
 
-namespace corepulse::control {
+#include "control/effects/describe.h"
+#include "control/recipe/short_form.h"
+
+namespace corepulse {
+namespace control {
+
+constexpr const char* what(Type<RegionPrompt>) {
+  return "a prompt of regions";
+}
+template <class V>
+void fields(V& v, Type<RegionPrompt>) {
+  v.required("prompt", &RegionPrompt::prompt);
+  v.required("region", &RegionPrompt::region);
+}
+
 namespace {
 
 class RegionsEffect : public AttentionEffect {
  public:
-  RegionsEffect(const Regions& control, Tables& tables, std::string path) : control_(control), path_(std::move(path)) {
-    for (const auto& prompt : control.prompts) texts_.push_back(tables.texts.add(prompt.prompt));
+  RegionsEffect(const Regions& e, Tables& tables, std::string path)
+      : AttentionEffect({&e.strength, &e.base_share}), regions_(e), path_(std::move(path)) {
+    for (const auto& prompt : e.prompts) texts_.push_back(tables.texts.add(prompt.prompt));
   }
 
-  std::vector<double> numbers(double p) const override { return {control_.strength.at(p), control_.base_share.at(p)}; }
   std::vector<std::pair<const Region*, std::string>> regions() const override {
     std::vector<std::pair<const Region*, std::string>> all;
     for (size_t i = 0; i < texts_.size(); ++i)
-      all.emplace_back(&control_.prompts[i].region, fmt::format(".prompts[{}].region", i));
+      all.emplace_back(&regions_.prompts[i].region, fmt::format(".prompts[{}].region", i));
     return all;
   }
   bool apply(Mix& mix, const Moment& m) const override {
@@ -40,15 +54,60 @@ class RegionsEffect : public AttentionEffect {
   std::string neutral() const override { return "all its prompts are what is read there already"; }
 
  private:
-  const Regions& control_;
+  const Regions& regions_;
   std::string path_;
   std::vector<int> texts_;
 };
 
+struct RegionsKind {
+  using Struct = Regions;
+  static constexpr const char* name = "regions";
+  static constexpr ShortForm short_forms[] = {{"region", parse_region_prompt}};
+
+  template <class V>
+  static void fields(V& v) {
+    v.required("prompts", &Regions::prompts);
+    v("base_share", &Regions::base_share);
+    v("strength", &Regions::strength);
+  }
+  static void check(const Regions& e, const corepulse::Control&, const std::string& path) {
+    if (e.prompts.empty()) refuse(path + ".prompts", "an empty list; expected at least one prompt");
+    check_curve(e.base_share, Range::share, path + ".base_share");
+  }
+  static std::string subject(const Regions& e) {
+    std::string list;
+    for (const auto& prompt : e.prompts) list += (list.empty() ? "" : ", ") + quote(prompt.prompt);
+    return list;
+  }
+  static EffectPointer attention(const Regions& e, Mode, Tables& tables, const std::string& path) {
+    return std::make_unique<RegionsEffect>(e, tables, path);
+  }
+};
+
 }  // namespace
 
-EffectPointer make_effect(const Regions& control, Mode, Tables& tables, const std::string& path) {
-  return std::make_unique<RegionsEffect>(control, tables, path);
+template <>
+const Kind& kind<Regions>() {
+  return described<RegionsKind>();
 }
 
-}  // namespace corepulse::control
+}  // namespace control
+
+Control regions(std::vector<RegionPrompt> prompts, Curve base_share) {
+  return {.effect = Regions{std::move(prompts), std::move(base_share)}};
+}
+
+Control parse_region_prompt(std::string_view text) {
+  constexpr const char* kForm = "PROMPT @ REGION, e.g. a red car @ left half";
+  const auto [subject, items] = control::split("region", text, kForm);
+  control::Scanner scanner("region", text, items);
+  if (scanner.done()) scanner.refuse(kForm);
+  auto made = regions({{control::trimmed(subject), scanner.region()}});
+  if (scanner.take(","))
+    control::take_items(scanner, made);
+  else if (!scanner.done())
+    scanner.refuse("feather, blur, px, or + - * and another region, or a comma and an item such as sigma 15..0");
+  return made;
+}
+
+}  // namespace corepulse

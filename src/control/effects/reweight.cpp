@@ -1,53 +1,62 @@
 // reweight: attention to some tokens is multiplied, the rest adjusted: a bias of log scale.
-#include "control/effects/token_edit.h"
+#include "corepulse/shorthand.h"
 
-namespace corepulse::control {
+#include "control/effects/describe.h"
+#include "control/effects/legacy/legacy.h"
+#include "control/readings/token_edit.h"
+#include "control/recipe/short_form.h"
+
+namespace corepulse {
+namespace control {
 namespace {
 
-class ReweightEffect : public AttentionEffect {
+class ReweightEffect : public TokenEdit {
  public:
-  explicit ReweightEffect(const Reweight& control) : control_(control) {}
-
-  std::vector<double> numbers(double p) const override { return {control_.strength.at(p), control_.scale.at(p)}; }
-  bool apply(Mix& mix, const Moment& m) const override {
-    bool found = false;
-    mix.edit(m.part, [&](Draft& draft) {
-      const auto* keys = keys_of(control_.tokens, draft, m);
-      if (!keys) return false;
-      draft.weigh(at_keys(draft, *keys, m.numbers[1], m));
-      return found = true;
-    });
-    return found;
+  explicit ReweightEffect(const Reweight& e) : TokenEdit(e.tokens, {&e.strength, &e.scale}) {}
+  void change(Draft& draft, const std::vector<int>& keys, const Moment& m) const override {
+    draft.weigh(at_keys(draft, keys, m.numbers[1], m));
   }
-  std::string never(const std::string& texts) const override { return phrase_not_found(control_.tokens, texts); }
   std::string neutral() const override { return "the scale is 1, or the same for every token"; }
-
- protected:
-  const Reweight& control_;
 };
 
-// The published maths multiplies logits, in both rows, at the positions the phrase has in the prompt.
-class LogitScale : public ReweightEffect {
- public:
-  using ReweightEffect::ReweightEffect;
-  Rows default_rows() const override { return Rows::both; }
-  bool apply(Mix& mix, const Moment& m) const override {
-    const Draft prompt{.sources = {{Source::Kind::text, 0}}};
-    const auto* keys = keys_of(control_.tokens, prompt, m);
-    if (!keys) return false;
-    mix.edit(m.part, [&](Draft& draft) {
-      draft.scale_keys(at_keys(draft, *keys, m.numbers[1], m));
-      return true;
-    });
-    return true;
+struct ReweightKind {
+  using Struct = Reweight;
+  static constexpr const char* name = "reweight";
+  static constexpr CommonFields common{.mode = true};
+  static constexpr ShortForm short_forms[] = {{"reweight", parse_reweight}};
+  static constexpr Item word_items[] = {kOccurrence};
+
+  template <class V>
+  static void fields(V& v) {
+    v.inline_fields(&Reweight::tokens);
+    v.required("scale", &Reweight::scale);
+    v("strength", &Reweight::strength);
+  }
+  static void check(const Reweight& e, const corepulse::Control& c, const std::string& path) {
+    check_tokens(e.tokens, path);
+    check_curve(e.scale, c.mode == Mode::corepulse ? Range::any : Range::weight, path + ".scale");
+  }
+  static EffectPointer attention(const Reweight& e, Mode mode, Tables&, const std::string&) {
+    if (mode == Mode::corepulse) return logit_reweight(e);
+    return std::make_unique<ReweightEffect>(e);
   }
 };
 
 }  // namespace
 
-EffectPointer make_effect(const Reweight& control, Mode mode, Tables&, const std::string&) {
-  if (mode == Mode::corepulse) return std::make_unique<LogitScale>(control);
-  return std::make_unique<ReweightEffect>(control);
+template <>
+const Kind& kind<Reweight>() {
+  return described<ReweightKind>();
 }
 
-}  // namespace corepulse::control
+}  // namespace control
+
+Control reweight(Tokens tokens, Curve scale) {
+  return {.effect = Reweight{std::move(tokens), std::move(scale)}};
+}
+
+Control parse_reweight(std::string_view text) {
+  return control::of_phrase_and_curve("reweight", text, "PHRASE=SCALE", reweight);
+}
+
+}  // namespace corepulse

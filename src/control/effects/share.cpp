@@ -2,24 +2,40 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "corepulse/shorthand.h"
+
 #include "base/fail.h"
 #include "base/names.h"
-#include "control/effects/pixel_edit.h"
-#include "control/quote.h"
+#include "control/effects/describe.h"
+#include "control/recipe/short_form.h"
 
-namespace corepulse::control {
+namespace corepulse {
+namespace control {
+
+template <>
+std::span<const char* const> names_of<Share::How>() {
+  static constexpr const char* kWords[] = {"with", "instead"};
+  return kWords;
+}
+
+/** "union", as recipes said before, is `with`. */
+std::optional<Share::How> older_word(std::string_view word, Type<Share::How>) {
+  return word == "union" ? std::optional(Share::How::with) : std::nullopt;
+}
+
 namespace {
 
 class ShareEffect : public AttentionEffect {
  public:
-  ShareEffect(const Share& control, Source source) : control_(control), source_(source) {}
+  ShareEffect(const Share& e, Source source) : AttentionEffect({&e.strength}), how_(e.how), source_(source) {}
 
   AttentionKind attention() const override { return AttentionKind::self; }
-  std::vector<double> numbers(double p) const override { return {control_.strength.at(p)}; }
+  std::optional<int> image() const override { return id_of(Source::Kind::image); }
+  std::optional<int> recording() const override { return id_of(Source::Kind::recording); }
   bool apply(Mix& mix, const Moment& m) const override {
     // The image that is looked at goes its own way.
-    if (source_.kind == Source::Kind::image && source_.id == m.image) return false;
-    if (control_.how == Share::How::instead) {
+    if (image() == m.image) return false;
+    if (how_ == Share::How::instead) {
       mix.append({{.sources = {source_}, .share = m.part}}, m.part);
       return true;
     }
@@ -39,48 +55,77 @@ class ShareEffect : public AttentionEffect {
   std::string neutral() const override { return "the strength is 0"; }
 
  private:
-  const Share& control_;
+  std::optional<int> id_of(Source::Kind kind) const {
+    return source_.kind == kind ? std::optional(source_.id) : std::nullopt;
+  }
+  Share::How how_;
   Source source_;
 };
 
-class FunctionEffect : public AttentionEffect {
- public:
-  FunctionEffect(const FunctionUse& use, int index) : use_(use), index_(index) {}
-  AttentionKind attention() const override { return use_.attention; }
-  std::vector<double> numbers(double) const override { return {1}; }
-  bool apply(Mix& mix, const Moment& m) const override {
-    mix.edit(m.part, [&](Draft& draft) { return draft.function = index_, true; });
-    return true;
-  }
-  std::string neutral() const override { return "another function replaces it"; }
+// "0" is an image of the batch; a recording's file has a longer name.
+bool is_index(const std::string& text) {
+  return text.size() < 10 && text.find_first_not_of("0123456789") == text.npos;
+}
 
- private:
-  const FunctionUse& use_;
-  int index_;
+void take_how(Scanner& s, corepulse::Control& c) {
+  std::get<Share>(c.effect).how = word_of<Share::How>(s);
+}
+
+struct ShareKind {
+  using Struct = Share;
+  static constexpr const char* name = "share";
+  static constexpr ShortForm short_forms[] = {{"share", parse_share}};
+  static constexpr Item word_items[] = {{"how", take_how, "how"}};
+
+  template <class V>
+  static void fields(V& v) {
+    v("image", &Share::image);
+    v("recording", &Share::recording);
+    v("sha256", &Share::sha256);
+    v("how", &Share::how);
+    v("strength", &Share::strength);
+  }
+  static void check(const Share& e, const corepulse::Control&, const std::string& path) {
+    if (e.image.has_value() == !e.recording.empty())
+      refuse(path, "expected either image (an index in the batch) or recording (a name)");
+    if (!e.sha256.empty() && e.recording.empty()) refuse(path + ".sha256", "it belongs to a recording; leave it out");
+  }
+  static EffectPointer attention(const Share& e, Mode, Tables& tables, const std::string& path) {
+    if (e.image) return std::make_unique<ShareEffect>(e, Source{Source::Kind::image, *e.image});
+    std::vector<std::string> names;
+    for (const auto& recording : tables.recordings) names.push_back(recording.name);
+    const auto found = std::find(names.begin(), names.end(), e.recording);
+    if (found == names.end())
+      fail(ErrorCode::invalid_request, path + ".recording",
+           fmt::format("no recording {} is loaded; {}", quote(e.recording), choices(e.recording, names)));
+    const int index = static_cast<int>(found - names.begin());
+    return std::make_unique<ShareEffect>(e, Source{Source::Kind::recording, index});
+  }
 };
 
 }  // namespace
 
-EffectPointer make_effect(const Share& control, Mode, Tables& tables, const std::string& path) {
-  if (control.image) return std::make_unique<ShareEffect>(control, Source{Source::Kind::image, *control.image});
-  std::vector<std::string> names;
-  for (const auto& recording : tables.recordings) names.push_back(recording.name);
-  const auto found = std::find(names.begin(), names.end(), control.recording);
-  if (found == names.end())
-    fail(ErrorCode::invalid_request, path + ".recording",
-         fmt::format("no recording {} is loaded; {}", quote(control.recording), choices(control.recording, names)));
-  const int index = static_cast<int>(found - names.begin());
-  return std::make_unique<ShareEffect>(control, Source{Source::Kind::recording, index});
+template <>
+const Kind& kind<Share>() {
+  return described<ShareKind>();
 }
 
-EffectPointer make_effect(const FunctionUse& use, Tables& tables) {
-  return std::make_unique<FunctionEffect>(use, tables.function({.name = use.name}));
+}  // namespace control
+
+Control share_image(int image, Share::How how) {
+  return {.effect = Share{.image = image, .how = how}};
 }
 
-int Tables::function(const FunctionSpec& spec) {
-  const auto found = std::find(functions.begin(), functions.end(), spec);
-  if (found == functions.end()) return functions.push_back(spec), static_cast<int>(functions.size()) - 1;
-  return static_cast<int>(found - functions.begin());
+Control share_recording(std::string file, Share::How how) {
+  return {.effect = Share{.recording = std::move(file), .how = how}};
 }
 
-}  // namespace corepulse::control
+Control parse_share(std::string_view text) {
+  return control::of_words("share", text, "the number of an image of the batch, or the file of a recording",
+                           [](std::string source) {
+                             if (control::is_index(source)) return share_image(std::stoi(source));
+                             return share_recording(std::move(source), Share::How::with);
+                           });
+}
+
+}  // namespace corepulse

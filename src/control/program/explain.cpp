@@ -48,22 +48,8 @@ std::string places(const Data& data, const ControlReport& report) {
   return text;
 }
 
-// "0..5, 9"
-std::string ranges(const std::vector<bool>& steps) {
-  std::string text;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    if (!steps[i]) continue;
-    size_t last = i;
-    while (last + 1 < steps.size() && steps[last + 1]) ++last;
-    text += text.empty() ? "" : ", ";
-    text += last > i ? fmt::format("{}..{}", i, last) : fmt::format("{}", i);
-    i = last;
-  }
-  return text;
-}
-
 std::vector<bool> steps_of(const Data& data, const std::vector<bool>& calls) {
-  std::vector<bool> steps(data.calls_of_step.size());
+  std::vector<bool> steps(data.step_count());
   for (size_t i = 0; i < calls.size(); ++i)
     if (calls[i]) steps[data.calls[i].index] = true;
   return steps;
@@ -74,7 +60,7 @@ std::string control_text(const Data& data, const ControlReport& report) {
   if (report.state == State::disabled) return text + "    switched off\n";
   if (report.state == State::neutral) return text + fmt::format("    changes nothing, left out: {}\n", report.reason);
   const auto steps = steps_of(data, report.calls);
-  text += fmt::format("    acts on {} of {} steps ({})", count(steps), steps.size(), ranges(steps));
+  text += fmt::format("    acts on {} of {} steps ({})", count(steps), steps.size(), ranges(indices(steps)));
   if (!report.sites.empty()) text += ", " + places(data, report);
   text += "\n";
   for (const auto& [id, positions] : report.tokens)
@@ -143,7 +129,7 @@ std::vector<BlockRow> block_rows(const Data& data) {
                               std::vector<std::set<int>>(data.calls.size())});
     ++(site.cross ? row->cross : row->self);
     for (size_t call = 0; call < data.calls.size(); ++call)
-      for (const int i : data.plan(site, static_cast<int>(call)).acting) row->acting[call].insert(i);
+      for (const int i : data.table.at(site, static_cast<int>(call)).acting) row->acting[call].insert(i);
   }
   return rows;
 }
@@ -151,7 +137,7 @@ std::vector<BlockRow> block_rows(const Data& data) {
 std::string explain_text(const Program& program) {
   const auto& data = program.data();
   auto text = fmt::format("{}x{} pixels, {} steps, {} model calls, {} attention layers\n", data.image_width,
-                          data.image_height, data.calls_of_step.size(), data.calls.size(), data.sites.size());
+                          data.image_height, data.step_count(), data.calls.size(), data.sites.size());
   text += "texts\n";
   for (size_t id = 0; id < data.texts.size(); ++id)
     text += fmt::format("  {} {}{}\n", id, quote(data.texts[id].prompt),

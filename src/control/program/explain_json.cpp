@@ -1,38 +1,30 @@
 // The explanation for programs.
-#include <nlohmann/json.hpp>
-
 #include "control/program/explain.h"
 #include "control/program/explain_table.h"
 #include "control/program/selector.h"
+#include "control/recipe/write_object.h"
 
 namespace corepulse::control {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Data = Program::Data;
 
-std::vector<int> indices(const std::vector<bool>& bits) {
-  std::vector<int> all;
-  for (size_t i = 0; i < bits.size(); ++i)
-    if (bits[i]) all.push_back(static_cast<int>(i));
-  return all;
-}
-
-Json sites_of(const Data& data, const std::vector<bool>& chosen) {
-  auto paths = Json::array();
+OrderedJson sites_of(const Data& data, const std::vector<bool>& chosen) {
+  auto paths = OrderedJson::array();
   for (const int i : indices(chosen)) paths.push_back(data.sites[i].path);
   return paths;
 }
 
-Json tokens_of(const std::map<TextId, std::vector<int>>& tokens) {
-  auto list = Json::array();
+OrderedJson tokens_of(const std::map<TextId, std::vector<int>>& tokens) {
+  auto list = OrderedJson::array();
   for (const auto& [text, positions] : tokens) list.push_back({{"text", text}, {"positions", positions}});
   return list;
 }
 
-Json control_json(const Data& data, const ControlReport& report) {
+OrderedJson control_json(const Data& data, const ControlReport& report) {
   constexpr const char* kStates[] = {"acts", "neutral", "disabled"};
-  Json json{{"index", report.index}, {"title", report.title}, {"state", kStates[static_cast<int>(report.state)]}};
+  OrderedJson json{
+      {"index", report.index}, {"title", report.title}, {"state", kStates[static_cast<int>(report.state)]}};
   if (!report.reason.empty()) json["reason"] = report.reason;
   json["pairs"] = report.pairs;
   json["calls"] = indices(report.calls);
@@ -49,8 +41,8 @@ Json control_json(const Data& data, const ControlReport& report) {
   return json;
 }
 
-Json texts_json(const Data& data) {
-  auto texts = Json::array();
+OrderedJson texts_json(const Data& data) {
+  auto texts = OrderedJson::array();
   for (const auto& spec : data.texts) {
     texts.push_back({{"prompt", spec.prompt}});
     if (spec.negative) texts.back()["negative"] = true;
@@ -63,9 +55,9 @@ Json texts_json(const Data& data) {
 
 std::string explain_json(const Program& program) {
   const auto& data = program.data();
-  Json json{{"width", data.image_width}, {"height", data.image_height}, {"images", data.batch}};
+  OrderedJson json{{"width", data.image_width}, {"height", data.image_height}, {"images", data.batch}};
   json["texts"] = texts_json(data);
-  json["calls"] = Json::array();
+  json["calls"] = OrderedJson::array();
   for (size_t i = 0; i < data.calls.size(); ++i) {
     const auto& call = data.calls[i];
     json["calls"].push_back({{"step", call.index},
@@ -75,9 +67,9 @@ std::string explain_json(const Program& program) {
                              {"sigma", call.sigma},
                              {"guidance", data.steps[i].guidance}});
   }
-  json["controls"] = Json::array();
+  json["controls"] = OrderedJson::array();
   for (const auto& report : data.reports) json["controls"].push_back(control_json(data, report));
-  json["blocks"] = Json::array();
+  json["blocks"] = OrderedJson::array();
   for (const auto& row : block_rows(data))
     json["blocks"].push_back({{"block", row.name},
                               {"height", row.grid.height},
@@ -85,15 +77,15 @@ std::string explain_json(const Program& program) {
                               {"cross", row.cross},
                               {"self", row.self},
                               {"acting", row.acting}});
-  json["captures"] = Json::array();
+  json["captures"] = OrderedJson::array();
   for (const auto& spec : data.captures)
     json["captures"].push_back({{"name", spec.name},
-                                {"what", spec.what == Capture::What::map ? "map" : "keys"},
+                                {"what", name_of(spec.what)},
                                 {"tokens", tokens_of(spec.positions)},
                                 {"layers", sites_of(data, spec.sites)},
                                 {"calls", indices(spec.calls)}});
   json["notes"] = data.notes;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+  return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 }  // namespace corepulse::control

@@ -15,6 +15,14 @@ struct BlockRow {
   std::vector<std::set<int>> acting;
 };
 
+/** The positions of what is true. */
+inline std::vector<int> indices(const std::vector<bool>& bits) {
+  std::vector<int> all;
+  for (size_t i = 0; i < bits.size(); ++i)
+    if (bits[i]) all.push_back(static_cast<int>(i));
+  return all;
+}
+
 std::vector<BlockRow> block_rows(const Program::Data& data);
 
 }  // namespace corepulse::control

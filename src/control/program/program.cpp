@@ -1,6 +1,5 @@
 #include "control/program/program.h"
 
-#include <cmath>
 #include <fmt/format.h>
 
 #include "base/fail.h"
@@ -9,29 +8,29 @@
 namespace corepulse::control {
 
 int Program::Data::call(const Step& step) const {
-  if (step.index >= 0 && step.index < static_cast<int>(calls_of_step.size()))
-    for (const int i : calls_of_step[step.index]) {
-      const bool near = std::abs(calls[i].sigma - step.sigma) <= 1e-6 * calls[i].sigma;
-      if (near && calls[i].first_evaluation == step.first_evaluation) return i;
-    }
-  fail(ErrorCode::internal, "control",
-       fmt::format("step {} (sigma {}) is none of the run's model calls", step.index, step.sigma));
+  if (step.call >= 0 && step.call < static_cast<int>(calls.size())) {
+    const auto& call = calls[step.call];
+    if (call.index == step.index && call.first_evaluation == step.first_evaluation) return step.call;
+  }
+  fail(
+      ErrorCode::internal, "control",
+      fmt::format("call {} of step {} (sigma {}) is none of the run's model calls", step.call, step.index, step.sigma));
 }
 
 AttentionPlan Program::plan(const Site& site, const Step& step) const {
   const auto& d = *data_;
   const int call = d.call(step);
-  const auto& plan = d.plan(site, call);
+  const auto& plan = d.table.at(site, call);
   AttentionPlan out;
   for (const auto& row : step.rows) {
-    const auto& classes = d.row_classes[row.conditional];
+    const auto& classes = d.table.row_classes[row.conditional];
     const int index =
         row.image >= 0 && row.image < static_cast<int>(classes.size()) ? plan.rows[classes[row.image]] : -1;
     if (index < 0)
       fail(ErrorCode::internal, "control",
            fmt::format("step {} has no {} row of image {}", step.index,
                        row.conditional ? "conditional" : "unconditional", row.image));
-    out.rows.push_back(d.readings[index]);
+    out.rows.push_back(d.table.readings[index]);
   }
   for (size_t i = 0; i < d.captures.size(); ++i)
     if (d.captures[i].sites[site.index] && d.captures[i].calls[call]) out.captures.push_back(static_cast<int>(i));
@@ -59,7 +58,7 @@ const std::vector<ControlReport>& Program::reports() const {
 }
 
 const std::vector<int>& Program::acting(const Site& site, const Step& step) const {
-  return data_->plan(site, data_->call(step)).acting;
+  return data_->table.at(site, data_->call(step)).acting;
 }
 
 }  // namespace corepulse::control

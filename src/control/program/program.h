@@ -11,20 +11,10 @@
 #include <map>
 #include <memory>
 
-#include "control/effects/effect.h"
+#include "control/effects/capture.h"
+#include "control/readings/effect.h"
 
 namespace corepulse::control {
-
-/** An observer: which attention calls it watches, and which keys of each text. */
-struct CaptureSpec {
-  std::string name;
-  Capture::What what = Capture::What::map;
-  Rows rows = Rows::cond;          ///< Of keys: exactly those of its calls.
-  std::vector<int> images, heads;  ///< Empty: all. Of keys: one image.
-  /** The tokens' positions in each text that holds them; texts that are not listed are not counted. */
-  std::map<TextId, std::vector<int>> positions;
-  std::vector<bool> sites, calls;  ///< By index.
-};
 
 /** What became of one control of the list. */
 struct ControlReport {

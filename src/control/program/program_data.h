@@ -5,27 +5,32 @@
 
 namespace corepulse::control {
 
+/** What every row reads at every layer and call. */
+struct PlanTable {
+  struct Plan {
+    std::vector<int> rows;    ///< By row class: index of `readings`; -1: there is no such row.
+    std::vector<int> acting;  ///< Controls that change something.
+    bool joins_images = false;
+  };
+  /** Layers at which the same controls act on the same grid share all plans. */
+  std::vector<int> class_of_site;
+  std::vector<std::vector<int>> moments;  ///< [class][call] -> index of `plans`.
+  std::vector<Plan> plans;
+  std::vector<std::vector<Reading>> readings;
+  /** [conditional][image]: images that all controls treat alike share a class. */
+  std::vector<int> row_classes[2];
+
+  const Plan& at(const Site& site, int call) const { return plans[moments[class_of_site[site.index]][call]]; }
+};
+
 struct Program::Data {
   std::vector<Site> sites;
   std::vector<Step> calls;
   int batch = 1;
   int latent_height = 0, latent_width = 0, image_height = 0, image_width = 0;
 
-  std::vector<StepPlan> steps;                  ///< By call.
-  std::vector<std::vector<int>> calls_of_step;  ///< By Step::index.
-
-  /** Layers at which the same controls act on the same grid share all plans. */
-  std::vector<int> class_of_site;
-  std::vector<std::vector<int>> moments;  ///< [class][call] -> index of `plans`.
-  struct Plan {
-    std::vector<int> rows;    ///< By row class: index of `readings`; -1: there is no such row.
-    std::vector<int> acting;  ///< Controls that change something.
-    bool joins_images = false;
-  };
-  std::vector<Plan> plans;
-  std::vector<std::vector<Reading>> readings;
-  /** [conditional][image]: images that all controls treat alike share a class. */
-  std::vector<int> row_classes[2];
+  std::vector<StepPlan> steps;  ///< By call.
+  PlanTable table;
 
   std::vector<ContextSpec> texts;
   std::vector<CaptureSpec> captures;
@@ -33,9 +38,9 @@ struct Program::Data {
   std::vector<ControlReport> reports;
   std::vector<std::string> cut_texts, notes;  ///< Sentences; notes holds both these and the neutral controls.
 
-  /** @throws Error{internal}. */
+  int step_count() const { return calls.empty() ? 0 : calls.back().index + 1; }
+  /** Step::call. @throws Error{internal} if it is no call of this run. */
   int call(const Step& step) const;
-  const Plan& plan(const Site& site, int call) const { return plans[moments[class_of_site[site.index]][call]]; }
 };
 
 }  // namespace corepulse::control

@@ -1,9 +1,9 @@
-// Recordings: what a capture of keys holds, and which layers, steps and rows of one a share may read.
+#include "control/program/recording.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 
-#include "control/program/resolver.h"
 #include "control/quote.h"
 
 namespace corepulse::control {
@@ -11,30 +11,66 @@ namespace {
 
 constexpr double kSameSigma = 1e-3;  // relative: schedules that agree but for rounding
 
-/** "0..4, 7". */
-std::string ranges(const std::vector<int>& steps) {
-  std::string text;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    const size_t first = i;
-    while (i + 1 < steps.size() && steps[i + 1] == steps[i] + 1) ++i;
-    text += (text.empty() ? "" : ", ") + std::to_string(steps[first]);
-    if (i > first) text += ".." + std::to_string(steps[i]);
+// What a control names must have been recorded; where it names nothing it acts on what was.
+void narrow_layers(Placed& item, const RecordingInfo& info, const std::vector<Site>& sites) {
+  for (size_t i = 0; i < item.sites.size(); ++i) {
+    const auto& path = sites[i].path;
+    if (!item.sites[i] || std::find(info.sites.begin(), info.sites.end(), path) != info.sites.end()) continue;
+    if (!item.control->where.empty())
+      refuse(item.path + ".where",
+             fmt::format("{} was not recorded; it holds {} layers; expected some of them, or no where for all", path,
+                         info.sites.size()));
+    item.sites[i] = false;
   }
-  return text;
+}
+
+// That the call is as it was recorded.
+void check_recorded(const Placed& item, const RecordingInfo& info, const Step& call, double sigma, bool guided) {
+  if (!(std::abs(sigma - call.sigma) <= kSameSigma * call.sigma))
+    refuse(item.path + ".recording",
+           fmt::format("step {} was recorded at sigma {}; this run's is {}; expected the same steps and schedule",
+                       call.index, number(sigma), number(call.sigma)));
+  if ((item.takes_row(true) && !info.conditional) || (item.takes_row(false) && guided && !info.unconditional))
+    refuse(item.path + ".rows",
+           fmt::format("only the {} row was recorded; expected rows {}",
+                       info.conditional ? "prompt's" : "negative prompt's", info.conditional ? "cond" : "uncond"));
+}
+
+void narrow_calls(Placed& item, const RecordingInfo& info, const std::vector<Step>& calls, const StepInputs& steps) {
+  bool some = false;
+  for (size_t i = 0; i < item.calls.size(); ++i) {
+    if (!item.calls[i]) continue;
+    const auto& call = calls[i];
+    const auto found = std::find(info.steps.begin(), info.steps.end(), call.index);
+    if (call.first_evaluation && found != info.steps.end()) {
+      some = true;
+      check_recorded(item, info, call, info.sigmas[found - info.steps.begin()], steps.guided[i]);
+      continue;
+    }
+    if (call.first_evaluation && item.control->when.unit != Window::Unit::always)
+      refuse(item.path + ".when",
+             fmt::format("step {} was not recorded; it holds steps {}", call.index, ranges(info.steps)));
+    item.calls[i] = false, item.numbers_at[i] = -1;
+  }
+  if (!some)
+    refuse(item.path + ".recording",
+           fmt::format("it holds no step of this run; it holds steps {}", ranges(info.steps)));
 }
 
 }  // namespace
 
-void Resolver::settle_recording(CaptureSpec& spec, const corepulse::Control& control, const std::string& path) const {
+void settle_recording(CaptureSpec& spec, const Context& context, const StepInputs& steps) {
+  const auto& control = context.controls[spec.control];
+  const auto path = context.path_of(spec.control);
   if (!control.heads.empty()) refuse(path + ".heads", "a recording holds all heads; leave it out");
-  if (inputs_.batch > 1 && control.images.size() != 1)
+  if (context.inputs.batch > 1 && control.images.size() != 1)
     refuse(path + ".images", "a recording holds one image; expected the index of one, such as [0]");
   if (spec.images.empty()) spec.images = {0};
   int calls = 0, guided_calls = 0;
   for (size_t i = 0; i < spec.calls.size(); ++i) {
-    if (!inputs_.calls[i].first_evaluation) spec.calls[i] = false;
+    if (!context.inputs.calls[i].first_evaluation) spec.calls[i] = false;
     if (!spec.calls[i]) continue;
-    ++calls, guided_calls += guided(static_cast<int>(i));
+    ++calls, guided_calls += steps.guided[i];
   }
   if (calls == 0) refuse(path + ".when", "it meets second calls of a step only, which are not recorded");
   if (spec.rows == Rows::cond || guided_calls == calls) return;
@@ -48,60 +84,15 @@ void Resolver::settle_recording(CaptureSpec& spec, const corepulse::Control& con
                                "that all have guidance");
 }
 
-void Resolver::narrow_to_recording(Placed& item) const {
-  const auto* share = std::get_if<Share>(&item.control->effect);
-  if (!share || share->image) return;
-  const auto& info = *std::find_if(inputs_.recordings.begin(), inputs_.recordings.end(),
-                                   [&](const RecordingInfo& r) { return r.name == share->recording; });
-  if (info.latent_height != inputs_.latent_height || info.latent_width != inputs_.latent_width)
+void narrow_to_recording(Placed& item, const Context& context, const StepInputs& steps) {
+  const auto& in = context.inputs;
+  const auto& info = in.recordings[*item.effect->recording()];
+  if (info.latent_height != in.latent_height || info.latent_width != in.latent_width)
     refuse(item.path + ".recording",
            fmt::format("it was recorded at a latent size of {}x{}; this run's is {}x{}", info.latent_width,
-                       info.latent_height, inputs_.latent_width, inputs_.latent_height));
-  narrow_layers(item, info);
-  narrow_calls(item, info);
-}
-
-// What a control names must have been recorded; where it names nothing it acts on what was.
-void Resolver::narrow_layers(Placed& item, const RecordingInfo& info) const {
-  for (size_t i = 0; i < item.sites.size(); ++i) {
-    const auto& path = inputs_.sites[i].path;
-    if (!item.sites[i] || std::find(info.sites.begin(), info.sites.end(), path) != info.sites.end()) continue;
-    if (!item.control->where.empty())
-      refuse(item.path + ".where",
-             fmt::format("{} was not recorded; it holds {} layers; expected some of them, or no where for all", path,
-                         info.sites.size()));
-    item.sites[i] = false;
-  }
-}
-
-void Resolver::narrow_calls(Placed& item, const RecordingInfo& info) const {
-  bool some = false;
-  for (size_t i = 0; i < item.calls.size(); ++i) {
-    if (!item.calls[i]) continue;
-    const auto& call = inputs_.calls[i];
-    const auto found = std::find(info.steps.begin(), info.steps.end(), call.index);
-    if (!call.first_evaluation || found == info.steps.end()) {
-      if (call.first_evaluation && item.control->when.unit != Window::Unit::always)
-        refuse(item.path + ".when",
-               fmt::format("step {} was not recorded; it holds steps {}", call.index, ranges(info.steps)));
-      item.calls[i] = false, item.numbers_at[i] = -1;
-      continue;
-    }
-    some = true;
-    const double sigma = info.sigmas[found - info.steps.begin()];
-    if (!(std::abs(sigma - call.sigma) <= kSameSigma * call.sigma))
-      refuse(item.path + ".recording",
-             fmt::format("step {} was recorded at sigma {}; this run's is {}; expected the same steps and schedule",
-                         call.index, number(sigma), number(call.sigma)));
-    const bool both = item.takes_row(false) && guided(static_cast<int>(i));
-    if ((item.takes_row(true) && !info.conditional) || (both && !info.unconditional))
-      refuse(item.path + ".rows",
-             fmt::format("only the {} row was recorded; expected rows {}",
-                         info.conditional ? "prompt's" : "negative prompt's", info.conditional ? "cond" : "uncond"));
-  }
-  if (!some)
-    refuse(item.path + ".recording",
-           fmt::format("it holds no step of this run; it holds steps {}", ranges(info.steps)));
+                       info.latent_height, in.latent_width, in.latent_height));
+  narrow_layers(item, info, in.sites);
+  narrow_calls(item, info, in.calls, steps);
 }
 
 }  // namespace corepulse::control

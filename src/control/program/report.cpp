@@ -1,120 +1,143 @@
-// After composing: controls that did nothing are errors or neutral; the others are accounted for.
+#include "control/program/report.h"
+
 #include <algorithm>
 #include <fmt/format.h>
 
 #include "base/fail.h"
-#include "control/effects/check.h"
-#include "control/effects/token_edit.h"
-#include "control/program/resolver.h"
 #include "control/quote.h"
+#include "control/readings/token_edit.h"
+#include "control/recipe/check.h"
 
 namespace corepulse::control {
 namespace {
 
 constexpr size_t kMostPrompts = 6;  // shown in an error message
 
-}  // namespace
-
-void Resolver::refuse_idle(const Placed& item) const {
+[[noreturn]] void refuse_idle(const Placed& item, const Outcome& outcome, const TextTable& all) {
   std::string texts;
   size_t n = 0;
-  for (const int text : item.tried)
-    if (++n <= kMostPrompts) texts += (texts.empty() ? "" : ", ") + quote(tables_->texts.prompt(text));
+  for (const int text : outcome.tried)
+    if (++n <= kMostPrompts) texts += (texts.empty() ? "" : ", ") + quote(all.prompt(text));
   if (n > kMostPrompts) texts += fmt::format(" and {} more", n - kMostPrompts);
   const std::string cut =
-      item.cut ? "; it is in a prompt, but cut off where the text encoder ends: shorten the prompt" : "";
+      outcome.cut ? "; it is in a prompt, but cut off where the text encoder ends: shorten the prompt" : "";
   fail(ErrorCode::invalid_request, item.path, item.effect->never(texts) + cut);
 }
 
-void Resolver::report() {
-  for (const auto& item : placed_) {
-    if (!item.matched) refuse_idle(item);
-    if (item.index < 0) continue;
-    auto& report = data_->reports[item.index];
-    report.sites.assign(inputs_.sites.size(), false);
-    report.calls.assign(inputs_.calls.size(), false);
-    report.state = item.changed ? ControlReport::State::acts : ControlReport::State::neutral;
-    if (!item.changed) {
-      const bool off =
-          std::all_of(item.numbers.begin(), item.numbers.end(), [](const auto& numbers) { return numbers[0] == 0; });
-      report.reason = off ? "its strength is 0" : item.effect->neutral();
-    }
-    for (const int text : item.texts)
-      if (const auto id = tables_->texts.id(text); id >= 0)
-        std::visit(
-            [&](const auto& effect) {
-              if constexpr (requires { effect.tokens; })
-                report.tokens[id] = tables_->texts.find(text, effect.tokens).positions;
-            },
-            item.control->effect);
-    if (item.control->region) report_region(*item.control->region, "", item, report);
-    for (const auto& [region, path] : item.effect->regions()) report_region(*region, path, item, report);
-  }
-  for (const auto& site : inputs_.sites)
-    for (size_t call = 0; call < inputs_.calls.size(); ++call)
-      for (const int index : data_->plan(site, static_cast<int>(call)).acting) {
-        auto& report = data_->reports[index];
-        report.sites[site.index] = report.calls[call] = true;
-        ++report.pairs;
-      }
-}
-
-void Resolver::report_region(const Region& region, const std::string& path, const Placed& item, ControlReport& report) {
-  for (const auto& grid : grids_of(item.sites)) {
-    const auto& mask = tables_->masks.at(region, grid, item.path + path);
+std::vector<ControlReport::Cells> cells_of(const Region& region, const std::string& path, const Placed& item,
+                                           Context& context) {
+  std::vector<ControlReport::Cells> all;
+  for (const auto& grid : context.grids_of(item.sites)) {
+    const auto& mask = context.tables.masks.at(region, grid, item.path + path);
     ControlReport::Cells cells{.grid = grid, .of = path.substr(std::min<size_t>(1, path.size()))};
     for (int i = 0; i < grid.tokens(); ++i) {
       const double v = mask.values[mask.pixels > 1 ? i : 0];
       cells.touched += v > 0, cells.whole += v == 1, cells.mean += v / grid.tokens();
     }
-    report.region.push_back(cells);
+    all.push_back(cells);
   }
+  return all;
 }
 
-void Resolver::note() {
-  const auto& texts = tables_->texts;
+std::string why_neutral(const Placed& item) {
+  const bool off =
+      std::all_of(item.numbers.begin(), item.numbers.end(), [](const auto& numbers) { return numbers[0] == 0; });
+  return off ? "its strength is 0" : item.effect->neutral();
+}
+
+ControlReport report_on(const Placed& item, const Outcome& outcome, Context& context) {
+  ControlReport report;
+  report.sites.assign(context.inputs.sites.size(), false);
+  report.calls.assign(context.inputs.calls.size(), false);
+  report.state = outcome.changed ? ControlReport::State::acts : ControlReport::State::neutral;
+  if (!outcome.changed) report.reason = why_neutral(item);
+  auto& texts = context.tables.texts;
+  for (const int text : outcome.texts)
+    if (const auto id = texts.id(text); id >= 0 && item.effect->tokens())
+      report.tokens[id] = texts.find(text, *item.effect->tokens()).positions;
+  const auto add = [&](const Region& region, const std::string& path) {
+    const auto cells = cells_of(region, path, item, context);
+    report.region.insert(report.region.end(), cells.begin(), cells.end());
+  };
+  if (item.control->region) add(*item.control->region, "");
+  for (const auto& [region, path] : item.effect->regions()) add(*region, path);
+  return report;
+}
+
+ControlReport report_on(const CaptureSpec& spec) {
+  const auto count = [](const std::vector<bool>& bits) {
+    return static_cast<int>(std::count(bits.begin(), bits.end(), true));
+  };
+  return {.sites = spec.sites,
+          .calls = spec.calls,
+          .pairs = count(spec.sites) * count(spec.calls),
+          .tokens = spec.positions};
+}
+
+}  // namespace
+
+std::vector<CaptureSpec> with_positions(std::vector<CaptureSpec> captures, Context& context) {
+  auto& texts = context.tables.texts;
+  for (auto& spec : captures) {
+    if (spec.what == CaptureSpec::What::keys) continue;
+    bool cut = false;
+    for (TextId id = 0; id < static_cast<TextId>(texts.specs().size()); ++id) {
+      const auto& found = texts.find(texts.number(id), spec.tokens);
+      cut |= found.cut;
+      if (!found.positions.empty()) spec.positions[id] = found.positions;
+    }
+    if (spec.positions.empty())
+      fail(ErrorCode::invalid_request, context.path_of(spec.control),
+           phrase_not_found(spec.tokens, quote(context.inputs.prompt)) +
+               (cut ? "; it is cut off where the text encoder ends" : ""));
+  }
+  return captures;
+}
+
+std::vector<ControlReport> report(std::vector<ControlReport> reports, const Placement& placement,
+                                  const Composition& composition, Context& context) {
+  for (size_t i = 0; i < placement.placed.size(); ++i) {
+    const auto& item = placement.placed[i];
+    const auto& outcome = composition.outcomes[i];
+    if (!outcome.matched) refuse_idle(item, outcome, context.tables.texts);
+    if (item.index >= 0) reports[item.index] = report_on(item, outcome, context);
+  }
+  for (const auto& spec : placement.captures) reports[spec.control] = report_on(spec);
+  for (const auto& site : context.inputs.sites)
+    for (size_t call = 0; call < context.inputs.calls.size(); ++call)
+      for (const int index : composition.table.at(site, static_cast<int>(call)).acting) {
+        reports[index].sites[site.index] = reports[index].calls[call] = true;
+        ++reports[index].pairs;
+      }
+  for (size_t i = 0; i < reports.size(); ++i) {
+    const auto& control = context.controls[i];
+    reports[i].index = static_cast<int>(i), reports[i].title = title(control);
+    if (!control.enabled) reports[i].state = ControlReport::State::disabled;
+  }
+  return reports;
+}
+
+std::vector<std::string> cut_texts(const TextTable& texts) {
+  std::vector<std::string> lines;
   // The prompt and the negative prompt are the request's own: who made it reports on them.
   for (TextId id = 2; id < static_cast<TextId>(texts.specs().size()); ++id) {
     const auto& tokens = texts.tokens(texts.number(id));
     const auto kept = static_cast<size_t>(tokens.kept);
     if (kept == tokens.tokens.size()) continue;
     const auto& prompt = texts.specs()[id].prompt;
-    data_->cut_texts.push_back(fmt::format("the text {} is longer than {} tokens; not read: {}", quote(prompt), kept,
-                                           quote(prompt.substr(tokens.tokens[kept].begin))));
+    lines.push_back(fmt::format("the text {} is longer than {} tokens; not read: {}", quote(prompt), kept,
+                                quote(prompt.substr(tokens.tokens[kept].begin))));
   }
-  data_->notes = data_->cut_texts;
-  for (const auto& report : data_->reports)
-    if (report.state == ControlReport::State::neutral)
-      data_->notes.push_back(
-          fmt::format("{}, {}, changes nothing: {}", path_of(report.index), report.title, report.reason));
+  return lines;
 }
 
-void Resolver::finish_captures() {
-  size_t next = 0;
-  for (size_t i = 0; i < controls_.size(); ++i) {
-    const auto* capture = std::get_if<Capture>(&controls_[i].effect);
-    if (!capture || !controls_[i].enabled) continue;
-    auto& spec = data_->captures[next++];
-    auto& report = data_->reports[i];
-    report.sites = spec.sites, report.calls = spec.calls;
-    const auto count = [](const std::vector<bool>& bits) {
-      return static_cast<int>(std::count(bits.begin(), bits.end(), true));
-    };
-    report.pairs = count(spec.sites) * count(spec.calls);
-    if (capture->what == Capture::What::keys) continue;
-    auto& texts = tables_->texts;
-    bool cut = false;
-    for (TextId id = 0; id < static_cast<TextId>(texts.specs().size()); ++id) {
-      const auto& found = texts.find(texts.number(id), capture->tokens);
-      cut |= found.cut;
-      if (!found.positions.empty()) spec.positions[id] = found.positions;
-    }
-    report.tokens = spec.positions;
-    if (spec.positions.empty())
-      fail(ErrorCode::invalid_request, path_of(static_cast<int>(i)),
-           phrase_not_found(capture->tokens, quote(inputs_.prompt)) +
-               (cut ? "; it is cut off where the text encoder ends" : ""));
-  }
+std::vector<std::string> neutral_controls(const std::vector<ControlReport>& reports, const Context& context) {
+  std::vector<std::string> lines;
+  for (const auto& report : reports)
+    if (report.state == ControlReport::State::neutral)
+      lines.push_back(
+          fmt::format("{}, {}, changes nothing: {}", context.path_of(report.index), report.title, report.reason));
+  return lines;
 }
 
 }  // namespace corepulse::control

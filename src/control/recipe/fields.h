@@ -1,31 +1,34 @@
 #pragma once
-// Every field of a recipe's JSON, once: the reader, the writer and the schema's test walk these lists.
+// Every field of a recipe's JSON, once: the reader, the writer and the schema's test walk these lists. Those of a kind
+// of control stand in its file in effects/.
 
-#include <type_traits>
+#include <vector>
 
 #include "corepulse/recipe.h"
+
+#include "control/kind.h"
 
 namespace corepulse::control {
 
 template <class T>
-struct Type {};  // picks an overload of fields()
+struct Type {};  // picks an overload of fields(), and of what() for messages
 
-/** Which of the common fields of a control a kind has. */
-struct CommonFields {
-  bool sites = true;  ///< where, rows, images, heads.
-  bool region = true;
-  bool mode = false;  ///< Has a legacy form.
+/** The visitor that lists the names. */
+struct FieldNames {
+  std::vector<const char*> all;
+
+  void operator()(const char* name, auto) { all.push_back(name); }
+  void required(const char* name, auto) { all.push_back(name); }
+  void always(const char* name, auto) { all.push_back(name); }
+  template <class M, class C>
+  void inline_fields(M C::*) {
+    fields(*this, Type<M>());
+  }
 };
 
-template <class E>
-constexpr CommonFields common_fields() {
-  constexpr bool step_input = std::is_same_v<E, Guidance> || std::is_same_v<E, Pooled> ||
-                              std::is_same_v<E, SizeConditioning> || std::is_same_v<E, Negative>;
-  if (step_input) return {.sites = false, .region = false};
-  if (std::is_same_v<E, Capture>) return {.region = false};
-  return {.mode = std::is_same_v<E, Inject> || std::is_same_v<E, Reweight> || std::is_same_v<E, Attend> ||
-                  std::is_same_v<E, Smooth>};
-}
+/** An object whose JSON is the list fields(v, Type<T>()). */
+template <class T>
+concept HasFields = requires(FieldNames& v) { fields(v, Type<T>()); };
 
 template <class V>
 void fields(V& v, Type<Tokens>) {
@@ -33,136 +36,45 @@ void fields(V& v, Type<Tokens>) {
   v("occurrence", &Tokens::occurrence);
   v("tokens", &Tokens::part);
 }
-template <class V>
-void fields(V& v, Type<Inject>) {
-  v.required("prompt", &Inject::prompt);
-  v("strength", &Inject::strength);
-  v("gain_k", &Inject::gain_k);
-  v("gain_v", &Inject::gain_v);
-  v("noise", &Inject::noise);
-  v("noise_seed", &Inject::noise_seed);
-}
-template <class V>
-void fields(V& v, Type<Reweight>) {
-  v.inline_fields(&Reweight::tokens);
-  v.required("scale", &Reweight::scale);
-  v("strength", &Reweight::strength);
-}
-template <class V>
-void fields(V& v, Type<MaskTokens>) {
-  v.inline_fields(&MaskTokens::tokens);
-  v("context", &MaskTokens::context);
-  v("strength", &MaskTokens::strength);
-}
-template <class V>
-void fields(V& v, Type<ReplaceTokens>) {
-  v.inline_fields(&ReplaceTokens::tokens);
-  v.required("with", &ReplaceTokens::with);
-  v("context", &ReplaceTokens::context);
-  v("strength", &ReplaceTokens::strength);
-}
-template <class V>
-void fields(V& v, Type<ValueGain>) {
-  v.inline_fields(&ValueGain::tokens);
-  v.required("gain", &ValueGain::gain);
-  v("strength", &ValueGain::strength);
-}
-template <class V>
-void fields(V& v, Type<RegionPrompt>) {
-  v.required("prompt", &RegionPrompt::prompt);
-  v.required("region", &RegionPrompt::region);
-}
-template <class V>
-void fields(V& v, Type<Regions>) {
-  v.required("prompts", &Regions::prompts);
-  v("base_share", &Regions::base_share);
-  v("strength", &Regions::strength);
-}
-template <class V>
-void fields(V& v, Type<Attend>) {
-  v("target", &Attend::target);
-  v.required("scale", &Attend::scale);
-  v("interaction", &Attend::interaction);
-  v("strength", &Attend::strength);
-}
-template <class V>
-void fields(V& v, Type<Temperature>) {
-  v.required("value", &Temperature::value);
-  v("attention", &Temperature::attention);
-  v("strength", &Temperature::strength);
-}
-template <class V>
-void fields(V& v, Type<Smooth>) {
-  v("strength", &Smooth::strength);
-}
-template <class V>
-void fields(V& v, Type<Share>) {
-  v("image", &Share::image);
-  v("recording", &Share::recording);
-  v("sha256", &Share::sha256);
-  v("how", &Share::how);
-  v("strength", &Share::strength);
-}
-template <class V>
-void fields(V& v, Type<Guidance>) {
-  v.required("scale", &Guidance::scale);
-}
-template <class V>
-void fields(V& v, Type<Pooled>) {
-  v.required("prompt", &Pooled::prompt);
-  v("strength", &Pooled::strength);
-}
-template <class V>
-void fields(V& v, Type<SizeConditioning>) {
-  v("original", &SizeConditioning::original);
-  v("crop", &SizeConditioning::crop);
-  v("target", &SizeConditioning::target);
-}
-template <class V>
-void fields(V& v, Type<Negative>) {
-  v.required("prompt", &Negative::prompt);
-}
-template <class V>
-void fields(V& v, Type<Capture>) {
-  v.inline_fields(&Capture::tokens);
-  v("name", &Capture::name);
-  v("what", &Capture::what);
-}
 
-/** The common fields of a control of kind E; `kind` and E's own come besides. */
-template <class E, class V>
-void common(V& v) {
-  constexpr auto has = common_fields<E>();
+/** The common fields of a control; `kind` and the kind's own come besides. */
+template <class V>
+void common(V& v, const CommonFields& has) {
   v("enabled", &corepulse::Control::enabled);
-  if constexpr (has.sites) v("where", &corepulse::Control::where);
+  if (has.sites) v("where", &corepulse::Control::where);
   v("when", &corepulse::Control::when);
-  if constexpr (has.region) v("region", &corepulse::Control::region);
-  if constexpr (has.sites) {
+  if (has.region) v("region", &corepulse::Control::region);
+  if (has.sites) {
     v("rows", &corepulse::Control::rows);
     v("images", &corepulse::Control::images);
     v("heads", &corepulse::Control::heads);
   }
-  if constexpr (has.mode) v("mode", &corepulse::Control::mode);
+  if (has.mode) v("mode", &corepulse::Control::mode);
 }
 
 /** The common fields that a kind lacks. What is set all the same is refused by check(), and lost nowhere before. */
-template <class E, class V>
-void lacking_fields(V& v) {
-  constexpr auto has = common_fields<E>();
-  if constexpr (!has.sites) v("where", &corepulse::Control::where);
-  if constexpr (!has.region) v("region", &corepulse::Control::region);
-  if constexpr (!has.sites) {
+template <class V>
+void lacking_fields(V& v, const CommonFields& has) {
+  if (!has.sites) v("where", &corepulse::Control::where);
+  if (!has.region) v("region", &corepulse::Control::region);
+  if (!has.sites) {
     v("rows", &corepulse::Control::rows);
     v("images", &corepulse::Control::images);
     v("heads", &corepulse::Control::heads);
   }
-  if constexpr (!has.mode) v("mode", &corepulse::Control::mode);
+  if (!has.mode) v("mode", &corepulse::Control::mode);
 }
 
+constexpr const char* what(Type<LiveEdit>) {
+  return "a live edit";
+}
 template <class V>
 void fields(V& v, Type<LiveEdit>) {
   v.required("step", &LiveEdit::step);
   v.required("controls", &LiveEdit::controls);
+}
+constexpr const char* what(Type<MadeWith>) {
+  return "made_with";
 }
 template <class V>
 void fields(V& v, Type<MadeWith>) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/names.h"
+#include "control/recipe/fields.h"
 #include "control/recipe/recipe_read.h"
 #include "control/recipe/words.h"
 
@@ -16,6 +17,10 @@ template <class A, class B>
 void read(const Json& json, std::pair<A, B>& out, const std::string& path);
 template <class T>
 void read(const Json& json, std::vector<T>& out, const std::string& path);
+template <class T>
+void read(const Json& json, std::optional<T>& out, const std::string& path);
+template <HasFields T>
+void read(const Json& json, T& out, const std::string& path);
 
 template <class A, class B>
 void read(const Json& json, std::pair<A, B>& out, const std::string& path) {
@@ -41,6 +46,9 @@ template <class E>
 void read(const Json& json, E& out, const std::string& path) {
   std::string word;
   read(json, word, path);
+  // As recipes said before: a file of a kind may define this for a word of its own.
+  if constexpr (requires { older_word(word, Type<E>()); })
+    if (const auto older = older_word(word, Type<E>())) return void(out = *older);
   const auto names = strings(names_of<E>());
   const auto found = std::find(names.begin(), names.end(), word);
   if (found == names.end()) refuse_word(path, "value", word, names);
@@ -93,12 +101,12 @@ struct Reader {
 };
 
 /** All fields of `out`, and no others. */
-template <class T>
-void read_whole(const Json& json, T& out, const std::string& path, const std::string& what) {
+template <HasFields T>
+void read(const Json& json, T& out, const std::string& path) {
   ObjectReader object(json, path);
   Reader<T> reader{object, out};
   fields(reader, Type<T>());
-  object.finish(what);
+  object.finish(what(Type<T>()));
 }
 
 }  // namespace corepulse::control

@@ -30,17 +30,6 @@ struct LackingReader {
   }
 };
 
-// A kind's own fields, and the common ones.
-template <class E>
-void read_kind(ObjectReader& object, corepulse::Control& out, E& effect) {
-  Reader<E> own{object, effect};
-  fields(own, Type<E>());
-  Reader<corepulse::Control> shared{object, out};
-  common<E>(shared);
-  LackingReader lacking{object, shared};
-  lacking_fields<E>(lacking);
-}
-
 void read_seeds(ObjectReader& object, Recipe& out) {
   const auto *one = object.find("seed"), *all = object.find("seeds");
   if (one && all) refuse("seed", "both seed and seeds are given; expected one of them");
@@ -86,27 +75,21 @@ void read(const Json& json, Region& out, const std::string& path) {
   object.finish(fmt::format("a region of shape {}", name_of(shape)));
 }
 
-void read(const Json& json, RegionPrompt& out, const std::string& path) {
-  read_whole(json, out, path, "a prompt of regions");
-}
-void read(const Json& json, LiveEdit& out, const std::string& path) {
-  read_whole(json, out, path, "a live edit");
-}
-void read(const Json& json, MadeWith& out, const std::string& path) {
-  read_whole(json, out, path, "made_with");
-}
-
 void read(const Json& json, corepulse::Control& out, const std::string& path) {
   ObjectReader object(json, path);
-  std::string kind;
-  read(object.require("kind"), kind, join(path, "kind"));
-  const auto kinds = kind_names();
-  if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) refuse_word(join(path, "kind"), "kind", kind, kinds);
-  out.effect = effect_of(kind);
-  std::visit([&](auto& effect) { read_kind(object, out, effect); }, out.effect);
+  std::string word;
+  read(object.require("kind"), word, join(path, "kind"));
+  const auto* kind = find_kind(word);
+  if (!kind) refuse_word(join(path, "kind"), "kind", word, kind_names());
+  out.effect = kind->normal;
+  kind->read(object, out.effect);
+  Reader<corepulse::Control> shared{object, out};
+  common(shared, kind->common);
+  LackingReader lacking{object, shared};
+  lacking_fields(lacking, kind->common);
   if (json.contains("tokens") && json.contains("phrase"))
     refuse(path, "both phrase and tokens are given; expected one");
-  object.finish("a " + kind + " control");
+  object.finish(with_article(word) + " control");
 }
 
 }  // namespace control

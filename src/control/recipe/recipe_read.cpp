@@ -174,11 +174,5 @@ void read(const Json& json, NoiseKind& out, const std::string& path) {
 void read(const Json& json, Compat& out, const std::string& path) {
   read_alias(json, out, path, parse_compat);
 }
-void read(const Json& json, Share::How& out, const std::string& path) {
-  if (json == "union")
-    out = Share::How::with;
-  else
-    read<Share::How>(json, out, path);
-}
 
 }  // namespace corepulse::control

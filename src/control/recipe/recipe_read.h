@@ -32,11 +32,6 @@ void read(const Json& json, SamplerKind& out, const std::string& path);
 void read(const Json& json, ScheduleKind& out, const std::string& path);
 void read(const Json& json, NoiseKind& out, const std::string& path);
 void read(const Json& json, Compat& out, const std::string& path);
-/** "union", as recipes said before, is `with`. */
-void read(const Json& json, Share::How& out, const std::string& path);
-void read(const Json& json, RegionPrompt& out, const std::string& path);
-void read(const Json& json, LiveEdit& out, const std::string& path);
-void read(const Json& json, MadeWith& out, const std::string& path);
 void read(const Json& json, corepulse::Control& out, const std::string& path);
 
 }  // namespace corepulse::control

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "control/effects/mix.h"
+#include "control/region/part.h"
 #include "control/region/raster.h"
 
 namespace corepulse::control {

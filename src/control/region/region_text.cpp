@@ -20,6 +20,22 @@ constexpr Named kNamed[] = {{"left", "half", 0, 0, 0.5, 1},       {"right", "hal
                             {"top", "left", 0, 0, 0.5, 0.5},      {"top", "right", 0.5, 0, 0.5, 0.5},
                             {"bottom", "left", 0, 0.5, 0.5, 0.5}, {"bottom", "right", 0.5, 0.5, 0.5, 0.5}};
 
+using Numbers = std::vector<double>;
+
+/** Shapes that are a word and numbers. */
+struct Numbered {
+  const char* word;
+  int count;
+  Region (*make)(const Numbers&);
+};
+
+constexpr Numbered kNumbered[] = {
+    {"rect", 4, [](const Numbers& n) { return rectangle(n[0], n[1], n[2], n[3]); }},
+    {"circle", 3, [](const Numbers& n) { return circle(n[0], n[1], n[2]); }},
+    {"ellipse", 4, [](const Numbers& n) { return ellipse(n[0], n[1], n[2], n[3]); }},
+    {"linear", 4, [](const Numbers& n) { return linear_gradient({n[0], n[1]}, {n[2], n[3]}); }},
+    {"radial", 3, [](const Numbers& n) { return radial_gradient({n[0], n[1]}, n[2]); }}};
+
 // Deep enough for people, and short enough for the stack.
 constexpr int kMostTerms = 1000;
 
@@ -64,26 +80,8 @@ Region Scanner::region_term() {
 
 Region Scanner::region_shape() {
   const size_t begin = at_;
-  if (take_word("rect")) {
-    const auto n = numbers(4);
-    return rectangle(n[0], n[1], n[2], n[3]);
-  }
-  if (take_word("circle")) {
-    const auto n = numbers(3);
-    return circle(n[0], n[1], n[2]);
-  }
-  if (take_word("ellipse")) {
-    const auto n = numbers(4);
-    return ellipse(n[0], n[1], n[2], n[3]);
-  }
-  if (take_word("linear")) {
-    const auto n = numbers(4);
-    return linear_gradient({n[0], n[1]}, {n[2], n[3]});
-  }
-  if (take_word("radial")) {
-    const auto n = numbers(3);
-    return radial_gradient({n[0], n[1]}, n[2]);
-  }
+  for (const auto& shape : kNumbered)
+    if (take_word(shape.word)) return shape.make(numbers(shape.count));
   if (take_word("polygon")) {
     std::vector<Region::Point> corners;
     while (at_number()) {

@@ -1,8 +1,5 @@
 #include "control/texts/text_table.h"
 
-#include <algorithm>
-#include <fmt/format.h>
-
 #include "base/fail.h"
 
 namespace corepulse::control {
@@ -59,62 +56,6 @@ int TextTable::add_noise(int text, double noise, unsigned seed) {
   for (size_t i = 0; i < texts_.size(); ++i)
     if (texts_[i].spec == noisy.spec) return static_cast<int>(i);
   return add_text(std::move(noisy));
-}
-
-Exchanged TextTable::exchange(int text, const Tokens& tokens, const std::string& with, bool keep) {
-  const auto found = matches(text, tokens);
-  const auto old = this->tokens(text);
-  const auto old_prompt = prompt(text);
-  // The new prompt, and what bytes of it come from where.
-  struct Piece {
-    int begin, end, old_begin;
-  };
-  std::string fresh;
-  std::vector<Piece> pieces;
-  int at = 0;
-  const auto copy = [&](int end) {
-    pieces.push_back({static_cast<int>(fresh.size()), static_cast<int>(fresh.size()) + end - at, at});
-    fresh.append(old_prompt, at, end - at);
-  };
-  for (const auto& match : found) {
-    copy(match.begin);
-    fresh += with;
-    at = match.end;
-    // Without new words, one of the spaces around the old ones goes too.
-    if (with.empty() && !fresh.empty() && fresh.back() == ' ' && old_prompt[at] == ' ') ++at;
-  }
-  copy(static_cast<int>(old_prompt.size()));
-
-  const int next = add(fresh, texts_[text].spec.negative);
-  const auto& now = this->tokens(next);
-  Exchanged result{next, std::vector<int>(now.ids.size(), -1)};
-  const int positions = keys(text);
-  for (int p = 0; p < now.first; ++p) result.from[p] = p;
-  for (int i = 0; i < now.kept; ++i)
-    for (const auto& piece : pieces) {
-      const auto& token = now.tokens[i];
-      if (token.begin < piece.begin || token.end > piece.end) continue;
-      const TextToken was{token.id, token.begin - piece.begin + piece.old_begin,
-                          token.end - piece.begin + piece.old_begin};
-      const auto same = std::find(old.tokens.begin(), old.tokens.end(), was);
-      if (same - old.tokens.begin() < old.kept)
-        result.from[now.first + i] = old.first + static_cast<int>(same - old.tokens.begin());
-    }
-  for (int p = now.first + now.kept; p < static_cast<int>(now.ids.size()); ++p) {
-    const int was = p - now.kept - now.first + old.kept + old.first;
-    if (was < positions) result.from[p] = was;
-  }
-  if (!keep) return result;
-
-  Text kept = texts_[next];
-  kept.id = -1;
-  bool same = next == text;
-  for (size_t p = 0; p < result.from.size(); ++p)
-    kept.spec.picks.push_back(result.from[p] < 0 ? Pick{next, static_cast<int>(p)} : Pick{text, result.from[p]});
-  for (size_t i = 0; i < texts_.size() && !same; ++i)
-    if (texts_[i].spec == kept.spec) return {static_cast<int>(i), result.from};
-  result.text = same ? text : add_text(std::move(kept));
-  return result;
 }
 
 TextId TextTable::publish(int text) {

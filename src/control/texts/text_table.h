@@ -84,6 +84,8 @@ class TextTable {
   std::vector<Match> matches(int text, const Tokens& tokens);
   Found search(int text, const Tokens& tokens);
   int add_text(Text text);
+  /** The text `next` with the embeddings of `text` where its words come from there. */
+  int kept(int text, int next, const std::vector<int>& from);
 
   const Tokenizer& tokenizer_;
   std::map<std::string, std::vector<TokenizedText>> tokenized_;

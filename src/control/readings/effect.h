@@ -1,5 +1,5 @@
 #pragma once
-// What a control does to the readings of one row. One file per kind: inject.cpp, reweight.cpp, ...
+// What a control does to the readings of one row. Every kind has its own in effects/.
 
 #include <memory>
 #include <set>
@@ -8,6 +8,7 @@
 
 #include "corepulse/control.h"
 
+#include "control/readings/mix.h"
 #include "control/region/masks.h"
 #include "control/texts/text_table.h"
 
@@ -45,40 +46,46 @@ struct Moment {
   bool& cut;             ///< Set if the phrase was only found beyond the text's end.
 };
 
-/** A kind of control that changes what is read. */
+/** What a control (or a user's function) does to the readings of one row. */
 class AttentionEffect {
  public:
+  /** @param curves its numbers, the strength first; they and what else a subclass refers to must outlive it. */
+  explicit AttentionEffect(std::vector<const Curve*> curves) : curves_(std::move(curves)) {}
   virtual ~AttentionEffect() = default;
+
+  /** All numbers at a moment of the run, the strength first. */
+  std::vector<double> numbers(double progress) const;
+
   virtual AttentionKind attention() const { return AttentionKind::cross; }
   virtual Rows default_rows() const { return Rows::cond; }
   /** Regions count as 0 or 1, split at a half. */
   virtual bool hard_regions() const { return false; }
-  /** All numbers at a moment of the run, the strength first. */
-  virtual std::vector<double> numbers(double progress) const = 0;
   /** Further regions, with the ends of their paths: empty ones are errors. */
   virtual std::vector<std::pair<const Region*, std::string>> regions() const { return {}; }
+  /** The words it acts on, or null. */
+  virtual const Tokens* tokens() const { return nullptr; }
+  /** The image of the batch that others look at. */
+  virtual std::optional<int> image() const { return std::nullopt; }
+  /** The recording that is looked at, by its index in Tables. */
+  virtual std::optional<int> recording() const { return std::nullopt; }
+
   /** @return false if nothing here is what it acts on (its phrase is in no text that is read). */
   virtual bool apply(Mix& mix, const Moment& moment) const = 0;
   /** Why it never acted, as an error message; `texts` lists what is read where it tried. */
   virtual std::string never(const std::string& texts) const;
   /** Why it changes nothing. */
   virtual std::string neutral() const = 0;
+
+ private:
+  std::vector<const Curve*> curves_;
 };
 
 using EffectPointer = std::unique_ptr<AttentionEffect>;
 
-// The effect of a control. `path` begins error messages.
-EffectPointer make_effect(const Inject&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const Reweight&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const MaskTokens&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const ReplaceTokens&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const ValueGain&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const Regions&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const Attend&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const Temperature&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const Smooth&, Mode, Tables&, const std::string& path);
-EffectPointer make_effect(const Share&, Mode, Tables&, const std::string& path);
+/** The strength of what has none: always 1. */
+extern const Curve kWhole;
+
 /** Every reading is computed by the user's function. */
-EffectPointer make_effect(const FunctionUse&, Tables&);
+EffectPointer function_effect(const FunctionUse&, Tables&);
 
 }  // namespace corepulse::control

@@ -1,0 +1,97 @@
+#pragma once
+// What the rooms of control/ know of a kind of control: one entry per kind, made in the kind's own file in effects/.
+//
+// The list of kinds is corepulse::Effect. A new one is its struct there and a file in effects/ that defines
+// kind<Struct>; JSON, short forms, checks, programs and explanations find it through this entry.
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "corepulse/control.h"
+
+#include "control/inputs.h"
+
+namespace corepulse::control {
+
+class AttentionEffect;
+class ObjectReader;
+class Scanner;
+class TextTable;
+struct CaptureSpec;
+struct Tables;
+
+/** Which of the common fields of a control a kind has. */
+struct CommonFields {
+  bool sites = true;  ///< where, rows, images, heads.
+  bool region = true;
+  bool mode = false;  ///< Has a legacy form.
+};
+
+/** An item of a short form, such as "strength 0.8". */
+struct Item {
+  const char* word;
+  void (*take)(Scanner&, corepulse::Control&);
+  const char* sets;                       ///< Two items that set the same exclude each other.
+  bool (*fits)(const Effect&) = nullptr;  ///< Whether a control of its kind has it; null: always.
+};
+
+/** How a command line says a control: --inject "...". */
+struct ShortForm {
+  const char* option;
+  corepulse::Control (*parse)(std::string_view text);
+};
+
+/** What a kind that sets inputs of a model call asks of the run. */
+struct StepNeeds {
+  bool sdxl = false;      ///< A model of that family.
+  bool guidance = false;  ///< Acts on guided calls only.
+  bool first = false;     ///< Acts before the others: they ask whether a call is guided.
+};
+
+using StepChange = std::function<void(StepPlan&, const Step&)>;
+
+struct Kind {
+  const char* name = "";  ///< The recipe's `kind`.
+  Effect normal;          ///< With every field as it is unless set.
+  CommonFields common;
+  bool comfy = false;  ///< Has a form of the ComfyUI node's.
+
+  // JSON.
+  std::vector<const char*> fields;  ///< Its own, without the common ones.
+  void (*read)(ObjectReader& from, Effect& to) = nullptr;
+  /** Adds the own fields that are not as in `normal`. */
+  void (*write)(const Effect& from, nlohmann::ordered_json& to) = nullptr;
+
+  // Short forms.
+  std::span<const ShortForm> short_forms;          ///< None: it is written in recipes only.
+  std::span<const Item> number_items, word_items;  ///< Before and behind the common ones in lists.
+
+  /** Its own fields, whatever the model. @throws Error{invalid_request} at `path`. */
+  void (*check)(const corepulse::Control& control, const std::string& path) = nullptr;
+  /** What it is about, for reports: a quoted phrase or prompt, or "". */
+  std::string (*subject)(const Effect& effect) = nullptr;
+
+  // What it does in a run: exactly one of these. The control must outlive what they return.
+  std::unique_ptr<AttentionEffect> (*attention)(const corepulse::Control&, Tables&, const std::string& path) = nullptr;
+  StepChange (*step)(const Effect&, TextTable&, const ProgramInputs&) = nullptr;
+  CaptureSpec (*capture)(const corepulse::Control&) = nullptr;
+  StepNeeds needs;
+};
+
+/** Defined for every alternative of Effect, in the kind's own file. */
+template <class E>
+const Kind& kind();
+
+/** All kinds, in the order of Effect. */
+std::span<const Kind* const> kinds();
+std::vector<std::string> kind_names();
+const Kind& kind_of(const Effect& effect);
+/** By name, or null. */
+const Kind* find_kind(std::string_view name);
+
+}  // namespace corepulse::control

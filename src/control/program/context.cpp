@@ -1,0 +1,52 @@
+#include "control/program/context.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "control/quote.h"
+
+namespace corepulse::control {
+namespace {
+
+constexpr size_t kMostControls = 10000;
+
+void add(std::vector<Grid>& grids, const Grid& grid) {
+  const auto same = [&](const Grid& known) { return known.height == grid.height && known.width == grid.width; };
+  if (std::none_of(grids.begin(), grids.end(), same)) grids.push_back(grid);
+}
+
+std::vector<Grid> all_grids(const ProgramInputs& inputs) {
+  std::vector<Grid> grids;
+  for (const auto& site : inputs.sites) add(grids, grid(site, inputs.latent_height, inputs.latent_width));
+  return grids;
+}
+
+}  // namespace
+
+Context::Context(const std::vector<corepulse::Control>& list, const ProgramInputs& in, const ProgramOptions& how)
+    : controls(list),
+      inputs(in),
+      options(how),
+      budget(how.work),
+      sites(in.sites, in.latent_height, in.latent_width),
+      tables{{in.tokenizer, in.prompt, in.negative_prompt},
+             {{in.image_height, in.image_width, in.picture}, all_grids(in), budget},
+             in.recordings,
+             {}} {
+  if (controls.size() > kMostControls)
+    refuse(options.path, fmt::format("{} controls; expected at most {}", controls.size(), kMostControls));
+  tables.texts.adopt(options.texts);
+}
+
+std::string Context::path_of(int index) const {
+  return fmt::format("{}[{}]", options.path, index);
+}
+
+std::vector<Grid> Context::grids_of(const std::vector<bool>& chosen) const {
+  std::vector<Grid> grids;
+  for (size_t i = 0; i < chosen.size(); ++i)
+    if (chosen[i]) add(grids, grid_of(inputs.sites[i]));
+  return grids;
+}
+
+}  // namespace corepulse::control

@@ -1,0 +1,28 @@
+#pragma once
+// What every part of resolving a list of controls reads and asks.
+
+#include "control/program/program.h"
+#include "control/program/selector.h"
+
+namespace corepulse::control {
+
+struct Context {
+  /** All must outlive it. @throws Error{invalid_request} for too many controls. */
+  Context(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs, const ProgramOptions& options);
+  Context(const Context&) = delete;
+
+  /** "controls[3]". */
+  std::string path_of(int index) const;
+  /** The grids of these layers, each once. */
+  std::vector<Grid> grids_of(const std::vector<bool>& chosen) const;
+  Grid grid_of(const Site& site) const { return sites.grid_of(site); }
+
+  const std::vector<corepulse::Control>& controls;
+  const ProgramInputs& inputs;
+  const ProgramOptions& options;
+  Budget budget;
+  SiteTable sites;
+  Tables tables;
+};
+
+}  // namespace corepulse::control

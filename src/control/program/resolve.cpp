@@ -1,0 +1,32 @@
+// How a Program is made: controls are checked and placed, composed for every layer, call and row, and accounted for.
+#include "control/program/report.h"
+
+namespace corepulse::control {
+
+Program Program::resolve(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs,
+                         const ProgramOptions& options) {
+  Context context(controls, inputs, options);
+  auto steps = set_inputs(context);
+  auto placement = place(context, steps);
+  auto composition = compose(context, steps, placement.placed);
+  placement.captures = with_positions(std::move(placement.captures), context);
+  auto reports = report(std::move(steps.reports), placement, composition, context);
+
+  Data data{.sites = inputs.sites, .calls = inputs.calls, .batch = inputs.batch};
+  data.latent_height = inputs.latent_height, data.latent_width = inputs.latent_width;
+  data.image_height = inputs.image_height, data.image_width = inputs.image_width;
+  for (size_t call = 0; call < steps.plans.size(); ++call)
+    for (const auto& moments : composition.table.moments)
+      steps.plans[call].joins_images |= composition.table.plans[moments[call]].joins_images;
+  data.steps = std::move(steps.plans);
+  data.table = std::move(composition.table);
+  data.texts = context.tables.texts.specs();
+  data.captures = std::move(placement.captures);
+  data.functions = context.tables.functions;
+  data.notes = data.cut_texts = cut_texts(context.tables.texts);
+  for (auto& line : neutral_controls(reports, context)) data.notes.push_back(std::move(line));
+  data.reports = std::move(reports);
+  return Program(std::make_shared<const Data>(std::move(data)));
+}
+
+}  // namespace corepulse::control

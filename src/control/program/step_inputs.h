@@ -1,0 +1,18 @@
+#pragma once
+// What every model call is given, whatever is read: guidance, the negative prompt, SDXL's vectors.
+
+#include "control/program/context.h"
+
+namespace corepulse::control {
+
+struct StepInputs {
+  std::vector<StepPlan> plans;         ///< By call.
+  std::vector<int> negative;           ///< By call: the negative prompt's internal number.
+  std::vector<bool> guided;            ///< By call: whether the negative prompt is read.
+  std::vector<ControlReport> reports;  ///< By control: of those that set inputs.
+};
+
+/** @throws Error{invalid_request} for controls of these kinds that are wrong or set nothing of this run. */
+StepInputs set_inputs(Context& context);
+
+}  // namespace corepulse::control
