@@ -1,4 +1,5 @@
-"""Fails when a source file is longer than one sitting (400 lines); prints the median, and what functions and folders are too large."""
+"""Fails when a source file is longer than one sitting (400 lines), a function longer than a screen (40), or a folder
+fuller than a glance (30 files); prints the median length of files."""
 import pathlib
 import statistics
 import sys
@@ -9,7 +10,7 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__)
 LIMIT = 400
 FOLDER_LIMIT = 30  # files that lie in a folder itself; its subfolders count apart
 FOLDERS = ("include", "src", "cli", "tests", "examples", "bench", "cmake")
-SUFFIXES = (".h", ".cpp", ".py", ".txt", ".cmake")
+SUFFIXES = (".h", ".cpp", ".cu", ".py", ".txt", ".cmake")
 TABLES = set()  # Files that are data, by path: nobody reads them from top to bottom.
 
 
@@ -32,11 +33,12 @@ def main():
     long = {w: n for w, n in lengths.items() if n > LIMIT}
     for where, n in sorted(long.items()):
         print(f"{where}: {n} lines; at most {LIMIT}: split it")
-    print(*crowded(), *too_long([ROOT / f for f in ("include", "src", "cli")], ROOT), sep="\n")
+    large = [*crowded(), *too_long([ROOT / f for f in ("include", "src", "cli")], ROOT)]
+    print(*large, sep="\n", end="\n" if large else "")
     code = [n for w, n in lengths.items() if w.startswith(("src/", "include/"))]
     print(f"sizes: {len(lengths)} files, median {statistics.median(lengths.values()):.0f} lines, "
           f"src and include {sum(code)} lines in {len(code)} files")
-    return bool(long)
+    return bool(long or large)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,34 @@ class ChecksTest(unittest.TestCase):
         self.assertEqual(status("sizes.py", SOUND | {"src/io/picture/png.cpp": "int x;\n" * 401}), 1)
         self.assertEqual(status("sizes.py", SOUND | {"src/io/picture/png.cpp": "int x;\n" * 400}), 0)
 
+    def test_a_function_longer_than_a_screen_fails(self):
+        body = "  x();\n" * 39
+        faults = [
+            "int f() {\n" + body + "}\n",
+            "namespace a {\nstruct S {\n  S(int a)\n      : a_{a} {\n" + body + "  }\n};\n}\n",
+            "template <class T>\n[[gnu::noinline]] auto f(T x = {}) const -> T {\n" + body + "}\n",
+            "int f() {\n  const auto g = [] {\n" + body + "  };\n}\n",
+            "const Table table = {\n    {1, [](int b) {\n" + body + "     }}};\n",
+            "#if A\nint f(int a) {\n#else\nint f(long a) {\n#endif\n" + body + "}\n",
+            "const char* s = R\"x(})x\";\nint f() {\n  char c = '}'; // }\n" + body + "}\n",
+        ]
+        fine = [
+            "int f() {\n" + body[: -len("  x();\n")] + "}\n",
+            "const int table[] = {\n" + "  f(1, 2),\n" * 99 + "};\n",
+            "namespace a {\n" + "int f() { return 1; }\n" * 99 + "}\n",
+            "struct S {\n" + "  int x() const { return 1; }\n" * 99 + "};\n",
+        ]
+        for expected, texts in ((1, faults), (0, fine)):
+            for text in texts:
+                with self.subTest(text):
+                    self.assertEqual(status("sizes.py", SOUND | {"src/io/json.cpp": text}), expected)
+
+    def test_a_folder_without_rooms_fails(self):
+        files = {f"src/io/{i}.h": "" for i in range(29)}
+        self.assertEqual(status("sizes.py", SOUND | files), 0)
+        self.assertEqual(status("sizes.py", SOUND | files | {"src/io/png.h": ""}), 1)
+        self.assertEqual(status("sizes.py", SOUND | files | {"src/io/picture/png.h": ""}), 0)
+
     def check_texts(self, file, beginning, faults, fine):
         for expected, texts in ((1, faults), (0, fine)):
             for text in texts:
