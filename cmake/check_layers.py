@@ -22,9 +22,9 @@ ALLOWED = {
     "pipeline": {"*"},
 }
 # The wings of kernels/, and what of kernels/ each may include beside the bottom headers: those that know no operation. An
-# operation sees a wing's one header; amx/ is below cpu/, and cuda/ stands apart.
-WINGS = {"amx": {"amx"}, "cpu": {"amx", "cpu"}, "cuda": {"cuda"}}
-WING_HEADERS = {"kernels/cpu/cpu.h", "kernels/cuda/cuda.h"}
+# operation sees a wing's one header; amx/ is below cpu/; cuda/ and metal/ stand apart.
+WINGS = {"amx": {"amx"}, "cpu": {"amx", "cpu"}, "cuda": {"cuda"}, "metal": {"metal"}}
+WING_HEADERS = {"kernels/cpu/cpu.h", "kernels/cuda/cuda.h", "kernels/metal/attention.h"}
 BOTTOM = {f"kernels/{name}.h" for name in ("device", "memory", "number", "options", "parallel", "plain_weights", "round", "stop")}
 # What of a wing is no operation's, for folders above kernels/.
 SHOWN = {"kernels/cuda/graph.h"}

@@ -17,14 +17,14 @@ struct Attention {
 
   /** x [B, N, C], already normalised -> [B, N, C]. */
   kernels::Sum operator()(const mx::array& x, const Pass& pass) const { return to_out(heads(x, pass)); }
-  /** The same before to_out: what the heads found, side by side. */
-  mx::array heads(const mx::array& x, const Pass& pass) const;
 
   control::Site site;
   nn::Linear to_q, to_k, to_v, to_out;
 
  private:
   std::optional<kernels::JoinedLinear> self_;  ///< Query, key and value of self-attention.
+  /** What to_out is given: what the heads found, side by side. */
+  mx::array heads(const mx::array& x, const Pass& pass) const;
   /** One reading of the query rows q [1, N, C]. */
   mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv, const Pass& pass) const;
   /** The same by an attention function in place of ours. */

@@ -44,7 +44,7 @@ mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>&
 mx::array Linear::operator()(const Beside& x) const {
   if (x.skip())
     if (const auto y = cpu::joined_linear(packed_, x.x(), *x.skip())) return *y;
-  return (*this)(x.whole());
+  return (*this)(x.skip() ? mx::concatenate({x.x(), *x.skip()}, -1) : x.x());  // not kept: x outlives the product
 }
 
 Sum Linear::later(const mx::array& x) const {

@@ -50,7 +50,6 @@ class Linear {
 class JoinedLinear {
  public:
   explicit JoinedLinear(std::vector<Linear> parts) : parts_(std::move(parts)), whole_(std::make_shared<Whole>()) {}
-  const std::vector<Linear>& parts() const { return parts_; }
   /** x [..., in] -> what each gives, in their order; slices of one array on CUDA. */
   std::vector<mx::array> operator()(const mx::array& x) const;
 

@@ -47,6 +47,9 @@ mx::array group_norm(const Sum& x, const mx::array& weight, const mx::array& bia
   const auto parts = x.parts();
   if (parts.row || parts.bias) {
     check_group_norm(parts.x, weight, bias, groups);
+    const int channels = parts.x.shape(-1);
+    if (parts.row) check_shape(*parts.row, {parts.x.shape(0), channels}, "group_norm");
+    if (parts.bias) check_shape(*parts.bias, {channels}, "group_norm");
     if (const auto y = cuda::group_norm(parts, {}, weight, bias, groups, eps, silu)) return *y;
   }
   return group_norm(x.array(), weight, bias, groups, eps, silu);
@@ -85,7 +88,9 @@ mx::array layer_norm(const mx::array& x, const mx::array& weight, const mx::arra
 mx::array layer_norm(const Sum& x, const mx::array& weight, const mx::array& bias, float eps, const Linear* next) {
   if (const auto two = x.two()) {
     check_channels(two->first, weight, bias, "layer_norm");
+    check_shape(two->second, two->first.shape(), "layer_norm");
     const auto ahead = next ? next->bias() : std::nullopt;
+    if (ahead) check_shape(*ahead, {two->first.shape(-1)}, "layer_norm");
     if (auto both = cuda::add_layer_norm(two->first, two->second, weight, bias, eps, ahead)) {
       ahead ? x.made_ahead(std::move(both->second), next->id()) : x.made(std::move(both->second));
       return both->first;

@@ -31,7 +31,9 @@ Sum::Sum(Term term) : state_(std::make_shared<State>()) {
 mx::array Sum::array() const {
   auto& s = *state_;
   if (s.made) return *s.made;
-  made(settle(s.bare ? add_up({*s.bare, s.added.row, s.term->bias}, s.added.residual) : s.term->make(s.added)));
+  const bool large = s.added.residual || s.term->takes_row;  // not what is on its way into attention
+  auto sum = s.bare ? add_up({*s.bare, s.added.row, s.term->bias}, s.added.residual) : s.term->make(s.added);
+  made(large ? settle(std::move(sum)) : std::move(sum));
   return *s.made;
 }
 
@@ -40,6 +42,7 @@ Sum operator+(const Sum& a, const Sum& b) {
   if (!takes(a) && !takes(b)) return Sum(kernels::add(a.array(), b.array()));
   const auto& [term, other] = takes(b) ? std::pair(b, a) : std::pair(a, b);
   Sum sum(*term.state_->term);
+  sum.state_->bare = term.state_->bare;
   auto& added = sum.state_->added;
   added = term.state_->added;
   added.biased = other.state_->ahead && other.state_->ahead_of == term.state_->term->id;
@@ -54,6 +57,7 @@ Sum operator+(const Sum& a, const Row& row) {
     return Sum(kernels::add(a.array(), mx::reshape(row.numbers, shape)));
   }
   Sum sum(*a.state_->term);
+  sum.state_->bare = a.state_->bare;
   sum.state_->added = a.state_->added;
   sum.state_->added.row = row.numbers;
   return sum;

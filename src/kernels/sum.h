@@ -21,7 +21,7 @@ struct Row {
 struct Addends {
   std::optional<mx::array> row;       ///< [B, C], the same for every pixel of a batch row.
   std::optional<mx::array> residual;  ///< Of the result's shape.
-  bool biased = false;                ///< The residual holds the term's bias already.
+  bool biased = false;                ///< The residual holds the term's bias already: on CUDA alone.
 };
 
 /** A product or a convolution that is not computed yet. */
@@ -43,7 +43,7 @@ class Sum {
   Sum(mx::array x);  // NOLINT: an array is a sum of one
   explicit Sum(Term term);
 
-  /** Large ones are computed at once on the CPU: settle(). */
+  /** Feature maps and sums with a residual are computed at once on the CPU where they are large: settle(). */
   mx::array array() const;
   operator mx::array() const { return array(); }
 
@@ -58,7 +58,8 @@ class Sum {
   std::optional<std::pair<mx::array, mx::array>> two() const;
   /** What two() gave, added up. */
   void made(mx::array sum) const;
-  /** The same, and the bias of the term that is known to be added next. */
+  /** The same, and the bias of the term that is known to be added next: read by that term's sum alone. Whoever asks for
+   * the sum as an array lets it be computed without. */
   void made_ahead(mx::array sum, const void* id) const;
   /** A convolution without its bias, and what it lacks. */
   Parts parts() const;

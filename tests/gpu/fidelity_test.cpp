@@ -8,6 +8,7 @@
 #include "kernels/activation.h"
 #include "kernels/attention.h"
 #include "kernels/device.h"
+#include "kernels/linear.h"
 #include "kernels/norm.h"
 #include "kernels/numbers.h"
 #include "unet/support.h"
@@ -113,6 +114,17 @@ TEST_CASE("layer_norm's kernel, alone and behind a sum, equals the formula at ev
       const auto norm = kernels::layer_norm(sum, weight, bias, 1e-5f);
       CHECK(same_bits(wide(sum), wide(x + y)));
       CHECK(error(wide(norm), kernels::layer_norm_reference(wide(sum), weight, bias, 1e-5f)) <= bound);
+
+      // The same before a product whose bias the sum takes along.
+      const auto number = [&](const mx::Shape& s, int seed) {
+        return mx::astype(normal(s, seed) * mx::array(0.1f), dtype);
+      };
+      const kernels::Linear first(number({2 * channels, channels}, 5), number({2 * channels}, 6));
+      const kernels::Linear second(number({channels, channels}, 7), number({channels}, 8));
+      const auto ahead = x + kernels::Sum(kernels::Term{.make = [&](const kernels::Addends&) { return y; }});
+      CHECK(same_bits(wide(kernels::layer_norm(ahead, weight, bias, 1e-5f, &second)), wide(norm)));
+      const auto fed = kernels::gated_linear_later(norm, first, second);
+      CHECK(error(wide(ahead + fed), wide(sum) + wide(fed)) <= 4 * bound);
     }
   }
 }

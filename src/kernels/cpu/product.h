@@ -19,9 +19,6 @@ class ProductWeights {
   /** Packed, in 8-bit integers where the weights ask for it. */
   PackedMatrix packed();
 
-  int64_t out() const { return out_; }
-  int64_t in() const { return in_; }
-
  private:
   void pack();
 
