@@ -193,7 +193,7 @@ struct Prepared {
     double sum = 0;
     for (size_t i = 0; i < layers.layers.size(); ++i) {
       if (layers.layers[i].site.cross != cross) continue;
-      sum += seconds_of([&] { mx::eval(layers.layers[i](layers.x[i], {program, step, texts, cache})); });
+      sum += seconds_of([&] { layers.layers[i](layers.x[i], {program, step, texts, cache}).array().eval(); });
     }
     return sum;
   }

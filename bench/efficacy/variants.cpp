@@ -28,9 +28,8 @@ constexpr Span kNearlyAll{"sigma > 0.5", kInfinity, 0.5}, kMiddle{"sigma 3..0.5"
     kNotFirst{"sigma < 3", 3, 0};
 
 Control injected(const std::string& prompt, const Sites& sites, const Span& span) {
-  auto control = inject(prompt).at(sites.where);
-  if (span.start < kInfinity || span.end > 0) control.sigma(span.start, span.end);
-  return control;
+  const auto control = inject(prompt).at(sites.where);
+  return span.start < kInfinity || span.end > 0 ? control.sigma(span.start, span.end) : control;
 }
 
 /** CorePulse's injection: its weight scales keys and values together. */

@@ -119,7 +119,7 @@ Effect RecipeGenerator::picture_effect() {
 Control RecipeGenerator::step_control() {
   auto c = pick<Control>({guidance({{0, 2}, {1, 6}}), guidance(3), negative("fog"), capture("cat")});
   if (family_ == "sdxl" && below(2)) c = pick<Control>({pooled(prompt(), 0.5), time_ids({.crop = std::pair{8, 16}})});
-  if (below(2)) c.steps(0, 2);
+  if (below(2)) c = c.steps(0, 2);
   return c;
 }
 

@@ -126,7 +126,7 @@ Verdict elision_changes_nothing(const Case& at, const Recipe& recipe) {
 Verdict nothing_before_the_window(const Case& at, Recipe recipe) {
   if (recipe.steps < 2) inapplicable();
   const int first = 1 + static_cast<int>(at.seed % static_cast<unsigned>(recipe.steps - 1));
-  for (auto& c : recipe.controls) c.steps(first, first + 1);
+  for (auto& c : recipe.controls) c = c.steps(first, first + 1);
   const auto controlled = observed_run(at.family, recipe);
   recipe.controls.clear();
   const auto plain = observed_run(at.family, recipe);
@@ -154,9 +154,9 @@ Verdict windows_join(const Case& at, const Recipe& recipe) {
   if (recipe.steps < 2) inapplicable();
   const int middle = 1 + static_cast<int>(at.seed % static_cast<unsigned>(recipe.steps - 1));
   auto whole = recipe.controls, halves = recipe.controls;
-  whole[i].steps(0, recipe.steps);
-  halves[i].steps(middle, recipe.steps);
-  halves.insert(halves.begin() + i, Control(recipe.controls[i]).steps(0, middle));
+  whole[i] = whole[i].steps(0, recipe.steps);
+  halves[i] = halves[i].steps(middle, recipe.steps);
+  halves.insert(halves.begin() + i, recipe.controls[i].steps(0, middle));
   return same(at.latents(recipe, halves), at.latents(recipe, whole), "[a, b) and [b, c)");
 }
 
