@@ -109,8 +109,8 @@ TEST_CASE("layer_norm's kernel, alone and behind a sum, equals the formula at ev
       const double bound = dtype == mx::float32 ? 2e-5 : dtype == mx::float16 ? 1e-3 : 8e-3;
       CHECK(error(wide(kernels::layer_norm(x, weight, bias, 1e-5f)),
                   kernels::layer_norm_reference(wide(x), weight, bias, 1e-5f)) <= bound);
-      const auto sum = x + kernels::Sum(kernels::Term{
-                               .make = [&](const kernels::Addends& a) { return a.residual ? *a.residual + y : y; }});
+      const kernels::Term term{.make = [&](const kernels::Addends& a) { return a.residual ? *a.residual + y : y; }};
+      const auto sum = x + kernels::Sum(term), ahead = x + kernels::Sum(term);
       const auto norm = kernels::layer_norm(sum, weight, bias, 1e-5f);
       CHECK(same_bits(wide(sum), wide(x + y)));
       CHECK(error(wide(norm), kernels::layer_norm_reference(wide(sum), weight, bias, 1e-5f)) <= bound);
@@ -121,10 +121,9 @@ TEST_CASE("layer_norm's kernel, alone and behind a sum, equals the formula at ev
       };
       const kernels::Linear first(number({2 * channels, channels}, 5), number({2 * channels}, 6));
       const kernels::Linear second(number({channels, channels}, 7), number({channels}, 8));
-      const auto ahead = x + kernels::Sum(kernels::Term{.make = [&](const kernels::Addends&) { return y; }});
       CHECK(same_bits(wide(kernels::layer_norm(ahead, weight, bias, 1e-5f, &second)), wide(norm)));
-      const auto fed = kernels::gated_linear_later(norm, first, second);
-      CHECK(error(wide(ahead + fed), wide(sum) + wide(fed)) <= 4 * bound);
+      const auto fed = [&] { return kernels::gated_linear_later(norm, first, second); };
+      CHECK(error(wide(ahead + fed()), wide(sum) + wide(fed())) <= 4 * bound);
     }
   }
 }
