@@ -26,11 +26,11 @@ KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows) {
   const bool all_own = std::all_of(
       rows.begin(), rows.end(), [](const auto& readings) { return readings[0].sources[0].kind == Source::Kind::own; });
   if (all_own) return *own_;
-  // Pictures are gathered before they are projected: the same matrices as in a plain call, and so its bits where the
-  // pictures are the same.
-  std::vector<mx::array> pictures;
-  for (size_t r = 0; r < rows.size(); ++r) pictures.push_back(picture(rows[r][0].sources[0], static_cast<int>(r)));
-  return project(mx::concatenate(pictures, 0));
+  // Hidden states are gathered before they are projected: the same matrices as in a plain call, and so its bits where
+  // the hidden states are the same.
+  std::vector<mx::array> inputs;
+  for (size_t r = 0; r < rows.size(); ++r) inputs.push_back(hidden_states(rows[r][0].sources[0], static_cast<int>(r)));
+  return project(mx::concatenate(inputs, 0));
 }
 
 KeyValue CallKeys::of(const Reading& reading, int row) {
@@ -59,10 +59,10 @@ const KeyValue& CallKeys::recorded(int recording, int row) {
   const std::pair key{recording, pass_.step.rows[row].conditional};
   const auto found = recorded_.find(key);
   if (found != recorded_.end()) return found->second;
-  return recorded_.emplace(key, project(picture({Source::Kind::recording, recording}, row))).first->second;
+  return recorded_.emplace(key, project(hidden_states({Source::Kind::recording, recording}, row))).first->second;
 }
 
-mx::array CallKeys::picture(const Source& source, int row) const {
+mx::array CallKeys::hidden_states(const Source& source, int row) const {
   if (source.kind != Source::Kind::recording) return attention::row_of(x_, row_of(source, row));
   const auto x =
       mx::astype(pass_.instruments.recordings(source.id, site_, pass_.step, pass_.step.rows[row]), x_.dtype());

@@ -32,7 +32,7 @@ class CallKeys {
   const KeyValue& texts(const std::vector<control::TextId>& ids) const;
   const KeyValue& recorded(int recording, int row);
   /** What a source of self-attention is: [1, N, C]. */
-  mx::array picture(const control::Source& source, int row) const;
+  mx::array hidden_states(const control::Source& source, int row) const;
   /** The row of the batch that a source of kind own or image means. */
   int row_of(const control::Source& source, int row) const;
 

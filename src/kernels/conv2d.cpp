@@ -10,13 +10,13 @@
 namespace corepulse::kernels {
 namespace {
 
-/** [B, H', W', out] for a picture x of shape [B, H, W, in]; throws Error{internal} if nothing is left. */
+/** [B, H', W', out] for x [B, H, W, in]; throws Error{internal} if nothing is left. */
 mx::Shape target(const ConvGeometry& g, const mx::Shape& x, int out) {
   const auto& p = g.padding;
   const int h = x[1] + p.top + p.bottom - g.kh, w = x[2] + p.left + p.right - g.kw;
   if (h < 0 || w < 0)
     fail(ErrorCode::internal, "conv2d",
-         fmt::format("shape {} under a {}x{} kernel; expected a larger picture", to_string(x), g.kh, g.kw));
+         fmt::format("shape {} under a {}x{} kernel; expected more pixels", to_string(x), g.kh, g.kw));
   return {x[0], h / g.stride + 1, w / g.stride + 1, out};
 }
 

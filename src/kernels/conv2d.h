@@ -28,7 +28,7 @@ class Conv2d {
   Sum later(const mx::array& x) const;
   /**
    * The convolution of the first height x width pixels of upsample2x(x), height and width 2n or 2n - 1 for n pixels of
-   * x: most often without the enlarged picture in memory.
+   * x: most often without the enlarged array in memory.
    */
   mx::array upsampled(const mx::array& x, int height, int width) const;
   int in() const { return in_; }

@@ -23,7 +23,7 @@ struct Padding {
   static Padding same(int n) { return {n, n, n, n}; }
 };
 
-/** What stays the same for every picture a convolution sees. */
+/** What stays the same for everything that a convolution sees. */
 struct ConvGeometry {
   int kh, kw, stride;
   Padding padding;

@@ -25,7 +25,7 @@ struct Sampler2D {  // downsamplers.0 / upsamplers.0
 
 struct DownBlock {
   DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out);
-  /** Appends every intermediate picture to `skips`, for the up block that mirrors this one. */
+  /** Appends every intermediate feature map to `skips`, for the up block that mirrors this one. */
   mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips) const;
   std::vector<nn::ResnetBlock> resnets;
   std::vector<Transformer2D> attentions;

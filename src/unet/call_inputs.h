@@ -16,7 +16,7 @@ struct CallInputs {
     mx::array pooled;    // [B, pooled width]
     mx::array time_ids;  // [B, 6 * addition_time_width]: their sinusoids
   };
-  mx::array picture;           // [B, h, w, in_channels], scaled as the model wants it
+  mx::array sample;            // [B, h, w, in_channels], scaled as the model wants it
   mx::array timestep;          // [B, channels of the finest level]: its sinusoids
   std::optional<Added> added;  ///< SDXL's added conditioning.
   // A side network's residuals (ControlNet) would be a field here and in each(); UNet::operator() would add them to the
@@ -26,7 +26,7 @@ struct CallInputs {
 /** Hands every array to `visit`, in a fixed order. The one list of them: recordings are made and fed by it. */
 template <class Visit>
 void each(CallInputs& inputs, Visit visit) {
-  visit(inputs.picture), visit(inputs.timestep);
+  visit(inputs.sample), visit(inputs.timestep);
   if (inputs.added) visit(inputs.added->pooled), visit(inputs.added->time_ids);
 }
 

@@ -79,10 +79,10 @@ mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::opti
 }
 
 mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
-  check_shape(inputs.picture, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
+  check_shape(inputs.sample, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
   const nn::TimeRows time = (*time_projections_)(kernels::silu(time_embedding(inputs)));
-  mx::array h = conv_in_(inputs.picture);
+  mx::array h = conv_in_(inputs.sample);
   std::vector<mx::array> skips{h};
   for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
   h = (*mid_block_)(h, time, pass);

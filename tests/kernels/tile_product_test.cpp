@@ -196,14 +196,14 @@ TEST_CASE_TEMPLATE("3x3 convolutions on tiles are exact sums over a border of ze
       const Matrix<T> w(c.out, 9 * c.in, 9);
       const int64_t pixels = c.height * c.width;
       const auto x = numbers<T>(c.batch * ((c.height + 1) / c.scale) * ((c.width + 1) / c.scale) * c.in * c.scale, 3);
-      const auto added = numbers<T>(c.batch * pixels * c.out, 4), per_picture = numbers<T>(c.batch * c.out, 5);
+      const auto added = numbers<T>(c.batch * pixels * c.out, 4), per_row = numbers<T>(c.batch * c.out, 5);
       std::vector<T> y(added.size());
-      run_tile_conv(c, w.tiles(), x.data(), per_picture.data(), added.data(), y.data(), plain);
+      run_tile_conv(c, w.tiles(), x.data(), per_row.data(), added.data(), y.data(), plain);
       std::vector<double> exact;
       for (int64_t i = 0; i < static_cast<int64_t>(y.size()); ++i) {
         const int64_t o = i % c.out, pixel = i / c.out, b = pixel / pixels;
         exact.push_back(exact_pixel(c, w, x, b, pixel % pixels / c.width, pixel % c.width, o) +
-                        value(added[static_cast<size_t>(i)]) + value(per_picture[static_cast<size_t>(b * c.out + o)]));
+                        value(added[static_cast<size_t>(i)]) + value(per_row[static_cast<size_t>(b * c.out + o)]));
       }
       CHECK(beyond_rounding(y, exact) <= 1e-5);
     }

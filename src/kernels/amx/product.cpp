@@ -71,7 +71,7 @@ void run_tile_product(const TileProduct& p) {
   run_tile_product(p, scratch(static_cast<size_t>(tile_product_workspace(p))));
 }
 
-void run_tile_conv(const TileConv& c, const TileMatrix& w, ConstNumbers x, ConstNumbers per_picture, ConstNumbers added,
+void run_tile_conv(const TileConv& c, const TileMatrix& w, ConstNumbers x, ConstNumbers per_row, ConstNumbers added,
                    Numbers y, bool plain) {
   // Pictures and their rows one after the other. One pixel of zeros ends a row and borders the next one too; so does a
   // row of zeros for pictures. A row of the product is a pixel; its neighbours are a fixed number of pixels away. In
@@ -83,7 +83,7 @@ void run_tile_conv(const TileConv& c, const TileMatrix& w, ConstNumbers x, Const
   p.taps.clear();
   for (int64_t tap = 0; tap < 9; ++tap) p.taps.push_back(tap / 3 * pitch + tap % 3);
   p.results.assign(static_cast<size_t>(rows), -1);
-  p.added = added, p.per_picture = per_picture, p.pixels = c.height * c.width, p.y = y;
+  p.added = added, p.per_row = per_row, p.pixels = c.height * c.width, p.y = y;
   const int64_t bytes = round_up(plane * planes * pixel * int64_t{sizeof(BFloat16)}, 64);
   char* const memory = reinterpret_cast<char*>(scratch(static_cast<size_t>(bytes + tile_product_workspace(p))));
   auto* const bordered = reinterpret_cast<BFloat16*>(memory);

@@ -40,7 +40,7 @@ struct TileProduct {
   bool gated = false;                 // y has w.out / 2 numbers in a row, which are split if w is
   std::vector<int32_t> results = {};  // the row of y that a row becomes, or -1; empty: the same
   ConstNumbers added = {};            // of y's shape and type; or null
-  ConstNumbers per_picture = {};      // [pictures, w.out], the same for `pixels` rows of y; or null
+  ConstNumbers per_row = {};          // [batch rows, w.out], the same for `pixels` rows of y; or null
   int64_t pixels = 1;
   Numbers y = {};
 
@@ -68,12 +68,12 @@ void run_tile_product(const TileProduct& p);
 
 /** A 3x3 convolution of stride 1 with a border of zeros. */
 struct TileConv {
-  int64_t batch, height, width, in, out;  // of the result: the picture's, or twice as large
-  int64_t scale = 1;                      // 2: of the picture enlarged, each pixel four times
+  int64_t batch, height, width, in, out;  // of the result: the source's, or twice as large
+  int64_t scale = 1;                      // 2: of the source enlarged, each pixel four times
 };
 
 /** y = convolution(x) + b + what is added, each null or as in TileProduct. `plain` as above. */
-void run_tile_conv(const TileConv& c, const TileMatrix& w, ConstNumbers x, ConstNumbers per_picture, ConstNumbers added,
+void run_tile_conv(const TileConv& c, const TileMatrix& w, ConstNumbers x, ConstNumbers per_row, ConstNumbers added,
                    Numbers y, bool plain = false);
 
 /** A layer's weights, [out, in] or [out, 3, 3, in], and bias. Read and repacked by the first call, then dropped. */

@@ -36,7 +36,7 @@ namespace {
 // 32 sums of a row to y, with what is added to them.
 template <class T>
 void store_row(const TileProduct& p, const float* sums, int64_t column, int64_t result) {
-  const auto *added = static_cast<const T*>(p.added.data()), *rows = static_cast<const T*>(p.per_picture.data());
+  const auto *added = static_cast<const T*>(p.added.data()), *rows = static_cast<const T*>(p.per_row.data());
   T* const y = static_cast<T*>(p.y.data());
   __m512 a = _mm512_loadu_ps(sums), b = _mm512_loadu_ps(sums + 16);
   const auto add = [&](__m512 left, __m512 right) { a = _mm512_add_ps(a, left), b = _mm512_add_ps(b, right); };

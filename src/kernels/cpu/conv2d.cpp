@@ -17,7 +17,7 @@ dnnl::memory::desc pixels(const mx::Shape& s, dnnl::memory::data_type type) {
   return {{s[0], s[3], s[1], s[2]}, type, Format::nhwc};
 }
 
-// A pointwise convolution is a matrix product, whose packing serves every size of picture; oneDNN's 1x1 convolution
+// A pointwise convolution is a matrix product, whose packing serves every size of x; oneDNN's 1x1 convolution
 // wants another one for nearly every size.
 dnnl::memory::desc layout(const PlainWeights& weight, const ConvGeometry& g) {
   const auto& w = weight.shape();
@@ -79,12 +79,12 @@ namespace {
 
 /** What is added as the result is stored. */
 struct Added {
-  std::optional<mx::array> per_row, picture;
+  std::optional<mx::array> per_row, residual;
 
   std::vector<mx::array> inputs_with(const mx::array& x) const {
     std::vector<mx::array> inputs{x};
     if (per_row) inputs.push_back(*per_row);
-    if (picture) inputs.push_back(*picture);
+    if (residual) inputs.push_back(*residual);
     return inputs;
   }
 };
@@ -106,7 +106,7 @@ mx::array by_onednn(const SharedConv& w, const mx::array& x, const mx::Shape& sh
     });
   });
   if (added.per_row) y = sum_of(y, mx::expand_dims(*added.per_row, {1, 2}));
-  if (added.picture) y = sum_of(y, *added.picture);
+  if (added.residual) y = sum_of(y, *added.residual);
   return y;
 }
 
@@ -114,29 +114,29 @@ mx::array on_tiles(const SharedConv& w, const mx::array& x, const mx::Shape& sha
   return cpu_op(
       "conv2d", added.inputs_with(x), shape,
       [w, c = TileConv{shape[0], shape[1], shape[2], w->in, shape[3], scale}, per_row = added.per_row.has_value(),
-       picture = added.picture.has_value()](const Inputs& in, Numbers out) {
+       residual = added.residual.has_value()](const Inputs& in, Numbers out) {
         auto next = in.begin();
-        const auto from = next_of(next, true), row = next_of(next, per_row), added_picture = next_of(next, picture);
+        const auto from = next_of(next, true), row = next_of(next, per_row), residual_numbers = next_of(next, residual);
         const TileMatrix packed = w->tiles->packed();
-        if (!w->geometry.pointwise()) return run_tile_conv(c, packed, from, row, added_picture, out);
+        if (!w->geometry.pointwise()) return run_tile_conv(c, packed, from, row, residual_numbers, out);
         TileProduct p{.w = packed, .x = from, .width = c.in, .rows = c.batch * c.height * c.width};
-        p.added = added_picture, p.per_picture = row, p.pixels = c.height * c.width, p.y = out;
+        p.added = residual_numbers, p.per_row = row, p.pixels = c.height * c.width, p.y = out;
         run_tile_product(p);
       });
 }
 
-/** Of a picture [B, H, W, in] whose every `scale`-th pixel x has. */
+/** Of an array [B, H, W, in] whose every `scale`-th pixel x has. */
 mx::array by_winograd(const SharedConv& w, const mx::array& x, const mx::Shape& from, const mx::Shape& to, int scale,
                       const Added& added) {
   const auto& padding = w->geometry.padding;
   const WinogradShape task{from[0], from[1], from[2], from[3], to[1], to[2], to[3], padding.top, padding.left, scale};
   return cpu_op("conv2d winograd", added.inputs_with(x), to,
-                [w, task, per_row = added.per_row.has_value(), picture = added.picture.has_value()](const Inputs& in,
-                                                                                                    Numbers out) {
+                [w, task, per_row = added.per_row.has_value(), residual = added.residual.has_value()](const Inputs& in,
+                                                                                                      Numbers out) {
                   auto next = in.begin() + 1;
                   ConvAddends add;
                   add.row_bias = next_of(next, per_row);
-                  add.picture = next_of(next, picture);
+                  add.residual = next_of(next, residual);
                   w->winograd->run(task, in[0], add, out);
                 });
 }
@@ -148,11 +148,11 @@ SharedConv conv_weights(const std::shared_ptr<PlainWeights>& plain, const ConvGe
 }
 
 std::optional<mx::array> conv2d(const SharedConv& w, const mx::array& x, const mx::Shape& shape,
-                                const std::optional<mx::array>& per_row, const std::optional<mx::array>& picture) {
+                                const std::optional<mx::array>& per_row, const std::optional<mx::array>& residual) {
   if (!use_cpu_kernels(x)) return {};
-  if (w->on_tiles(x)) return on_tiles(w, x, shape, 1, {per_row, picture});
-  if (w->winograd) return by_winograd(w, x, x.shape(), shape, 1, {per_row, picture});
-  if (w->onednn) return by_onednn(w, x, shape, {per_row, picture});
+  if (w->on_tiles(x)) return on_tiles(w, x, shape, 1, {per_row, residual});
+  if (w->winograd) return by_winograd(w, x, x.shape(), shape, 1, {per_row, residual});
+  if (w->onednn) return by_onednn(w, x, shape, {per_row, residual});
   return {};
 }
 

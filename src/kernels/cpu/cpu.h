@@ -47,9 +47,9 @@ std::optional<mx::array> gated_linear(const SharedLinear& first, const SharedLin
 class ConvWeights;
 using SharedConv = std::shared_ptr<ConvWeights>;
 SharedConv conv_weights(const std::shared_ptr<PlainWeights>& plain, const ConvGeometry& geometry);
-/** The convolution of x + per_row [B, out] + picture; `shape` and picture's shape are the result's. */
+/** The convolution of x + per_row [B, out] + residual; `shape` and residual's shape are the result's. */
 std::optional<mx::array> conv2d(const SharedConv& weights, const mx::array& x, const mx::Shape& shape,
-                                const std::optional<mx::array>& per_row, const std::optional<mx::array>& picture);
+                                const std::optional<mx::array>& per_row, const std::optional<mx::array>& residual);
 /** The same of the first pixels of upsample2x(x): as many as `enlarged` has. */
 std::optional<mx::array> upsampled_conv2d(const SharedConv& weights, const mx::array& x, const mx::Shape& enlarged,
                                           const mx::Shape& shape);

@@ -67,7 +67,7 @@ int64_t WinogradBlock() {
   return kBlock;
 }
 
-/** Where a tile's 6x6 pixels lie: in the picture, or the zeros around it. */
+/** Where a tile's 6x6 pixels lie: in the source, or the zeros around it. */
 using Pixels = std::array<const float*, kPoints>;
 
 struct TilePlace {
@@ -157,7 +157,7 @@ HWY_INLINE void store_pixel(Vector y, const WinogradShape& s, const TilePlace& p
   if (add.scales) y = hn::Mul(y, hn::LoadU(f, add.scales + channel));
   if (add.bias) y = hn::Add(y, hn::LoadU(f, add.bias + channel));
   if (add.row_bias) y = hn::Add(y, hn::LoadU(f, add.row_bias + place.row * s.out + channel));
-  if (add.picture) y = hn::Add(y, hn::LoadU(f, add.picture + at));
+  if (add.residual) y = hn::Add(y, hn::LoadU(f, add.residual + at));
   hn::StoreU(y, f, out + at);
 }
 

@@ -8,7 +8,7 @@
 
 namespace corepulse::kernels {
 
-/** Pixels along one side of a tile of the result, and of the piece of the picture it needs. */
+/** Pixels along one side of a tile of the result, and of the piece of the source it needs. */
 constexpr int64_t kTileOut = 4, kTileIn = 6;
 /** Products of one channel that make a tile: 36, where the plain sum needs 144. */
 constexpr int64_t kPoints = kTileIn * kTileIn;
@@ -17,7 +17,7 @@ constexpr int64_t kPoints = kTileIn * kTileIn;
 struct ConvAddends {
   const float* bias = nullptr;      ///< [out]
   const float* row_bias = nullptr;  ///< [batch, out], the same for all pixels of a batch row.
-  const float* picture = nullptr;   ///< Like the result.
+  const float* residual = nullptr;  ///< Like the result.
   const float* scales = nullptr;    ///< [out], of integer weights: multiplied with the sums first.
 };
 
