@@ -26,7 +26,7 @@ build() {
     test_unet test_pipeline
 }
 
-# No instruction of another processor, and the wheel's libraries.
+# A library for arm64, with kernels for NEON in it.
 check() {
   aarch64-linux-gnu-readelf -h "$folder/build/lib/libcorepulse.so" | grep -q AArch64 || stop "not for arm64"
   aarch64-linux-gnu-objdump -d --no-show-raw-insn "$folder/build/lib/libcorepulse.so" | grep -q -E 'fmla[[:space:]]+v' ||
@@ -41,14 +41,20 @@ emulated() {
     COREPULSE_THREADS=2 qemu-aarch64 -E LD_LIBRARY_PATH -E COREPULSE_THREADS "$@"
 }
 
+# cases PROGRAM PATTERN: those of its tests that match, at least one.
+cases() {
+  emulated "$1" "--test-case=$2" --list-test-cases | grep -E 'current filters: [1-9]' || stop "${1##*/}: no test matches '$2'"
+  emulated "$1" "--test-case=$2"
+}
+
 run_tests() {
   local bin=$folder/build/bin name
   emulated "$bin/corepulse" --version | grep neon || stop "the kernels for NEON are off"
   for name in kernels control sampler io text; do
     emulated "$bin/test_$name"
   done
-  emulated "$bin/test_unet" "--test-case=*Diffusers*"
-  emulated "$bin/test_pipeline" "--test-case=20 steps with guidance*"
+  cases "$bin/test_unet" "*Diffusers*"
+  cases "$bin/test_pipeline" "20 steps with guidance*"
   emulated "$bin/corepulse" generate -p "a cat in a park" --steps 8 -q -o "$folder/cat.png"
   emulated "$bin/corepulse" doctor --steps 1
 }

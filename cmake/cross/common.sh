@@ -8,17 +8,23 @@ need() {
   command -v "$1" >/dev/null || stop "$1 is missing; on Debian: apt-get install $2"
 }
 
+# pinned NAME: the line of wheels.txt, for pip install -r.
+pinned() {
+  grep "^$1==" cmake/cross/wheels.txt || stop "wheels.txt lacks $1"
+}
+
 # wheel NAME PLATFORM FOLDER: unpacks the pinned wheel of another platform, once.
 wheel() {
-  local version
-  version=$(sed -n 's/^mlx\[cpu\]==\([0-9.]*\).*/\1/p' requirements.txt)
-  [[ ! -f $3/stamp || $(<"$3/stamp") != "$1 $version $2" ]] || return 0
-  say "unpacking $1 $version for $2"
+  local line
+  line=$(pinned "$1")
+  [[ ! -f $3/stamp || $(<"$3/stamp") != "$line $2" ]] || return 0
+  say "unpacking ${line%% *} for $2"
   rm -rf "$3"
   mkdir -p "$3"
-  "${python:?}" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-    --platform "$2" --dest "$3" "$1==$version"
+  echo "$line" >"$3/pinned.txt"
+  "${python:?}" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
+    --platform "$2" --dest "$3" -r "$3/pinned.txt"
   "${python:?}" -m zipfile -e "$3"/*.whl "$3"
   rm "$3"/*.whl
-  echo "$1 $version $2" >"$3/stamp"
+  echo "$line $2" >"$3/stamp"
 }

@@ -14,7 +14,11 @@ readonly sources="zlib utf8proc fmtlib libpng1.6 libjpeg-turbo libwebp"  # of De
 # The compiler, under the names that CMake expects. A second libc++ inside our library would not know MLX's exceptions, so
 # zig's is left out: its names are looked up when the library is loaded, among those of the macOS libc++ that MLX loads.
 make_tools() {
-  [[ -x $folder/zig/bin/python ]] || { "$python" -m venv "$folder/zig" && "$folder/zig/bin/pip" -q install ziglang==0.17.1; }
+  "$folder/zig/bin/python" -m ziglang version >/dev/null 2>&1 || {
+    "$python" -m venv "$folder/zig"
+    pinned ziglang >"$folder/zig/pinned.txt"
+    "$folder/zig/bin/pip" -q install --require-hashes -r "$folder/zig/pinned.txt"
+  }
   mkdir -p "$tools"
   local verb
   printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang cc -target %s "$@"\n' "$folder" "$target" >"$tools/cc"
@@ -27,7 +31,7 @@ make_tools() {
   chmod +x "$tools"/cc "$tools"/c++ "$tools"/ar "$tools"/ranlib
 }
 
-# Debian's source packages, without touching this machine's list of sources.
+# Debian's source packages, as its release has them and its keys sign them, without touching this machine's list of sources.
 fetch_sources() {
   local state=$folder/apt release package
   # shellcheck source=/dev/null
@@ -64,6 +68,7 @@ build_libraries() {
       -DFMT_TEST=OFF -DFMT_DOC=OFF -DUTF8PROC_ENABLE_TESTING=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
       -DWEBP_BUILD_{ANIM_UTILS,CWEBP,DWEBP,GIF2WEBP,IMG2WEBP,VWEBP,WEBPINFO,WEBPMUX,EXTRAS}=OFF
     cmake --install "$folder/libraries/$package"
+    rm -f "$prefix"/lib/*.dylib  # zlib makes a shared one, too: it would be linked, and no Mac has it there
     touch "$folder/libraries/$package/installed"
   done
   for header in $headers; do
@@ -76,7 +81,7 @@ build_corepulse() {
     -DCOREPULSE_CPU_KERNELS=OFF -DCOREPULSE_CUDA=OFF
   rm -rf "$folder/corepulse"
   cmake --install "$folder/build" --prefix "$folder/corepulse"
-  cross_cmake examples "$folder/examples" -DCMAKE_PREFIX_PATH="$folder/corepulse" -DCMAKE_FIND_ROOT_PATH="$folder/corepulse"
+  cross_cmake examples "$folder/examples" -DCMAKE_PREFIX_PATH="$folder/corepulse" -DCOREPULSE_ROOT="$folder/corepulse"
 }
 
 # What a Mac's loader will ask, asked of the files.
