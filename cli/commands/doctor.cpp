@@ -22,9 +22,9 @@ const char* const kDoctorExamples = R"(Examples:
   corepulse doctor -m sd15.safetensors   the time of a step of this model
   corepulse doctor --device cpu
 
-Draws one tiny picture of the built-in model and compares it with stored numbers, then times ten steps: some seconds.
-Exit status 9 if the picture is wrong. A class of devices (cuda f16) that nobody has measured yet is "unknown", which is
-no failure. Folders below your home folder are shown as "~"; nothing is sent anywhere.)";
+Draws one tiny picture of the built-in model and compares it with stored numbers, then times steps, ten by default: some
+seconds. Exit status 9 if the picture is wrong or a step fails. A class of devices (cuda f16) that nobody has measured yet
+is "unknown", which is no failure. Folders below your home folder are shown as "~"; nothing is sent anywhere.)";
 
 struct Flags {
   ExamineOptions options;
@@ -40,7 +40,7 @@ void add_doctor(CLI::App& app, Global& global) {
   command->add_option("-m,--model", flags->options.model.model, "The model whose steps are timed")
       ->group("Model")
       ->capture_default_str();
-  command->add_option("--steps", flags->options.steps, "How many steps are timed")->capture_default_str();
+  command->add_option("--steps", flags->options.steps, "How many steps are timed, 1 to 999")->capture_default_str();
   add_device_flag(*command, flags->device);
   add_dtype_flag(*command, flags->dtype);
   add_json_flag(*command, global);
@@ -51,7 +51,8 @@ void add_doctor(CLI::App& app, Global& global) {
     options.stop = stop_flag();
     const auto findings = examine(options);
     std::fputs((global.json ? to_json(findings) + "\n" : to_text(findings)).c_str(), stdout);
-    if (findings.self_test.verdict == SelfTest::Verdict::failed) global.status = exit_status(ErrorCode::internal);
+    if (findings.self_test.verdict == SelfTest::Verdict::failed || !findings.step.problem.empty())
+      global.status = exit_status(ErrorCode::internal);
   });
 }
 

@@ -3,7 +3,7 @@
 //
 //   const auto findings = corepulse::examine();
 //   std::cout << corepulse::to_text(findings);
-//   return findings.self_test.verdict == corepulse::SelfTest::Verdict::failed;
+//   return findings.self_test.verdict == corepulse::SelfTest::Verdict::failed || !findings.step.problem.empty();
 
 #include <atomic>
 #include <cstdint>
@@ -24,15 +24,15 @@ struct Machine {
   std::string program;     ///< version().
   std::string system;      ///< "Darwin 25.1.0 arm64".
   std::string processor;   ///< "Apple M3 Pro"; empty if the system does not say.
-  std::string backend;     ///< What a run without other wishes computes on: "cpu", "cuda", "metal".
+  std::string backend;     ///< What a run with these options computes on: "cpu", "cuda", "metal".
   std::string isa;         ///< Of the own CPU kernels; "mlx" without any, as on a GPU of Apple.
   int threads = 0;         ///< Of the CPU's kernels.
   Facts device;            ///< All that MLX says of that device; bytes as numbers.
   uint64_t memory = 0;     ///< Bytes the machine has, or its container may take; 0 if unknown.
-  uint64_t available = 0;  ///< Of them, what a run may take before it is refused; 0 if unknown.
+  uint64_t available = 0;  ///< What a run may take now before it is refused; 0 if unknown.
   uint64_t mlx_limit = 0;  ///< Bytes above which MLX waits for memory to become free.
   Facts folders;           ///< Where the library, the built-in model and the caches lie; why not, where one is missing.
-  Facts environment;  ///< Variables that change what runs: COREPULSE_*, MLX_*, MTL_*, METAL_*, CUDA_VISIBLE_DEVICES.
+  Facts environment;       ///< Those variables that are set of the ones that change what runs: COREPULSE_ISA, MLX_...
 };
 
 /**
@@ -40,10 +40,11 @@ struct Machine {
  * float32. How near a device must come depends on its class: backend and type of numbers.
  */
 struct SelfTest {
-  /** unknown: not far off, but nobody has measured yet how near this class comes when all is well. */
+  /** unknown: not far off, but nobody has measured yet how near this class comes when all is well; or memory did not
+   * suffice. */
   enum class Verdict { passed, failed, unknown } verdict = Verdict::unknown;
   std::string device_class;  ///< "cuda f16".
-  double latents = 0;        ///< max|a - b| / max|b|; infinite where a number is not finite.
+  double latents = 0;        ///< max|a - b| / max|b|; infinite where a number is not finite or the run failed.
   double picture = 0;        ///< The largest difference of a mean colour of 8 x 8 pixels, in levels of 255.
   double latents_bound = 0, picture_bound = 0;  ///< The class's own, or for unknown ones what is too far for any.
   std::string message;                          ///< One sentence.
@@ -57,7 +58,7 @@ struct StepTime {
   double median = 0, lowest = 0, highest = 0;
   double first = 0;         ///< The first step.
   double operations = 0;    ///< Floating-point operations of a step, counted from the model's shapes.
-  uint64_t peak_bytes = 0;  ///< Of MLX's memory at most, weights included.
+  uint64_t peak_bytes = 0;  ///< Of MLX's memory at most; weights that the own CPU kernels packed are not in it.
   std::string problem;      ///< Why there is no time; else empty.
 };
 
@@ -76,13 +77,13 @@ struct Findings {
 struct ExamineOptions {
   LoadOptions load;
   ModelSource model;                              ///< Whose steps are timed, at its native size.
-  int steps = 10;                                 ///< How many of them, 1..1000.
+  int steps = 10;                                 ///< How many of them, 1..999.
   std::shared_ptr<const std::atomic<bool>> stop;  ///< As Request::stop.
 };
 
 /**
  * Some seconds with the built-in model. What goes wrong with the device is a finding, not an exception.
- * @throws Error for options that are wrong, a model that cannot be used, and cancelled.
+ * @throws Error for options that are wrong, a model that cannot be used (the built-in one, too), and cancelled.
  */
 Findings examine(const ExamineOptions& options = {});
 

@@ -55,9 +55,13 @@ bool on_cuda() {
   return cuda && mx::default_device() == mx::Device::gpu;
 }
 
-bool rehearses_metal() {
+bool asks_for_rehearsal() {
   static const bool asked = std::string_view(environment("COREPULSE_ISA")) == "mlx";
-  return asked && mx::default_device() == mx::Device::cpu;
+  return asked;
+}
+
+bool rehearses_metal() {
+  return asks_for_rehearsal() && mx::default_device() == mx::Device::cpu;
 }
 
 bool on_metal() {

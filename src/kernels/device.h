@@ -20,7 +20,10 @@ bool on_cuda();
  */
 bool on_metal();
 
-/** COREPULSE_ISA=mlx on a CPU: no own kernels, every type of numbers, so that Metal's way is tested without a Mac. */
+/** COREPULSE_ISA=mlx: no own kernels on the CPU. Whatever the default device is. */
+bool asks_for_rehearsal();
+
+/** That with the CPU as the default device: every type of numbers, so that Metal's way is tested without a Mac. */
 bool rehearses_metal();
 
 /** Whether this processor multiplies bfloat16 (AVX-512 BF16 or AMX), and whether it has AMX, which is several times

@@ -67,7 +67,7 @@ class PlainWeights {
         int8_(weight.int8()),
         later_(std::move(weight)) {
     // oneDNN adds a float32 bias to sums of either type; MLX's operations would make their results float32.
-    const bool widen = bias && bias->dtype() == mx::bfloat16 && !rehearses_metal();
+    const bool widen = bias && bias->dtype() == mx::bfloat16 && !on_metal();
     if (bias) bias_ = LazyArray::ready(widen ? mx::astype(*bias, mx::float32) : *bias);
   }
 

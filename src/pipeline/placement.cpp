@@ -35,7 +35,7 @@ mx::Device device_of(const LoadOptions& options) {
 }
 
 ComputeType type_of(const LoadOptions& options, const mx::Device& device) {
-  const bool gpu = device == mx::Device::gpu, rehearsed = kernels::rehearses_metal();
+  const bool gpu = device == mx::Device::gpu, rehearsed = !gpu && kernels::asks_for_rehearsal();
   if (options.dtype == ComputeType::float16 && !gpu && !rehearsed)
     fail(ErrorCode::invalid_request, "load",
          "f16 is computed on GPUs only; expected auto or f32 on the CPU, where float16 would be slower and less exact");

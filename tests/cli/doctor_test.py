@@ -31,7 +31,13 @@ class DoctorTest(ProgramCase):
 
     def test_the_same_for_programs_is_one_json_object(self):
         found = json.loads(self.run_program("doctor", *CPU, "--json").stdout)
-        self.assertEqual(list(found), ["machine", "self_test", "step", "pace"])
+        self.assertEqual({name: list(part) for name, part in found.items()}, {
+            "machine": ["program", "system", "processor", "backend", "isa", "threads", "device", "memory", "available",
+                        "mlx_limit", "folders", "environment"],
+            "self_test": ["verdict", "device_class", "latents", "picture", "latents_bound", "picture_bound", "message"],
+            "step": ["model", "dtype", "width", "height", "seconds", "median", "lowest", "highest", "first", "operations",
+                     "peak_bytes", "problem"],
+            "pace": ["convolution", "matrix", "attention"]})
         self.assertEqual(found["machine"]["backend"], "cpu")
         self.assertEqual(found["self_test"]["verdict"], "passed")
         self.assertEqual(found["self_test"]["device_class"], "cpu f32")
@@ -46,7 +52,7 @@ class DoctorTest(ProgramCase):
     def test_a_model_that_draws_another_picture_ends_with_a_status_of_its_own(self):
         """What a broken kernel would do to the picture, broken weights do, too."""
         data = self.folder / "data"
-        shutil.copytree(BUILTIN.parents[1] / "data", data / "data", ignore=lambda *_: [])
+        shutil.copytree(BUILTIN.parents[1] / "data", data / "data")
         shutil.copytree(BUILTIN, data / "models" / "builtin")
         weights = data / "models/builtin/unet/diffusion_pytorch_model.safetensors"
         content = bytearray(weights.read_bytes())
@@ -59,15 +65,31 @@ class DoctorTest(ProgramCase):
             self.assertIn("failed", done.stdout)
         self.assertEqual(json.loads(done.stdout)["self_test"]["verdict"], "failed")
 
+    def test_a_step_that_fails_is_told_and_ends_with_a_status_of_its_own(self):
+        """Weights that are finite, but too large for any number format; the self-test draws with the built-in model's."""
+        shutil.copytree(BUILTIN, self.folder / "model")
+        weights = self.folder / "model/unet/diffusion_pytorch_model.safetensors"
+        content = weights.read_bytes()
+        begin = 8 + int.from_bytes(content[:8], "little")
+        weights.write_bytes(content[:begin] + b"\xff\x7b" * ((len(content) - begin) // 2))
+        done = run(*CPU, "-m", str(self.folder / "model"), HOME=str(self.folder))
+        self.assertEqual(done.returncode, DEFECT, done.stdout + done.stderr)
+        self.assertIn("Self-test: passed", done.stdout)
+        self.assertRegex(done.stdout, "(?m)^  none: .*overflowed float32")
+        self.assertNotIn(str(self.folder), done.stdout)
+
+    def test_variables_that_are_set_and_empty_are_told_so(self):
+        self.assertRegex(run(*CPU, MTL_HUD_ENABLED="").stdout, '(?m)^  MTL_HUD_ENABLED +""$')
+
     def test_folders_in_the_home_folder_do_not_name_it(self):
         text = run(*CPU, HOME=str(self.folder), XDG_CACHE_HOME="", HF_HOME="").stdout
         self.assertIn("~/.cache", text.replace("~/Library/Caches", "~/.cache"))
         self.assertNotIn(str(self.folder), text)
 
     def test_wrong_wishes_are_errors_and_nothing_is_measured(self):
-        self.run_program("doctor", "--steps", "0", status=INVALID)
-        self.run_program("doctor", "-m", "no/such-model", status=NOT_FOUND)
-        self.run_program("doctor", "--device", "moon", status=INVALID)
+        for arguments, status in ((["--steps", "0"], INVALID), (["--steps", "1000"], INVALID),
+                                  (["-m", "no/such-model"], NOT_FOUND), (["--device", "moon"], INVALID)):
+            self.assertEqual(self.run_program("doctor", *arguments, status=status).stdout, "")
 
 
 if __name__ == "__main__":

@@ -230,6 +230,24 @@ TEST_CASE("home and cache folders follow the environment") {
   with(old_home.empty() ? nullptr : old_home.c_str(), nullptr);
 }
 
+TEST_CASE("texts for strangers name the home folder \"~\", with its links followed, too, and no other folder") {
+  Folder folder;
+  const auto real = std::filesystem::canonical(folder / ".") / "ann",
+             home = std::filesystem::canonical(folder / ".") / "h";
+  std::filesystem::create_directory(real);
+  std::filesystem::create_directory_symlink(real, home);
+  const std::string old_home = std::getenv("HOME") ? std::getenv("HOME") : "";
+  ::setenv("HOME", (home.string() + "/").c_str(), 1);
+  CHECK(without_home(home.string()) == "~");
+  CHECK(without_home("no " + home.string() + "/a, nor " + real.string() + "/b") == "no ~/a, nor ~/b");
+  for (const std::string& other :
+       {home.string() + "er/a", "/data" + home.string(), real.string() + "-2", std::string()})
+    CHECK(without_home(other) == other);
+  ::setenv("HOME", "/", 1);
+  CHECK(without_home("/a/b") == "/a/b");
+  old_home.empty() ? ::unsetenv("HOME") : ::setenv("HOME", old_home.c_str(), 1);
+}
+
 TEST_CASE("an .npy file is what NumPy expects") {
   Folder folder;
   const std::vector<float> values = {1, 2, 3, 4, 5, 6};

@@ -56,6 +56,18 @@ TEST_CASE("JSON holds null where a difference is infinite") {
   CHECK(json["self_test"]["verdict"] == "failed");
 }
 
+TEST_CASE("a page tells why there is no time, little memory in MB, and a variable that is empty") {
+  Findings findings;
+  findings.step.problem = "[generate] no number";
+  findings.machine.memory = 250'000'000;
+  findings.machine.environment = {{"MLX_ENABLE_TF32", ""}};
+  const auto page = to_text(findings);
+  for (const char* part : {"  none: [generate] no number\n", "250 MB\n", "MLX_ENABLE_TF32", "\"\"\n"}) {
+    CAPTURE(part);
+    CHECK(page.find(part) != std::string::npos);
+  }
+}
+
 // Prints src/pipeline/doctor/self_test_numbers.cpp: test_pipeline --no-skip --test-case="print the stored numbers".
 TEST_CASE("print the stored numbers" * doctest::skip()) {
   const auto numbers =

@@ -64,17 +64,17 @@ bool use_cpu_kernels(const mx::array& x) {
 }
 
 bool has_bf16() {
-  if (rehearses_metal()) return false;
+  if (asks_for_rehearsal()) return false;
   return has_instructions(dnnl::cpu_isa::avx512_core_bf16);
 }
 
 bool has_amx() {
-  if (rehearses_metal()) return false;
+  if (asks_for_rehearsal()) return false;
   return has_instructions(dnnl::cpu_isa::avx512_core_amx);
 }
 
 std::string isa() {
-  if (rehearses_metal()) return "mlx";
+  if (asks_for_rehearsal()) return "mlx";
   cap_instructions_once();
   switch (simd_target()) {
     case HWY_AVX3:

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "mlx/fast.h"
+#include "mlx/transforms.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -54,6 +55,7 @@ mx::array metal_attention(const mx::array& q, const mx::array& k, const mx::arra
     const int end = std::min(count, begin + most);
     const auto piece = mask && mask->ndim() > 2 && mask->shape(2) > 1 ? Mask(queries(*mask, begin, end)) : mask;
     pieces.push_back(plain(queries(q, begin, end), k, v, scale, piece));
+    mx::eval(pieces.back());  // else the logits of all pieces may be alive at once
   }
   return mx::concatenate(pieces, 2);
 }

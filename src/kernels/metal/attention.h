@@ -21,7 +21,8 @@ constexpr size_t kMostLogits = size_t{1} << 26;
 
 /**
  * softmax(scale Q K^T + mask) V by mx::fast. q [B, H, N, D], k and v [B, H, T, D]; mask, added to the logits, can be
- * broadcast to [B, H, N, T]. -> [B, H, N, D].
+ * broadcast to [B, H, N, T]. -> [B, H, N, D]. More than `most_logits` without a fused kernel are computed in pieces,
+ * each evaluated before the next is begun: not for mx::compile.
  */
 mx::array metal_attention(const mx::array& q, const mx::array& k, const mx::array& v, float scale,
                           const std::optional<mx::array>& mask, size_t most_logits = kMostLogits);

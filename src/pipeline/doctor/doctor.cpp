@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "engine/engine.h"
 #include "engine/pace.h"
+#include "io/directories.h"
 #include "pipeline/doctor/self_test.h"
 #include "pipeline/forecast/work.h"
 #include "pipeline/placement.h"
@@ -17,13 +18,8 @@ namespace corepulse {
 namespace {
 
 void check_options(const ExamineOptions& options) {
-  if (options.steps < 1 || options.steps > 1000)
-    fail(ErrorCode::invalid_request, "examine", fmt::format("steps {}; expected 1..1000", options.steps));
-}
-
-/** A wrong request and a stop concern the caller; what the device does wrong is a finding. */
-bool concerns_caller(const Error& error) {
-  return error.code() != ErrorCode::internal && error.code() != ErrorCode::out_of_memory;
+  if (options.steps < 1 || options.steps > 999)
+    fail(ErrorCode::invalid_request, "examine", fmt::format("steps {}; expected 1..999", options.steps));
 }
 
 void summarize(StepTime& time) {
@@ -34,8 +30,7 @@ void summarize(StepTime& time) {
   time.median = sorted.size() % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-StepTime time_steps(const ExamineOptions& options) {
-  const pipeline::Outline outline(options.model);
+StepTime time_steps(const ExamineOptions& options, const pipeline::Outline& outline) {
   const auto& info = outline.info;
   StepTime time{.model = info.name,
                 .dtype = pipeline::Placement(options.load).dtype_name(),
@@ -61,8 +56,8 @@ StepTime time_steps(const ExamineOptions& options) {
     pipeline.generate(request);
     summarize(time);
   } catch (const Error& error) {
-    if (concerns_caller(error)) throw;
-    time.problem = error.what();
+    if (doctor::concerns_caller(error)) throw;
+    time.problem = io::without_home(error.what());
   }
   time.peak_bytes = mx::get_peak_memory();
   return time;
@@ -86,8 +81,9 @@ Pace pace_of(const LoadOptions& load) {
 Findings examine(const ExamineOptions& options) {
   check_options(options);
   auto machine = describe_machine(options.load);
+  const pipeline::Outline outline(options.model);  // first: a wrong model shall not cost a self-test
   auto test = doctor::self_test(options.load, options.stop);
-  auto step = time_steps(options);
+  auto step = time_steps(options, outline);
   return {std::move(machine), std::move(test), std::move(step), pace_of(options.load)};
 }
 

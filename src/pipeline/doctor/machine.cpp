@@ -25,30 +25,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/** Reports go to strangers, who need not know the user's name. */
-std::string shown(const fs::path& path) {
-  const auto home = io::home_directory();
-  const auto below = path.lexically_relative(home);
-  if (home.empty() || home == "/" || below.empty() || *below.begin() == "..") return path.string();
-  return (fs::path("~") / below).string();
-}
-
 /** The file that this address was loaded from. */
 std::string file_of(const void* address) {
   Dl_info info;
   if (!dladdr(address, &info) || !info.dli_fname) return {};
   std::error_code error;
   const auto file = fs::canonical(info.dli_fname, error);
-  return error ? std::string(info.dli_fname) : shown(file);
+  return io::without_home(error ? info.dli_fname : file.string());
 }
 
 template <class Find>
 std::string place(Find find) {
   try {
     const fs::path path = find();
-    return path.empty() ? "nowhere: there is no home folder" : shown(path);
+    return path.empty() ? "nowhere: there is no home folder" : io::without_home(path.string());
   } catch (const Error& error) {
-    return error.what();
+    return io::without_home(error.what());
   }
 }
 
@@ -86,7 +78,7 @@ Facts environment() {
                            "MTL_SHADER_VALIDATION",
                            "OMP_NUM_THREADS",
                            "OMP_WAIT_POLICY"})
-    if (const char* value = std::getenv(name)) set.emplace_back(name, shown(value));
+    if (const char* value = std::getenv(name)) set.emplace_back(name, io::without_home(value));
   return set;
 }
 

@@ -17,12 +17,20 @@ std::string line(const std::string& name, const std::string& value) {
 }
 
 std::string bytes(uint64_t n) {
-  return n == 0 ? "unknown" : engine::gigabytes(n);
+  if (n == 0) return "unknown";
+  return n < 1'000'000'000 ? fmt::format("{:.0f} MB", double(n) / 1e6) : engine::gigabytes(n);
 }
 
 std::string lines(const Facts& facts) {
   std::string text;
   for (const auto& [name, value] : facts) text += line(name, value);
+  return text;
+}
+
+/** A variable that is set and empty is known. */
+std::string environment_lines(const Facts& set) {
+  std::string text;
+  for (const auto& [name, value] : set) text += line(name, value.empty() ? "\"\"" : value);
   return text;
 }
 
@@ -36,7 +44,7 @@ std::string text_of(const Machine& m) {
   text += line("memory MLX may take", bytes(m.mlx_limit));
   text += "\nThe device, as MLX describes it\n" + lines(m.device);
   text += "\nWhere things lie\n" + lines(m.folders);
-  if (!m.environment.empty()) text += "\nFrom the environment\n" + lines(m.environment);
+  if (!m.environment.empty()) text += "\nFrom the environment\n" + environment_lines(m.environment);
   return text;
 }
 

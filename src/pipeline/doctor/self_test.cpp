@@ -7,6 +7,7 @@
 #include "corepulse/control.h"
 
 #include "base/fail.h"
+#include "io/directories.h"
 #include "pipeline/placement.h"
 
 namespace corepulse::doctor {
@@ -17,7 +18,7 @@ struct Bounds {
   double latents, picture;
 };
 
-// Five times what a class was measured to differ, at least: other processors sum in other orders.
+// Nearly five times what a class was measured to differ, or more: other processors sum in other orders.
 constexpr Bounds kKnown[] = {
     {"cpu f32", 1e-3, 1},
     {"cpu bf16", 0.1, 8},
@@ -87,15 +88,21 @@ SelfTest judge(const std::string& device_class, const Numbers& numbers) {
                 .picture_bound = bounds.picture};
   if (!(test.latents <= test.latents_bound && test.picture <= test.picture_bound)) {
     test.verdict = SelfTest::Verdict::failed;
-    test.message = "the picture is not the one that this model draws: pictures of this device cannot be trusted";
+    test.message =
+        "the picture is not the one that the built-in model draws: pictures of this device cannot be trusted, or the "
+        "model's files are not those that came with the program";
   } else if (is_known) {
     test.verdict = SelfTest::Verdict::passed;
-    test.message = "the picture is as near a CPU's in float32 as it was where this class was measured";
+    test.message = "the picture is within the bounds set from measurements of this class";
   } else {
     test.message =
         fmt::format("the picture looks right, but no numbers are stored for {} yet: please report these", device_class);
   }
   return test;
+}
+
+bool concerns_caller(const Error& error) {
+  return error.code() != ErrorCode::internal && error.code() != ErrorCode::out_of_memory;
 }
 
 SelfTest self_test(const LoadOptions& load, const std::shared_ptr<const std::atomic<bool>>& stop) {
@@ -104,14 +111,16 @@ SelfTest self_test(const LoadOptions& load, const std::shared_ptr<const std::ato
   try {
     return judge(device_class, run_self_test(load, stop));
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::cancelled) throw;
-    return {.verdict = SelfTest::Verdict::failed,
+    if (concerns_caller(error)) throw;
+    const bool no_memory = error.code() == ErrorCode::out_of_memory;
+    return {.verdict = no_memory ? SelfTest::Verdict::unknown : SelfTest::Verdict::failed,
             .device_class = device_class,
             .latents = INFINITY,
             .picture = INFINITY,
             .latents_bound = kTooFar.latents,
             .picture_bound = kTooFar.picture,
-            .message = fmt::format("the run ended with an error: {}", error.what())};
+            .message = fmt::format("{}: {}", no_memory ? "there was not enough memory" : "the run ended with an error",
+                                   io::without_home(error.what()))};
   }
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "corepulse/doctor.h"
+#include "corepulse/error.h"
 
 namespace corepulse::doctor {
 
@@ -26,7 +27,11 @@ const Numbers& stored_numbers();
 /** Compares; `device_class` as in SelfTest. */
 SelfTest judge(const std::string& device_class, const Numbers& numbers);
 
-/** The whole test; a run that failed is a failed test. @throws Error{cancelled}. */
+/** Whether an error is about what the caller asked for or has, files among it, or a stop; else it is a finding. */
+bool concerns_caller(const Error& error);
+
+/** The whole test. A run that failed inside is a failed test; one without enough memory says nothing of the device.
+ * @throws Error that concerns_caller. */
 SelfTest self_test(const LoadOptions& load, const std::shared_ptr<const std::atomic<bool>>& stop);
 
 }  // namespace corepulse::doctor
