@@ -2,6 +2,7 @@
 `portability.py --scripts` lists the shell scripts, for shellcheck."""
 import pathlib
 import re
+import subprocess
 import sys
 
 NAMED = [a for a in sys.argv[1:] if a != "--scripts"]
@@ -111,8 +112,20 @@ def check_shell(file):
                 yield number, f"{found[0].strip()}: use {instead}"
 
 
+def files():
+    """All that git does not ignore; without a checkout all files."""
+    if (ROOT / ".git").exists():
+        git = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        try:
+            listed = subprocess.run(git, capture_output=True, check=True).stdout
+            return [ROOT / name for name in listed.decode(errors="surrogateescape").split("\0") if name]
+        except (OSError, subprocess.CalledProcessError):
+            pass
+    return list(ROOT.rglob("*"))
+
+
 def scripts():
-    for file in sorted(ROOT.rglob("*")):
+    for file in sorted(files()):
         parts = file.relative_to(ROOT).parts
         hidden = any(p.startswith((".venv", ".git", "build", "out")) and p != ".github" for p in parts)
         if hidden or file.suffix not in ("", ".sh") or not file.is_file():

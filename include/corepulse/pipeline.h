@@ -37,17 +37,26 @@ struct Estimate {
   int model_calls = 0;  ///< One per picture.
 };
 
-/** A request that was found right, for those who want to know what its run will take before it begins. */
+/**
+ * A request that was found right, for those who want to know what its run will take before it begins. It may be made
+ * and used on any thread, by one at a time.
+ */
 class PreparedRun {
  public:
   PreparedRun(PreparedRun&&) noexcept;
   PreparedRun& operator=(PreparedRun&&) noexcept;
   ~PreparedRun();
 
-  /** Costs nothing; before a long run a tenth of a second, to measure how fast this machine is. @throws Error. */
+  /**
+   * Costs nothing; before a long run a tenth of a second, to measure how fast this machine is. @throws Error;
+   * invalid_request after generate.
+   */
   Estimate estimate() const;
 
-  /** The run, once: std::move(run).generate(). @throws as Pipeline::generate. */
+  /**
+   * The run, once: std::move(run).generate(). One that failed or was cancelled is spent, too: a second call throws
+   * Error{invalid_request}. @throws as Pipeline::generate.
+   */
   Result generate() &&;
 
  private:
@@ -67,15 +76,19 @@ class Pipeline {
   static Pipeline load(const ModelSource& source, const LoadOptions& options = {});
 
   /**
-   * Runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}, a recipe that names another
-   * model than this one Error{invalid_request}; what a function of the request throws comes out as it is.
+   * prepare(request).generate(): runs to the end, blocking. @throws Error; a cancelled run throws Error{cancelled}, a
+   * recipe that names another model than this one Error{invalid_request}; what a function of the request throws comes
+   * out as it is.
    */
   Result generate(const Request& request) const;
 
-  /** Checks a request and resolves its controls, which costs milliseconds. @throws Error, as generate. */
+  /**
+   * Checks a request and resolves its controls, which costs milliseconds. The request is copied, its callback included.
+   * @throws Error, as generate.
+   */
   PreparedRun prepare(const Request& request) const;
 
-  /** Of a run that may never be. @throws Error. */
+  /** prepare(request).estimate(), which costs what both do; generate checks the request again. @throws Error. */
   Estimate estimate(const Request& request) const;
 
   const ModelInfo& info() const;

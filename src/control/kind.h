@@ -3,6 +3,10 @@
 //
 // The list of kinds is corepulse::Effect. A new one is its struct there and a file in effects/ that defines
 // kind<Struct>; JSON, short forms, checks, programs and explanations find it through this entry.
+//
+// Said elsewhere: the file in CMakeLists.txt, its maker in corepulse/control.h, its parser in corepulse/shorthand.h and
+// flag in cli/run_flags.cpp, its entry in docs/recipe.schema.json and example in docs/control.md, which tests demand;
+// and in pipeline/visit_files.h which regions or files it holds.
 
 #include <functional>
 #include <memory>

@@ -113,12 +113,21 @@ struct PreparedRun::State {
   pipeline::Prepared prepared;
 };
 
+namespace {
+
+[[noreturn]] void fail_spent() {
+  fail(ErrorCode::invalid_request, "run", "it was drawn already; prepare it again");
+}
+
+}  // namespace
+
 PreparedRun::PreparedRun(std::unique_ptr<State> state) : state_(std::move(state)) {}
 PreparedRun::PreparedRun(PreparedRun&&) noexcept = default;
 PreparedRun& PreparedRun::operator=(PreparedRun&&) noexcept = default;
 PreparedRun::~PreparedRun() = default;
 
 Estimate PreparedRun::estimate() const {
+  if (!state_) fail_spent();
   // Below this any machine is done in seconds, and a tenth of one is not worth spending to know better.
   constexpr double kLong = 1e12;
   const auto& [owner, request, prepared] = *state_;
@@ -139,6 +148,7 @@ Estimate PreparedRun::estimate() const {
 }
 
 Result PreparedRun::generate() && {
+  if (!state_) fail_spent();
   const auto own = std::move(state_);
   auto& state = *own->owner;
   LiveEdits live(own->request, state.outline, own->prepared);

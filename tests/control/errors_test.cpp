@@ -131,6 +131,9 @@ TEST_CASE("asking for a call or a row that the run has not is a defect, not a gu
     CHECK_THROWS_AS(program.step(strange), Error);
   }
   strange = with_rows(inputs.calls[3]);
+  strange.sigma *= 1.01;
+  CHECK_THROWS_AS(program.step(strange), Error);
+  strange = with_rows(inputs.calls[3]);
   strange.first_evaluation = false;
   CHECK_THROWS_AS(program.step(strange), Error);
   CHECK_THROWS_AS(program.plan(inputs.sites[0], with_rows(inputs.calls[3], 2)), Error);

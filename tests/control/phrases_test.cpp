@@ -28,6 +28,17 @@ std::string found(const std::string& prompt, const Tokens& phrase) {
   return text;
 }
 
+/** The prompt from the first of these tokens to the last: a character may be several. */
+std::string stretch(const std::string& prompt, const Tokens& phrase) {
+  const Tokenizer tokenizer = clip;
+  TextTable table(tokenizer, prompt, "");
+  const auto positions = table.find(0, phrase).positions;
+  if (positions.empty()) return "";
+  const auto& tokens = table.tokens(0).tokens;
+  const auto begin = static_cast<size_t>(tokens[static_cast<size_t>(positions.front() - 1)].begin);
+  return prompt.substr(begin, static_cast<size_t>(tokens[static_cast<size_t>(positions.back() - 1)].end) - begin);
+}
+
 std::string replaced(const std::string& prompt, const std::string& phrase, const std::string& with) {
   const Tokenizer tokenizer = clip;
   TextTable table(tokenizer, prompt, "");
@@ -51,6 +62,27 @@ TEST_CASE("a word is found between punctuation of any script") {
   CHECK(found("“cat”—dog…", "dog") == "dog");
   CHECK(found("“cat”!", "“cat”") == "“|“|cat|”|”");
   CHECK(found("été, hiver", "ÉTÉ") == "é|té");
+}
+
+TEST_CASE("case and the composition of accents do not matter in any script") {
+  CHECK(stretch("ΟΔΟΣ", "οδοσ") == "ΟΔΟΣ");
+  CHECK(stretch("Красивый ЗАКАТ", "закат") == "ЗАКАТ");
+  CHECK(stretch("ÅNGSTRÖM", "a\u030Angström") == "ÅNGSTRÖM");
+  CHECK(stretch("a CAFE\u0301 in Paris", "café") == "CAFE\u0301");
+}
+
+TEST_CASE("a mark belongs to the character before it") {
+  CHECK(stretch("नमस्ते दुनिया", "नमस्ते") == "नमस्ते");
+  CHECK(stretch("नमस्ते दुनिया", "नमस") == "");
+  CHECK(stretch("cat cafe\u0301", "cafe") == "");
+  CHECK(stretch("x\u0323\u0302cat", "cat") == "");
+  CHECK(stretch("i ❤️ cats", "❤️") == "❤️");
+}
+
+TEST_CASE("in scripts without spaces a word is what stands between punctuation") {
+  CHECK(stretch("黒猫、犬が好き", "黒猫") == "黒猫");
+  CHECK(stretch("「猫」", "猫") == "猫");
+  CHECK(stretch("黒猫が好き", "猫") == "");
 }
 
 TEST_CASE("no part of a word is found, with punctuation or without") {

@@ -117,6 +117,9 @@ TEST_CASE("unknown layers are errors that list the valid ones of the same form")
   for (const char* bad :
        {"input:1,", "input:1, ,middle:0", "down_block", "input:1.0#1", "ALL", "up_blocks.1.", "input", ":", "grid:"})
     CHECK_FALSE(error(sd15(), bad).empty());
+  for (const char* odd_space : {"\f", "\v", "\fmiddle:0\v", "input:1,\f"})
+    CHECK_FALSE(error(sd15(), odd_space).empty());
+  CHECK(chosen(sd15(), " \t\r\n") == chosen(sd15(), "all"));
   CHECK(error(sd15(), std::string(100000, ',')).find("expected at most 4096") != std::string::npos);
 }
 

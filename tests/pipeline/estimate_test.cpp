@@ -61,6 +61,19 @@ TEST_CASE("an estimate knows the model calls, and of a short run no more") {
   CHECK(estimate.bytes > 0);
 }
 
+TEST_CASE("a prepared run is drawn once, also when it fails") {
+  auto once = request("small", 64, 3);
+  auto run = tiny("small").prepare(once);
+  CHECK(std::move(run).generate().model_calls > 0);
+  const auto spent = "[run] it was drawn already; prepare it again";
+  CHECK_THROWS_WITH_AS(std::move(run).generate(), spent, Error);
+  CHECK_THROWS_WITH_AS(run.estimate(), spent, Error);
+  once.progress = [](const Progress&) { return false; };
+  auto cancelled = tiny("small").prepare(once);
+  CHECK_THROWS_AS(std::move(cancelled).generate(), Error);
+  CHECK_THROWS_WITH_AS(std::move(cancelled).generate(), spent, Error);
+}
+
 TEST_CASE("an estimate of a long run grows with what there is to do") {
   const auto& pipeline = tiny("builtin");
   const auto few = pipeline.estimate(request("builtin", 4096, 10)),

@@ -57,12 +57,12 @@ void describe_words(Kind& kind) {
   if constexpr (requires { K::word_items; }) kind.word_items = K::word_items;
   kind.check = [](const corepulse::Control& control, const std::string& path) {
     const auto& effect = own<K>(control.effect);
-    if constexpr (requires { K::check(effect, control, path); }) K::check(effect, control, path);
+    if constexpr (requires { &K::check; }) K::check(effect, control, path);
     if constexpr (requires { effect.strength; }) check_curve(effect.strength, Range::share, path + ".strength");
   };
   kind.subject = [](const Effect& effect) -> std::string {
     const auto& e = own<K>(effect);
-    if constexpr (requires { K::subject(e); })
+    if constexpr (requires { &K::subject; })
       return K::subject(e);
     else if constexpr (requires { e.tokens; })
       return subject(e.tokens);

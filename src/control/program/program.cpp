@@ -10,7 +10,9 @@ namespace corepulse::control {
 int Program::Data::call(const Step& step) const {
   if (step.call >= 0 && step.call < static_cast<int>(calls.size())) {
     const auto& call = calls[step.call];
-    if (call.index == step.index && call.first_evaluation == step.first_evaluation) return step.call;
+    // Who asks has the step from where the run's calls are from, so even sigma is the same to the bit.
+    if (call.index == step.index && call.first_evaluation == step.first_evaluation && call.sigma == step.sigma)
+      return step.call;
   }
   fail(
       ErrorCode::internal, "control",

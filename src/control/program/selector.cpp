@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <functional>
 
-#include "base/ascii.h"
 #include "base/fail.h"
 #include "base/names.h"
 #include "control/quote.h"
@@ -17,6 +16,12 @@ using Match = std::function<bool(const Site&)>;
 
 constexpr size_t kLongest = 4096;  // bytes of a selector
 constexpr const char* kBlocks[] = {"input", "middle", "output"};
+
+// No other space: a form feed is no blank selector, which would mean all layers.
+std::string_view without_spaces(std::string_view text) {
+  const auto from = text.find_first_not_of(" \t\n\r"), to = text.find_last_not_of(" \t\n\r");
+  return from == text.npos ? std::string_view() : text.substr(from, to - from + 1);
+}
 
 void add(Names& names, const std::string& name) {
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
@@ -118,10 +123,10 @@ std::vector<bool> select(const SiteTable& table, std::string_view selector, Atte
   std::vector<bool> chosen(table.sites().size());
   if (selector.size() > kLongest)
     fail(ErrorCode::invalid_request, path, fmt::format("{} bytes; expected at most {}", selector.size(), kLongest));
-  if (trim(selector).empty()) selector = "all";
+  if (without_spaces(selector).empty()) selector = "all";
   for (size_t begin = 0; begin <= selector.size();) {
     const size_t end = std::min(selector.find(',', begin), selector.size());
-    const std::string item(trim(selector.substr(begin, end - begin)));
+    const std::string item(without_spaces(selector.substr(begin, end - begin)));
     begin = end + 1;
     const auto named = match(table, item);
     bool exists = false, acts = false;

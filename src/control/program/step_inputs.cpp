@@ -42,7 +42,7 @@ ControlReport act(const corepulse::Control& control, Context& context, std::vect
     report.calls[i] = true, ++report.pairs;
     report.state = ControlReport::State::acts;
   }
-  if (!met)
+  if (kind.needs.guidance && !met)
     fail(ErrorCode::invalid_request, path + ".when",
          "no negative prompt is read there: there is no guidance; expected guidance above 1");
   if (report.pairs == 0) report.reason = "it sets what is set already";

@@ -10,7 +10,7 @@
 
 namespace corepulse::control {
 
-/** Fields keep the order of fields.h. */
+/** Keeps the order in which fields are written. */
 using OrderedJson = nlohmann::ordered_json;
 
 // All throw Error{invalid_request} for numbers that JSON has no word for.
