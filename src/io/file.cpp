@@ -126,6 +126,11 @@ std::string lower_extension(const fs::path& file) {
   return extension;
 }
 
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
 void read_in_pieces(const fs::path& file, const std::function<void(std::span<const std::byte>)>& take) {
   struct stat status{};
   const Descriptor opened(open_regular(file, status));

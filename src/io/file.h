@@ -18,6 +18,9 @@ std::string shown(const std::filesystem::path& path);
 /** ".png" of "A.PNG". */
 std::string lower_extension(const std::filesystem::path& file);
 
+/** Whether something of this name can be seen; false also where a folder may not be read. */
+bool is_there(const std::filesystem::path& path);
+
 /** The whole file. @throws Error not_found, io, or bad_file (not a regular file, more than `most`
  * bytes). */
 std::string read_file(const std::filesystem::path& file, size_t most);

@@ -65,7 +65,7 @@ struct Pipeline::State {
 
   ModelSource source;
   pipeline::Outline outline;
-  pipeline::Placement placement;
+  pipeline::ComputeTarget placement;
   std::shared_ptr<const model::Model> model;
 };
 

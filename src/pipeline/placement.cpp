@@ -54,17 +54,17 @@ ComputeType type_of(const LoadOptions& options, const mx::Device& device) {
 
 }  // namespace
 
-Placement::Placement(const LoadOptions& options) : device(device_of(options)), type(type_of(options, device)) {}
+ComputeTarget::ComputeTarget(const LoadOptions& options) : device(device_of(options)), type(type_of(options, device)) {}
 
-mx::Dtype Placement::dtype() const {
+mx::Dtype ComputeTarget::dtype() const {
   return named(type).dtype;
 }
 
-std::string Placement::dtype_name() const {
+std::string ComputeTarget::dtype_name() const {
   return named(type).name;
 }
 
-std::string Placement::backend() const {
+std::string ComputeTarget::backend() const {
   if (device == mx::Device::cpu) return "cpu";
 #ifdef __APPLE__
   return "metal";

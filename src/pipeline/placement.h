@@ -11,9 +11,9 @@
 
 namespace corepulse::pipeline {
 
-struct Placement {
+struct ComputeTarget {
   /** @throws Error{invalid_request} for a device that is not here, or numbers that it does not compute in. */
-  explicit Placement(const LoadOptions& options);
+  explicit ComputeTarget(const LoadOptions& options);
 
   mx::Dtype dtype() const;
   std::string dtype_name() const;  ///< In recipes: "f32", "f16", "bf16", "int8".

@@ -7,9 +7,9 @@
 #include "corepulse/pipeline.h"
 
 #include "base/fail.h"
+#include "io/file.h"
 #include "io/hf_cache.h"
 #include "io/utf8.h"
-#include "model/files/shipped.h"
 #include "pipeline/visit_files.h"
 
 namespace corepulse {
@@ -102,7 +102,7 @@ Recipe recipe_from_folder(Recipe recipe, const fs::path& folder) {
   for (const auto& field : kSource) {
     auto& given = recipe.*field.recipe;
     if (field.kind == Kind::word || is_builtin(field, given)) continue;
-    if (may_be_id(field, given) && !model::is_there(folder / given)) continue;
+    if (may_be_id(field, given) && !io::is_there(folder / given)) continue;
     read_from(given, folder);
   }
   change_paths(recipe, [&](std::string& path) { read_from(path, folder); });
@@ -113,7 +113,7 @@ Recipe recipe_for_folder(Recipe recipe, const fs::path& folder) {
   if (folder.empty()) return recipe;
   for (const auto& field : kSource) {
     auto& given = recipe.*field.recipe;
-    if (field.kind != Kind::word && !is_builtin(field, given) && is_relative(given) && model::is_there(given))
+    if (field.kind != Kind::word && !is_builtin(field, given) && is_relative(given) && io::is_there(given))
       write_for(given, folder);
   }
   change_paths(recipe, [&](std::string& path) { write_for(path, folder); });

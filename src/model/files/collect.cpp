@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "base/fail.h"
+#include "io/file.h"
 #include "io/hf_cache.h"
 #include "io/utf8.h"
 #include "model/files/folder.h"
@@ -39,14 +40,14 @@ const std::string& override_of(const ModelSource& source, Part part) {
 
 /** A file or folder, or the snapshot of an org/name in the Hugging Face cache; nullopt if it is neither. */
 std::optional<fs::path> find_path(const std::string& given) {
-  if (is_there(given)) return given;
+  if (io::is_there(given)) return given;
   const bool id = io::is_hf_id(given) && given.find('/') != std::string::npos && !given.ends_with(".safetensors");
   return id ? std::optional(io::find_hf_snapshot(given).folder) : std::nullopt;
 }
 
 /** A repository often is one single file, and no Diffusers folder. */
 fs::path file_or_folder(const fs::path& path) {
-  if (!is_folder(path) || is_there(path / "model_index.json") || is_there(path / "config.json")) return path;
+  if (!is_folder(path) || io::is_there(path / "model_index.json") || io::is_there(path / "config.json")) return path;
   return only_weights_file(path).value_or(path);
 }
 
@@ -64,11 +65,11 @@ void locate(const std::string& model, Collection& result) {
   result.path = file_or_folder(*path);
   result.is_folder = is_folder(result.path);
   std::error_code error;
-  if (is_there(model) && !result.builtin) result.name = fs::canonical(model, error).filename().string();
+  if (io::is_there(model) && !result.builtin) result.name = fs::canonical(model, error).filename().string();
 }
 
 std::optional<ConfigFile> read_config(const fs::path& file) {
-  if (!is_there(file)) return {};
+  if (!io::is_there(file)) return {};
   return ConfigFile{io::read_json(file), file.string()};
 }
 
@@ -129,7 +130,7 @@ Network read_override(const std::string& given, Part part, const std::string& va
   std::string remedy;
   if (const auto unfinished = unfinished_download(folder))
     remedy = fmt::format("; {} is a download that did not end: download the model again", unfinished->string());
-  else if (is_there(folder / "config.json"))
+  else if (io::is_there(folder / "config.json"))
     remedy = "; one network alone is given as --unet, --vae, ...";
   fail(ErrorCode::not_found, "model",
        fmt::format("{} has no model_index.json; expected a Diffusers folder of a whole model, or a folder with one "
@@ -139,7 +140,7 @@ Network read_override(const std::string& given, Part part, const std::string& va
 
 void collect_folder(const ModelSource& source, Collection& result) {
   const auto& folder = result.path;
-  if (!is_there(folder / "model_index.json")) fail_without_index(folder);
+  if (!io::is_there(folder / "model_index.json")) fail_without_index(folder);
   const auto index = io::read_json(folder / "model_index.json");
   const auto where = (folder / "model_index.json").string();
   if (!index.is_object()) fail(ErrorCode::bad_file, "model", where + " holds no JSON object");
@@ -164,7 +165,7 @@ void collect_folder(const ModelSource& source, Collection& result) {
     result.scheduler->json["_class_name"] = type;
   for (const auto& [part, tokenizer] :
        {std::pair{Part::text_encoder, "tokenizer"}, std::pair{Part::text_encoder_2, "tokenizer_2"}})
-    if (is_there(folder / tokenizer)) result.tokenizers[part] = folder / tokenizer;
+    if (io::is_there(folder / tokenizer)) result.tokenizers[part] = folder / tokenizer;
   const auto zeros = index.value("force_zeros_for_empty_prompt", io::Json());
   if (zeros.is_boolean()) result.zeros_for_empty_prompt = zeros.get<bool>();
 }
@@ -195,7 +196,8 @@ void add_configs(const fs::path& folder, Collection& result) {
   if (!result.scheduler) result.scheduler = read_config(folder / "scheduler" / "scheduler_config.json");
   for (const auto& [part, tokenizer] :
        {std::pair{Part::text_encoder, "tokenizer"}, std::pair{Part::text_encoder_2, "tokenizer_2"}})
-    if (!result.tokenizers.contains(part) && is_there(folder / tokenizer)) result.tokenizers[part] = folder / tokenizer;
+    if (!result.tokenizers.contains(part) && io::is_there(folder / tokenizer))
+      result.tokenizers[part] = folder / tokenizer;
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "base/fail.h"
 #include "io/file.h"
 #include "io/utf8.h"
-#include "model/files/shipped.h"
 
 namespace corepulse::model {
 namespace {
@@ -46,7 +45,7 @@ std::optional<fs::path> find_weights(const fs::path& folder, const std::string& 
   for (const std::string name : {"diffusion_pytorch_model", "model"})
     for (const auto& file : {name + middle + ".safetensors", name + ".safetensors.index" + middle + ".json",
                              name + ".safetensors" + middle + ".index.json"})  // Diffusers' legacy
-      if (is_there(folder / file)) return folder / file;
+      if (io::is_there(folder / file)) return folder / file;
   return {};
 }
 
@@ -61,7 +60,7 @@ std::optional<fs::path> find_weights(const fs::path& folder, const std::string& 
     const auto name = path.filename().string();
     if (name.find("pytorch_model") != std::string::npos && name.ends_with(".bin")) pickle = path;
     if (!name.ends_with(".safetensors")) continue;
-    if (!is_there(path))
+    if (!io::is_there(path))
       fail(ErrorCode::not_found, "model", about(path, "is a link to nothing; download the model again"));
     if (name.find("-of-0") != std::string::npos)
       fail(
@@ -152,7 +151,7 @@ ComponentFolder read_component(const fs::path& folder, const std::string& varian
 std::optional<fs::path> only_weights_file(const fs::path& folder) {
   std::optional<fs::path> found;
   for (const auto& path : entries(folder)) {
-    if (path.extension() != ".safetensors" || !is_there(path)) continue;
+    if (path.extension() != ".safetensors" || !io::is_there(path)) continue;
     if (found) return {};
     found = path;
   }

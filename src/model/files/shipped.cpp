@@ -10,6 +10,7 @@
 
 #include "base/fail.h"
 #include "io/digest/sha256.h"
+#include "io/file.h"
 
 namespace corepulse::model {
 namespace {
@@ -38,15 +39,10 @@ std::vector<fs::path> roots() {
 
 }  // namespace
 
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error);
-}
-
 fs::path shipped(const fs::path& relative) {
   const auto places = roots();
   for (const auto& root : places)
-    if (is_there(root / relative)) return root / relative;
+    if (io::is_there(root / relative)) return root / relative;
   std::vector<std::string> names;
   for (const auto& root : places) names.push_back(root.string());
   fail(ErrorCode::not_found, "model",

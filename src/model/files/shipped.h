@@ -5,9 +5,6 @@
 
 namespace corepulse::model {
 
-/** Whether something of this name can be seen; false also where a folder may not be read. */
-bool is_there(const std::filesystem::path& path);
-
 /**
  * Where a shipped file or folder lies, e.g. "models/builtin": below $COREPULSE_DATA, else
  * share/corepulse near the library, else the source tree it was built from. @throws Error{not_found} naming the places.

@@ -33,7 +33,7 @@ void summarize(StepTime& time) {
 StepTime time_steps(const ExamineOptions& options, const pipeline::Outline& outline) {
   const auto& info = outline.info;
   StepTime time{.model = info.name,
-                .dtype = pipeline::Placement(options.load).dtype_name(),
+                .dtype = pipeline::ComputeTarget(options.load).dtype_name(),
                 .width = info.width,
                 .height = info.height};
   const int down = info.latent_downscale;
@@ -64,7 +64,7 @@ StepTime time_steps(const ExamineOptions& options, const pipeline::Outline& outl
 }
 
 Pace pace_of(const LoadOptions& load) {
-  const pipeline::Placement placement(load);
+  const pipeline::ComputeTarget placement(load);
   return engine::Engine::instance().run([&]() -> Pace {
     mx::set_default_device(placement.device);
     try {

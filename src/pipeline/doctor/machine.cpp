@@ -95,7 +95,7 @@ Facts device_facts(const mx::Device& device) {
 }  // namespace
 
 Machine describe_machine(const LoadOptions& options) {
-  const pipeline::Placement placement(options);
+  const pipeline::ComputeTarget placement(options);
   return {.program = version(),
           .system = engine::system_name(),
           .processor = engine::processor_name(),

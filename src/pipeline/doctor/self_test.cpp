@@ -106,7 +106,7 @@ bool concerns_caller(const Error& error) {
 }
 
 SelfTest self_test(const LoadOptions& load, const std::shared_ptr<const std::atomic<bool>>& stop) {
-  const pipeline::Placement placement(load);
+  const pipeline::ComputeTarget placement(load);
   const auto device_class = placement.backend() + " " + placement.dtype_name();
   try {
     return judge(device_class, run_self_test(load, stop));
