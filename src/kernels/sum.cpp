@@ -8,6 +8,16 @@
 #include "kernels/settle.h"
 
 namespace corepulse::kernels {
+namespace {
+
+/** A row [B, C] as [B, 1, ..., C], which is added to x [B, ..., C]. */
+mx::array at_pixels(const mx::array& row, const mx::array& x) {
+  mx::Shape shape(x.ndim(), 1);
+  shape.front() = row.shape(0), shape.back() = row.shape(1);
+  return mx::reshape(row, shape);
+}
+
+}  // namespace
 
 struct Sum::State {
   std::optional<Term> term;  ///< Nothing: `made` is all.
@@ -52,9 +62,8 @@ Sum operator+(const Sum& a, const Sum& b) {
 
 Sum operator+(const Sum& a, const Row& row) {
   if (!a.state_->waits() || !a.state_->term->takes_row || a.state_->added.row) {
-    mx::Shape shape(a.array().ndim(), 1);
-    shape.front() = row.numbers.shape(0), shape.back() = row.numbers.shape(1);
-    return Sum(kernels::add(a.array(), mx::reshape(row.numbers, shape)));
+    const auto whole = a.array();
+    return Sum(kernels::add(whole, at_pixels(row.numbers, whole)));
   }
   Sum sum(*a.state_->term);
   sum.state_->bare = a.state_->bare;
@@ -95,11 +104,7 @@ mx::array add_up(const Parts& parts, const std::optional<mx::array>& residual) {
   });
   std::vector<mx::array> in{parts.x};
   if (parts.bias) in.push_back(*parts.bias);
-  if (parts.row) {
-    mx::Shape shape(parts.x.ndim(), 1);
-    shape.front() = parts.row->shape(0), shape.back() = parts.row->shape(1);
-    in.push_back(mx::reshape(*parts.row, shape));
-  }
+  if (parts.row) in.push_back(at_pixels(*parts.row, parts.x));
   if (residual) in.push_back(*residual);
   return in.size() > 1 ? all(in) : in[0];
 }

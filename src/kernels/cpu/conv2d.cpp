@@ -94,11 +94,6 @@ ConstNumbers next_of(Inputs::const_iterator& in, bool there) {
   return there ? *in++ : ConstNumbers();
 }
 
-mx::array sum_of(const mx::array& x, const mx::array& y) {
-  const auto sum = cpu::add(x, y);
-  return sum ? *sum : x + y;
-}
-
 mx::array by_onednn(const SharedConv& w, const mx::array& x, const mx::Shape& shape, const Added& added) {
   auto y = cpu_op("conv2d", {x}, shape, [w, from = x.shape(), to = shape](const Inputs& in, Numbers out) {
     w->onednn->run(in[0], out, {from[0], from[1], from[2]}, [&](const dnnl::memory::desc& weights) {

@@ -101,9 +101,7 @@ std::optional<mx::array> linear(const SharedLinear& w, const mx::array& x, const
                   });
   if (w->onednn) {
     const auto y = by_onednn(w, x);
-    if (!added) return y;
-    const auto sum = cpu::add(y, *added);
-    return sum ? sum : y + *added;
+    return added ? sum_of(y, *added) : y;
   }
   if (w->by_product(x))
     return cpu_op("linear", inputs_of(x, added), with_width(x.shape(), w->out),

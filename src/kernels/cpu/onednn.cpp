@@ -5,7 +5,10 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "mlx/ops.h"
+
 #include "base/fail.h"
+#include "kernels/cpu/cpu.h"
 #include "kernels/device.h"
 #include "kernels/memory.h"
 
@@ -44,6 +47,11 @@ const dnnl::engine& onednn_engine() {
   // Never destroyed: primitives in other statics may outlive any order of destruction.
   static const auto* engine = new dnnl::engine(dnnl::engine::kind::cpu, 0);
   return *engine;
+}
+
+mx::array sum_of(const mx::array& x, const mx::array& y) {
+  const auto sum = cpu::add(x, y);
+  return sum ? *sum : x + y;
 }
 
 dnnl::memory::data_type onednn_type(mx::Dtype dtype) {

@@ -66,6 +66,9 @@ dnnl::primitive_attr onednn_attributes();
 /** y = x W^T (+ b) for x of `rows` rows, W's dimensions, format and type (also x's and y's) as in `weights`. */
 dnnl::primitive_desc describe_product(int64_t rows, bool bias, const dnnl::memory::desc& weights);
 
+/** x + y, y as cpu::add takes it: what oneDNN computes is added to in a pass of its own. */
+mx::array sum_of(const mx::array& x, const mx::array& y);
+
 /** oneDNN's name for a type of weights; float32 for those that only a GPU computes in. */
 dnnl::memory::data_type onednn_type(mx::Dtype dtype);
 
