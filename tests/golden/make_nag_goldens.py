@@ -2,12 +2,12 @@
 
     python tests/golden/make_nag_goldens.py      # torch 2.13, diffusers 0.42.1, transformers 5.23; no network; a minute
 
-In cross-attention (attn2) of the conditional row, with the same queries: z+ = attention to the prompt, z- = attention to
-the negative text, heads merged, before to_out. Then per token, with L1 norms over all channels,
+In cross-attention (attn2) of the conditional row, with the same queries: z+ = attention to the prompt, z- = attention
+to the negative text, heads merged, before to_out. Then per token, with L1 norms over all channels,
     z~ = z+ + scale (z+ - z-),  r = |z~| / |z+|,  z^ = z~ min(r, tau) / r,  out = to_out(alpha z^ + (1 - alpha) z+).
-The paper's phi is 1 + scale. A token with z+ = 0 gives 0, as the authors' code does (its NaN becomes r = 10 there, and its
-divisor |z~| + 1e-7 where it clamps moves nothing here beyond 1e-6). SDXL keeps the prompt's pooled text. With CFG the
-unconditional row is left alone, whatever its own negative prompt.
+The paper's phi is 1 + scale. A token with z+ = 0 gives 0, as the authors' code does (its NaN becomes r = 10 there, and
+its divisor |z~| + 1e-7 where it clamps moves nothing here beyond 1e-6). SDXL keeps the prompt's pooled text. With CFG
+the unconditional row is left alone, whatever its own negative prompt.
 
 `op/...` is the same formula on given z+ and z-, in float64. Form of the runs: method_runs.py. Names: README.md.
 """

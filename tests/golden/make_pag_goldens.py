@@ -4,9 +4,9 @@
 
 A perturbed row stands beside the conditional one (same text, same latent). In the chosen self-attentions its P is the
 identity: out = to_out(V). With p the row's prediction, out = u + cfg (c - u) + s (c - p), rows in the order u, c, p;
-without CFG out = c + s (c - p), rows c, p. Adaptive: s becomes max(0, s - adaptive (1000 - t)) at timestep t. A guidance
-rescale comes afterwards and measures against c. Layers are regular expressions searched in the names of attentions.
-Form of the runs: method_runs.py. Names: README.md.
+without CFG out = c + s (c - p), rows c, p. Adaptive: s becomes max(0, s - adaptive (1000 - t)) at timestep t. A
+guidance rescale comes afterwards and measures against c. Layers are regular expressions searched in the names of
+attentions. Form of the runs: method_runs.py. Names: README.md.
 """
 
 from diffusers import StableDiffusionPAGPipeline, StableDiffusionXLPAGPipeline

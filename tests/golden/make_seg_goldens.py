@@ -2,18 +2,20 @@
 
     python tests/golden/make_seg_goldens.py      # torch 2.13, diffusers 0.42.1, transformers 5.23; no network; a minute
 
-A perturbed row as PAG's (make_pag_goldens.py: rows, sum and layer names), but its self-attention keeps P = softmax(Q' K^T)
-with queries blurred over the layer's grid of h x w tokens: Q' = G_h Q G_w per head channel, after to_q, before the product.
-sigma is in tokens of that grid. sigma > 9999: every query is the mean of all. Otherwise, along each axis of length n:
+A perturbed row as PAG's (make_pag_goldens.py: rows, sum and layer names), but its self-attention keeps P = softmax(Q'
+K^T) with queries blurred over the layer's grid of h x w tokens: Q' = G_h Q G_w per head channel, after to_q, before the
+product. sigma is in tokens of that grid. sigma > 9999: every query is the mean of all. Otherwise, along each axis of
+length n:
   taps     odd k = ceil(6 sigma), one more if even, at most n + 1 if n is even, n if n is odd (so half of them < n, and
            an axis of 1 is left alone);
   weights  exp(-x^2 / (2 sigma^2)) at x = -(k-1)/2 .. (k-1)/2, divided by their sum after that cut;
   edges    reflected without repeating the edge itself (index -1 is 1, n is n - 2).
-The authors' code has this for square grids, its cut from the width for both axes; here each axis has its own. Diffusers'
-hook takes every grid for a square one and has its two branches exchanged, so it is no oracle.
+The authors' code has this for square grids, its cut from the width for both axes; here each axis has its own.
+Diffusers' hook takes every grid for a square one and has its two branches exchanged, so it is no oracle.
 
 On square grids from 2x2 to 9x9 with sigma from 0.3 to 50 `blurred` was compared once with the authors' function
-(SEG-SDXL@cf8256d, whose weights are float32): the same within 1e-6. `op/...` is one attention in float64. Form of the runs: method_runs.py. Names: README.md.
+(SEG-SDXL@cf8256d, whose weights are float32): the same within 1e-6. `op/...` is one attention in float64. Form of the
+runs: method_runs.py. Names: README.md.
 """
 
 import math
