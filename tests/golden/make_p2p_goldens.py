@@ -49,7 +49,8 @@ PAIRS = [(BASE, BASE), (BASE, DOG), (BASE, "a small red dog in a park at sunset"
          (BASE, "a small red cat in a park at midsummer"), ("a crocodile and a cat", "a cat and a crocodile"),
          ("a watermelon, a cat", "a crocodile, a cat"), ("a cat in a park", "a cat's hat: a park!"),
          (BASE, REFINED), (REFINED, BASE), (BASE, "a painting of a small red cat"),
-         ("a cat", "the crocodile of a dragon"),         ("a cat and a cat", "a cat and a red cat"), ("", "a cat"), ("a  cat", "a  dog")]
+         ("a cat", "the crocodile of a dragon"), ("a cat and a cat", "a cat and a red cat"), ("", "a cat"),
+         ("a  cat", "a  dog")]
 
 
 class Text:
