@@ -72,7 +72,7 @@ test::EditedControl::Edit injection(bool everywhere, bool soft) {
   return [=](control::AttentionPlan& plan, const control::Site& site, const control::Step& step) {
     if (!site.cross || (!everywhere && site.kind != control::BlockKind::middle)) return;
     for (size_t row = 0; row < step.rows.size(); ++row) {
-      if (!step.rows[row].conditional) continue;
+      if (!step.rows[row].conditional()) continue;
       auto other = plan.rows[row][0];
       other.sources[0].id = 2;
       if (!soft) {

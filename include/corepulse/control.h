@@ -74,6 +74,10 @@ Control temperature(Curve value, AttentionKind attention = AttentionKind::self);
 Control smooth(Curve strength);
 Control share_image(int image, Share::How how = Share::How::with);
 Control share_recording(std::string file, Share::How how = Share::How::instead);
+Control prompt_to_prompt(std::string prompt, PromptToPrompt::Method method = PromptToPrompt::Method::refine);
+/** @param prompt absent: the request's negative prompt. */
+Control normalized_guidance(std::optional<std::string> prompt = {}, Curve scale = 2);
+Control guide_by(GuideBy::Perturb perturb, Curve scale = 3);
 Control guidance(Curve scale);
 Control pooled(std::string prompt, Curve strength = 1);
 Control time_ids(SizeConditioning ids);

@@ -98,6 +98,42 @@ struct Regions {
   bool operator==(const Regions&) const = default;
 };
 
+/** Words of an edited prompt with an own strength of prompt_to_prompt. */
+struct WordEdit {
+  Tokens tokens;    ///< Of the edited prompt.
+  Curve cross = 1;  ///< 0..1, as PromptToPrompt::cross.
+  bool operator==(const WordEdit&) const = default;
+};
+
+/**
+ * Prompt-to-prompt (Hertz et al. 2022): the images it acts on read `prompt` as theirs, but look as image `image` does
+ * with its own. Both are meant to start from the same seed.
+ */
+struct PromptToPrompt {
+  std::string prompt;
+  int image = 0;  ///< Index in the batch.
+  /** How words find their partners: `refine` aligns the prompts, `replace` goes word by word through equally many. */
+  enum class Method { refine, replace } method = Method::refine;
+  Curve cross{{0, 1}, {0.8, 1}, {0.8, 0}};  ///< 0..1: how much cross-attention is the other image's.
+  std::vector<WordEdit> words;              ///< Other numbers for some words.
+  Curve self{{0, 1}, {0.4, 1}, {0.4, 0}};   ///< 0..1: the same of self-attention,
+  int self_tokens = 256;                    ///< in layers of at most so many tokens.
+  bool operator==(const PromptToPrompt&) const = default;
+};
+
+/**
+ * Normalised attention guidance (Chen et al. 2025): what is read is pushed away from what a negative prompt would give,
+ * in the layer, also without guidance. With z what is read and n the negative: g = z + scale (z - n), shortened to
+ * limit |z|_1 at most, by pixel; z := z + strength (g - z).
+ */
+struct NormalizedGuidance {
+  std::optional<std::string> prompt;  ///< Absent: the negative prompt.
+  Curve scale = 2;                    ///< Any finite number; the paper's phi less 1.
+  Curve limit = 2.5;                  ///< > 0; the paper's tau.
+  Curve strength = 0.5;               ///< 0..1; the paper's alpha.
+  bool operator==(const NormalizedGuidance&) const = default;
+};
+
 // -- Self-attention: the picture looks at itself ------------------------------------------------
 
 /** Pixels of the control's region look at the target `scale` times as much (0: not at all). */
@@ -132,6 +168,20 @@ struct Share {
   Curve strength = 1;
   std::string sha256;  ///< Of the recording's file, checked before the run; "": unknown.
   bool operator==(const Share&) const = default;
+};
+
+/**
+ * Guidance by a perturbed copy of the prompt's row, a further row of the call: adds scale (c - p) to the prediction, c
+ * the row's and p the perturbed one's.
+ */
+struct GuideBy {
+  enum class Perturb {
+    identity,  ///< Every token looks at itself alone (perturbed-attention guidance, Ahn et al. 2024).
+    blur       ///< Queries are blurred over the picture (smoothed energy guidance, Hong 2024).
+  } perturb = Perturb::identity;
+  Curve scale = 3;                   ///< Any finite number.
+  std::optional<double> blur_sigma;  ///< > 0: the blur's, in tokens of the layer. Absent: infinity, their mean.
+  bool operator==(const GuideBy&) const = default;
 };
 
 // -- Inputs of a step ---------------------------------------------------------------------------
@@ -171,7 +221,8 @@ struct Capture {
   bool operator==(const Capture&) const = default;
 };
 
-using Effect = std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature,
-                            Smooth, Share, Guidance, Pooled, SizeConditioning, Negative, Capture>;
+using Effect =
+    std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature, Smooth, Share,
+                 PromptToPrompt, NormalizedGuidance, GuideBy, Guidance, Pooled, SizeConditioning, Negative, Capture>;
 
 }  // namespace corepulse

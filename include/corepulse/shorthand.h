@@ -13,19 +13,22 @@
 
 namespace corepulse {
 
-Control parse_inject(std::string_view text);         ///< PROMPT [@ items]
-Control parse_reweight(std::string_view text);       ///< PHRASE=SCALE [@ items]
-Control parse_mask(std::string_view text);           ///< PHRASE [@ items]
-Control parse_replace(std::string_view text);        ///< PHRASE=>WORDS [@ items]
-Control parse_value_gain(std::string_view text);     ///< PHRASE=GAIN [@ items]
-Control parse_region_prompt(std::string_view text);  ///< PROMPT @ REGION [, items]: regions of one
-Control parse_attend(std::string_view text);         ///< REGION=SCALE [@ items]: of the target
-Control parse_temperature(std::string_view text);    ///< T [@ items]
-Control parse_smooth(std::string_view text);         ///< STRENGTH [@ items]
-Control parse_share(std::string_view text);          ///< IMAGE or FILE [@ items]
-Control parse_guidance(std::string_view text);       ///< SCALE [@ items]
-Control parse_capture(std::string_view text);        ///< PHRASE [@ items]
-Control parse_record(std::string_view text);         ///< NAME [@ items]
+Control parse_inject(std::string_view text);               ///< PROMPT [@ items]
+Control parse_reweight(std::string_view text);             ///< PHRASE=SCALE [@ items]
+Control parse_mask(std::string_view text);                 ///< PHRASE [@ items]
+Control parse_replace(std::string_view text);              ///< PHRASE=>WORDS [@ items]
+Control parse_value_gain(std::string_view text);           ///< PHRASE=GAIN [@ items]
+Control parse_region_prompt(std::string_view text);        ///< PROMPT @ REGION [, items]: regions of one
+Control parse_attend(std::string_view text);               ///< REGION=SCALE [@ items]: of the target
+Control parse_temperature(std::string_view text);          ///< T [@ items]
+Control parse_smooth(std::string_view text);               ///< STRENGTH [@ items]
+Control parse_share(std::string_view text);                ///< IMAGE or FILE [@ items]
+Control parse_prompt_to_prompt(std::string_view text);     ///< PROMPT [@ items]
+Control parse_normalized_guidance(std::string_view text);  ///< NEGATIVE PROMPT [@ items]
+Control parse_guide_by(std::string_view text);             ///< PERTURBATION=SCALE [@ items]
+Control parse_guidance(std::string_view text);             ///< SCALE [@ items]
+Control parse_capture(std::string_view text);              ///< PHRASE [@ items]
+Control parse_record(std::string_view text);               ///< NAME [@ items]
 
 /** "0.8", or points "0:0 0.5:1" (progress:value), or "ramp 0.1..0.9 edge 0.1". */
 Curve parse_curve(std::string_view text);

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "attention/capture.h"
+#include "attention/finish.h"
 #include "attention/keys.h"
+#include "attention/queries.h"
 #include "attention/share.h"
 #include "kernels/attention.h"
 
@@ -28,16 +30,36 @@ mx::array Attention::heads(const mx::array& x, const Pass& pass) const {
   const auto& q = projected[0];
   CallKeys keys(site, to_k, to_v, x, pass, self_ ? std::optional(KeyValue{projected[1], projected[2]}) : std::nullopt);
   if (!plan.captures.empty()) watch(q, plan, x, keys, pass);
-  // Rows that each read one plain source are one fused call, whoever chose the source.
+  const auto found = read_rows(q, plan, keys, pass);
+  return plan.finishes.empty() ? found : finish_rows(found, q, plan, keys, pass);
+}
+
+mx::array Attention::read_rows(const mx::array& q, const AttentionPlan& plan, CallKeys& keys, const Pass& pass) const {
+  // Rows of one plain reading each are one fused call, whoever chose its sources.
   const bool whole_rows = std::all_of(plan.rows.begin(), plan.rows.end(),
                                       [](const auto& readings) { return readings.size() == 1 && readings[0].plain(); });
-  if (whole_rows) return attend(q, keys.of_rows(plan.rows), 1, {});
+  if (whole_rows) return attend(queries_of_rows(q, plan.rows, pass.step), keys.of_rows(plan.rows), 1, {});
   std::vector<mx::array> rows;
-  for (size_t r = 0; r < plan.rows.size(); ++r)
-    rows.push_back(blend(row_of(q, r), plan.rows[r], site.heads, pass.cache,
-                         [&](const mx::array& queries, const Reading& reading) {
-                           return read(queries, reading, keys.of(reading, static_cast<int>(r)), pass);
-                         }));
+  for (int r = 0; r < q.shape(0); ++r) {
+    const Reader reader{[&](const Reading& reading) { return queries_of(q, reading, r, pass); },
+                        [&](const mx::array& queries, const Reading& reading) {
+                          return read(queries, reading, keys.of(reading, r), pass);
+                        }};
+    // A reading for which all pixels ask the same has one answer.
+    rows.push_back(mx::broadcast_to(blend(plan.rows[r], site.heads, pass.cache, reader), {1, q.shape(1), q.shape(2)}));
+  }
+  return mx::concatenate(rows, 0);
+}
+
+mx::array Attention::finish_rows(const mx::array& found, const mx::array& q, const AttentionPlan& plan, CallKeys& keys,
+                                 const Pass& pass) const {
+  std::vector<mx::array> rows;
+  for (int r = 0; r < q.shape(0); ++r) {
+    auto z = row_of(found, r);
+    for (const auto& finish : plan.finishes[r])
+      z = finished(z, read(row_of(q, r), finish.against, keys.of(finish.against, r), pass), finish, pass.cache);
+    rows.push_back(z);
+  }
   return mx::concatenate(rows, 0);
 }
 
@@ -51,11 +73,13 @@ mx::array Attention::attend(const mx::array& q, const KeyValue& kv, float temper
 
 mx::array Attention::read(const mx::array& q, const Reading& reading, KeyValue kv, const Pass& pass) const {
   const int keys = kv.k.shape(1);
-  const auto per_key = [&](const control::Values& values) {
-    return mx::astype(mx::reshape(pass.cache.upload(values), {1, keys, 1}), q.dtype());
+  const auto column = [&](const control::Values& values) {
+    return mx::astype(mx::reshape(pass.cache.upload(values), {1, -1, 1}), q.dtype());
   };
-  if (reading.key_gain) kv.k = kv.k * per_key(reading.key_gain);
-  if (reading.value_gain) kv.v = kv.v * per_key(reading.value_gain);
+  if (reading.key_gain) kv.k = kv.k * column(reading.key_gain);
+  if (reading.value_gain) kv.v = kv.v * column(reading.value_gain);
+  if (reading.value_gain && reading.map) kv.v = pass.cache.mapped(reading.map, kv.v);
+  if (reading.identity) return kv.v;
   std::optional<mx::array> bias;
   if (reading.bias) bias = mx::reshape(pass.cache.upload(reading.bias), {1, keys});
   if (reading.function >= 0) return read_by_function(q, reading, kv, bias, pass);
@@ -84,15 +108,18 @@ void Attention::watch(const mx::array& q, const AttentionPlan& plan, const mx::a
     return;
   }
   const auto read_indicator = [&](int row, const Indicator& indicator) {
-    return blend(row_of(q, row), plan.rows[row], site.heads, pass.cache,
-                 [&](const mx::array& queries, const Reading& reading) {
-                   std::vector<mx::array> values;
-                   for (const auto& source : reading.sources) values.push_back(indicator(source.id));
-                   const KeyValue kv{keys.of(reading, row).k, mx::astype(mx::concatenate(values, 1), q.dtype())};
-                   auto attention = reading;
-                   attention.value_gain = nullptr;  // what is looked at, not what it says
-                   return read(queries, attention, kv, pass);
-                 });
+    const Reader reader{[&](const Reading& reading) { return queries_of(q, reading, row, pass); },
+                        [&](const mx::array& queries, const Reading& reading) {
+                          std::vector<mx::array> values;
+                          for (const auto& source : reading.values.empty() ? reading.sources : reading.values)
+                            values.push_back(indicator(source.id));
+                          KeyValue kv{keys.of(reading, row).k, mx::astype(mx::concatenate(values, 1), q.dtype())};
+                          if (reading.map) kv.v = pass.cache.mapped(reading.map, kv.v);
+                          auto attention = reading;
+                          attention.value_gain = nullptr;  // what is looked at, not what it says
+                          return read(queries, attention, kv, pass);
+                        }};
+    return blend(plan.rows[row], site.heads, pass.cache, reader);
   };
   if (pass.instruments.observer) observe(site, plan.captures, q.shape(2), pass, read_indicator);
 }

@@ -25,7 +25,11 @@ struct Attention {
   std::optional<kernels::JoinedLinear> self_;  ///< Query, key and value of self-attention.
   /** What to_out is given: what the heads found, side by side. */
   mx::array heads(const mx::array& x, const Pass& pass) const;
-  /** One reading of the query rows q [1, N, C]. */
+  /** What the rows of q [B, N, C] find. */
+  mx::array read_rows(const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys, const Pass& pass) const;
+  mx::array finish_rows(const mx::array& found, const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys,
+                        const Pass& pass) const;
+  /** One reading of the query rows q [1, N, C]; kv as CallKeys::of makes it. */
   mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv, const Pass& pass) const;
   /** The same by an attention function in place of ours. */
   mx::array read_by_function(const mx::array& q, const control::Reading& reading, const KeyValue& kv,

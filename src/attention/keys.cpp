@@ -6,9 +6,26 @@
 #include "base/fail.h"
 
 namespace corepulse::attention {
+namespace {
 
 using control::Reading;
 using control::Source;
+
+const std::vector<Source>& values_of(const Reading& reading) {
+  return reading.values.empty() ? reading.sources : reading.values;
+}
+
+bool all_are(const std::vector<std::vector<Reading>>& rows, Source::Kind kind) {
+  return std::all_of(rows.begin(), rows.end(), [=](const auto& readings) {
+    return readings[0].sources[0].kind == kind && values_of(readings[0])[0].kind == kind;
+  });
+}
+
+RunCache::TextPair text_pair(const Reading& reading, size_t source) {
+  return {reading.sources[source].id, values_of(reading)[source].id, reading.value_gain ? nullptr : reading.map};
+}
+
+}  // namespace
 
 mx::array row_of(const mx::array& x, int row) {
   auto start = mx::Shape(x.ndim(), 0);
@@ -17,65 +34,75 @@ mx::array row_of(const mx::array& x, int row) {
   return mx::slice(x, start, stop);
 }
 
+mx::array rows_of(const mx::array& x, const std::vector<int>& rows) {
+  return mx::take(x, mx::array(rows.begin(), {static_cast<int>(rows.size())}), 0);
+}
+
+int row_of(const Source& source, const control::Step& step, int row) {
+  if (source.kind == Source::Kind::own) return row;
+  const auto& rows = step.rows;
+  for (const auto role : {rows[row].role, control::kPrompt}) {
+    const auto found = std::find(rows.begin(), rows.end(), control::Row{source.id, role});
+    if (found != rows.end()) return static_cast<int>(found - rows.begin());
+  }
+  fail(ErrorCode::internal, "attention", fmt::format("image {} is not in this batch", source.id));
+}
+
 KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows) {
   if (site_.cross) {
-    std::vector<control::TextId> ids;
-    for (const auto& readings : rows) ids.push_back(readings[0].sources[0].id);
-    return texts(ids);
+    std::vector<RunCache::TextPair> pairs;
+    for (const auto& readings : rows) pairs.push_back(text_pair(readings[0], 0));
+    return texts(pairs);
   }
-  const bool all_own = std::all_of(
-      rows.begin(), rows.end(), [](const auto& readings) { return readings[0].sources[0].kind == Source::Kind::own; });
-  if (all_own) return *own_;
+  if (all_are(rows, Source::Kind::own)) return *own_;
   // Hidden states are gathered before they are projected: the same matrices as in a plain call, and so its bits where
   // the hidden states are the same.
-  std::vector<mx::array> inputs;
-  for (size_t r = 0; r < rows.size(); ++r) inputs.push_back(hidden_states(rows[r][0].sources[0], static_cast<int>(r)));
-  return project(mx::concatenate(inputs, 0));
+  std::vector<mx::array> keys, values;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    keys.push_back(hidden_states(rows[r][0].sources[0], static_cast<int>(r)));
+    values.push_back(hidden_states(values_of(rows[r][0])[0], static_cast<int>(r)));
+  }
+  return {to_k_(mx::concatenate(keys, 0)), to_v_(mx::concatenate(values, 0))};
 }
 
 KeyValue CallKeys::of(const Reading& reading, int row) {
   std::vector<mx::array> k, v;
-  for (const auto& source : reading.sources) {
-    if (source.kind == Source::Kind::text) {
-      const auto& text = texts({source.id});
+  for (size_t i = 0; i < reading.sources.size(); ++i) {
+    const auto &key = reading.sources[i], &value = values_of(reading)[i];
+    if (key.kind == Source::Kind::text) {
+      const auto& text = texts({text_pair(reading, i)});
       k.push_back(text.k), v.push_back(text.v);
-    } else if (source.kind == Source::Kind::recording) {
-      const auto& one = recorded(source.id, row);
-      k.push_back(one.k), v.push_back(one.v);
     } else {
-      const int from = row_of(source, row);
-      k.push_back(attention::row_of(own_->k, from)), v.push_back(attention::row_of(own_->v, from));
+      k.push_back(of_picture(key, row).k), v.push_back(of_picture(value, row).v);
     }
   }
   if (k.size() == 1) return {k[0], v[0]};
   return {mx::concatenate(k, 1), mx::concatenate(v, 1)};
 }
 
-const KeyValue& CallKeys::texts(const std::vector<control::TextId>& ids) const {
-  return pass_.cache.texts(site_.index, ids, [&](int id) { return project(pass_.texts.at(id)); });
+const KeyValue& CallKeys::texts(const std::vector<RunCache::TextPair>& rows) const {
+  return pass_.cache.texts(site_.index, rows, [&](int id) { return project(pass_.texts.at(id)); });
+}
+
+KeyValue CallKeys::of_picture(const Source& source, int row) {
+  if (source.kind == Source::Kind::recording) return recorded(source.id, row);
+  const int from = row_of(source, pass_.step, row);
+  return {attention::row_of(own_->k, from), attention::row_of(own_->v, from)};
 }
 
 const KeyValue& CallKeys::recorded(int recording, int row) {
-  const std::pair key{recording, pass_.step.rows[row].conditional};
+  const std::pair key{recording, pass_.step.rows[row].conditional()};
   const auto found = recorded_.find(key);
   if (found != recorded_.end()) return found->second;
   return recorded_.emplace(key, project(hidden_states({Source::Kind::recording, recording}, row))).first->second;
 }
 
 mx::array CallKeys::hidden_states(const Source& source, int row) const {
-  if (source.kind != Source::Kind::recording) return attention::row_of(x_, row_of(source, row));
+  if (source.kind != Source::Kind::recording) return attention::row_of(x_, row_of(source, pass_.step, row));
   const auto x =
       mx::astype(pass_.instruments.recordings(source.id, site_, pass_.step, pass_.step.rows[row]), x_.dtype());
   check_shape(x, {1, x_.shape(1), x_.shape(2)}, "recording");
   return x;
-}
-
-int CallKeys::row_of(const Source& source, int row) const {
-  if (source.kind == Source::Kind::own) return row;
-  const auto& rows = pass_.step.rows;
-  for (size_t r = 0; r < rows.size(); ++r)
-    if (rows[r].image == source.id && rows[r].conditional == rows[row].conditional) return static_cast<int>(r);
-  fail(ErrorCode::internal, "attention", fmt::format("image {} is not in this batch", source.id));
 }
 
 }  // namespace corepulse::attention

@@ -22,19 +22,22 @@ class CallKeys {
            const Pass& pass, std::optional<KeyValue> own)
       : site_(site), to_k_(to_k), to_v_(to_v), x_(x), pass_(pass), own_(std::move(own)) {}
 
-  /** For rows that read one whole source each: [B, T, C]. */
+  /** For rows of one plain reading each: [B, T, C]. */
   KeyValue of_rows(const std::vector<std::vector<control::Reading>>& rows);
-  /** Of all sources of one reading, one after the other: [1, T, C]. */
+  /**
+   * Of all sources of one reading, one after the other: [1, T, C]. The values are those of the reading's map, if it has
+   * one and no gain comes before.
+   */
   KeyValue of(const control::Reading& reading, int row);
 
  private:
   KeyValue project(const mx::array& x) const { return {to_k_(x), to_v_(x)}; }
-  const KeyValue& texts(const std::vector<control::TextId>& ids) const;
+  const KeyValue& texts(const std::vector<RunCache::TextPair>& rows) const;
+  /** Of a source of self-attention: [1, N, C]. */
+  KeyValue of_picture(const control::Source& source, int row);
   const KeyValue& recorded(int recording, int row);
   /** What a source of self-attention is: [1, N, C]. */
   mx::array hidden_states(const control::Source& source, int row) const;
-  /** The row of the batch that a source of kind own or image means. */
-  int row_of(const control::Source& source, int row) const;
 
   const control::Site& site_;
   const nn::Linear &to_k_, &to_v_;
@@ -46,5 +49,9 @@ class CallKeys {
 
 /** Row `row` of a batch, as a batch of one. */
 mx::array row_of(const mx::array& x, int row);
+/** These rows of a batch. */
+mx::array rows_of(const mx::array& x, const std::vector<int>& rows);
+/** The row of the call that a source of kind own or image means to row `row`. */
+int row_of(const control::Source& source, const control::Step& step, int row);
 
 }  // namespace corepulse::attention

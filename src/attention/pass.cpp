@@ -1,14 +1,20 @@
 #include "attention/pass.h"
 
+#include "mlx/ops.h"
+
 namespace corepulse::attention {
 
 const mx::array& RunCache::upload(const control::Values& values) {
   const auto found = uploads_.find(values);
   if (found != uploads_.end()) return found->second;
-  // A curve makes new numbers at every step; old ones are then never asked for again.
-  if (uploads_.size() > 4096) uploads_.clear();
+  if (uploads_.size() > kMost) uploads_.clear();
   const int n = static_cast<int>(values->size());
   return uploads_.emplace(values, mx::array(values->begin(), {n}, mx::float32)).first->second;
+}
+
+mx::array RunCache::mapped(const control::Values& map, const mx::array& v) {
+  const auto m = mx::astype(mx::reshape(upload(map), {1, -1, v.shape(1)}), v.dtype());
+  return mx::matmul(m, v);
 }
 
 }  // namespace corepulse::attention

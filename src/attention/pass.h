@@ -2,6 +2,7 @@
 // What travels down a network with the picture: which moment it is, what control wants, what the texts say.
 
 #include <map>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -20,16 +21,21 @@ struct KeyValue {
  * control numbers. */
 class RunCache {
  public:
-  /** Keys and values of the text rows `ids` at a site, [B, T, H*D]; `project` makes those of one
-   * text. */
+  /** A curve makes new numbers at every step; old ones are then never asked for again. */
+  static constexpr size_t kMost = 4096;
+  /** Keys of one text, values of one; those by the rows of a map, where there is one. */
+  using TextPair = std::tuple<control::TextId, control::TextId, control::Values>;
+  /** Keys and values of these rows at a site, [B, T, H*D]; `project` makes those of one text. */
   template <class Project>
-  const KeyValue& texts(int site, const std::vector<control::TextId>& ids, Project project);
+  const KeyValue& texts(int site, const std::vector<TextPair>& rows, Project project);
   /** The numbers as a float32 array [n]. */
   const mx::array& upload(const control::Values& values);
+  /** map v: [1, T', C] of v [1, T, C]. */
+  mx::array mapped(const control::Values& map, const mx::array& v);
 
  private:
-  std::map<std::pair<int, std::vector<control::TextId>>, KeyValue> texts_;
-  // The shared pointer is kept so that its address stays the key of these numbers.
+  // Shared pointers are kept so that their addresses stay the keys of these numbers.
+  std::map<std::pair<int, std::vector<TextPair>>, KeyValue> texts_;
   std::unordered_map<control::Values, mx::array> uploads_;
 };
 
@@ -43,17 +49,27 @@ struct Pass {
 };
 
 template <class Project>
-const KeyValue& RunCache::texts(int site, const std::vector<control::TextId>& ids, Project project) {
-  const auto found = texts_.find({site, ids});
+const KeyValue& RunCache::texts(int site, const std::vector<TextPair>& rows, Project project) {
+  const auto found = texts_.find({site, rows});
   if (found != texts_.end()) return found->second;
-  if (ids.size() == 1) return texts_.emplace(std::pair{site, ids}, project(ids[0])).first->second;
+  if (texts_.size() > kMost) texts_.clear();
+  const auto remember = [&](KeyValue kv) -> const KeyValue& {
+    return texts_.insert_or_assign(std::pair{site, rows}, std::move(kv)).first->second;
+  };
+  if (rows.size() == 1) {
+    const auto& [keys, values, map] = rows[0];
+    if (keys == values && !map) return remember(project(keys));
+    const auto k = texts(site, {{keys, keys, nullptr}}, project).k;
+    const auto v = texts(site, {{values, values, nullptr}}, project).v;
+    return remember({k, map ? mapped(map, v) : v});
+  }
   // Each text is projected alone, so a row's keys are the same bits whichever rows stand beside it.
   std::vector<mx::array> k, v;
-  for (const auto id : ids) {
-    const auto& one = texts(site, {id}, project);
+  for (const auto& row : rows) {
+    const auto& one = texts(site, {row}, project);
     k.push_back(one.k), v.push_back(one.v);
   }
-  return texts_.emplace(std::pair{site, ids}, KeyValue{mx::concatenate(k, 0), mx::concatenate(v, 0)}).first->second;
+  return remember({mx::concatenate(k, 0), mx::concatenate(v, 0)});
 }
 
 }  // namespace corepulse::attention

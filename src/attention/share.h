@@ -7,21 +7,24 @@
 
 namespace corepulse::attention {
 
-/** True if every pixel belongs wholly to one reading, for all heads alike, and none needs to see the others' pixels. */
+/** True if every pixel belongs wholly to one reading of it alone, for all heads alike. */
 bool is_partition(const std::vector<control::Reading>& readings);
 
-/** One reading of the given query rows [1, n, C] -> [1, n, C]. */
-using ReadFunction = std::function<mx::array(const mx::array& q, const control::Reading& reading)>;
+/** How the readings of one row are made. */
+struct Reader {
+  /** The queries of a reading: [1, N or 1, C]. */
+  std::function<mx::array(const control::Reading& reading)> queries;
+  /** What a reading finds for some of its queries [1, n, C] -> [1, n, C]. */
+  std::function<mx::array(const mx::array& q, const control::Reading& reading)> read;
+};
 
-/** All readings of one row, blended by their shares: q [1, N, C] -> [1, N, C]. */
-mx::array blend(const mx::array& q, const std::vector<control::Reading>& readings, int heads, RunCache& cache,
-                const ReadFunction& read);
+/** All readings of one row, blended by their shares -> [1, N, C]. */
+mx::array blend(const std::vector<control::Reading>& readings, int heads, RunCache& cache, const Reader& reader);
 
-/** A partition: each reading computes its own pixels of q [1, N, C]; the result is in the order of
- * q. */
-mx::array read_partition(const mx::array& q, const std::vector<control::Reading>& readings, const ReadFunction& read);
+/** A partition: each reading computes its own pixels; the result is in the order of all. */
+mx::array read_partition(const std::vector<control::Reading>& readings, const Reader& reader);
 
-/** The reading's share as [1, N|1, C|1], to multiply its output with; ones if it has none. */
-mx::array share_of(const control::Reading& reading, const mx::array& q, int heads, RunCache& cache);
+/** `part` [1, N or 1, C] times the reading's share of it, [1, N|1, H|1]. */
+mx::array times_share(const mx::array& part, const control::Reading& reading, int heads, RunCache& cache);
 
 }  // namespace corepulse::attention

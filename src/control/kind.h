@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "corepulse/control.h"
@@ -84,6 +85,8 @@ struct Kind {
   std::unique_ptr<AttentionEffect> (*attention)(const corepulse::Control&, Tables&, const std::string& path) = nullptr;
   StepChange (*step)(const Effect&, TextTable&, const ProgramInputs&) = nullptr;
   CaptureSpec (*capture)(const corepulse::Control&) = nullptr;
+  /** Besides: what the images it acts on read as their prompt, and the image that does not. null: nothing. */
+  std::pair<std::string, int> (*image_prompt)(const Effect& effect) = nullptr;
   StepNeeds needs;
 };
 

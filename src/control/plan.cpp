@@ -19,10 +19,17 @@ bool closed(const AttentionPlan& plan) {
 
 }  // namespace
 
+TextId StepPlan::text_of(const Row& row) const {
+  if (row.role == kNegative) return negative;
+  for (const auto& one : further)
+    if (one.role == row.role && one.kind == FurtherRow::Kind::prompt) return one.text;
+  return prompts.empty() ? 0 : prompts[static_cast<size_t>(row.image)];
+}
+
 bool alike(const Control& control, const std::vector<Site>& sites, const Step& a, const Step& b) {
   return a.rows == b.rows && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
            const auto before = control.plan(site, a), now = control.plan(site, b);
-           return before.rows == now.rows && closed(before) && closed(now);
+           return before.rows == now.rows && before.finishes == now.finishes && closed(before) && closed(now);
          });
 }
 

@@ -11,10 +11,16 @@
 
 namespace corepulse::control {
 
+/** What a batch row of a UNet call is for. Those from 2 on are the program's own: Program::roles(). */
+using Role = int;
+constexpr Role kNegative = 0;  ///< Reads the negative prompt.
+constexpr Role kPrompt = 1;    ///< Reads the prompt.
+
 /** Whom a batch row of a UNet call belongs to. */
 struct Row {
-  int image = 0;            ///< Index in the request's batch.
-  bool conditional = true;  ///< The prompt's row, or the negative prompt's.
+  int image = 0;  ///< Index in the request's batch.
+  Role role = kPrompt;
+  bool conditional() const { return role != kNegative; }
   bool operator==(const Row&) const = default;
 };
 
@@ -32,12 +38,12 @@ struct Step {
 /** A text of the run, by its number in Program::texts(): 0 is the prompt, 1 the negative prompt. */
 using TextId = int;
 
-/** What a reading's keys and values come from. */
+/** What a reading's queries, keys or values come from. */
 struct Source {
   enum class Kind {
     text,      ///< Cross-attention: the text `id`.
-    own,       ///< Self-attention: this row's own picture.
-    image,     ///< Self-attention: row with the same role of image `id` in this batch.
+    own,       ///< This row's own picture.
+    image,     ///< The row with the same role of image `id` in this batch (its prompt's, where there is none).
     recording  ///< Self-attention: what a recorded run read here at this step.
   };
   Kind kind = Kind::text;
@@ -48,40 +54,90 @@ struct Source {
 /** Immutable numbers, shared between steps; the same pointer always means the same numbers. */
 using Values = std::shared_ptr<const std::vector<float>>;
 
-/** One source read by (a share of) the picture. Shares of a row's readings sum to 1 at every pixel and head. */
+/** Queries averaged over neighbouring tokens: down . q . across^T, the tokens as a grid of rows and columns. */
+struct Blur {
+  Values down, across;  ///< [h' or 1, h], [w' or 1, w]; 1 x 1: all pixels ask the same.
+  int down_rows = 1, across_rows = 1;
+  bool operator==(const Blur&) const = default;
+};
+
+/** One source read by (a share of) the picture. */
 struct Reading {
-  std::vector<Source> sources;  ///< Several: one softmax over all their keys.
+  std::vector<Source> sources;  ///< Of the keys. Several: one softmax over all.
   Values share;                 ///< null: all of it. Else [share_heads, share_pixels], either may be 1.
   int share_heads = 1, share_pixels = 1;
   Values bias;                  ///< Per key, added to the logits (log-weights; -inf masks). null: none.
-  Values key_gain, value_gain;  ///< Per key, multiply K and V. null: 1.
+  Values key_gain, value_gain;  ///< Per key and per value, multiply K and V. null: 1.
   float temperature = 1;        ///< Logits are divided by it; +inf gives the mean of V.
   int function = -1;            ///< The attention function, by index in Program::functions(); -1: our own attention.
+
+  std::optional<Source> query;  ///< Whose queries ask: own or image. Absent: own.
+  std::optional<Blur> blur;     ///< Of the queries.
+  std::vector<Source> values;   ///< Of the values. Empty: `sources`.
+  Values map;                   ///< [keys, values]: V := map V, after value_gain. null: V itself.
+  bool identity = false;        ///< Every token looks at itself alone: P := 1, the result is V.
+  /** Stands beside the readings whose shares sum to 1 at every pixel and head: its share is a weight of its own. */
+  bool added = false;
+
   bool operator==(const Reading&) const = default;
-  /** Whole row, plain source, no edit. */
+  /** Whole row, one source of keys and values each, no edit: rows of such readings are one fused call. */
   bool plain() const {
-    return sources.size() == 1 && !share && !bias && !key_gain && !value_gain && temperature == 1 && function < 0;
+    return sources.size() == 1 && values.size() <= 1 && !share && !bias && !key_gain && !value_gain &&
+           temperature == 1 && function < 0 && !blur && !identity;
   }
+};
+
+/**
+ * Normalised attention guidance (Chen et al. 2025), after all readings of a row and before to_out: with z what they
+ * found and n what `against` finds, z := z + share (min(1, limit / r) g - z), where g = z + scale (z - n) and
+ * r = |g|_1 / |z|_1, by pixel over all heads.
+ */
+struct Finish {
+  Reading against;
+  float scale = 0, limit = 0;
+  Values share;  ///< [1 or pixels].
+  bool operator==(const Finish&) const = default;
 };
 
 /** What one attention call does: the readings of every row of the batch. */
 struct AttentionPlan {
   std::vector<std::vector<Reading>> rows;
-  std::vector<int> captures;  ///< Observers (index in Program::captures()) that want this call's map.
+  std::vector<int> captures = {};  ///< Observers (index in Program::captures()) that want this call's map.
+  std::vector<std::vector<Finish>> finishes = {};  ///< By row, in the order they act. Empty: none.
 };
 
 /** SDXL's size conditioning: original height, width, crop top, left, target height, width. */
 using TimeIds = std::array<float, 6>;
 
-/** What the pipeline asks once per model call. */
+/** A further row of a model call, and what its prediction p adds: scale (p - u) or scale (c - p). */
+struct FurtherRow {
+  enum class Kind {
+    prompt,    ///< Another prompt's, beside the prompt's: with u the negative prompt's prediction.
+    perturbed  ///< The prompt's row, perturbed: with c the unperturbed one's prediction.
+  } kind = Kind::perturbed;
+  Role role = 2;
+  double scale = 0;
+  TextId text = 0;          ///< Kind prompt: what it reads.
+  std::vector<int> images;  ///< Those that have it.
+  bool operator==(const FurtherRow&) const = default;
+};
+
+/** What the pipeline asks once per model call. The prediction is u + guidance (c - u) and what further rows add. */
 struct StepPlan {
   double guidance = 1;
-  /** Pooled text vector of the conditional rows (SDXL): weighted sum of texts; weights sum to 1. */
+  bool guided = false;  ///< There are negative rows: they are read.
+  /** Pooled text vector of the prompt's rows (SDXL): weighted sum of texts; weights sum to 1. 0: the row's own prompt.
+   */
   std::vector<std::pair<TextId, float>> pooled{{0, 1.f}};
   TextId negative = 1;
-  std::optional<TimeIds> time_ids;  ///< Absent: the request's.
+  std::vector<TextId> prompts = {};  ///< By image, where images have their own. Empty: all read text 0.
+  std::optional<TimeIds> time_ids;   ///< Absent: the request's.
+  std::vector<FurtherRow> further = {};
   /** Some image looks at another of its batch in this call: all must go through the UNet together. */
   bool joins_images = false;
+
+  /** What a row's cross-attention reads where no control acts. */
+  TextId text_of(const Row& row) const;
 };
 
 /** Decides what each model call and each attention call does. Const: the same question has the same answer. */

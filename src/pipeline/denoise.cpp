@@ -1,5 +1,6 @@
 #include "pipeline/denoise.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <numeric>
 
@@ -11,35 +12,89 @@
 #include "pipeline/finite.h"
 #include "sampler/guidance.h"
 #include "sampler/prediction.h"
+#include "sampler/step.h"
 
 namespace corepulse::pipeline {
 namespace {
+
+bool among(const std::vector<int>& images, int image) {
+  return std::find(images.begin(), images.end(), image) != images.end();
+}
+
+/** The rows of a call for these images: all negative ones, all prompts', and the further ones. */
+std::vector<control::Row> rows_of(const control::StepPlan& plan, const std::vector<int>& images) {
+  std::vector<control::Row> rows;
+  if (plan.guided)
+    for (const int image : images) rows.push_back({image, control::kNegative});
+  for (const int image : images) rows.push_back({image, control::kPrompt});
+  for (const auto& further : plan.further)
+    for (const int image : images)
+      if (among(further.images, image)) rows.push_back({image, further.role});
+  return rows;
+}
+
+mx::array rows(const mx::array& x, int from, int to) {
+  return mx::slice(x, {from, 0, 0, 0}, {to, x.shape(1), x.shape(2), x.shape(3)});
+}
+
+/** By image, what a further row adds; `base` is what it is compared with, `next` the place of its first row. */
+mx::array added(const control::FurtherRow& further, const mx::array& predicted, const mx::array& base,
+                const std::vector<int>& images, int& next) {
+  std::vector<mx::array> parts;
+  for (int i = 0; i < static_cast<int>(images.size()); ++i) {
+    const auto one = rows(base, i, i + 1);
+    if (!among(further.images, images[i])) {
+      parts.push_back(mx::zeros_like(one));
+      continue;
+    }
+    const auto own = rows(predicted, next, next + 1);
+    ++next;
+    const bool perturbed = further.kind == control::FurtherRow::Kind::perturbed;
+    parts.push_back(sampler::times(further.scale, perturbed ? one - own : own - one));
+  }
+  return mx::concatenate(parts, 0);
+}
+
+/** StepPlan's sum of what all rows predicted, by image. */
+mx::array combined(const mx::array& predicted, const control::StepPlan& plan, const std::vector<int>& images,
+                   double rescale) {
+  const int n = static_cast<int>(images.size());
+  if (!plan.guided && plan.further.empty()) return predicted;
+  int next = plan.guided ? n : 0;
+  const auto negative = rows(predicted, 0, n), prompt = rows(predicted, next, next + n);
+  next += n;
+  auto sum = plan.guided ? sampler::guide(negative, prompt, plan.guidance) : prompt;
+  for (const auto& further : plan.further) {
+    const bool perturbed = further.kind == control::FurtherRow::Kind::perturbed;
+    sum = sum + added(further, predicted, perturbed ? prompt : negative, images, next);
+  }
+  return plan.guided ? sampler::rescale_guidance(sum, prompt, rescale) : sum;
+}
+
+/** The latents of every row: those of its image. */
+mx::array for_rows(const mx::array& x, const std::vector<control::Row>& roles, const std::vector<int>& images) {
+  if (roles.size() == images.size()) return x;
+  std::vector<mx::array> all;
+  for (const auto& row : roles) {
+    const auto place = std::find(images.begin(), images.end(), row.image) - images.begin();
+    all.push_back(rows(x, static_cast<int>(place), static_cast<int>(place) + 1));
+  }
+  return mx::concatenate(all, 0);
+}
 
 /** One UNet call for some images of the batch: x [n, h, w, 4] at step.sigma -> the guided
  * prediction. */
 mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
                   attention::RunCache& cache, engine::Replay& network) {
   const auto plan = run.control.step(step);
-  const bool guided = run.sampling.compat == Compat::diffusers ? plan.guidance > 1 : plan.guidance != 1;
-  step.rows.clear();
-  if (guided)
-    for (const int image : images) step.rows.push_back({image, false});
-  for (const int image : images) step.rows.push_back({image, true});
-  const auto scaled = sampler::model_input(x, step.sigma);
-  const auto input = guided ? mx::concatenate({scaled, scaled}, 0) : scaled;
+  step.rows = rows_of(plan, images);
+  const auto input = for_rows(sampler::model_input(x, step.sigma), step.rows, images);
   const auto texts = contexts(run.texts);
   const attention::Pass pass{run.control, step, texts, cache, run.instruments};
   const auto output = mx::astype(
       network(mx::astype(input, run.dtype), pass, added_conditioning(run.texts, plan, run.time_ids, step.rows)),
       mx::float32);
-  if (!guided) return output;
-  const auto halves = mx::split(output, 2, 0);
-  const auto mixed = sampler::guide(halves[0], halves[1], plan.guidance);
-  return sampler::rescale_guidance(mixed, halves[1], run.guidance_rescale);
-}
-
-mx::array rows(const mx::array& x, int from, int to) {
-  return mx::slice(x, {from, 0, 0, 0}, {to, x.shape(1), x.shape(2), x.shape(3)});
+  return combined(output, plan, images, run.guidance_rescale);
 }
 
 }  // namespace

@@ -36,6 +36,15 @@ mx::array with_noise(const mx::array& context, double deviation, unsigned seed) 
   return context + array * like(static_cast<float>(deviation), context);
 }
 
+/** The pooled vector of a row that reads `own`, which takes the prompt's part in plan.pooled. */
+mx::array mixed_pooled(const std::vector<EncodedText>& texts, const control::StepPlan& plan, control::TextId own) {
+  const auto vector = [&](size_t i) { return *texts[plan.pooled[i].first == 0 ? own : plan.pooled[i].first].pooled; };
+  if (plan.pooled.size() == 1) return vector(0);
+  auto sum = vector(0) * like(plan.pooled[0].second, vector(0));
+  for (size_t i = 1; i < plan.pooled.size(); ++i) sum = sum + vector(i) * like(plan.pooled[i].second, vector(0));
+  return sum;
+}
+
 }  // namespace
 
 EncodedText encode_prompt(const model::Model& model, const std::string& prompt, int clip_skip) {
@@ -79,12 +88,9 @@ std::optional<unet::AddedConditioning> added_conditioning(const std::vector<Enco
                                                           const control::TimeIds& own_time_ids,
                                                           const std::vector<control::Row>& rows) {
   if (!texts[0].pooled) return {};
-  const auto& first = *texts[plan.pooled[0].first].pooled;
-  auto conditional = plan.pooled.size() == 1 ? first : first * like(plan.pooled[0].second, first);
-  for (size_t i = 1; i < plan.pooled.size(); ++i)
-    conditional = conditional + *texts[plan.pooled[i].first].pooled * like(plan.pooled[i].second, first);
   std::vector<mx::array> pooled;
-  for (const auto& row : rows) pooled.push_back(row.conditional ? conditional : *texts[plan.negative].pooled);
+  for (const auto& row : rows)
+    pooled.push_back(row.conditional() ? mixed_pooled(texts, plan, plan.text_of(row)) : *texts[plan.negative].pooled);
   return unet::AddedConditioning{mx::concatenate(pooled, 0),
                                  std::vector<control::TimeIds>(rows.size(), plan.time_ids.value_or(own_time_ids))};
 }

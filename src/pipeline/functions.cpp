@@ -41,8 +41,8 @@ std::vector<control::FunctionUse> function_uses(const FunctionList& functions) {
 }
 
 void require_no_bias(const control::Program& program) {
-  for (const auto& readings : program.data().table.readings)
-    for (const auto& reading : readings)
+  for (const auto& row : program.data().table.row_plans)
+    for (const auto& reading : row.readings)
       if (reading.function >= 0 && !program.functions()[reading.function].builtin && reading.bias)
         fail(
             ErrorCode::invalid_request, program.functions()[reading.function].name.c_str(),

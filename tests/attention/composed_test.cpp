@@ -98,12 +98,12 @@ class Keys {
   /** Of one batch row: own and other images. */
   void look(const control::Row& row) {
     if (cross_) return;
-    learn(expected_row({}, scene_.inputs, site(), scene_.step, row), scene_.picture(row.image, row.conditional));
+    learn(expected_row({}, scene_.inputs, site(), scene_.step, row), scene_.picture(row.image, row.conditional()));
     for (int i = 0; i < scene_.inputs.batch; ++i)
       if (i != row.image)
         learn(
             expected_row({share_image(i, Share::How::instead).on(Rows::both)}, scene_.inputs, site(), scene_.step, row),
-            scene_.picture(i, row.conditional));
+            scene_.picture(i, row.conditional()));
   }
   const double* key(int number, int head) const { return &rows_.at(number).first[size_t(head) * head_size()]; }
   const double* value(int number, int head) const { return &rows_.at(number).second[size_t(head) * head_size()]; }

@@ -65,7 +65,7 @@ std::vector<Matrix> Scene::contexts(const std::vector<control::ContextSpec>& spe
 
 const Matrix& Scene::picture(int image, bool conditional) const {
   for (size_t r = 0; r < x.size(); ++r)
-    if (step.rows[r].image == image && step.rows[r].conditional == conditional) return x[r];
+    if (step.rows[r].image == image && step.rows[r].conditional() == conditional) return x[r];
   throw std::out_of_range("no such image");
 }
 

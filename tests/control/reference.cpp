@@ -265,7 +265,7 @@ bool acts_here(const corepulse::Control& c, const Where& w) {
   const auto& images = c.images;
   if (!images.empty() && std::find(images.begin(), images.end(), w.row.image) == images.end()) return false;
   const auto rows = c.rows.value_or(Rows::cond);
-  if (rows != Rows::both && (rows == Rows::cond) != w.row.conditional) return false;
+  if (rows != Rows::both && (rows == Rows::cond) != w.row.conditional()) return false;
   if (c.when.unit == Window::Unit::steps && !(c.when.start <= w.call.index && w.call.index < c.when.end)) return false;
   // The generator names single blocks only.
   const char* names[] = {"input", "middle", "output"};
@@ -278,7 +278,7 @@ std::vector<Pixel> expected_row(const std::vector<corepulse::Control>& controls,
                                 const Site& site, const Step& call, const Row& row) {
   const int pixels = grid(site, inputs.latent_height, inputs.latent_width).tokens();
   const auto own =
-      site.cross ? of_text(row.conditional ? inputs.prompt : inputs.negative_prompt) : of_text("own", pixels);
+      site.cross ? of_text(row.conditional() ? inputs.prompt : inputs.negative_prompt) : of_text("own", pixels);
   std::vector<Pixel> all;
   for (int h = 0; h < site.heads; ++h)
     for (int p = 0; p < pixels; ++p) {

@@ -25,7 +25,7 @@ class Watching : public control::Control {
     auto& call = call_of(step);
     ++call.asked[site.path];
     for (size_t r = 0; r < step.rows.size(); ++r) {
-      const Source own = site.cross ? Source{Source::Kind::text, step.rows[r].conditional ? 0 : negative_of(step)}
+      const Source own = site.cross ? Source{Source::Kind::text, step.rows[r].conditional() ? 0 : negative_of(step)}
                                     : Source{Source::Kind::own, 0};
       const auto& readings = plan.rows[r];
       if (readings.size() != 1 || !readings[0].plain() || readings[0].sources[0] != own) call.changed.insert(site.path);

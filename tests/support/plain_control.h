@@ -19,7 +19,7 @@ class PlainControl : public control::Control {
 
   static control::Reading base(const control::Site& site, const control::Row& row) {
     control::Reading reading;
-    reading.sources = {site.cross ? control::Source{control::Source::Kind::text, row.conditional ? 0 : 1}
+    reading.sources = {site.cross ? control::Source{control::Source::Kind::text, row.conditional() ? 0 : 1}
                                   : control::Source{control::Source::Kind::own, 0}};
     return reading;
   }

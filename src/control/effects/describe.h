@@ -76,6 +76,8 @@ void describe_words(Kind& kind) {
 template <class K>
 void describe_action(Kind& kind) {
   if constexpr (requires { K::needs; }) kind.needs = K::needs;
+  if constexpr (requires { &K::image_prompt; })
+    kind.image_prompt = [](const Effect& effect) { return K::image_prompt(own<K>(effect)); };
   if constexpr (requires { &K::attention; })
     kind.attention = [](const corepulse::Control& control, Tables& tables, const std::string& path) {
       return K::attention(own<K>(control.effect), control.mode, tables, path);

@@ -86,7 +86,7 @@ Control inject(std::string prompt) {
 }
 
 Control parse_inject(std::string_view text) {
-  return control::of_words("inject", text, control::kPrompt, inject);
+  return control::of_words("inject", text, control::kPromptText, inject);
 }
 
 }  // namespace corepulse

@@ -17,13 +17,14 @@ class MaskTokensEffect : public TokenEdit {
   MaskTokensEffect(const MaskTokens& e, std::string path)
       : TokenEdit(e.tokens, {&e.strength}), mask_(e), path_(std::move(path)) {}
 
+  bool fits(const Draft& draft) const override { return mask_.context == TokenContext::keep || !draft.mapped(); }
   void change(Draft& draft, const std::vector<int>& keys, const Moment& m) const override {
     if (mask_.context == TokenContext::reencode) return exchange_words(draft, mask_.tokens, "", false, m);
     draft.weigh(at_keys(draft, keys, 0, m));
     if (draft.bars_every_key(m.part))
       fail(ErrorCode::invalid_request, path_,
            fmt::format("no token of {} is left to read; expected at least one",
-                       quote(m.tables.texts.prompt(draft.sources[0].id))));
+                       quote(m.tables.texts.prompt(draft.says().id))));
   }
   std::string neutral() const override { return "its tokens are not read anyway"; }
 

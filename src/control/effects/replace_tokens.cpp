@@ -12,6 +12,7 @@ namespace {
 class ReplaceTokensEffect : public TokenEdit {
  public:
   explicit ReplaceTokensEffect(const ReplaceTokens& e) : TokenEdit(e.tokens, {&e.strength}), replace_(e) {}
+  bool fits(const Draft& draft) const override { return !draft.mapped(); }
   void change(Draft& draft, const std::vector<int>&, const Moment& m) const override {
     exchange_words(draft, replace_.tokens, replace_.with, replace_.context == TokenContext::keep, m);
   }

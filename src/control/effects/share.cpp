@@ -34,13 +34,14 @@ class ShareEffect : public AttentionEffect {
   std::optional<int> recording() const override { return id_of(Source::Kind::recording); }
   bool apply(Mix& mix, const Moment& m) const override {
     // The image that is looked at goes its own way.
-    if (image() == m.image) return false;
+    if (image() == m.row.image) return false;
     if (how_ == Share::How::instead) {
       mix.append({{.sources = {source_}, .share = m.part}}, m.part);
       return true;
     }
     mix.edit(m.part, [&](Draft& draft) {
       draft.sources.push_back(source_);
+      if (!draft.values.empty()) draft.values.push_back(source_);
       const auto keys = static_cast<size_t>(m.grid.tokens()) * draft.sources.size();
       if (!draft.bias.empty()) draft.bias.resize(keys, 0);
       if (!draft.key_gain.empty()) draft.key_gain.resize(keys, 1);

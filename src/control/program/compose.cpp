@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "base/fail.h"
 #include "control/program/interner.h"
@@ -10,26 +11,50 @@
 namespace corepulse::control {
 namespace {
 
-/** Rows of images that all controls treat alike share a class; those of both roles are numbered through. */
+/** Rows of images that all controls treat alike share a class; those of all roles are numbered through. */
 struct RowClasses {
-  std::vector<int> of_image[2];  ///< [conditional][image]
-  std::vector<int> images[2];    ///< [conditional]: an image of each class, in order.
+  std::vector<std::vector<int>> of_image;  ///< [role][image]; -1: there is no such row.
+  std::vector<Row> examples;               ///< By class.
 };
 
-RowClasses classify_rows(const std::vector<Placed>& placed, int batch) {
+/** What tells images of a run apart: how each control treats the image, and its prompt. */
+std::vector<std::vector<int>> treatments(const std::vector<Placed>& placed, const StepInputs& steps) {
+  std::vector<std::vector<int>> all;
+  for (size_t i = 0; i < steps.prompts.size(); ++i) {
+    const int image = static_cast<int>(i);
+    std::vector<int> treatment{steps.prompts[i]};
+    for (const auto& item : placed) {
+      if (item.control && !item.control->images.empty()) treatment.push_back(item.takes_image(image));
+      if (const auto source = item.effect->image()) treatment.push_back(*source == image);
+    }
+    all.push_back(std::move(treatment));
+  }
+  return all;
+}
+
+/** Every role of the run, with the images that have rows of it. */
+std::map<Role, std::set<int>> roles(const StepInputs& steps) {
+  std::map<Role, std::set<int>> all;
+  for (size_t i = 0; i < steps.prompts.size(); ++i)
+    for (const Role role : {kNegative, kPrompt}) all[role].insert(static_cast<int>(i));
+  for (const auto& plan : steps.plans)
+    for (const auto& row : plan.further) all[row.role].insert(row.images.begin(), row.images.end());
+  return all;
+}
+
+RowClasses classify_rows(const std::vector<Placed>& placed, const StepInputs& steps) {
   RowClasses classes;
-  for (const bool conditional : {false, true}) {
-    std::map<std::vector<bool>, int> known;
-    for (int image = 0; image < batch; ++image) {
-      std::vector<bool> treatment;
-      for (const auto& item : placed) {
-        if (item.control && !item.control->images.empty()) treatment.push_back(item.takes_image(image));
-        if (const auto source = item.effect->image()) treatment.push_back(*source == image);
-      }
-      const auto [place, fresh] = known.emplace(treatment, static_cast<int>(known.size()));
-      if (fresh) classes.images[conditional].push_back(image);
-      const int offset = conditional ? static_cast<int>(classes.images[0].size()) : 0;
-      classes.of_image[conditional].push_back(offset + place->second);
+  const auto treatment = treatments(placed, steps);
+  std::map<std::pair<Role, std::vector<int>>, int> known;
+  for (const auto& [role, images] : roles(steps)) {
+    classes.of_image.resize(static_cast<size_t>(role) + 1);
+    auto& of_image = classes.of_image.back();
+    of_image.assign(treatment.size(), -1);
+    for (const int image : images) {
+      const auto [place, fresh] =
+          known.emplace(std::pair{role, treatment[image]}, static_cast<int>(classes.examples.size()));
+      if (fresh) classes.examples.push_back({image, role});
+      of_image[image] = place->second;
     }
   }
   return classes;
@@ -104,7 +129,7 @@ class Composer {
       : context_(context),
         steps_(steps),
         placed_(placed),
-        rows_(classify_rows(placed, context.inputs.batch)),
+        rows_(classify_rows(placed, steps)),
         sites_(classify_sites(context, placed)) {}
 
   Composition operator()() {
@@ -121,7 +146,9 @@ class Composer {
       }
     }
     table.class_of_site = std::move(sites_.of_site);
-    for (const bool conditional : {false, true}) table.row_classes[conditional] = rows_.of_image[conditional];
+    table.row_classes = std::move(rows_.of_image);
+    for (size_t i = 0; i < placed_.size(); ++i)
+      if (placed_[i].role) made_.outcomes[i].matched = true;  // where its rows count for nothing there are none
     return std::move(made_);
   }
 
@@ -129,6 +156,7 @@ class Composer {
   /** Calls of the same one have the same plans at the layers of a class. */
   std::vector<int> signature(size_t site_class, int call) {
     std::vector<int> key{steps_.guided[call], steps_.negative[call]};
+    for (const auto& row : steps_.plans[call].further) key.push_back(-1 - row.role);
     const auto& controls = sites_.controls[site_class];
     for (const int i : controls)
       if (placed_[i].numbers_at[call] >= 0) key.push_back(i), key.push_back(placed_[i].numbers_at[call]);
@@ -136,70 +164,109 @@ class Composer {
     return key;
   }
 
+  /** What a row of this call reads of the prompt and its likes, by internal number; nothing: it has no such row. */
+  std::optional<int> text_of(const Row& row, int call) {
+    if (row.role == kNegative) return steps_.guided[call] ? std::optional(steps_.negative[call]) : std::nullopt;
+    if (row.role == kPrompt) return steps_.prompts[row.image];
+    for (const auto& further : steps_.plans[call].further)
+      if (further.role == row.role)
+        return further.kind == FurtherRow::Kind::prompt ? context_.tables.texts.number(further.text)
+                                                        : steps_.prompts[row.image];
+    return std::nullopt;
+  }
+
   PlanTable::Plan plan(size_t site_class, int call) {
     PlanTable::Plan plan;
     std::set<int> acting;
-    for (const bool conditional : {false, true})
-      for (const int image : rows_.images[conditional]) {
-        if (!conditional && !steps_.guided[call]) {
-          plan.rows.push_back(-1);
-          continue;
-        }
-        const auto readings = published(row(site_class, call, conditional, image, acting));
-        for (const auto& reading : readings)
-          for (const auto& source : reading.sources) plan.joins_images |= source.kind == Source::Kind::image;
-        plan.rows.push_back(static_cast<int>(made_.table.readings.size()));
-        made_.table.readings.push_back(readings);
+    for (const auto& row : rows_.examples) {
+      const auto text = text_of(row, call);
+      if (!text) {
+        plan.rows.push_back(-1);
+        continue;
       }
+      auto made = published(mix(site_class, call, row, *text, acting));
+      for (const auto& reading : made.readings) plan.joins_images |= joins(reading);
+      plan.rows.push_back(static_cast<int>(made_.table.row_plans.size()));
+      made_.table.row_plans.push_back(std::move(made));
+    }
     for (const int i : acting)
       if (placed_[i].index >= 0) plan.acting.push_back(placed_[i].index);
     return plan;
   }
 
-  std::vector<Draft> row(size_t site_class, int call, bool conditional, int image, std::set<int>& acting) {
-    const auto& site = *sites_.examples[site_class];
-    const auto grid = context_.grid_of(site);
-    const int text = conditional ? 0 : steps_.negative[call];
-    const Source own = site.cross ? Source{Source::Kind::text, text} : Source{Source::Kind::own, 0};
-    Mix mix(Draft{.sources = {own}}, context_.options.elide, context_.budget);
-    for (const int i : sites_.controls[site_class]) {
-      const auto& item = placed_[i];
-      auto& outcome = made_.outcomes[i];
-      if (item.numbers_at[call] < 0 || !item.takes_row(conditional) || !item.takes_image(image)) continue;
-      const auto& numbers = item.numbers[item.numbers_at[call]];
-      const auto part = part_of(item, site, numbers[0], context_);
-      const auto before = mix;
-      const bool matched = item.effect->apply(
-          mix, {grid, conditional, image, numbers, part, context_.tables, outcome.texts, outcome.cut});
-      outcome.matched |= matched;
-      if (!matched && site.cross && !outcome.matched)
-        for (const auto& draft : before.readings()) outcome.tried.insert(draft.sources[0].id);
-      if (mix == before) continue;
-      outcome.changed = true;
-      acting.insert(i);
-    }
-    return mix.readings();
+  static bool joins(const Reading& reading) {
+    const auto image = [](const Source& source) { return source.kind == Source::Kind::image; };
+    return (reading.query && image(*reading.query)) ||
+           std::any_of(reading.sources.begin(), reading.sources.end(), image) ||
+           std::any_of(reading.values.begin(), reading.values.end(), image);
   }
 
-  std::vector<Reading> published(const std::vector<Draft>& drafts) {
-    std::vector<Reading> readings;
-    for (const auto& draft : drafts) {
-      check_range(draft);
-      Reading r{.sources = draft.sources};
-      for (auto& source : r.sources)
-        if (source.kind == Source::Kind::text) source.id = context_.tables.texts.publish(source.id);
-      if (!draft.share.is(1) || !context_.options.elide) {
-        r.share = interner_(draft.share.values);
-        r.share_heads = draft.share.heads, r.share_pixels = draft.share.pixels;
-      }
-      r.bias = interner_(draft.bias);
-      r.key_gain = interner_(draft.key_gain);
-      r.value_gain = interner_(draft.value_gain);
-      r.temperature = static_cast<float>(draft.temperature);
-      r.function = draft.function;
-      readings.push_back(std::move(r));
+  Mix mix(size_t site_class, int call, const Row& row, int text, std::set<int>& acting) {
+    const auto& site = *sites_.examples[site_class];
+    const Source own = site.cross ? Source{Source::Kind::text, text} : Source{Source::Kind::own, 0};
+    Mix mix(Draft{.sources = {own}}, context_.options.elide, context_.budget);
+    for (const bool last : {false, true})  // what perturbs a row comes behind all that its prompt's row has, too
+      for (const int i : sites_.controls[site_class])
+        if (placed_[i].role.has_value() == last) act(i, mix, site, call, row, acting);
+    return mix;
+  }
+
+  void act(int i, Mix& mix, const Site& site, int call, const Row& row, std::set<int>& acting) {
+    const auto& item = placed_[i];
+    auto& outcome = made_.outcomes[i];
+    if (item.numbers_at[call] < 0 || !item.takes_role(row.role) || !item.takes_image(row.image)) return;
+    const auto& numbers = item.numbers[item.numbers_at[call]];
+    const auto part = part_of(item, site, item.role ? 1 : numbers[0], context_);
+    const auto before = mix;
+    const auto grid = context_.grid_of(site);
+    const bool matched = item.effect->apply(
+        mix, {grid, site.cross, row, numbers, part, context_.tables, steps_.prompts, outcome.texts, outcome.cut});
+    outcome.matched |= matched;
+    if (!matched && site.cross && !outcome.matched)
+      for (const auto& draft : before.readings()) outcome.tried.insert(draft.says().id);
+    if (mix == before) return;
+    outcome.changed = true;
+    acting.insert(i);
+  }
+
+  TextId publish(int text) { return context_.tables.texts.publish(text); }
+  Source published(Source source) {
+    if (source.kind == Source::Kind::text) source.id = publish(source.id);
+    return source;
+  }
+
+  PlanTable::RowPlan published(const Mix& mix) {
+    PlanTable::RowPlan made;
+    for (const auto& draft : mix.readings()) made.readings.push_back(published(draft));
+    for (const auto& draft : mix.finishes())
+      made.finishes.push_back({.against = {.sources = {{Source::Kind::text, publish(draft.against)}}},
+                               .scale = static_cast<float>(draft.scale),
+                               .limit = static_cast<float>(draft.limit),
+                               .share = interner_(draft.share.values)});
+    return made;
+  }
+
+  Reading published(const Draft& draft) {
+    check_range(draft);
+    Reading r;
+    for (const auto& source : draft.sources) r.sources.push_back(published(source));
+    for (const auto& source : draft.values) r.values.push_back(published(source));
+    r.query = draft.query;
+    if (draft.blur)
+      r.blur = Blur{interner_(draft.blur->down), interner_(draft.blur->across), draft.blur->down_rows,
+                    draft.blur->across_rows};
+    if (!draft.share.is(1) || !context_.options.elide) {
+      r.share = interner_(draft.share.values);
+      r.share_heads = draft.share.heads, r.share_pixels = draft.share.pixels;
     }
-    return readings;
+    r.bias = interner_(draft.bias);
+    r.key_gain = interner_(draft.key_gain);
+    r.value_gain = interner_(draft.value_gain);
+    r.map = interner_(draft.map);
+    r.temperature = static_cast<float>(draft.temperature);
+    r.function = draft.function;
+    r.identity = draft.identity, r.added = draft.added;
+    return r;
   }
 
   Context& context_;

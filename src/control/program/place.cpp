@@ -77,11 +77,24 @@ Placed place_control(int index, Context& context, const StepInputs& steps) {
   const auto rows = control.rows.value_or(effect->default_rows());
   auto item = placed(std::move(effect), control.where, control.when, rows, path, context);
   item.index = index, item.control = &control;
+  if (item.effect->perturbs()) item.role = role_of(index);
   if (item.effect->recording()) narrow_to_recording(item, context, steps);
   check_calls(item, steps);
   check_heads(item, context);
   check_regions(item, context);
   return item;
+}
+
+/** Rows in which the item acts, in the calls where they count. */
+void add_rows(const Placed& item, const Context& context, StepInputs& steps) {
+  FurtherRow row{.kind = FurtherRow::Kind::perturbed, .role = *item.role};
+  for (int image = 0; image < context.inputs.batch; ++image)
+    if (item.takes_image(image)) row.images.push_back(image);
+  for (size_t call = 0; call < item.calls.size(); ++call) {
+    if (!item.calls[call]) continue;
+    row.scale = item.numbers[item.numbers_at[call]][0];
+    if (row.scale != 0 || !context.options.elide) steps.plans[call].further.push_back(row);
+  }
 }
 
 CaptureSpec place_capture(int index, const Context& context, const StepInputs& steps) {
@@ -105,7 +118,7 @@ bool Placed::takes_image(int image) const {
   return std::find(images.begin(), images.end(), image) != images.end();
 }
 
-Placement place(Context& context, const StepInputs& steps) {
+Placement place(Context& context, StepInputs& steps) {
   Placement all;
   for (int i = 0; i < static_cast<int>(context.controls.size()); ++i) {
     const auto& control = context.controls[i];
@@ -113,6 +126,7 @@ Placement place(Context& context, const StepInputs& steps) {
     check(control, context.path_of(i));
     if (!control.enabled) continue;
     if (kind.attention) all.placed.push_back(place_control(i, context, steps));
+    if (kind.attention && all.placed.back().role) add_rows(all.placed.back(), context, steps);
     if (kind.capture) all.captures.push_back(place_capture(i, context, steps));
   }
   for (size_t i = 0; i < context.inputs.functions.size(); ++i) {

@@ -12,12 +12,14 @@ struct Placed {
   std::string path;
   EffectPointer effect;
   Rows rows = Rows::cond;
+  std::optional<Role> role;  ///< It acts in rows of this role alone, after all others.
   std::vector<bool> sites, calls;
   std::vector<int> numbers_at;  ///< By call: index of `numbers`; -1 outside the window.
   std::vector<std::vector<double>> numbers;
 
   bool takes_image(int image) const;
   bool takes_row(bool conditional) const { return rows == Rows::both || (rows == Rows::cond) == conditional; }
+  bool takes_role(Role which) const { return role ? *role == which : takes_row(which != kNegative); }
 };
 
 struct Placement {
@@ -25,7 +27,7 @@ struct Placement {
   std::vector<CaptureSpec> captures;
 };
 
-/** @throws Error{invalid_request}. */
-Placement place(Context& context, const StepInputs& steps);
+/** Adds to `steps` the rows of what perturbs. @throws Error{invalid_request}. */
+Placement place(Context& context, StepInputs& steps);
 
 }  // namespace corepulse::control

@@ -19,20 +19,25 @@ int Program::Data::call(const Step& step) const {
       fmt::format("call {} of step {} (sigma {}) is none of the run's model calls", step.call, step.index, step.sigma));
 }
 
+int PlanTable::row_plan(const Plan& plan, const Row& row) const {
+  const auto within = [](int i, size_t count) { return i >= 0 && static_cast<size_t>(i) < count; };
+  if (within(row.role, row_classes.size()) && within(row.image, row_classes[row.role].size()))
+    if (const int row_class = row_classes[row.role][row.image]; row_class >= 0 && plan.rows[row_class] >= 0)
+      return plan.rows[row_class];
+  fail(ErrorCode::internal, "control", fmt::format("image {} has no row of role {} in this call", row.image, row.role));
+}
+
 AttentionPlan Program::plan(const Site& site, const Step& step) const {
   const auto& d = *data_;
   const int call = d.call(step);
   const auto& plan = d.table.at(site, call);
   AttentionPlan out;
   for (const auto& row : step.rows) {
-    const auto& classes = d.table.row_classes[row.conditional];
-    const int index =
-        row.image >= 0 && row.image < static_cast<int>(classes.size()) ? plan.rows[classes[row.image]] : -1;
-    if (index < 0)
-      fail(ErrorCode::internal, "control",
-           fmt::format("step {} has no {} row of image {}", step.index,
-                       row.conditional ? "conditional" : "unconditional", row.image));
-    out.rows.push_back(d.table.readings[index]);
+    const auto& found = d.table.row_plans[d.table.row_plan(plan, row)];
+    out.rows.push_back(found.readings);
+    if (found.finishes.empty()) continue;
+    out.finishes.resize(step.rows.size());
+    out.finishes[out.rows.size() - 1] = found.finishes;
   }
   for (size_t i = 0; i < d.captures.size(); ++i)
     if (d.captures[i].sites[site.index] && d.captures[i].calls[call]) out.captures.push_back(static_cast<int>(i));

@@ -8,7 +8,7 @@ namespace corepulse::control {
 /** What every row reads at every layer and call. */
 struct PlanTable {
   struct Plan {
-    std::vector<int> rows;    ///< By row class: index of `readings`; -1: there is no such row.
+    std::vector<int> rows;    ///< By row class: index of `row_plans`; -1: there is no such row.
     std::vector<int> acting;  ///< Controls that change something.
     bool joins_images = false;
   };
@@ -16,10 +16,16 @@ struct PlanTable {
   std::vector<int> class_of_site;
   std::vector<std::vector<int>> moments;  ///< [class][call] -> index of `plans`.
   std::vector<Plan> plans;
-  std::vector<std::vector<Reading>> readings;
-  /** [conditional][image]: images that all controls treat alike share a class. */
-  std::vector<int> row_classes[2];
+  struct RowPlan {
+    std::vector<Reading> readings;
+    std::vector<Finish> finishes;
+  };
+  std::vector<RowPlan> row_plans;
+  /** [role][image]: images that all controls treat alike share a class; those of all roles are numbered through. */
+  std::vector<std::vector<int>> row_classes;
 
+  /** What a row of a call with this plan reads. @throws Error{internal} if there is no such row. */
+  int row_plan(const Plan& plan, const Row& row) const;
   const Plan& at(const Site& site, int call) const { return plans[moments[class_of_site[site.index]][call]]; }
 };
 

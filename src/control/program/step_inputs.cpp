@@ -1,5 +1,6 @@
 #include "control/program/step_inputs.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "base/fail.h"
@@ -11,11 +12,14 @@ namespace corepulse::control {
 namespace {
 
 bool is_guided(const StepPlan& plan, const ProgramInputs& inputs) {
-  return plan.guidance > 1 || (plan.guidance < 1 && inputs.guided_below_one);
+  const bool beside_prompts = std::any_of(plan.further.begin(), plan.further.end(),
+                                          [](const FurtherRow& row) { return row.kind == FurtherRow::Kind::prompt; });
+  return beside_prompts || plan.guidance > 1 || (plan.guidance < 1 && inputs.guided_below_one);
 }
 
 bool equal(const StepPlan& a, const StepPlan& b) {
-  return a.guidance == b.guidance && a.pooled == b.pooled && a.negative == b.negative && a.time_ids == b.time_ids;
+  return a.guidance == b.guidance && a.pooled == b.pooled && a.negative == b.negative && a.time_ids == b.time_ids &&
+         a.further == b.further;
 }
 
 void check_needs(const corepulse::Control& control, const Context& context, const std::string& path) {
@@ -49,10 +53,35 @@ ControlReport act(const corepulse::Control& control, Context& context, std::vect
   return report;
 }
 
+/** By image, the prompt that it reads: the recipe's, or one that a control gives it. */
+std::vector<int> own_prompts(Context& context) {
+  std::vector<int> prompts(static_cast<size_t>(context.inputs.batch), context.tables.texts.number(0));
+  std::vector<int> giver(prompts.size(), -1);
+  for (int i = 0; i < static_cast<int>(context.controls.size()); ++i) {
+    const auto& control = context.controls[i];
+    const auto& kind = kind_of(control.effect);
+    if (!control.enabled || !kind.image_prompt) continue;
+    const auto [prompt, base] = kind.image_prompt(control.effect);
+    const int text = context.tables.texts.add(prompt);
+    for (int image = 0; image < context.inputs.batch; ++image) {
+      const auto& chosen = control.images;
+      if (image == base || (!chosen.empty() && std::find(chosen.begin(), chosen.end(), image) == chosen.end()))
+        continue;
+      if (giver[image] >= 0 && prompts[image] != text)
+        refuse(context.path_of(i) + ".prompt",
+               fmt::format("image {} has another prompt by {}; expected the same one, or other images", image,
+                           context.path_of(giver[image])));
+      prompts[image] = text, giver[image] = i;
+    }
+  }
+  return prompts;
+}
+
 }  // namespace
 
 StepInputs set_inputs(Context& context) {
   StepInputs out;
+  out.prompts = own_prompts(context);
   out.plans.assign(context.inputs.calls.size(), StepPlan{.guidance = context.inputs.guidance});
   out.reports.resize(context.controls.size());
   for (const bool first : {true, false})
@@ -64,9 +93,14 @@ StepInputs set_inputs(Context& context) {
       check_needs(control, context, path);
       if (kind.step) out.reports[i] = act(control, context, out.plans, path);
     }
-  for (const auto& plan : out.plans) {
-    out.negative.push_back(context.tables.texts.number(plan.negative));
-    out.guided.push_back(is_guided(plan, context.inputs));
+  auto& texts = context.tables.texts;
+  const bool own = std::any_of(out.prompts.begin(), out.prompts.end(), [&](int t) { return t != texts.number(0); });
+  for (auto& plan : out.plans) {
+    for (const int text : out.prompts)
+      if (own) plan.prompts.push_back(texts.publish(text));
+    plan.guided = is_guided(plan, context.inputs);
+    out.negative.push_back(texts.number(plan.negative));
+    out.guided.push_back(plan.guided);
   }
   return out;
 }

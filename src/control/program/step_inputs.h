@@ -8,9 +8,15 @@ namespace corepulse::control {
 struct StepInputs {
   std::vector<StepPlan> plans;         ///< By call.
   std::vector<int> negative;           ///< By call: the negative prompt's internal number.
+  std::vector<int> prompts;            ///< By image: its prompt's internal number.
   std::vector<bool> guided;            ///< By call: whether the negative prompt is read.
   std::vector<ControlReport> reports;  ///< By control: of those that set inputs.
 };
+
+/** The rows of a control of the list. */
+constexpr Role role_of(int index) {
+  return kPrompt + 1 + index;
+}
 
 /** @throws Error{invalid_request} for controls of these kinds that are wrong or set nothing of this run. */
 StepInputs set_inputs(Context& context);

@@ -37,13 +37,14 @@ struct Tables {
 /** One row at one attention layer and model call. */
 struct Moment {
   const Grid& grid;
-  bool conditional;
-  int image;                           ///< In the batch.
+  bool cross;  ///< The layer reads the text.
+  Row row;
   const std::vector<double>& numbers;  ///< AttentionEffect::numbers at this call.
   const Part& part;                    ///< strength x region x heads.
   Tables& tables;
-  std::set<int>& texts;  ///< Where an effect found its phrase, by internal number.
-  bool& cut;             ///< Set if the phrase was only found beyond the text's end.
+  const std::vector<int>& prompts;  ///< By image: its prompt's internal number.
+  std::set<int>& texts;             ///< Where an effect found its phrase, by internal number.
+  bool& cut;                        ///< Set if the phrase was only found beyond the text's end.
 };
 
 /** What a control (or a user's function) does to the readings of one row. */
@@ -53,7 +54,7 @@ class AttentionEffect {
   explicit AttentionEffect(std::vector<const Curve*> curves) : curves_(std::move(curves)) {}
   virtual ~AttentionEffect() = default;
 
-  /** All numbers at a moment of the run, the strength first. */
+  /** All numbers at a moment of the run, the strength first (what perturbs: its scale). */
   std::vector<double> numbers(double progress) const;
 
   virtual AttentionKind attention() const { return AttentionKind::cross; }
@@ -66,6 +67,8 @@ class AttentionEffect {
   virtual const Tokens* tokens() const { return nullptr; }
   /** The image of the batch that others look at. */
   virtual std::optional<int> image() const { return std::nullopt; }
+  /** Acts in rows of its own, copies of the prompt's: what their predictions add is `numbers`' first times (c - p). */
+  virtual bool perturbs() const { return false; }
   /** The recording that is looked at, by its index in Tables. */
   virtual std::optional<int> recording() const { return std::nullopt; }
 

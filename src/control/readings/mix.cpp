@@ -23,8 +23,17 @@ bool all_are(const std::vector<double>& values, double value) {
 }  // namespace
 
 void Draft::weigh(const std::vector<double>& weights) {
-  if (bias.empty()) bias.assign(weights.size(), 0);
-  for (size_t i = 0; i < weights.size(); ++i) bias[i] += std::log(weights[i]);
+  // With p the attention to keys, values get q = p M. That q_j becomes s_j q_j / sum(s q) is a matter of keys and M:
+  // keys are weighed by w_i = sum_j M_ij s_j, and M_ij becomes M_ij s_j / w_i; what a row of M leaves out weighs 1.
+  const size_t count = weights.size();
+  std::vector<double> of_keys = map.empty() ? weights : std::vector<double>(map.size() / count, 1);
+  for (size_t i = 0; i < map.size(); ++i) of_keys[i / count] += map[i] * (weights[i % count] - 1);
+  for (auto& w : of_keys)
+    if (std::abs(w) < 1e-12) w = 0;
+  for (size_t i = 0; i < map.size(); ++i)
+    map[i] = of_keys[i / count] == 0 ? 0 : map[i] * weights[i % count] / of_keys[i / count];
+  if (bias.empty()) bias.assign(of_keys.size(), 0);
+  for (size_t i = 0; i < of_keys.size(); ++i) bias[i] += std::log(of_keys[i]);
 }
 void Draft::scale_keys(const std::vector<double>& gains) {
   multiply(key_gain, gains);
@@ -41,7 +50,8 @@ void Draft::soften(double t) {
 
 bool Draft::reads_same(const Draft& o) const {
   return sources == o.sources && bias == o.bias && key_gain == o.key_gain && value_gain == o.value_gain &&
-         temperature == o.temperature && function == o.function;
+         temperature == o.temperature && function == o.function && query == o.query && blur == o.blur &&
+         values == o.values && map == o.map && identity == o.identity && added == o.added;
 }
 
 bool Draft::bars_every_key(const Part& part) const {
@@ -58,45 +68,58 @@ void Mix::append(const std::vector<Draft>& fresh, const Part& taken) {
 }
 
 void Mix::edit(const Part& part, const std::function<bool(Draft&)>& change) {
+  replace(part, [&](const Draft& old) {
+    std::vector<Draft> edited{old};
+    if (!change(edited[0])) edited.clear();
+    return edited;
+  });
+}
+
+void Mix::replace(const Part& part, const std::function<std::vector<Draft>(const Draft&)>& change) {
   std::vector<Draft> all;
   for (auto& reading : readings_) {
-    Draft edited = reading;
-    if (!change(edited)) {
-      all.push_back(std::move(reading));
-      continue;
-    }
-    if (!elide_ || !part.is(1)) {
-      edited.share = reading.share * part;
-      reading.share = reading.share * (1 - part);
-      all.push_back(std::move(reading));
-    }
-    all.push_back(std::move(edited));
+    auto fresh = change(reading);
+    for (auto& draft : fresh) draft.share = reading.share * part, draft.added |= reading.added;
+    if (!fresh.empty()) reading.share = reading.share * (1 - part);
+    if (fresh.empty() || !elide_ || !part.is(1)) all.push_back(std::move(reading));
+    for (auto& draft : fresh) all.push_back(std::move(draft));
   }
   readings_ = std::move(all);
   settle();
 }
 
+void Mix::finish(FinishDraft finish) {
+  if (elide_ && (finish.scale == 0 || finish.share.is(0))) return;
+  budget_->spend(finish.share.values.size());
+  finishes_.push_back(std::move(finish));
+}
+
+void Mix::merge() {
+  std::vector<Draft> merged;
+  for (auto& r : readings_) {
+    if (r.share.is(0)) continue;
+    if (!r.bias.empty() && std::isfinite(r.bias[0]) && all_are(r.bias, r.bias[0])) r.bias.clear();
+    if (all_are(r.key_gain, 1)) r.key_gain.clear();
+    if (all_are(r.value_gain, 1)) r.value_gain.clear();
+    const auto same = std::find_if(merged.begin(), merged.end(), [&](const Draft& m) { return m.reads_same(r); });
+    if (same == merged.end())
+      merged.push_back(std::move(r));
+    else
+      same->share = same->share + r.share;
+  }
+  readings_ = std::move(merged);
+  const auto sharing = [](const Draft& r) { return !r.added; };
+  // Shares sum to 1, whatever was rounded.
+  if (std::count_if(readings_.begin(), readings_.end(), sharing) == 1)
+    std::find_if(readings_.begin(), readings_.end(), sharing)->share = {};
+}
+
 void Mix::settle() {
   size_t numbers = 1;
   for (const auto& r : readings_)
-    numbers += r.share.values.size() + r.bias.size() + r.key_gain.size() + r.value_gain.size();
+    numbers += r.share.values.size() + r.bias.size() + r.key_gain.size() + r.value_gain.size() + r.map.size();
   budget_->spend(numbers);
-  if (elide_) {
-    std::vector<Draft> merged;
-    for (auto& r : readings_) {
-      if (r.share.is(0)) continue;
-      if (!r.bias.empty() && std::isfinite(r.bias[0]) && all_are(r.bias, r.bias[0])) r.bias.clear();
-      if (all_are(r.key_gain, 1)) r.key_gain.clear();
-      if (all_are(r.value_gain, 1)) r.value_gain.clear();
-      const auto same = std::find_if(merged.begin(), merged.end(), [&](const Draft& m) { return m.reads_same(r); });
-      if (same == merged.end())
-        merged.push_back(std::move(r));
-      else
-        same->share = same->share + r.share;
-    }
-    readings_ = std::move(merged);
-    if (readings_.size() == 1) readings_[0].share = {};  // shares sum to 1, whatever was rounded
-  }
+  if (elide_) merge();
   if (readings_.size() > kMostReadings)
     fail(ErrorCode::invalid_request, "controls",
          fmt::format("more than {} readings of one row at one layer; use fewer prompts, regions or "

@@ -2,6 +2,7 @@
 // The algebra of readings: how the controls at one attention layer, step and row add up.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,15 @@
 
 namespace corepulse::control {
 
-/** A reading while it is being made. Empty lists mean 0 (bias) or 1 (gains) for every key. */
+/** What Blur holds: matrices, row by row. */
+struct BlurMatrices {
+  std::vector<double> down, across;
+  int down_rows = 1, across_rows = 1;
+  bool operator==(const BlurMatrices&) const = default;
+};
+
+/** A reading while it is being made. Empty lists mean 0 (bias), 1 (gains) for every key, or the key's own value (map).
+ */
 struct Draft {
   std::vector<Source> sources;  ///< Of a text: its internal number.
   std::vector<double> bias, key_gain, value_gain;
@@ -18,7 +27,18 @@ struct Draft {
   int function = -1;
   Part share;
 
-  /** Multiplies the weights of keys; all equal weights are none. */
+  std::optional<Source> query;  ///< As Reading's.
+  std::optional<BlurMatrices> blur;
+  std::vector<Source> values;
+  std::vector<double> map;  ///< [keys, values]
+  bool identity = false, added = false;
+
+  /** Whose values are read, and by whose words phrases find them: the keys' unless `values` says otherwise. */
+  const Source& says() const { return values.empty() ? sources[0] : values[0]; }
+  /** The keys are not its values' own: other words cannot take their places. */
+  bool mapped() const { return !values.empty() || !map.empty(); }
+
+  /** Multiplies the attention to values, the rest adjusted to the same sum; all equal weights are none. */
   void weigh(const std::vector<double>& weights);
   void scale_keys(const std::vector<double>& gains);
   void scale_values(const std::vector<double>& gains);
@@ -30,7 +50,15 @@ struct Draft {
   bool operator==(const Draft&) const = default;
 };
 
-/** The readings of one row. Their shares sum to 1 at every pixel and head. */
+/** A Finish while it is being made: `against` is the text's internal number. */
+struct FinishDraft {
+  int against = 1;
+  double scale = 0, limit = 0;
+  Part share;
+  bool operator==(const FinishDraft&) const = default;
+};
+
+/** The readings of one row. The shares of those that are not added sum to 1 at every pixel and head. */
 class Mix {
  public:
   /** @param elide merge equal readings, drop those without a share, forget trivial numbers: switched off in tests. */
@@ -40,14 +68,21 @@ class Mix {
   void append(const std::vector<Draft>& readings, const Part& taken);
   /** An edit of a part of every reading; `change` returns false for readings it does not apply to. */
   void edit(const Part& part, const std::function<bool(Draft&)>& change);
+  /** In a part of the row other readings in place of each, with its share; none: it stays. */
+  void replace(const Part& part, const std::function<std::vector<Draft>(const Draft&)>& change);
+  /** After all readings. */
+  void finish(FinishDraft finish);
 
   const std::vector<Draft>& readings() const { return readings_; }
-  bool operator==(const Mix& other) const { return readings_ == other.readings_; }
+  const std::vector<FinishDraft>& finishes() const { return finishes_; }
+  bool operator==(const Mix& other) const { return readings_ == other.readings_ && finishes_ == other.finishes_; }
 
  private:
   void settle();
+  void merge();
 
   std::vector<Draft> readings_;
+  std::vector<FinishDraft> finishes_;
   bool elide_;
   Budget* budget_;
 };

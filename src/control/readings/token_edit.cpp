@@ -21,7 +21,7 @@ std::vector<double> moved(const std::vector<double>& numbers, const std::vector<
 bool TokenEdit::apply(Mix& mix, const Moment& m) const {
   bool found = false;
   mix.edit(m.part, [&](Draft& draft) {
-    const auto* keys = keys_of(words_, draft, m);
+    const auto* keys = fits(draft) ? keys_of(words_, draft, m) : nullptr;
     if (!keys) return false;
     change(draft, *keys, m);
     return found = true;
@@ -34,7 +34,7 @@ std::string TokenEdit::never(const std::string& texts) const {
 }
 
 const std::vector<int>* keys_of(const Tokens& words, const Draft& reading, const Moment& moment) {
-  const int text = reading.sources[0].id;
+  const int text = reading.says().id;
   const auto& found = moment.tables.texts.find(text, words);
   moment.cut |= found.cut;
   if (found.positions.empty()) return nullptr;
@@ -43,7 +43,7 @@ const std::vector<int>* keys_of(const Tokens& words, const Draft& reading, const
 }
 
 std::vector<double> at_keys(const Draft& reading, const std::vector<int>& keys, double value, const Moment& moment) {
-  std::vector<double> numbers(moment.tables.texts.keys(reading.sources[0].id), 1);
+  std::vector<double> numbers(moment.tables.texts.keys(reading.says().id), 1);
   for (const int key : keys) numbers[key] = value;
   return numbers;
 }

@@ -16,6 +16,8 @@ class TokenEdit : public AttentionEffect {
   std::string never(const std::string& texts) const override;
 
  protected:
+  /** Whether the reading can be edited so. */
+  virtual bool fits(const Draft&) const { return true; }
   /** @param keys of the words in the reading's text. */
   virtual void change(Draft& reading, const std::vector<int>& keys, const Moment& moment) const = 0;
 
@@ -23,10 +25,10 @@ class TokenEdit : public AttentionEffect {
   const Tokens& words_;
 };
 
-/** The keys of the words in a reading's text, or null; notes in `moment` where it looked. */
+/** The places of the words in the text that a reading says, or null; notes in `moment` where it looked. */
 const std::vector<int>* keys_of(const Tokens& words, const Draft& reading, const Moment& moment);
 
-/** 1 for every key of the reading's text, `value` at `keys`. */
+/** 1 for every place of that text, `value` at `keys`. */
 std::vector<double> at_keys(const Draft& reading, const std::vector<int>& keys, double value, const Moment& moment);
 
 /** All keys and values of the reading's text times these. */

@@ -44,7 +44,7 @@ void take_schedule_of_sampler(ObjectReader& object, Recipe& out) {
     out.schedule = parse_sampler(sampler->get_ref<const std::string&>()).schedule;
 }
 
-void check(const Recipe& recipe) {
+void check_recipe(const Recipe& recipe) {
   const auto expect = [](bool good, const char* field, const std::string& message) {
     if (!good) refuse(field, message);
   };
@@ -103,7 +103,7 @@ Recipe recipe_from_json(std::string_view text) {
   control::read_seeds(object, recipe);
   control::take_schedule_of_sampler(object, recipe);
   object.finish("a recipe");
-  control::check(recipe);
+  control::check_recipe(recipe);
   return recipe;
 }
 

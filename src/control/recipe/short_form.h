@@ -46,7 +46,7 @@ Curve curve_at(std::string_view form, std::string_view subject, size_t begin = 0
 /** What stands behind the last sign. */
 Curve curve_behind(std::string_view form, std::string_view subject, std::string_view sign);
 
-inline constexpr const char* kPrompt = "a prompt (an empty one is written in a recipe)";
+inline constexpr const char* kPromptText = "a prompt (an empty one is written in a recipe)";
 inline constexpr const char* kPhrase = "a phrase of the prompt";
 inline constexpr const char* kNumber = "a number, or points such as 0:0 0.5:1";
 

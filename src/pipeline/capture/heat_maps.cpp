@@ -41,7 +41,8 @@ const control::CaptureSpec& HeatMaps::spec(int capture, const control::Step& ste
 
 std::optional<attention::Watch> HeatMaps::watch(int capture, const control::Step& step, const control::Row& row) const {
   const auto& s = spec(capture, step);
-  const bool role = s.rows == Rows::both || (s.rows == Rows::cond) == row.conditional;
+  const bool role =
+      row.role <= control::kPrompt && (s.rows == Rows::both || (s.rows == Rows::cond) == row.conditional());
   if (s.what != Capture::What::map || !role || !among(s.images, row.image)) return std::nullopt;
   return attention::Watch{s.positions, s.heads};
 }

@@ -85,7 +85,9 @@ void Recorder::record(int capture, const control::Step& step, const control::Row
   if (spec.what != Capture::What::keys) return;
   const auto& entry = entries_[places_.at(&spec)];
   auto& run = *entry.run;
-  if (row.image != entry.image || !(row.conditional ? run.conditional : run.unconditional)) return;
+  if (row.image != entry.image || row.role > control::kPrompt ||
+      !(row.conditional() ? run.conditional : run.unconditional))
+    return;
   const auto numbers = mx::contiguous(x);
   mx::eval(numbers);
   if (run.steps.empty() || run.steps.back() != step.index) {

@@ -155,14 +155,14 @@ const std::string& RecordingFile::sha256() const {
 mx::array RecordingFile::read(const control::Site& site, const control::Step& step, const control::Row& row) const {
   const auto found = std::find(info_.steps.begin(), info_.steps.end(), step.index);
   const auto tensor = file_.tensors.find(site.path);
-  const bool held = row.conditional ? info_.conditional : info_.unconditional;
+  const bool held = row.conditional() ? info_.conditional : info_.unconditional;
   if (found == info_.steps.end() || tensor == file_.tensors.end() || !held)
     fail(ErrorCode::internal, "recording", "a layer, step or row is read that it does not hold");
   io::check_unchanged(file_);
   const auto& view = tensor->second;
   const auto rows = static_cast<size_t>(view.shape[1]);
   const size_t place =
-      static_cast<size_t>(found - info_.steps.begin()) * rows + (row.conditional && info_.unconditional ? 1 : 0);
+      static_cast<size_t>(found - info_.steps.begin()) * rows + (row.conditional() && info_.unconditional ? 1 : 0);
   const size_t bytes = view.bytes / (static_cast<size_t>(view.shape[0]) * rows);
   const mx::Shape shape{1, static_cast<int>(view.shape[2]), static_cast<int>(view.shape[3])};
   mx::array numbers(mx::allocator::malloc(bytes), shape, dtype_of(view.type));

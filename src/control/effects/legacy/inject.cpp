@@ -13,7 +13,7 @@ class ComfyInject : public AttentionEffect {
 
   Rows default_rows() const override { return Rows::both; }
   bool apply(Mix& mix, const Moment& m) const override {
-    if (m.conditional) return standard_->apply(mix, m);
+    if (m.row.conditional()) return standard_->apply(mix, m);
     mix.edit(m.part, [&](Draft& draft) { return scale_text(draft, m.numbers[1], m.numbers[2], m), true; });
     return true;
   }

@@ -16,7 +16,10 @@ class LogitReweight : public AttentionEffect {
     const Draft prompt{.sources = {{Source::Kind::text, 0}}};
     const auto* keys = keys_of(words_, prompt, m);
     if (!keys) return false;
-    mix.edit(m.part, [&](Draft& draft) { return draft.scale_keys(at_keys(draft, *keys, m.numbers[1], m)), true; });
+    mix.edit(m.part, [&](Draft& draft) {
+      if (!draft.mapped()) draft.scale_keys(at_keys(draft, *keys, m.numbers[1], m));
+      return !draft.mapped();
+    });
     return true;
   }
   std::string never(const std::string& texts) const override { return phrase_not_found(words_, texts); }
