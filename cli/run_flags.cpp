@@ -104,6 +104,8 @@ RunFlags::RunFlags(CLI::App& command) : command_(command) {
   add_start();
   group_ = "What to draw";
   add_picture();
+  group_ = "From a picture";
+  add_init();
   group_ = "Control (each may be given several times; they act in the order given)";
   add_controls();
   group_ = "Sampling";

@@ -27,6 +27,7 @@ class RunFlags {
  private:
   void add_start();
   void add_picture();
+  void add_init();
   void add_sampling();
   void add_model();
   void add_controls();

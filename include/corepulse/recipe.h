@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "corepulse/control.h"
+#include "corepulse/init_picture.h"
 #include "corepulse/sampling.h"
 
 namespace corepulse {
@@ -39,7 +40,7 @@ struct Recipe {
   std::string model;  ///< "": the pipeline's, else the built-in one. And its parts, "" = its own (see ModelSource).
   std::string unet, vae, text_encoder, text_encoder_2, tokenizer, config, family, prediction, variant;
   std::string prompt, negative_prompt;
-  int width = 0, height = 0;       ///< Pixels; 0: the model's native size.
+  int width = 0, height = 0;       ///< Pixels; 0: the model's native size, with `init` in its picture's proportions.
   std::vector<uint64_t> seeds{0};  ///< One image each. JSON: `seed` for one, or `seeds`.
   int steps = 20;
   double guidance = 5;          ///< 1: no negative prompt is read, one row per image.
@@ -50,10 +51,11 @@ struct Recipe {
   std::optional<double> eta;  ///< Share of fresh noise; absent: the sampler's own.
   NoiseKind rng = NoiseKind::cpu;
   Compat compat = Compat::diffusers;
-  std::string dtype = "auto";     ///< "auto", "f32", "f16", "bf16", "int8".
-  int clip_skip = 0;              ///< Last text encoder layers left out; compat diffusers: not of negative prompts.
-  std::vector<Control> controls;  ///< They act in this order.
-  std::vector<LiveEdit> edits;    ///< In order of steps.
+  std::string dtype = "auto";       ///< "auto", "f32", "f16", "bf16", "int8".
+  int clip_skip = 0;                ///< Last text encoder layers left out; compat diffusers: not of negative prompts.
+  std::optional<InitPicture> init;  ///< What the run starts from; absent: noise alone.
+  std::vector<Control> controls;    ///< They act in this order.
+  std::vector<LiveEdit> edits;      ///< In order of steps.
   MadeWith made_with;
   bool operator==(const Recipe&) const = default;
 };

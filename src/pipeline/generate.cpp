@@ -15,6 +15,7 @@
 #include "pipeline/finite.h"
 #include "pipeline/forecast/estimate.h"
 #include "pipeline/functions.h"
+#include "pipeline/init/latents.h"
 #include "pipeline/picture/preview.h"
 #include "sampler/noise/noise.h"
 
@@ -105,13 +106,25 @@ struct Running {
   }
 };
 
+/** What the first step is given: noise, or the picture under as much of it as the step expects. */
+mx::array first_latents(const Run& run, const Prepared& prepared, const sampler::BatchNoise& noise) {
+  const auto scaled = [&run](const mx::array& x) {
+    return x * like(static_cast<float>(run.schedule.initial_scale), x);
+  };
+  if (!prepared.start) return scaled(noise());
+  const auto compat = prepared.resolved.recipe.compat;
+  const auto start = start_latents(run.model, run.parts, *prepared.start, noise, compat);
+  // ComfyUI alone takes a run from the first level for one from noise.
+  if (compat == Compat::comfy && run.schedule.skipped == 0) return start.picture + scaled(start.noise);
+  return start.at(run.schedule.sigma[0]);
+}
+
 /** From noise to the final latents; request.progress hears of every step. */
 mx::array take_steps(const Run& run, Running& running, LiveEdits& live, const Request& request) {
   const auto& resolved = running.prepared.resolved;
   const sampler::BatchNoise noise(resolved.recipe.rng, resolved.recipe.seeds, resolved.latent_height,
                                   resolved.latent_width);
-  const auto first = noise();
-  const auto x = first * like(static_cast<float>(run.schedule.initial_scale), first);
+  const auto x = first_latents(run, running.prepared, noise);
   Clock clock;
   const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
     const auto show = [&](int image) { return preview(denoised, image, run.model.info); };

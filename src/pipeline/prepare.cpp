@@ -9,6 +9,7 @@
 #include "pipeline/denoise.h"
 #include "pipeline/forecast/hints.h"
 #include "pipeline/forecast/unknown_words.h"
+#include "pipeline/init/picture.h"
 #include "unet/sites.h"
 
 namespace corepulse::pipeline {
@@ -66,15 +67,21 @@ ResolvedControls resolve(const std::vector<Control>& controls, const Resolved& r
   return {std::move(kept), std::move(program), std::move(files)};
 }
 
-void check_edits(const Recipe& recipe) {
+void check_edits(const Recipe& recipe, int steps) {
   int from = 0;
   for (size_t i = 0; i < recipe.edits.size(); ++i) {
     const int step = recipe.edits[i].step;
-    if (step < from || step >= recipe.steps)
+    if (step < from || step >= steps)
       fail(ErrorCode::invalid_request, fmt::format("edits[{}].step", i),
-           fmt::format("{}; expected edits in order of steps, here {}..{}", step, from, recipe.steps - 1));
+           fmt::format("{}; expected edits in order of steps, here {}..{}", step, from, steps - 1));
     from = step;
   }
+}
+
+/** The picture at the run's size; the recipe then says which file it was. */
+Image take_start(const StartPicture& start, Recipe& recipe) {
+  if (recipe.init->data.empty()) recipe.init->sha256 = start.sha256;
+  return fitted(start.image, recipe.init->fit, recipe.width, recipe.height);
 }
 
 void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
@@ -123,11 +130,15 @@ const std::string& Outline::file_sha256() const {
 }
 
 Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions, bool elide) {
-  auto resolved = resolve(recipe, outline.info, outline.parts.scheduler);
+  std::optional<StartPicture> start;
+  if (recipe.init) start = read_start_picture(*recipe.init);
+  auto resolved = resolve(recipe, outline.info, outline.parts.scheduler, start ? &start->image : nullptr);
   std::vector<std::string> notes = outline.info.notes;
   note_cut("prompt", recipe.prompt, outline, notes);
   note_cut("negative prompt", recipe.negative_prompt, outline, notes);
-  check_edits(resolved.recipe);
+  check_edits(resolved.recipe, resolved.schedule.steps());
+  std::optional<Image> picture;
+  if (start) picture = take_start(*start, resolved.recipe);
   const auto masks = std::make_shared<MaskPictures>();
   auto first = resolve(recipe.controls, resolved, *masks, {}, outline, functions, {.elide = elide});
   resolved.recipe.controls = std::move(first.controls);
@@ -135,6 +146,7 @@ Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionLis
                     .control = control::Timeline(std::move(first.program)),
                     .recordings = std::move(first.recordings),
                     .masks = masks,
+                    .start = std::move(picture),
                     .notes = notes};
   auto& timeline = prepared.control;
   if (!functions.empty())

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "corepulse/image.h"
+
 #include "control/program/timeline.h"
 #include "model/model.h"
 #include "model/parts.h"
@@ -46,6 +48,7 @@ struct Prepared {
   control::Timeline control;  ///< The controls, and the edits of them.
   RecordingList recordings;   ///< By the index that plans hold.
   std::shared_ptr<MaskPictures> masks;
+  std::optional<Image> start;      ///< The recipe's `init` at the run's size.
   std::vector<std::string> notes;  ///< What the user should know: words cut off, neutral controls, guesses.
 };
 

@@ -84,6 +84,7 @@ void change_paths(std::vector<Control>& controls, const Change& change) {
 
 template <class Change>
 void change_paths(Recipe& recipe, const Change& change) {
+  if (recipe.init) change(recipe.init->file);
   change_paths(recipe.controls, change);
   for (auto& edit : recipe.edits) change_paths(edit.controls, change);
 }

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "pipeline/init/picture.h"
+#include "pipeline/init/steps.h"
 #include "sampler/schedule/levels.h"
 
 namespace corepulse::pipeline {
@@ -35,9 +37,18 @@ void check_text(const char* field, const std::string& text) {
                        text.size(), kMaxPrompt));
 }
 
-SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options) {
+/** The recipe's own size; else the picture's proportions, or the model's native size. */
+void set_size(Recipe& recipe, const ModelInfo& info, const Image* start) {
+  const int multiple = info.latent_downscale;
+  const PictureSize native{info.width, info.height};
+  const auto own = start ? size_like(*start, {recipe.width, recipe.height}, native, multiple) : native;
+  recipe.width = side("width", recipe.width, own.width, multiple);
+  recipe.height = side("height", recipe.height, own.height, multiple);
+}
+
+SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options, int steps) {
   options.schedule = recipe.schedule;
-  options.steps = recipe.steps;
+  options.steps = steps;
   options.compat = recipe.compat;
   // What other tools do not read.
   if (recipe.compat != Compat::diffusers) options.solver = {};
@@ -48,13 +59,12 @@ SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options) 
 
 }  // namespace
 
-Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& scheduler) {
+Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& scheduler, const Image* start) {
   Resolved resolved{.recipe = given};
   auto& recipe = resolved.recipe;
   check_text("prompt", recipe.prompt);
   check_text("negative_prompt", recipe.negative_prompt);
-  recipe.width = side("width", given.width, info.width, info.latent_downscale);
-  recipe.height = side("height", given.height, info.height, info.latent_downscale);
+  set_size(recipe, info, start);
   check_number("steps", recipe.steps, 1, 1000);
   check_number("guidance", recipe.guidance, 0, 1000);
   check_number("guidance_rescale", recipe.guidance_rescale, 0, 1);
@@ -62,6 +72,8 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
   if (recipe.eta) check_number("eta", *recipe.eta, 0, 10);
   if (recipe.seeds.empty() || recipe.seeds.size() > kMaxBatch)
     refuse(fmt::format("{} seeds; expected 1 to {}, one per picture", recipe.seeds.size(), kMaxBatch));
+  if (recipe.init && !(recipe.init->strength > 0 && recipe.init->strength <= 1))
+    refuse(fmt::format("init.strength is {}; expected more than 0, to 1", recipe.init->strength));
   if (info.inpaint)
     fail(ErrorCode::unsupported_model, "request",
          fmt::format("{} is an inpainting model: its UNet also wants a picture and a mask, which a "
@@ -69,8 +81,12 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
                      "yet; use the family's base model",
                      info.name));
   if (recipe.sampler == SamplerKind::model) recipe.sampler = scheduler.sampler;
-  resolved.sampling = sampling_options(recipe, scheduler.options(recipe.sampler));
+  const auto part = recipe.init ? steps_from_picture(*recipe.init, recipe.steps, recipe.compat)
+                                : StepsFromPicture{recipe.steps, recipe.steps};
+  resolved.sampling = sampling_options(recipe, scheduler.options(recipe.sampler), part.of);
   resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling);
+  const int skipped = std::max(0, resolved.schedule.steps() - part.run);
+  if (skipped > 0) resolved.schedule = sampler::without_first(std::move(resolved.schedule), skipped);
   recipe.schedule = sampler::named_schedule(resolved.sampling);
   resolved.latent_height = recipe.height / info.latent_downscale;
   resolved.latent_width = recipe.width / info.latent_downscale;

@@ -2,6 +2,9 @@
 // A recipe with nothing left open: sizes, defaults and names checked against the model, before any
 // weight is read.
 
+#include <optional>
+
+#include "corepulse/image.h"
 #include "corepulse/model.h"
 #include "corepulse/recipe.h"
 
@@ -13,12 +16,15 @@ namespace corepulse::pipeline {
 struct Resolved {
   Recipe recipe;  ///< Width, height, dtype are real values now.
   SamplingOptions sampling;
-  sampler::Schedule schedule;
+  sampler::Schedule schedule;  ///< Of the steps that run.
   int latent_height = 0, latent_width = 0;
 };
 
-/** @throws Error{invalid_request} naming the field; Error{unsupported_model} for models that only
- * load. */
-Resolved resolve(const Recipe& recipe, const ModelInfo& info, const model::Scheduler& scheduler);
+/**
+ * @param start the picture that the recipe's `init` names, null without one.
+ * @throws Error{invalid_request} naming the field; Error{unsupported_model} for models that only load.
+ */
+Resolved resolve(const Recipe& recipe, const ModelInfo& info, const model::Scheduler& scheduler,
+                 const Image* start = nullptr);
 
 }  // namespace corepulse::pipeline

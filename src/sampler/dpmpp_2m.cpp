@@ -28,8 +28,8 @@ class Dpmpp2m final : public Sampler {
 
  private:
   int order(int i) const {
-    constexpr int kFewSteps = 15;  // Diffusers'
-    const bool eased = solver_.lower_order_final && schedule_.steps() < kFewSteps;
+    constexpr int kFewSteps = 15;  // Diffusers', which counts those left out, too
+    const bool eased = solver_.lower_order_final && schedule_.steps() + schedule_.skipped < kFewSteps;
     return std::min({solver_.order, eased ? schedule_.steps() - i : 3, before_last_ ? 3 : last_ ? 2 : 1});
   }
 

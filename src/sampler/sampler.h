@@ -31,6 +31,7 @@ struct Schedule {
   std::vector<double> t;      ///< n
   std::vector<double> sigma;  ///< n + 1
   double initial_scale = 1;   ///< The first latent is noise * initial_scale.
+  int skipped = 0;            ///< Steps left out before the first: see without_first.
   /** Where heun and dpmpp_sde call the model a second time: n values, sigma 0 = not in this step; else empty. */
   std::vector<double> second_t, second_sigma;
   int steps() const { return static_cast<int>(t.size()); }
@@ -61,6 +62,9 @@ struct Training {
  *         damaged `training`.
  */
 Schedule make_schedule(const Training& training, const SamplingOptions& options);
+
+/** A schedule that begins `steps` later, as a run from a picture does; at least one step is left. */
+Schedule without_first(Schedule schedule, int steps);
 
 /** Every model call of a run in order, as step() will ask for them: control resolves windows against this. */
 std::vector<Evaluation> evaluations(const Schedule& schedule, const SamplingOptions& options);

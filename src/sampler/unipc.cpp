@@ -27,7 +27,7 @@ class UniPc final : public Sampler {
 
   mx::array step(int i, const mx::array& x, const Denoiser& denoise, const NoiseFunction&) override {
     const auto now = denoise(x, first_evaluation(schedule_, i));
-    const bool correct = start_ && std::ranges::count(solver_.uncorrected, i - 1) == 0;
+    const bool correct = start_ && std::ranges::count(solver_.uncorrected, i - 1 + schedule_.skipped) == 0;
     const auto sample = correct ? keep_noise(share(i - 1), *start_, estimate(i - 1, now)) : x;
     estimates_.insert(estimates_.begin(), now);
     estimates_.resize(std::min(estimates_.size(), size_t{3}), now);

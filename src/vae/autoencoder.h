@@ -13,7 +13,7 @@ struct Posterior {
   mx::array mean, logvar;  // [B, h, w, latent channels]; logvar clamped to -30..20 as in Diffusers
 };
 
-/** Latents of more than kWhole x kWhole (1280 x 1280 pixels) are decoded in tiles of kTile x kTile. */
+/** Latents of more than kWhole x kWhole (1280 x 1280 pixels) are decoded, and encoded, in tiles of kTile x kTile. */
 constexpr int kWhole = 160, kTile = 96;
 
 class Autoencoder {
@@ -23,6 +23,10 @@ class Autoencoder {
 
   /** picture [B, H, W, 3] in -1..1, H and W multiples of downscale(). */
   Posterior encode(const mx::array& picture) const;
+  /** encode, or encode_tiled for pictures of more than kWhole x kWhole latents. */
+  Posterior encode_within_memory(const mx::array& picture) const;
+  /** As encode, in tiles of `tile` latents as decode_tiled's (Diffusers' tiled_encode). */
+  Posterior encode_tiled(const mx::array& picture, int tile) const;
   /** The UNet's latent of a posterior's mean. */
   mx::array scaled(const mx::array& latent) const;
   /** latent as the UNet knows it [B, h, w, 4] -> picture [B, 8h, 8w, 3], about -1..1 (not clamped).
@@ -41,6 +45,7 @@ class Autoencoder {
   mx::Dtype dtype() const { return dtype_; }
 
  private:
+  mx::array moments(const mx::array& picture) const;
   mx::array unscaled(const mx::array& latent) const;
   mx::array decode_unscaled(const mx::array& z) const;
 

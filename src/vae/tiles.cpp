@@ -34,14 +34,14 @@ mx::array blend(const mx::array& before, const mx::array& next, int extent, int 
 
 }  // namespace
 
-mx::array tiled(const mx::array& z, int tile, int scale, const std::function<mx::array(const mx::array&)>& decode) {
-  const int stride = std::max(tile * 3 / 4, 1), overlap = (tile - stride) * scale, kept = stride * scale;
-  const int height = z.shape(1), width = z.shape(2);
+mx::array tiled(const mx::array& x, int tile, Scale scale, const std::function<mx::array(const mx::array&)>& network) {
+  const int stride = std::max(tile * 3 / 4, 1), overlap = (tile - stride) * scale.out, kept = stride * scale.out;
+  const int height = x.shape(1), width = x.shape(2), step = stride * scale.in, size = tile * scale.in;
   std::vector<mx::array> rows, above;
-  for (int y = 0; y < height; y += stride) {
+  for (int top = 0; top < height; top += step) {
     std::vector<mx::array> line, row;
-    for (int x = 0; x < width; x += stride) {
-      auto piece = decode(part(part(z, 1, y, std::min(y + tile, height)), 2, x, std::min(x + tile, width)));
+    for (int left = 0; left < width; left += step) {
+      auto piece = network(part(part(x, 1, top, std::min(top + size, height)), 2, left, std::min(left + size, width)));
       if (!above.empty()) piece = blend(above[line.size()], piece, overlap, 1);
       if (!line.empty()) piece = blend(line.back(), piece, overlap, 2);
       mx::eval(piece);  // one tile's activations at a time

@@ -69,6 +69,12 @@ TEST_CASE("every flag changes its own field") {
   CHECK(recipe == expected);
 }
 
+TEST_CASE("flags of the picture to start from change its fields, in any order") {
+  const auto recipe = parse({"--strength", "0.4", "--init", "cat.png", "--fit", "pad", "--exact-steps"});
+  CHECK(recipe.init == InitPicture{.file = "cat.png", .strength = 0.4, .exact_steps = true, .fit = Fit::pad});
+  CHECK_THROWS_AS(parse({"--fit", "shrink"}), CLI::ValidationError);
+}
+
 TEST_CASE("of a flag given twice the last counts") {
   CHECK(parse({"--steps", "7", "-p", "a cat", "--steps", "9", "-p", "a dog"}).steps == 9);
   CHECK(parse({"-p", "a cat", "-p", "a dog"}).prompt == "a dog");

@@ -79,6 +79,7 @@ Recipe everything() {
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);
+  r.init = InitPicture{"cat.png", "iVBORw0K", "cd90", 0.1 + 0.2, true, Fit::pad};
   r.edits = {{3, {inject("a ship")}}, {7, {}}};
   r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2", "cd34"};
   return r;
@@ -194,6 +195,9 @@ TEST_CASE("the schema accepts what is written, and both list the same fields") {
   FieldNames made_with;
   fields(made_with, Type<MadeWith>());
   CHECK(keys(recipe_schema()["properties"]["made_with"]["properties"]) == set_of(made_with));
+  FieldNames init;
+  fields(init, Type<InitPicture>());
+  CHECK(keys(recipe_schema()["properties"]["init"]["properties"]) == set_of(init));
 }
 
 TEST_CASE("schema and reader refuse the same mistakes") {

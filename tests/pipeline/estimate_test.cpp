@@ -28,12 +28,14 @@ Request request(const std::string& family, int side, int steps) {
 
 }  // namespace
 
-TEST_CASE("a call of Stable Diffusion's UNet and its decoder have the multiply-adds of their layers") {
+TEST_CASE("a call of Stable Diffusion's UNet, its encoder and its decoder have the multiply-adds of their layers") {
   const auto parts = stable_diffusion();
-  const auto unet = pipeline::unet_work(parts, 64, 64), decoder = pipeline::decoder_work(parts, 64, 64);
+  const auto unet = pipeline::unet_work(parts, 64, 64), decoder = pipeline::decoder_work(parts, 64, 64),
+             encoder = pipeline::encoder_work(parts, 64, 64);
   // At 512 x 512, counted apart from this code over the layers of LDM's definition.
   CHECK(unet.convolution + unet.matrix == doctest::Approx(337.10669824e9));
   CHECK(decoder.convolution + decoder.matrix == doctest::Approx(1240.079597568e9));
+  CHECK(encoder.convolution + encoder.matrix == doctest::Approx(541.149364224e9));
 }
 
 TEST_CASE("four times the pixels are four times the products and sixteen times a picture's attention to itself") {

@@ -57,5 +57,26 @@ TEST_CASE("only latents too large to be decoded whole are tiled") {
 TEST_CASE("tiling an upsampling without norms changes nothing but rounding") {
   const auto z = mx::reshape(mx::arange(0, 13 * 10 * 3, mx::float32), {1, 13, 10, 3});
   const auto upsample = [](const mx::array& part) { return kernels::upsample2x_reference(part); };
-  for (const int tile : {4, 5, 8, 16}) CHECK(relative_error(vae::tiled(z, tile, 2, upsample), upsample(z)) <= 1e-6);
+  for (const int tile : {4, 5, 8, 16})
+    CHECK(relative_error(vae::tiled(z, tile, {1, 2}, upsample), upsample(z)) <= 1e-6);
+}
+
+TEST_CASE("encoding in tiles equals Diffusers' tiled_encode, and one tile is the whole") {
+  const Golden golden("init");
+  const auto vae = load("sd1");
+  const auto picture = golden.nhwc("tiled/image");
+  const auto posterior = vae.encode_tiled(picture, 4);
+  CHECK(relative_error(posterior.mean, golden.nhwc("tiled/mean")) <= 1e-4);
+  CHECK(relative_error(posterior.logvar, golden.nhwc("tiled/logvar")) <= 1e-4);
+  CHECK(relative_error(vae.encode(picture).mean, golden.nhwc("tiled/mean")) > 1e-3);
+  CHECK(same_bits(vae.encode_tiled(picture, 16).mean, vae.encode(picture).mean));
+}
+
+TEST_CASE("only pictures too large to be encoded whole are tiled") {
+  const auto vae = load("small");
+  const int side = vae.config().downscale();
+  const auto large = mx::zeros({1, 161 * side, 160 * side, 3});
+  CHECK(same_bits(vae.encode_within_memory(large).mean, vae.encode_tiled(large, vae::kTile).mean));
+  const auto piece = mx::slice(large, {0, 0, 0, 0}, {1, 16 * side, 16 * side, 3});
+  CHECK(same_bits(vae.encode_within_memory(piece).mean, vae.encode(piece).mean));
 }

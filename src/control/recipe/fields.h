@@ -86,6 +86,19 @@ void fields(V& v, Type<MadeWith>) {
   v("model_sha256", &MadeWith::model_sha256);
 }
 
+constexpr const char* what(Type<InitPicture>) {
+  return "init";
+}
+template <class V>
+void fields(V& v, Type<InitPicture>) {
+  v("file", &InitPicture::file);
+  v("data", &InitPicture::data);
+  v("sha256", &InitPicture::sha256);
+  v.always("strength", &InitPicture::strength);
+  v("exact_steps", &InitPicture::exact_steps);
+  v("fit", &InitPicture::fit);
+}
+
 /** All of a recipe but `seed` / `seeds`. */
 template <class V>
 void fields(V& v, Type<Recipe>) {
@@ -114,6 +127,7 @@ void fields(V& v, Type<Recipe>) {
   v.always("compat", &Recipe::compat);
   v.always("dtype", &Recipe::dtype);
   v("clip_skip", &Recipe::clip_skip);
+  v("init", &Recipe::init);
   v("controls", &Recipe::controls);
   v("edits", &Recipe::edits);
   v("made_with", &Recipe::made_with);

@@ -55,6 +55,9 @@ void check_recipe(const Recipe& recipe) {
   expect(recipe.steps >= 1 && recipe.steps <= 1000, "steps", fmt::format("{}; expected 1..1000", recipe.steps));
   expect(recipe.guidance_rescale >= 0 && recipe.guidance_rescale <= 1, "guidance_rescale",
          fmt::format("{}; expected 0..1", recipe.guidance_rescale));
+  if (recipe.init)
+    expect(recipe.init->strength > 0 && recipe.init->strength <= 1, "init.strength",
+           fmt::format("{}; expected more than 0, to 1", recipe.init->strength));
   expect(recipe.clip_skip >= 0, "clip_skip", fmt::format("{}; expected 0 or more", recipe.clip_skip));
   const std::vector<std::string> dtypes{"auto", "f32", "f16", "bf16", "int8"};
   if (std::find(dtypes.begin(), dtypes.end(), recipe.dtype) == dtypes.end())

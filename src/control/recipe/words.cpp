@@ -12,6 +12,7 @@ constexpr const char* kShapes[] = {"rectangle", "circle",  "ellipse", "polygon",
                                    "radial",    "picture", "add",     "subtract", "multiply"};
 constexpr const char* kLengths[] = {"fraction", "pixel"};
 constexpr const char* kChannels[] = {"luminance", "alpha"};
+constexpr const char* kFits[] = {"crop", "pad", "stretch"};
 constexpr const char* kWindows[] = {"always", "steps", "progress", "sigma", "percent"};
 
 }  // namespace
@@ -47,6 +48,10 @@ std::span<const char* const> names_of<LengthUnit>() {
 template <>
 std::span<const char* const> names_of<PictureChannel>() {
   return kChannels;
+}
+template <>
+std::span<const char* const> names_of<Fit>() {
+  return kFits;
 }
 template <>
 std::span<const char* const> names_of<Window::Unit>() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "corepulse/control.h"
+#include "corepulse/init_picture.h"
 
 namespace corepulse::control {
 

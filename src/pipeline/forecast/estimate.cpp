@@ -13,8 +13,8 @@ namespace corepulse::pipeline {
 namespace {
 
 // Peaks measured on the CPU as multiples of one array at the finest level: 52 to 65 for the UNet at 256^2 to 768^2,
-// 5.0 to 6.5 for the decoder, whose resnets hold two arrays of twice the channels.
-constexpr size_t kUnetArrays = 70, kDecoderArrays = 7;
+// 5.0 to 6.5 for the decoder, whose resnets hold two arrays of twice the channels; the encoder's hold less.
+constexpr size_t kUnetArrays = 70, kVaeArrays = 7;
 
 }  // namespace
 
@@ -24,13 +24,15 @@ size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const 
   const size_t pixels = at_once * vae.downscale() * vae.downscale();
   const size_t rows = 2;
   const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
-  return std::max(steps, decode ? kDecoderArrays * vae.channels[0] * pixels * sizeof(float) : 0);
+  const bool autoencodes = decode || resolved.recipe.init;
+  return std::max(steps, autoencodes ? kVaeArrays * vae.channels[0] * pixels * sizeof(float) : 0);
 }
 
 engine::Work work_of(const model::Parts& parts, const Resolved& resolved, int model_calls, bool decode) {
   const int height = resolved.latent_height, width = resolved.latent_width;
   auto work = unet_work(parts, height, width) * (model_calls * (resolved.recipe.guidance == 1 ? 1 : 2));
   if (decode) work += decoder_work(parts, height, width) * static_cast<double>(resolved.recipe.seeds.size());
+  if (resolved.recipe.init) work += encoder_work(parts, height, width);
   return work;
 }
 

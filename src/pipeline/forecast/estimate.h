@@ -16,7 +16,7 @@ namespace corepulse::pipeline {
 /** Bytes of activations at the peak of a run, one image at a time; weights not included. An upper bound. */
 size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, bool decode);
 
-/** Multiply-adds of a whole run: its model calls for all pictures, and the decoding. */
+/** Multiply-adds of a whole run: its model calls for all pictures, the decoding, the encoding of its `init`. */
 engine::Work work_of(const model::Parts& parts, const Resolved& resolved, int model_calls, bool decode);
 
 /** @throws Error{out_of_memory} with both figures if `what` cannot fit. */

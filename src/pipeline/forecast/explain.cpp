@@ -10,6 +10,20 @@
 #include "pipeline/recipe_model.h"
 
 namespace corepulse {
+namespace {
+
+/** What a run from a picture leaves out. */
+void add_init(const pipeline::Resolved& resolved, Explanation& explanation, nlohmann::ordered_json& json) {
+  if (!resolved.recipe.init) return;
+  const auto& schedule = resolved.schedule;
+  const int of = schedule.steps() + schedule.skipped;
+  explanation.text = fmt::format("from a picture: the last {} of {} steps run, from sigma {:.4g}\n\n", schedule.steps(),
+                                 of, schedule.sigma[0]) +
+                     explanation.text;
+  json["init"] = {{"steps", schedule.steps()}, {"of", of}, {"sigma", schedule.sigma[0]}};
+}
+
+}  // namespace
 
 Explanation explain(const Recipe& recipe) {
   const auto source = model_source(recipe);
@@ -18,6 +32,7 @@ Explanation explain(const Recipe& recipe) {
   const auto& programs = prepared.control.programs();
   Explanation explanation{control::explain_text(programs.front().second), "", prepared.resolved.recipe};
   auto json = nlohmann::ordered_json::parse(control::explain_json(programs.front().second));
+  add_init(prepared.resolved, explanation, json);
   for (size_t i = 1; i < programs.size(); ++i) {
     const auto& [step, program] = programs[i];
     explanation.text += fmt::format("\nfrom step {} on, edited:\n{}", step, control::explain_text(program));

@@ -44,7 +44,7 @@ double pixels(int level, int height, int width) {
   return static_cast<double>(height) * width;
 }
 
-/** How often the picture was doubled where a tensor of the decoder is applied; none: the encoder's. */
+/** How often latents were doubled where a tensor of the decoder is applied; none: the encoder's. */
 std::optional<int> doublings_of(std::string_view name, int levels) {
   if (has(name, "decoder.up_blocks.")) return *block_of(name, "decoder.up_blocks.") + has(name, "upsamplers");
   if (has(name, "decoder.conv_out")) return levels - 1;
@@ -52,13 +52,38 @@ std::optional<int> doublings_of(std::string_view name, int levels) {
   return {};
 }
 
-Work whole_decoder_work(const model::Parts& parts, double latents) {
+/** The same of the encoder: how often the picture is to be halved still. */
+std::optional<int> halvings_of(std::string_view name, int levels) {
+  if (has(name, "encoder.down_blocks."))
+    return levels - 1 - *block_of(name, "encoder.down_blocks.") - has(name, "downsamplers");
+  if (has(name, "encoder.conv_in")) return levels - 1;
+  if (has(name, "encoder.") || (has(name, "quant_conv") && !has(name, "post_quant_conv"))) return 0;
+  return {};
+}
+
+using DoublingsOf = std::optional<int> (*)(std::string_view name, int levels);
+
+/** One half of the autoencoder, on a picture of so many latents. */
+Work whole_work(const model::Parts& parts, DoublingsOf doublings, double latents) {
   Work work;
   const auto& channels = parts.vae.channels;
   for (const auto& [name, weight] : parts.collection.networks.at(model::Part::vae).stored.tensors)
-    if (const auto n = doublings_of(name, static_cast<int>(channels.size())); n && weight.shape.size() > 1)
+    if (const auto n = doublings(name, static_cast<int>(channels.size())); n && weight.shape.size() > 1)
       work += applied(weight, latents * (1 << (2 * *n)));
   if (parts.vae.middle_attention) work.attention += 2 * latents * latents * channels.back();
+  return work;
+}
+
+Work work_in_tiles(const model::Parts& parts, DoublingsOf doublings, int latent_height, int latent_width) {
+  if (latent_height * latent_width <= vae::kWhole * vae::kWhole)
+    return whole_work(parts, doublings, static_cast<double>(latent_height) * latent_width);
+  constexpr int kStride = vae::kTile * 3 / 4;
+  Work work;
+  for (int y = 0; y < latent_height; y += kStride)
+    for (int x = 0; x < latent_width; x += kStride)
+      work += whole_work(
+          parts, doublings,
+          static_cast<double>(std::min(vae::kTile, latent_height - y)) * std::min(vae::kTile, latent_width - x));
   return work;
 }
 
@@ -78,16 +103,12 @@ Work unet_work(const model::Parts& parts, int latent_height, int latent_width) {
   return work;
 }
 
+Work encoder_work(const model::Parts& parts, int latent_height, int latent_width) {
+  return work_in_tiles(parts, halvings_of, latent_height, latent_width);
+}
+
 Work decoder_work(const model::Parts& parts, int latent_height, int latent_width) {
-  if (latent_height * latent_width <= vae::kWhole * vae::kWhole)
-    return whole_decoder_work(parts, static_cast<double>(latent_height) * latent_width);
-  constexpr int kStride = vae::kTile * 3 / 4;
-  Work work;
-  for (int y = 0; y < latent_height; y += kStride)
-    for (int x = 0; x < latent_width; x += kStride)
-      work += whole_decoder_work(
-          parts, static_cast<double>(std::min(vae::kTile, latent_height - y)) * std::min(vae::kTile, latent_width - x));
-  return work;
+  return work_in_tiles(parts, doublings_of, latent_height, latent_width);
 }
 
 }  // namespace corepulse::pipeline

@@ -10,6 +10,9 @@ namespace corepulse::pipeline {
  */
 engine::Work unet_work(const model::Parts& parts, int latent_height, int latent_width);
 
+/** Of encoding one picture, in tiles where encode_within_memory takes tiles. */
+engine::Work encoder_work(const model::Parts& parts, int latent_height, int latent_width);
+
 /** Of decoding one picture, in tiles where decode_within_memory takes tiles. */
 engine::Work decoder_work(const model::Parts& parts, int latent_height, int latent_width);
 

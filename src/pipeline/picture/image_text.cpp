@@ -82,6 +82,7 @@ std::string parameters(const Recipe& recipe) {
   text += fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}", recipe.steps,
                       a1111_sampler(recipe.sampler), a1111_schedule(recipe.schedule), recipe.guidance, recipe.seeds[0],
                       recipe.width, recipe.height);
+  if (recipe.init) text += fmt::format(", Denoising strength: {}", recipe.init->strength);
   if (!recipe.made_with.model_sha256.empty()) text += ", Model hash: " + recipe.made_with.model_sha256.substr(0, 10);
   text += ", Model: " + quoted(name_of_model(recipe.model));
   if (recipe.clip_skip) text += fmt::format(", Clip skip: {}", recipe.clip_skip + 1);  // A1111 counts from 1

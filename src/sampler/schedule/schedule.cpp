@@ -77,6 +77,17 @@ Schedule make_schedule(const Training& training, const SamplingOptions& options)
   return schedule;
 }
 
+Schedule without_first(Schedule schedule, int steps) {
+  if (steps < 0 || steps >= schedule.steps())
+    fail(ErrorCode::internal, "sampler", fmt::format("{} of {} steps left out", steps, schedule.steps()));
+  const auto cut = [steps](std::vector<double>& list) {
+    if (!list.empty()) list.erase(list.begin(), list.begin() + steps);
+  };
+  cut(schedule.t), cut(schedule.sigma), cut(schedule.second_t), cut(schedule.second_sigma);
+  schedule.skipped += steps;
+  return schedule;
+}
+
 std::vector<Evaluation> evaluations(const Schedule& schedule, const SamplingOptions&) {
   std::vector<Evaluation> result;
   for (int i = 0; i < schedule.steps(); ++i) {

@@ -1,0 +1,94 @@
+// Lanczos resampling with a = 3, widened when a picture shrinks, in Pillow's fixed point (src/libImaging/Resample.c).
+#include "pipeline/init/lanczos.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace corepulse::pipeline {
+namespace {
+
+constexpr double kRadius = 3;
+constexpr int kPrecision = 32 - 8 - 2;  // bits behind the point of a weight
+
+/** What one pixel of the new line takes from the old one. */
+struct Weights {
+  int first = 0;
+  std::vector<int> values;
+};
+
+double sinc(double x) {
+  if (x == 0) return 1;
+  x *= std::numbers::pi;
+  return std::sin(x) / x;
+}
+
+double lanczos(double x) {
+  return x >= -kRadius && x < kRadius ? sinc(x) * sinc(x / kRadius) : 0;
+}
+
+std::vector<Weights> weights(int size, float begin, float end, int new_size) {
+  const double scale = static_cast<double>(end - begin) / new_size, widening = std::max(scale, 1.0);
+  const double support = kRadius * widening;
+  std::vector<Weights> all(new_size);
+  for (int i = 0; i < new_size; ++i) {
+    const double center = begin + (i + 0.5) * scale;
+    const int first = std::max(static_cast<int>(center - support + 0.5), 0);
+    const int last = std::min(static_cast<int>(center + support + 0.5), size);
+    std::vector<double> exact;
+    double sum = 0;
+    for (int x = first; x < last; ++x) {
+      exact.push_back(lanczos((x - center + 0.5) / widening));
+      sum += exact.back();
+    }
+    all[i].first = first;
+    for (const double w : exact)
+      all[i].values.push_back(static_cast<int>((w < 0 ? -0.5 : 0.5) + w / sum * (1 << kPrecision)));
+  }
+  return all;
+}
+
+uint8_t rounded(int64_t sum) {
+  return static_cast<uint8_t>(std::clamp<int64_t>(sum >> kPrecision, 0, 255));
+}
+
+/** `count` lines of `length` pixels; neighbours in a line are `step` bytes apart, lines `stride` bytes. */
+struct Lines {
+  size_t count, step, stride;
+};
+
+void resample(const uint8_t* from, const Lines& in, uint8_t* to, const Lines& out,
+              const std::vector<Weights>& weights) {
+  for (size_t line = 0; line < in.count; ++line)
+    for (size_t i = 0; i < weights.size(); ++i)
+      for (size_t c = 0; c < 3; ++c) {
+        const auto& [first, values] = weights[i];
+        int64_t sum = int64_t{1} << (kPrecision - 1);
+        for (size_t k = 0; k < values.size(); ++k)
+          sum += int64_t{values[k]} * from[line * in.stride + (first + k) * in.step + c];
+        to[line * out.stride + i * out.step + c] = rounded(sum);
+      }
+}
+
+}  // namespace
+
+Image resize_lanczos(const Image& image, const Box& box, int width, int height) {
+  Image result{image.width, image.height, image.pixels, {}};
+  if (width != image.width || box.left != 0 || box.right != static_cast<float>(width)) {
+    Image wide{width, result.height, std::vector<uint8_t>(size_t{3} * width * result.height), {}};
+    const auto rows = static_cast<size_t>(result.height);
+    resample(result.pixels.data(), {rows, 3, size_t{3} * result.width}, wide.pixels.data(),
+             {rows, 3, size_t{3} * width}, weights(image.width, box.left, box.right, width));
+    result = std::move(wide);
+  }
+  if (height != image.height || box.top != 0 || box.bottom != static_cast<float>(height)) {
+    Image high{width, height, std::vector<uint8_t>(size_t{3} * width * height), {}};
+    const auto columns = static_cast<size_t>(width), row = columns * 3;
+    resample(result.pixels.data(), {columns, row, 3}, high.pixels.data(), {columns, row, 3},
+             weights(image.height, box.top, box.bottom, height));
+    result = std::move(high);
+  }
+  return result;
+}
+
+}  // namespace corepulse::pipeline

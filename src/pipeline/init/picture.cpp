@@ -1,0 +1,119 @@
+#include "pipeline/init/picture.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+
+#include "base/fail.h"
+#include "io/base64.h"
+#include "io/digest/sha256.h"
+#include "io/file.h"
+#include "io/picture/image_format.h"
+#include "io/utf8.h"
+#include "pipeline/init/lanczos.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+std::string picture_bytes(const InitPicture& init) {
+  if (init.file.empty() == init.data.empty())
+    fail(ErrorCode::invalid_request, "init", "expected either file, a picture's name, or data, the picture itself");
+  if (init.data.empty()) return io::read_file(init.file, io::kMostImageFile);
+  auto bytes = io::from_base64(init.data);
+  if (!bytes) fail(ErrorCode::invalid_request, "init.data", "no base64; expected a picture file's bytes in it");
+  return *std::move(bytes);
+}
+
+/** Pixels come over black: what is missing of the white behind them is 255 - alpha. */
+void lay_over_white(Image& image) {
+  for (size_t i = 0; i < image.alpha.size(); ++i)
+    for (size_t c = 0; c < 3; ++c) {
+      auto& value = image.pixels[3 * i + c];
+      value = static_cast<uint8_t>(std::min(255, value + 255 - image.alpha[i]));
+    }
+  image.alpha.clear();
+}
+
+/** The largest part of the size's proportions, from the middle; in Pillow's own order of operations. */
+Box middle_of(const Image& image, int width, int height) {
+  const double across = image.width, down = image.height;
+  const double own = across / down, wanted = static_cast<double>(width) / height;
+  double part_width = across, part_height = down;
+  if (own > wanted) part_width = wanted * down;
+  if (own < wanted) part_height = across / wanted;
+  const double left = (across - part_width) * 0.5, top = (down - part_height) * 0.5;
+  return {static_cast<float>(left), static_cast<float>(top), static_cast<float>(left + part_width),
+          static_cast<float>(top + part_height)};
+}
+
+Box whole(const Image& image) {
+  return {0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
+}
+
+/** The picture at a place on a canvas, its edges repeated to all sides. */
+Image on_canvas(const Image& image, int left, int top, int width, int height) {
+  Image canvas{width, height, std::vector<uint8_t>(size_t{3} * width * height), {}};
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      const int from_x = std::clamp(x - left, 0, image.width - 1), from_y = std::clamp(y - top, 0, image.height - 1);
+      const auto from = image.pixels.begin() + (static_cast<ptrdiff_t>(from_y) * image.width + from_x) * 3;
+      std::copy_n(from, 3, canvas.pixels.begin() + (static_cast<ptrdiff_t>(y) * width + x) * 3);
+    }
+  return canvas;
+}
+
+Image padded(const Image& image, int width, int height) {
+  const double own = static_cast<double>(image.width) / image.height, wanted = static_cast<double>(width) / height;
+  const double down = static_cast<double>(image.height) / image.width * width;
+  const double across = static_cast<double>(image.width) / image.height * height;
+  const int inner_height = own > wanted ? std::max(1, static_cast<int>(std::nearbyint(down))) : height;
+  const int inner_width = own < wanted ? std::max(1, static_cast<int>(std::nearbyint(across))) : width;
+  const auto inner = resize_lanczos(image, whole(image), inner_width, inner_height);
+  const auto half = [](int room) { return static_cast<int>(std::nearbyint(room * 0.5)); };
+  return on_canvas(inner, half(width - inner_width), half(height - inner_height), width, height);
+}
+
+}  // namespace
+
+StartPicture read_start_picture(const InitPicture& init) {
+  const auto bytes = picture_bytes(init);
+  const auto file = init.data.empty() ? io::printable(init.file, 300) : "the embedded picture";
+  const auto digest = io::sha256_of(bytes);
+  if (!init.sha256.empty() && init.sha256 != digest)
+    fail(ErrorCode::bad_file, "init",
+         fmt::format("{} is not the picture that the recipe was made with: its SHA-256 is {:.10}..., the recipe's "
+                     "{:.10}...; put that picture back, or take sha256 out of the recipe",
+                     file, digest, io::printable(init.sha256)));
+  StartPicture picture{io::decode_image(bytes, file), digest};
+  lay_over_white(picture.image);
+  return picture;
+}
+
+Image fitted(const Image& image, Fit fit, int width, int height) {
+  switch (fit) {
+    case Fit::crop:
+      return resize_lanczos(image, middle_of(image, width, height), width, height);
+    case Fit::pad:
+      return padded(image, width, height);
+    case Fit::stretch:
+      return resize_lanczos(image, whole(image), width, height);
+  }
+  fail(ErrorCode::internal, "init", "no such fit");
+}
+
+PictureSize size_like(const Image& image, PictureSize given, PictureSize native, int multiple) {
+  const double pixels = static_cast<double>(native.width) * native.height;
+  const double proportion = static_cast<double>(image.width) / image.height;
+  const auto side = [multiple](double length) {
+    return std::max(multiple, static_cast<int>(std::nearbyint(length / multiple)) * multiple);
+  };
+  const bool wide = given.width != 0, high = given.height != 0;
+  return {wide   ? given.width
+          : high ? side(given.height * proportion)
+                 : side(std::sqrt(pixels * proportion)),
+          high   ? given.height
+          : wide ? side(given.width / proportion)
+                 : side(std::sqrt(pixels / proportion))};
+}
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,32 @@
+#pragma once
+// The picture file that a run starts from, and that picture at the run's size.
+
+#include "corepulse/image.h"
+#include "corepulse/init_picture.h"
+
+namespace corepulse::pipeline {
+
+/** A picture and the SHA-256 of its file. */
+struct StartPicture {
+  Image image;  ///< Upright, opaque: what was transparent lies over white.
+  std::string sha256;
+};
+
+/** @throws Error not_found, io, bad_file (also if it is not the picture that sha256 says); invalid_request without one.
+ */
+StartPicture read_start_picture(const InitPicture& init);
+
+/** The picture at this size. Lanczos, as Pillow's ImageOps.fit, pad and Image.resize. */
+Image fitted(const Image& image, Fit fit, int width, int height);
+
+struct PictureSize {
+  int width = 0, height = 0;
+};
+
+/**
+ * What is left open (0) of the size of a run, in the picture's proportions: both sides have about as many pixels as
+ * `native`. Each is rounded to a multiple.
+ */
+PictureSize size_like(const Image& image, PictureSize given, PictureSize native, int multiple);
+
+}  // namespace corepulse::pipeline

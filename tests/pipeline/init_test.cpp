@@ -1,0 +1,226 @@
+// A run that starts from a picture: Diffusers' numbers, and what it promises beside them.
+#include <doctest/doctest.h>
+#include <fstream>
+
+#include "corepulse/init_picture.h"
+
+#include "picture_file.h"
+#include "pipeline/init/picture.h"
+#include "pipeline/init/steps.h"
+#include "support.h"
+#include "support/psnr.h"
+
+using namespace corepulse;
+using namespace corepulse::test;
+
+namespace {
+
+/** A run of the goldens: its recipe but for the picture. */
+Recipe recipe_of(const io::Json& run) {
+  Recipe recipe{.model = tiny_folder(run["family"]), .prompt = run["prompt"], .width = 128, .height = 64};
+  recipe.seeds = {run["seed"].get<uint64_t>()};
+  recipe.steps = run["steps"], recipe.guidance = run["guidance"];
+  recipe.sampler = parse_sampler(run["sampler"].get<std::string>()).sampler;
+  recipe.init = InitPicture{.strength = run["strength"]};
+  return recipe;
+}
+
+/** What is wrong with the recipe, as "code: [where] message". */
+std::string refusal(const Recipe& recipe) {
+  try {
+    explain(recipe);
+  } catch (const Error& e) {
+    return std::string(name(e.code())) + ": " + e.what();
+  }
+  return "accepted";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/** The built-in model's cat, and the short run that changes it. */
+struct Cat {
+  Recipe recipe = golden_recipe("builtin");
+  Image image = run("builtin", recipe, true).images.at(0);
+  PictureFile file{"init_cat.png", image};
+
+  Recipe from_it(double strength) const {
+    auto r = recipe;
+    r.prompt = "a dog in a park", r.seeds = {5};
+    r.init = InitPicture{.file = file.path.string(), .strength = strength};
+    return r;
+  }
+};
+
+const Cat& cat() {
+  static const Cat one;
+  return one;
+}
+
+}  // namespace
+
+TEST_CASE("a run from a picture ends in Diffusers' latents within 1e-3, for every sampler that it shares with us") {
+  const Golden golden("init");
+  const PictureFile picture("init_golden.png", golden_picture(golden, "picture"));
+  const auto runs = io::parse_json(golden.metadata().at("runs"), "runs");
+  int found = 0;
+  for (const auto& [name, run] : runs.items()) {
+    if (!run["repaint"].is_null()) continue;
+    CAPTURE(name);
+    auto recipe = recipe_of(run);
+    recipe.init->file = picture.path.string();
+    const auto result = test::run(run["family"], recipe);
+    CHECK(relative_error(result.latents.at(0), numbers(golden, "run/" + name)) <= 1e-3);
+    CHECK(result.model_calls == run["calls"].get<int>());
+    ++found;
+  }
+  CHECK(found == 10);
+}
+
+TEST_CASE("a picture comes to a size as Pillow brings it there, byte for byte") {
+  const Golden golden("init");
+  const auto source = golden_picture(golden, "fit/source");
+  for (const auto& [width, height] : {std::pair{40, 32}, {96, 80}, {24, 64}}) {
+    const auto size = std::to_string(width) + "x" + std::to_string(height);
+    CAPTURE(size);
+    CHECK(pipeline::fitted(source, Fit::stretch, width, height).pixels ==
+          golden_picture(golden, "fit/stretch/" + size).pixels);
+    CHECK(pipeline::fitted(source, Fit::crop, width, height).pixels ==
+          golden_picture(golden, "fit/crop/" + size).pixels);
+    const auto pad = golden_picture(golden, "fit/pad/" + size),
+               ours = pipeline::fitted(source, Fit::pad, width, height);
+    size_t inside = 0;
+    for (size_t i = 0; i < pad.pixels.size(); ++i) {
+      const bool black = pad.pixels[i / 3 * 3] + pad.pixels[i / 3 * 3 + 1] + pad.pixels[i / 3 * 3 + 2] == 0;
+      if (!black) CHECK(ours.pixels[i] == pad.pixels[i]);
+      inside += !black;
+    }
+    CHECK(inside > pad.pixels.size() / 4);
+  }
+  CHECK(pipeline::fitted(source, Fit::crop, source.width, source.height).pixels == source.pixels);
+}
+
+TEST_CASE("padding repeats the picture's edges") {
+  const Image dots{2, 1, {10, 20, 30, 40, 50, 60}, {}};
+  CHECK(pipeline::fitted(dots, Fit::pad, 2, 3).pixels ==
+        std::vector<uint8_t>{10, 20, 30, 40, 50, 60, 10, 20, 30, 40, 50, 60, 10, 20, 30, 40, 50, 60});
+}
+
+TEST_CASE("what is transparent lies over white, and a turned photograph stands upright") {
+  const auto folder = test::golden_folder() + "/pictures/";
+  const auto clear = pipeline::read_start_picture({.file = folder + "rgba.png"}).image;
+  const auto black = load_image(folder + "rgba.png");
+  REQUIRE(!black.alpha.empty());
+  for (size_t i = 0; i < black.alpha.size(); ++i)
+    for (size_t c = 0; c < 3; ++c)
+      CHECK(clear.pixels[3 * i + c] == std::min(255, black.pixels[3 * i + c] + 255 - black.alpha[i]));
+  CHECK(pipeline::read_start_picture({.file = folder + "turned6.jpg"}).image.pixels ==
+        load_image(folder + "turned6.jpg").pixels);
+}
+
+TEST_CASE("how many steps run is what each tool counts") {
+  const auto steps = [](double strength, int of, Compat compat, bool exact = false) {
+    const auto part = pipeline::steps_from_picture({.strength = strength, .exact_steps = exact}, of, compat);
+    return std::pair{part.run, part.of};
+  };
+  CHECK(steps(0.6, 20, Compat::diffusers) == std::pair{12, 20});
+  CHECK(steps(0.55, 10, Compat::diffusers) == std::pair{5, 10});
+  CHECK(steps(1, 20, Compat::diffusers) == std::pair{20, 20});
+  CHECK(steps(0.6, 20, Compat::diffusers, true) == std::pair{20, 33});
+  CHECK(steps(0.6, 20, Compat::a1111) == std::pair{13, 20});  // int(0.6 * 20) + 1
+  CHECK(steps(1, 20, Compat::a1111) == std::pair{20, 20});
+  CHECK(steps(0.01, 20, Compat::a1111) == std::pair{1, 20});
+  CHECK(steps(0.75, 20, Compat::a1111, true) == std::pair{20, 26});  // "do exactly the amount of steps"
+  CHECK(steps(0.6, 20, Compat::comfy) == std::pair{20, 33});
+  CHECK(steps(1, 20, Compat::comfy) == std::pair{20, 20});
+}
+
+TEST_CASE("windows, curves, progress and edits count the steps that run, and sigma is what it is") {
+  auto recipe = cat().from_it(0.6);
+  recipe.controls = {inject("a dragon").steps(0, 2), inject("snow").progress(0, 0)};
+  const auto json = io::parse_json(explain(recipe).json, "explanation");
+  CHECK(json["calls"].size() == 12);
+  CHECK(json["calls"][0]["progress"] == 0);
+  CHECK(json["calls"][11]["progress"] == 1);
+  CHECK(json["controls"][0]["calls"].dump() == "[0,1]");
+  CHECK(json["controls"][1]["calls"].dump() == "[0]");
+  CHECK(json["init"]["steps"] == 12);
+  CHECK(json["init"]["of"] == 20);
+  auto whole = recipe;
+  whole.init.reset();
+  const auto all = io::parse_json(explain(whole).json, "explanation");
+  CHECK(json["calls"][0]["sigma"] == all["calls"][8]["sigma"]);
+  recipe.controls = {inject("a dragon").sigma(INFINITY, json["calls"][0]["sigma"].get<double>() * 1.01)};
+  CHECK(contains(refusal(recipe), "controls[0]"));  // noisier than the run ever is
+  recipe.controls = {}, recipe.edits = {{12, {inject("snow")}}};
+  CHECK(contains(refusal(recipe), "expected edits in order of steps, here 0..11"));
+}
+
+TEST_CASE("a little strength keeps the picture, more changes it, and the prompt is drawn at last") {
+  const auto near = [](double strength) {
+    return psnr(run("builtin", cat().from_it(strength), true).images.at(0), cat().image);
+  };
+  const double little = near(0.1), some = near(0.5), all = near(1);
+  CHECK(little > 22);
+  CHECK(little > some + 2);
+  CHECK(some > all + 1);
+}
+
+TEST_CASE("law: a picture of a batch is the picture alone") {
+  auto recipe = cat().from_it(0.4);
+  recipe.steps = 5;
+  recipe.seeds = {5, 6};
+  const auto both = run("builtin", recipe);
+  recipe.seeds = {6};
+  CHECK(both.latents.at(1) == run("builtin", recipe).latents.at(0));
+}
+
+TEST_CASE("without a size the run has the model's pixels in the picture's proportions") {
+  const Image wide{200, 100, std::vector<uint8_t>(60000, 90), {}};
+  const PictureFile file("init_wide.png", wide);
+  auto recipe = cat().from_it(0.5);
+  recipe.init->file = file.path.string(), recipe.width = recipe.height = 0;
+  const auto resolved = explain(recipe).recipe;
+  CHECK(resolved.width == 360);  // 256 * 256 pixels, 2 : 1
+  CHECK(resolved.height == 184);
+  recipe.width = 320;
+  CHECK(explain(recipe).recipe.height == 160);
+}
+
+TEST_CASE("a finished recipe knows its picture by a digest and repeats itself; another picture is refused") {
+  auto recipe = cat().from_it(0.3);
+  recipe.steps = 6;
+  const auto result = run("builtin", recipe);
+  CHECK(result.recipe.init->sha256.size() == 64);
+  const auto again = recipe_from_json(to_json(result.recipe));
+  CHECK(run("builtin", again).latents == result.latents);
+  auto other = again;
+  other.init->sha256[0] = other.init->sha256[0] == '0' ? '1' : '0';
+  CHECK(contains(refusal(other), "bad_file: [init]"));
+  const auto folder = cat().file.path.parent_path();
+  const auto moved = recipe_for_folder(again, folder);
+  CHECK(moved.init->file == cat().file.path.filename().string());
+  CHECK(recipe_from_folder(moved, folder).init->file == (folder / moved.init->file).string());
+}
+
+TEST_CASE("what is wrong with init is said before weights are read") {
+  auto recipe = cat().from_it(0.5);
+  const auto with = [&](auto change) {
+    auto spoiled = recipe;
+    change(*spoiled.init);
+    return refusal(spoiled);
+  };
+  CHECK(contains(with([](InitPicture& i) { i.strength = 0; }), "init.strength is 0; expected more than 0"));
+  CHECK(contains(with([](InitPicture& i) { i.strength = NAN; }), "init.strength is nan"));
+  CHECK(contains(with([](InitPicture& i) { i.strength = 0.01; }), "[init.strength] 0.01 of 20 steps is none"));
+  CHECK(contains(with([](InitPicture& i) { i.strength = 0.01, i.exact_steps = true; }), "it would have 2000"));
+  CHECK(contains(with([](InitPicture& i) { i.file.clear(); }), "[init] expected either file"));
+  CHECK(contains(with([](InitPicture& i) { i.data = "AAAA"; }), "[init] expected either file"));
+  CHECK(contains(with([](InitPicture& i) { i.file.clear(), i.data = "%%"; }), "[init.data]"));
+  CHECK(contains(with([](InitPicture& i) { i.file = "none.png"; }), "not_found"));
+  const auto text = std::filesystem::temp_directory_path() / "corepulse_init.txt";
+  std::ofstream(text) << "no picture";
+  CHECK(contains(with([&](InitPicture& i) { i.file = text.string(); }), "bad_file"));
+  std::filesystem::remove(text);
+}

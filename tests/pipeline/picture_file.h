@@ -1,0 +1,31 @@
+#pragma once
+// Pictures of the goldens as files and images.
+
+#include <filesystem>
+
+#include "corepulse/image.h"
+
+#include "support/golden.h"
+
+namespace corepulse::test {
+
+/** A golden's uint8 tensor [H, W, 3]. */
+inline Image golden_picture(const Golden& golden, const std::string& name) {
+  const auto& view = golden.view(name);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(view.data);
+  return {static_cast<int>(view.shape[1]), static_cast<int>(view.shape[0]), {bytes, bytes + view.bytes}, {}};
+}
+
+/** A picture's file that goes away. */
+struct PictureFile {
+  std::filesystem::path path;
+  PictureFile(const std::string& name, const Image& image)
+      : path(std::filesystem::temp_directory_path() / ("corepulse_" + name)) {
+    save_image(image, path);
+  }
+  ~PictureFile() { std::filesystem::remove(path); }
+  PictureFile(const PictureFile&) = delete;
+  PictureFile& operator=(const PictureFile&) = delete;
+};
+
+}  // namespace corepulse::test
