@@ -229,6 +229,12 @@ void RunFlags::add_controls() {
   control("--attend", "\"right half=0 @ region left half\": look at a part of the picture more or less", parse_attend);
   control("--smooth", "\"0.2 @ coarse\": look at everything alike", parse_smooth);
   control("--share", "\"0 @ rows both\": look at an image of the batch, or at a recording's file", parse_share);
+  control("--prompt-to-prompt",
+          "\"a dog in a park @ self 0.3\", with --seed 3,3: the second picture, drawn as the first",
+          parse_prompt_to_prompt);
+  control("--normalized-guidance", "\"blurry @ scale 4\": a negative prompt that works at guidance 1, too",
+          parse_normalized_guidance);
+  control("--guide-by", "\"identity=3 @ middle:0\": away from a perturbed look at itself; or blur=3", parse_guide_by);
   control("--guidance-curve", "\"0:8 1:3\": --guidance over the run, or in a window", parse_guidance);
   control("--heatmap", "\"cat @ output:0, name eyes\": where the picture looks at a phrase", parse_capture);
   control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",

@@ -144,6 +144,23 @@ TEST_CASE("controls of the short forms that are not about words") {
   CHECK(recipe.controls[3] == guidance({{0, 8}, {1, 3}}));
 }
 
+TEST_CASE("controls of the short forms that guide or edit") {
+  const auto recipe = parse(
+      {"--seed", "3,3", "--prompt-to-prompt", "a dog in a park @ method replace, cross 0:1 0.5:0, self_tokens 64",
+       "--normalized-guidance", "blurry @ scale 4, limit 2", "--guide-by", "blur=0:3 1:1 @ middle:0, blur_sigma 2"});
+  CHECK(recipe.seeds == std::vector<uint64_t>{3, 3});
+  REQUIRE(recipe.controls.size() == 3);
+  CHECK(recipe.controls[0].effect == Effect(PromptToPrompt{.prompt = "a dog in a park",
+                                                           .method = PromptToPrompt::Method::replace,
+                                                           .cross = {{0, 1}, {0.5, 0}},
+                                                           .self_tokens = 64}));
+  CHECK(recipe.controls[1].effect == Effect(NormalizedGuidance{.prompt = "blurry", .scale = 4, .limit = 2}));
+  auto blur = guide_by(GuideBy::Perturb::blur, {{0, 3}, {1, 1}}).at("middle:0");
+  std::get<GuideBy>(blur.effect).blur_sigma = 2;
+  CHECK(recipe.controls[2] == blur);
+  CHECK_THROWS_WITH_AS(parse({"--guide-by", "shuffle=3"}), doctest::Contains("identity"), Error);
+}
+
 TEST_CASE("a recipe's controls can be taken away") {
   const File file("corepulse-run-flags-without.json");
   Recipe written;

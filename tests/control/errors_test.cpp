@@ -119,6 +119,26 @@ TEST_CASE("fields a kind does not have are errors, whoever set them") {
   CHECK_THROWS_AS(inject("x").context(TokenContext::keep), Error);
 }
 
+TEST_CASE("what guides and what edits by another image says what it needs") {
+  const auto edit = prompt_to_prompt("a dog in a park");
+  CHECK(refuses(edit, "there is no other image than 0 to edit"));
+  auto two = run();
+  two.batch = 2;
+  CHECK(error_of({edit}, two).empty());
+  CHECK(error_of({edit.for_images({0})}, two).find("[controls[0].images] image 0 is the one") == 0);
+  CHECK(error_of({edit, prompt_to_prompt("a fox in a park")}, two).find("[controls[1].prompt] image 1 has another") ==
+        0);
+  CHECK(error_of({prompt_to_prompt("a dog", PromptToPrompt::Method::replace)}, two).find("2 words; \"replace\"") !=
+        std::string::npos);
+  auto words = edit;
+  std::get<PromptToPrompt>(words.effect).words = {{"cat", 0.5}};
+  CHECK(error_of({words}, two).find("[controls[0].words[0]]") == 0);
+  CHECK(refuses(normalized_guidance("x").for_heads({0}), "[controls[0].heads]"));
+  CHECK(refuses(corepulse::Control{.effect = NormalizedGuidance{.limit = 0}}, "[controls[0].limit]"));
+  CHECK(refuses(guide_by(GuideBy::Perturb::identity).on(Rows::cond), "[controls[0].rows]"));
+  CHECK(refuses(corepulse::Control{.effect = GuideBy{.blur_sigma = 2}}, "[controls[0].blur_sigma]"));
+}
+
 TEST_CASE("asking for a call or a row that the run has not is a defect, not a guess") {
   const auto inputs = run();
   const auto program = Program::resolve({}, inputs);

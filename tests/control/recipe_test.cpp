@@ -68,6 +68,9 @@ Recipe everything() {
                 smooth(0.5).as(Mode::corepulse),
                 share_image(1),
                 share_recording("style run"),
+                prompt_to_prompt("a dog", PromptToPrompt::Method::replace),
+                normalized_guidance("blurry", 3).strength(0.4),
+                guide_by(GuideBy::Perturb::blur, {{0, 3}, {0.5, 1}}),
                 guidance(3),
                 pooled("a dragon", 0.5),
                 time_ids({.original = {{512, 768}}, .crop = {{1, 2}}, .target = {{3, 4}}}),
@@ -76,6 +79,11 @@ Recipe everything() {
                 record("run")};
   std::get<Attend>(r.controls[6].effect).interaction = Attend::Interaction::redirect;
   std::get<Share>(r.controls[10].effect).sha256 = "ef56";
+  auto& edited = std::get<PromptToPrompt>(r.controls[11].effect);
+  edited.image = 1, edited.cross = {{0, 1}, {0.7, 0.25}}, edited.self = 0.125, edited.self_tokens = 64;
+  edited.words = {{Tokens("dog", 1), 0.5}, {Tokens::Part::padding, Curve::ramp(0.1, 0.9)}};
+  std::get<NormalizedGuidance>(r.controls[12].effect).limit = {{0, 2}, {1, 1.5}};
+  std::get<GuideBy>(r.controls[13].effect).blur_sigma = 1.5;
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);
