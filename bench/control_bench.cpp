@@ -32,6 +32,8 @@ struct Variant {
   std::string name;
   std::vector<Control> controls;
   double goal;  // ratio to the plain step
+  std::vector<uint64_t> seeds = {3};
+  double guidance = 5;
 };
 
 std::vector<Variant> variants() {
@@ -49,6 +51,23 @@ std::vector<Variant> variants() {
           {"soft regions", {regions({{"a dragon", soft(0)}, {"a dog", soft(0.33)}, {"a boat", soft(0.66)}})}, 1.10},
           {"attend", {attend(rectangle(0, 0, 0.5, 1), 2).within(rectangle(0.5, 0, 0.5, 1))}, 0},
           {"smooth", {smooth(0.5)}, 0}};
+}
+
+/** Those that only whole runs show: more images, more rows, other guidance than the plain run's. */
+std::vector<Variant> variants_of_runs() {
+  const auto always = [](Control control) {
+    auto& edit = std::get<PromptToPrompt>(control.effect);
+    edit.cross = edit.self = 1;
+    return control;
+  };
+  auto all = variants();
+  all.push_back(
+      {"p2p replace", {always(prompt_to_prompt("a dog in a park", PromptToPrompt::Method::replace))}, 1.15, {3, 3}});
+  all.push_back({"p2p refine", {always(prompt_to_prompt("a red dog in a park"))}, 1.15, {3, 3}});
+  all.push_back({"guide_by identity", {guide_by(GuideBy::Perturb::identity).at("middle:0")}, 1.52});
+  all.push_back({"guide_by blur", {guide_by(GuideBy::Perturb::blur).at("middle:0")}, 1.52});
+  all.push_back({"nag", {normalized_guidance("a dog")}, 1.06, {3}, 1});
+  return all;
 }
 
 double seconds_of(const std::function<void()>& work) {
@@ -98,14 +117,15 @@ Run timed(const Pipeline& pipeline, Recipe recipe, std::vector<Control> controls
 
 void whole_runs(const std::string& model, int size, int steps, const std::string& only) {
   const auto pipeline = Pipeline::load({.model = model});
-  const Recipe recipe{.model = model, .prompt = kPrompt, .width = size, .height = size, .seeds = {3}, .steps = steps};
+  Recipe recipe{.model = model, .prompt = kPrompt, .width = size, .height = size, .seeds = {3}, .steps = steps};
   const int repeats = std::max(3, 60 / steps);
   const double plain = timed(pipeline, recipe, {}).whole / steps;  // also warms up
   fmt::print("{}: plain step {:.3f} s; {} runs of {} steps each, beside as many plain ones\n", model, plain, repeats,
              steps);
   fmt::print("{:<18}{:<26}{:<26}goal\n", "", "run / plain run", "step / plain step");
-  for (const auto& variant : variants()) {
+  for (const auto& variant : variants_of_runs()) {
     if (!only.empty() && variant.name != only) continue;
+    recipe.seeds = variant.seeds, recipe.guidance = variant.guidance;
     std::vector<double> whole, step;
     for (int i = 0; i < repeats; ++i) {
       Run a, b;

@@ -52,6 +52,24 @@ void inspect_picture(const std::string& file, bool json) {
   print_json(result);
 }
 
+void list_layers(const std::vector<LayerInfo>& layers, bool json) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& layer : layers) {
+    const char* what = layer.convolution ? "convolution" : "linear";
+    if (json)
+      list.push_back({{"path", layer.path},
+                      {"block", layer.block},
+                      {"ldm", layer.ldm},
+                      {"what", what},
+                      {"in", layer.in},
+                      {"out", layer.out}});
+    else
+      std::printf("%-10s %-15s %-11s %5d -> %-5d %s\n", layer.block.c_str(), layer.ldm.c_str(), what, layer.in,
+                  layer.out, layer.path.c_str());
+  }
+  if (json) print_json(list);
+}
+
 }  // namespace
 
 void add_inspect(CLI::App& app, Global& global) {
@@ -72,10 +90,14 @@ void add_inspect(CLI::App& app, Global& global) {
   command->add_option("--variant", source->variant, "Prefer files of this variant, e.g. fp16");
   auto fingerprint = std::make_shared<bool>(false);
   command->add_flag("--fingerprint", *fingerprint, "Show what recipes know the model by: reads all weights, once");
+  auto layers = std::make_shared<std::string>();
+  command->add_option("--layers", *layers,
+                      "List the linear layers and convolutions at these places, e.g. all, middle:0, ldm:output_5");
   add_json_flag(*command, global);
-  command->callback([source, fingerprint, &global] {
+  command->callback([source, fingerprint, layers, &global] {
     if (is_picture_name(source->model) || holds_picture(source->model))
       return inspect_picture(source->model, global.json);
+    if (!layers->empty()) return list_layers(model_layers(*source, *layers), global.json);
     auto info = inspect_model(*source);
     if (*fingerprint) info.fingerprint = model_fingerprint(*source);
     if (info.builtin) verify_builtin_model();

@@ -167,6 +167,8 @@ struct Share {
   enum class How { with, instead } how = How::with;  ///< with: one softmax over both.
   Curve strength = 1;
   std::string sha256;  ///< Of the recording's file, checked before the run; "": unknown.
+  /** How::with another image: own queries and keys first take its mean and deviation (StyleAligned, Hertz 2023). */
+  bool align = false;
   bool operator==(const Share&) const = default;
 };
 

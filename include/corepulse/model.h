@@ -55,6 +55,15 @@ struct SiteInfo {
   int grid_height = 0, grid_width = 0;  ///< Tokens at the model's native size.
 };
 
+/** One linear layer or convolution of the UNet. */
+struct LayerInfo {
+  std::string path;   ///< "down_blocks.1.resnets.0.conv1": its weight is path + ".weight".
+  std::string block;  ///< "input:1"; "" outside blocks: conv_in, the time embedding, conv_out.
+  std::string ldm;    ///< "ldm:input_4"; "" likewise.
+  bool convolution = false;
+  int in = 0, out = 0;  ///< Channels.
+};
+
 /** One block of the UNet, in order of execution. */
 struct BlockInfo {
   std::string id;    ///< "input:1", "middle:0", "output:2".
@@ -93,6 +102,13 @@ struct ModelInfo {
  * types of tensors.
  */
 ModelInfo inspect_model(const ModelSource& source);
+
+/**
+ * The layers that a selector names: as docs/control.md says of attention layers ("" and "all": every one), but for all
+ * linear layers and convolutions. A resnet's stand in the LDM block of the attention that follows it.
+ * @throws Error as inspect_model; invalid_request for a selector that names none, listing the valid spellings.
+ */
+std::vector<LayerInfo> model_layers(const ModelSource& source, const std::string& where = "");
 
 /**
  * What recipes and recordings know a model by, 64 hex digits: SHA-256 over every byte of every tensor, and over what

@@ -38,6 +38,14 @@ mx::array rows_of(const mx::array& x, const std::vector<int>& rows) {
   return mx::take(x, mx::array(rows.begin(), {static_cast<int>(rows.size())}), 0);
 }
 
+mx::array aligned(const mx::array& x, const mx::array& style) {
+  constexpr float kEpsilon = 1e-5f;
+  const auto deviation = [](const mx::array& a) { return mx::sqrt(mx::var(a, 1, true, 1) + mx::array(kEpsilon)); };
+  const auto own = mx::astype(x, mx::float32), other = mx::astype(style, mx::float32);
+  const auto normal = (own - mx::mean(own, 1, true)) / deviation(own);
+  return mx::astype(normal * deviation(other) + mx::mean(other, 1, true), x.dtype());
+}
+
 int row_of(const Source& source, const control::Step& step, int row) {
   if (source.kind == Source::Kind::own) return row;
   const auto& rows = step.rows;
@@ -74,6 +82,8 @@ KeyValue CallKeys::of(const Reading& reading, int row) {
       k.push_back(text.k), v.push_back(text.v);
     } else {
       k.push_back(of_picture(key, row).k), v.push_back(of_picture(value, row).v);
+      if (reading.align && key.kind == Source::Kind::own)
+        k.back() = aligned(k.back(), of_picture(*reading.align, row).k);
     }
   }
   if (k.size() == 1) return {k[0], v[0]};

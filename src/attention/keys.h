@@ -51,6 +51,8 @@ class CallKeys {
 mx::array row_of(const mx::array& x, int row);
 /** These rows of a batch. */
 mx::array rows_of(const mx::array& x, const std::vector<int>& rows);
+/** x [1, N, C] with the mean and the deviation over tokens of `style`, channel by channel (StyleAligned's AdaIN). */
+mx::array aligned(const mx::array& x, const mx::array& style);
 /** The row of the call that a source of kind own or image means to row `row`. */
 int row_of(const control::Source& source, const control::Step& step, int row);
 

@@ -35,7 +35,8 @@ mx::array queries_of_rows(const mx::array& q, const std::vector<std::vector<cont
 }
 
 mx::array queries_of(const mx::array& q, const control::Reading& reading, int row, const Pass& pass) {
-  const auto own = row_of(q, asking_row(reading, pass.step, row));
+  auto own = row_of(q, asking_row(reading, pass.step, row));
+  if (reading.align) own = aligned(own, row_of(q, row_of(*reading.align, pass.step, row)));
   return reading.blur ? blurred(own, *reading.blur, pass.cache) : own;
 }
 

@@ -75,7 +75,9 @@ struct Reading {
   std::optional<Blur> blur;     ///< Of the queries.
   std::vector<Source> values;   ///< Of the values. Empty: `sources`.
   Values map;                   ///< [keys, values]: V := map V, after value_gain. null: V itself.
-  bool identity = false;        ///< Every token looks at itself alone: P := 1, the result is V.
+  /** Own queries and keys take this image's mean and deviation over the tokens, channel by channel (AdaIN). */
+  std::optional<Source> align;
+  bool identity = false;  ///< Every token looks at itself alone: P := 1, the result is V.
   /** Stands beside the readings whose shares sum to 1 at every pixel and head: its share is a weight of its own. */
   bool added = false;
 
@@ -83,7 +85,7 @@ struct Reading {
   /** Whole row, one source of keys and values each, no edit: rows of such readings are one fused call. */
   bool plain() const {
     return sources.size() == 1 && values.size() <= 1 && !share && !bias && !key_gain && !value_gain &&
-           temperature == 1 && function < 0 && !blur && !identity;
+           temperature == 1 && function < 0 && !blur && !align && !identity;
   }
 };
 

@@ -1,12 +1,12 @@
 #pragma once
-// The name of one attention layer.
+// The names of layers: of attention layers, where controls act, and of every linear layer and convolution.
 
 #include <string>
 #include <vector>
 
 namespace corepulse::control {
 
-enum class BlockKind { input, middle, output };
+enum class BlockKind { input, middle, output, none };
 
 /** One attention layer of a UNet: where it stands, as CorePulse counts and as the checkpoint spells it. */
 struct Site {
@@ -20,6 +20,17 @@ struct Site {
   int level = 0;      ///< How often the latent was halved (rounding up) to reach this layer's token grid.
   int ldm_block = 0;  ///< N of LDM's input_blocks.N / output_blocks.N; 0 for the middle.
   std::string path;   ///< "up_blocks.0.attentions.2.transformer_blocks.7.attn2".
+};
+
+/**
+ * A linear layer or a convolution of a UNet; weights and patches that say `where` mean these. `site` is its place: the
+ * path is its own; attention and depth are -1 and heads 0 where it belongs to no attention; kind is none outside blocks
+ * (conv_in, time_embedding.linear_1, conv_out), which only `all` and the path name.
+ */
+struct Layer {
+  Site site;
+  bool convolution = false;
+  int in = 0, out = 0;  ///< Channels.
 };
 
 /** Tokens of a picture at one layer: rows x columns. */

@@ -14,7 +14,7 @@ namespace {
 using control::BlockKind;
 
 const char* word(BlockKind kind) {
-  constexpr const char* words[] = {"input", "middle", "output"};
+  constexpr const char* words[] = {"input", "middle", "output", ""};
   return words[static_cast<int>(kind)];
 }
 

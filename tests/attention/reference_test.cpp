@@ -1,4 +1,5 @@
 // Every kind of control on one layer, against its definition in docs/control.md written out in double precision.
+#include <cmath>
 #include <doctest/doctest.h>
 
 #include "scene.h"
@@ -187,6 +188,41 @@ TEST_CASE_FIXTURE(Looking, "share reads another image too, in one softmax, or in
     if (r == 0) return looks(0);
     const auto other = layer.say(Layer::softmax(layer.logits(scene.x[1], scene.x[0])), scene.x[0]);
     return blend(other, looks(1), [](int p, int) { return 0.8 * left(p); });
+  });
+}
+
+TEST_CASE_FIXTURE(Looking, "share aligned: own queries and keys take the other image's mean and deviation first") {
+  const auto like = [](Matrix own, const Matrix& style) {
+    const auto statistics = [](const Matrix& m, int c) {
+      double mean = 0, square = 0;
+      for (int p = 0; p < m.rows; ++p) mean += m(p, c) / m.rows;
+      for (int p = 0; p < m.rows; ++p) square += (m(p, c) - mean) * (m(p, c) - mean) / (m.rows - 1);
+      return std::pair(mean, std::sqrt(square + 1e-5));
+    };
+    for (int c = 0; c < own.columns; ++c) {
+      const auto [mean, deviation] = statistics(own, c);
+      const auto [other, others] = statistics(style, c);
+      for (int p = 0; p < own.rows; ++p) own(p, c) = (own(p, c) - mean) / deviation * others + other;
+    }
+    return own;
+  };
+  auto aligned = share_image(0);
+  std::get<Share>(aligned.effect).align = true;
+  check(aligned, [&](int r) {
+    if (r == 0) return looks(0);
+    const auto &own = scene.x[1], &other = scene.x[0];
+    const auto q = like(layer.queries(own), layer.queries(other));
+    const auto k = stacked(like(layer.keys(own), layer.keys(other)), layer.keys(other));
+    Heads logits;
+    for (int h = 0; h < layer.site.heads; ++h) {
+      logits.emplace_back(q.rows, k.rows);
+      for (int p = 0; p < q.rows; ++p)
+        for (int t = 0; t < k.rows; ++t)
+          for (int c = 0; c < layer.head_size(); ++c)
+            logits[h](p, t) += q(p, h * layer.head_size() + c) * k(t, h * layer.head_size() + c) /
+                               std::sqrt(double(layer.head_size()));
+    }
+    return layer.say(Layer::softmax(logits), stacked(own, other));
   });
 }
 

@@ -27,7 +27,8 @@ namespace {
 
 class ShareEffect : public AttentionEffect {
  public:
-  ShareEffect(const Share& e, Source source) : AttentionEffect({&e.strength}), how_(e.how), source_(source) {}
+  ShareEffect(const Share& e, Source source)
+      : AttentionEffect({&e.strength}), how_(e.how), align_(e.align), source_(source) {}
 
   AttentionKind attention() const override { return AttentionKind::self; }
   std::optional<int> image() const override { return id_of(Source::Kind::image); }
@@ -41,6 +42,7 @@ class ShareEffect : public AttentionEffect {
     }
     mix.edit(m.part, [&](Draft& draft) {
       draft.sources.push_back(source_);
+      if (align_) draft.align = source_;
       if (!draft.values.empty()) draft.values.push_back(source_);
       const auto keys = static_cast<size_t>(m.grid.tokens()) * draft.sources.size();
       if (!draft.bias.empty()) draft.bias.resize(keys, 0);
@@ -60,6 +62,7 @@ class ShareEffect : public AttentionEffect {
     return source_.kind == kind ? std::optional(source_.id) : std::nullopt;
   }
   Share::How how_;
+  bool align_;
   Source source_;
 };
 
@@ -72,11 +75,15 @@ void take_how(Scanner& s, corepulse::Control& c) {
   std::get<Share>(c.effect).how = word_of<Share::How>(s);
 }
 
+void take_align(Scanner&, corepulse::Control& c) {
+  std::get<Share>(c.effect).align = true;
+}
+
 struct ShareKind {
   using Struct = Share;
   static constexpr const char* name = "share";
   static constexpr ShortForm short_forms[] = {{"share", parse_share}};
-  static constexpr Item word_items[] = {{"how", take_how, "how"}};
+  static constexpr Item word_items[] = {{"how", take_how, "how"}, {"align", take_align, "align"}};
 
   template <class V>
   static void fields(V& v) {
@@ -84,11 +91,14 @@ struct ShareKind {
     v("recording", &Share::recording);
     v("sha256", &Share::sha256);
     v("how", &Share::how);
+    v("align", &Share::align);
     v("strength", &Share::strength);
   }
   static void check(const Share& e, const corepulse::Control&, const std::string& path) {
     if (e.image.has_value() == !e.recording.empty())
       refuse(path, "expected either image (an index in the batch) or recording (a name)");
+    if (e.align && (!e.image || e.how != Share::How::with))
+      refuse(path + ".align", "it belongs to an image that is looked at too; leave it out, or expected how with");
     if (!e.sha256.empty() && e.recording.empty()) refuse(path + ".sha256", "it belongs to a recording; leave it out");
   }
   static EffectPointer attention(const Share& e, Mode, Tables& tables, const std::string& path) {

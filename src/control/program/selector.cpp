@@ -50,9 +50,8 @@ Match group(const SiteTable& table, std::string_view name) {
 
 Match match(const SiteTable& table, const std::string& item) {
   if (auto found = group(table, item)) return found;
-  if (item.starts_with("down_blocks") || item.starts_with("mid_block") || item.starts_with("up_blocks"))
-    return [=](const Site& s) { return is_path_prefix(item, s.path); };
   return [=, &table](const Site& s) {
+    if (is_path_prefix(item, s.path)) return true;
     for (int form = 0; form < SiteTable::kForms; ++form)
       if (table.name(s, static_cast<SiteTable::Form>(form)) == item) return true;
     return false;
@@ -106,12 +105,21 @@ bool wanted(const Site& site, AttentionKind attention) {
 SiteTable::SiteTable(const std::vector<Site>& sites, int latent_height, int latent_width)
     : sites_(sites), height_(latent_height), width_(latent_width) {
   for (const auto& site : sites) {
+    // Outside blocks, and in them outside attention, a layer has its path alone.
+    if (site.kind == BlockKind::none) {
+      names_.emplace_back().fill(site.path);
+      continue;
+    }
     const auto where = block_name(site);
-    const auto place = fmt::format("{}.{}", where, site.attention);
-    names_.push_back({where, place, fmt::format("{}#{}", place, site.depth),
+    const auto place = site.attention < 0 ? site.path : fmt::format("{}.{}", where, site.attention);
+    names_.push_back({where, place, site.depth < 0 ? place : fmt::format("{}#{}", place, site.depth),
                       fmt::format("ldm:{}_{}", kBlocks[static_cast<int>(site.kind)], site.ldm_block),
                       fmt::format("grid:{}", grid_of(site).width)});
   }
+}
+
+bool SiteTable::of_attention() const {
+  return std::none_of(sites_.begin(), sites_.end(), [](const Site& s) { return s.attention < 0; });
 }
 
 std::string block_name(const Site& site) {
@@ -137,8 +145,8 @@ std::vector<bool> select(const SiteTable& table, std::string_view selector, Atte
     }
     if (!exists)
       fail(ErrorCode::invalid_request, path,
-           fmt::format("{} names no attention layer of this model; {}", quote(item),
-                       choices(item, valid_names(table, item))));
+           fmt::format("{} names no {} of this model; {}", quote(item),
+                       table.of_attention() ? "attention layer" : "layer", choices(item, valid_names(table, item))));
     if (!acts)
       fail(ErrorCode::invalid_request, path,
            fmt::format("{} names {} layers only; expected {} (attn{})", quote(item),

@@ -12,7 +12,7 @@
 
 namespace corepulse::control {
 
-/** The layers of a model for a picture's size, and how each is called. */
+/** Layers of a model for a picture's size, and how each is called. */
 class SiteTable {
  public:
   SiteTable(const std::vector<Site>& sites, int latent_height, int latent_width);
@@ -23,6 +23,8 @@ class SiteTable {
 
   const std::vector<Site>& sites() const { return sites_; }
   const std::string& name(const Site& site, Form form) const { return names_[site.index][form]; }
+  /** Whether all are attention layers, not layers of every sort. */
+  bool of_attention() const;
   Grid grid_of(const Site& site) const { return grid(site, height_, width_); }
 
  private:

@@ -51,7 +51,7 @@ void Draft::soften(double t) {
 bool Draft::reads_same(const Draft& o) const {
   return sources == o.sources && bias == o.bias && key_gain == o.key_gain && value_gain == o.value_gain &&
          temperature == o.temperature && function == o.function && query == o.query && blur == o.blur &&
-         values == o.values && map == o.map && identity == o.identity && added == o.added;
+         align == o.align && values == o.values && map == o.map && identity == o.identity && added == o.added;
 }
 
 bool Draft::bars_every_key(const Part& part) const {

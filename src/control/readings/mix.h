@@ -29,6 +29,7 @@ struct Draft {
 
   std::optional<Source> query;  ///< As Reading's.
   std::optional<BlurMatrices> blur;
+  std::optional<Source> align;
   std::vector<Source> values;
   std::vector<double> map;  ///< [keys, values]
   bool identity = false, added = false;

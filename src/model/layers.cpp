@@ -1,0 +1,83 @@
+#include "model/layers.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/ascii.h"
+
+namespace corepulse::model {
+namespace {
+
+using control::BlockKind;
+using control::Site;
+
+/** The number behind `word` in a path such as "down_blocks.1.resnets.0.conv1", or -1. */
+int number_behind(std::string_view path, std::string_view word) {
+  const auto at = path.find(word);
+  if (at == path.npos || at + word.size() >= path.size() || !is_digit(path[at + word.size()])) return -1;
+  return std::stoi(std::string(path.substr(at + word.size())));
+}
+
+bool has(std::string_view path, std::string_view part) {
+  return path.find(part) != path.npos;
+}
+
+Site place(const std::string& path, const unet::Config& config) {
+  const int levels = static_cast<int>(config.levels.size()), per_block = config.layers_per_block;
+  Site site{.kind = BlockKind::none, .attention = -1, .depth = -1, .cross = has(path, ".attn2."), .heads = 0};
+  site.path = path;
+  // A resnet stands with the attention of its number; what changes the size, with the last of its block.
+  int layer = std::max(number_behind(path, ".resnets."), number_behind(path, ".attentions."));
+  const bool resizes = has(path, "samplers.");
+  if (const int b = number_behind(path, "down_blocks."); b >= 0) {
+    site.kind = BlockKind::input, site.block = b, site.level = b + resizes;
+    site.ldm_block = 1 + b * (per_block + 1) + (resizes ? per_block : layer);
+  } else if (const int up = number_behind(path, "up_blocks."); up >= 0) {
+    site.kind = BlockKind::output, site.block = up, site.level = levels - 1 - up - resizes;
+    site.ldm_block = up * (per_block + 1) + (resizes ? per_block : layer);
+  } else if (path.starts_with("mid_block.")) {
+    site.kind = BlockKind::middle, site.level = levels - 1;
+  }
+  if (has(path, ".attentions.")) site.attention = layer;
+  if (has(path, ".transformer_blocks.")) site.depth = number_behind(path, ".transformer_blocks.");
+  return site;
+}
+
+/** Numbers in paths count as numbers. */
+std::vector<std::pair<std::string, int>> parts_of(const std::string& path) {
+  std::vector<std::pair<std::string, int>> parts;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('.', begin), path.size());
+    const auto part = path.substr(begin, end - begin);
+    const bool number = !part.empty() && std::all_of(part.begin(), part.end(), is_digit);
+    parts.emplace_back(number ? "" : part, number ? std::stoi(part) : 0);
+    begin = end + 1;
+  }
+  return parts;
+}
+
+/** Before the blocks, the blocks in order, and behind them. */
+int rank(const control::Layer& layer) {
+  if (layer.site.kind != BlockKind::none) return 1 + static_cast<int>(layer.site.kind);
+  return layer.site.path.starts_with("conv_out") ? 4 : 0;
+}
+
+}  // namespace
+
+std::vector<control::Layer> layers(const Parts& parts) {
+  std::vector<control::Layer> all;
+  constexpr std::string_view kWeight = ".weight";
+  for (const auto& [name, view] : parts.collection.networks.at(Part::unet).stored.tensors) {
+    if (!name.ends_with(kWeight) || view.shape.size() < 2) continue;
+    all.push_back({place(name.substr(0, name.size() - kWeight.size()), parts.unet),
+                   view.shape.size() == 4 && view.shape[2] > 1, static_cast<int>(view.shape[1]),
+                   static_cast<int>(view.shape[0])});
+  }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return std::tuple(rank(a), parts_of(a.site.path)) < std::tuple(rank(b), parts_of(b.site.path));
+  });
+  for (size_t i = 0; i < all.size(); ++i) all[i].site.index = static_cast<int>(i);
+  return all;
+}
+
+}  // namespace corepulse::model

@@ -1,0 +1,14 @@
+#pragma once
+// Every linear layer and convolution of a UNet by name.
+
+#include <vector>
+
+#include "model/parts.h"
+#include "unet/sites.h"
+
+namespace corepulse::model {
+
+/** In order of execution of their blocks; site.index is the position in this list. */
+std::vector<control::Layer> layers(const Parts& parts);
+
+}  // namespace corepulse::model
