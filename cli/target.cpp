@@ -1,5 +1,6 @@
 #include "target.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <fstream>
@@ -42,13 +43,14 @@ std::string expand_home(const std::string& path) {
   return home && at_home ? home + path.substr(1) : path;
 }
 
-fs::path free_name(const fs::path& file, const ImageText& text) {
+fs::path free_name(const fs::path& file, const ImageText& text, std::span<const fs::path> taken) {
   for (int i = 1;; ++i) {
     auto name = file.stem();
     if (i > 1) name += fmt::format("-{}", i);
     name += file.extension();
     const auto candidate = file.parent_path() / name;
     std::error_code ignored;
+    if (std::find(taken.begin(), taken.end(), candidate) != taken.end()) continue;
     if (!fs::exists(candidate, ignored) || holds_recipe_of(candidate, text)) return candidate;
   }
 }

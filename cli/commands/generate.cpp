@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 
 #include "corepulse/error.h"
 #include "corepulse/pipeline.h"
@@ -75,7 +76,8 @@ void save_pictures(const Result& result, Files& files, const Generate& flags) {
   for (size_t i = 0; i < files.size(); ++i) {
     make_folder(files[i], flags.quiet);
     const auto text = image_text(result, int(i), flags.output == "-" ? fs::path() : folder_of(files[i]));
-    if (const auto name = free_name(files[i], text); !flags.force && name != files[i]) {
+    const auto name = free_name(files[i], text, std::span(files).first(i));
+    if (!flags.force && name != files[i]) {
       note(fmt::format("note: {} exists, and --force would overwrite it", files[i].string()), flags.quiet);
       files[i] = name;
     }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,5 +101,7 @@ std::vector<std::string> kind_names();
 const Kind& kind_of(const Effect& effect);
 /** By name, or null. */
 const Kind* find_kind(std::string_view name);
+/** What an image of the batch reads as its prompt by this control, if that is for the control to say. */
+std::optional<std::string> prompt_by(const corepulse::Control& control, int image);
 
 }  // namespace corepulse::control

@@ -60,13 +60,19 @@ void decode(const model::Model& model, const model::Parts& parts, const mx::arra
   }
 }
 
+/** A GPU takes all images of a batch at once. */
+bool one_by_one() {
+  return mx::default_device() == mx::Device::cpu;
+}
+
 void require_memory_for(const model::Model& model, mx::Dtype dtype, const Prepared& prepared, bool pictures,
                         size_t recorded) {
   const auto& resolved = prepared.resolved;
   const size_t bytes = recorded * size_of(dtype);
+  const auto calls = calls_of(prepared.control, one_by_one());
   const auto recordings = bytes > 0 ? fmt::format(" with {} of recordings", engine::gigabytes(bytes)) : "";
   require_memory(fmt::format("a picture of {}x{}{}", resolved.recipe.width, resolved.recipe.height, recordings),
-                 activation_bytes(model.unet.config(), model.vae.config(), resolved, pictures) + bytes);
+                 activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures) + bytes);
 }
 
 /** A run while it goes on: what live edits change, and what watches it. */
@@ -164,7 +170,7 @@ Result generate(const model::Model& model, const Outline& outline, mx::Dtype dty
                 .texts = running.texts,
                 .time_ids = own_size(recipe),
                 .guidance_rescale = recipe.guidance_rescale,
-                .one_by_one = mx::default_device() == mx::Device::cpu,
+                .one_by_one = one_by_one(),
                 .instruments = running.instruments(request)};
   const auto latents = take_steps(run, running, live, request);
   result.seconds_steps = clock.lap();

@@ -134,11 +134,11 @@ Estimate PreparedRun::estimate() const {
   const auto& resolved = prepared.resolved;
   const auto& parts = owner->outline.parts;
   Estimate estimate;
-  estimate.model_calls = static_cast<int>(sampler::evaluations(resolved.schedule, resolved.sampling).size() *
-                                          resolved.recipe.seeds.size());
+  const auto calls = pipeline::calls_of(prepared.control, owner->placement.device == mx::Device::cpu);
+  estimate.model_calls = calls.count;
   estimate.bytes = model::weight_bytes(parts, owner->precision()) +
-                   pipeline::activation_bytes(parts.unet, parts.vae, resolved, request.decode);
-  const auto work = pipeline::work_of(parts, resolved, estimate.model_calls, request.decode);
+                   pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, request.decode);
+  const auto work = pipeline::work_of(parts, resolved, calls, request.decode);
   if (owner->placement.device == mx::Device::cpu && work.sum() > kLong)
     estimate.seconds = guarded("estimate", [&work, &state = *owner] {
       mx::set_default_device(state.placement.device);

@@ -215,6 +215,20 @@ class ProgramTest(ProgramCase):
         self.assertEqual(result["heat_maps"], ["out/cat-3-heat-cat.png", "out/cat-4-heat-cat.png"])
         self.assertEqual(result["files"], ["out/cat-3.webp", "out/cat-4.webp"])
 
+    def test_an_edited_picture_begins_from_the_seed_of_the_first_and_has_a_name_of_its_own(self):
+        small = [*CAT, *QUICK, "-W", "64", "-H", "64", "-q"]
+        edit = [*small, "--prompt-to-prompt", "a dog in a park @ cross 0.5"]
+        error = self.run_program("generate", *edit, "-s", "3", status=INVALID).stderr
+        self.assertIn("--seed 3,3", error)
+        done = self.run_program("generate", *edit, "-s", "3,3", "-o", "cat.png")
+        self.assertEqual(done.stdout.split(), ["cat-3.png", "cat-3-2.png"])
+        self.assertNotEqual(self.pixels("cat-3.png"), self.pixels("cat-3-2.png"))
+        self.run_program("generate", *small, "-p", "an owl", "-o", "pet-3.png")
+        done = self.run_program("generate", *edit, "-s", "3,3", "-o", "pet.png")
+        self.assertEqual(done.stdout.split(), ["pet-3-2.png", "pet-3-2-2.png"])
+        self.assertEqual(self.pixels("pet-3-2.png"), self.pixels("cat-3.png"))
+        self.assertEqual(self.pixels("pet-3-2-2.png"), self.pixels("cat-3-2.png"))
+
     def test_a_run_is_recorded_and_looked_at_by_another(self):
         small = [*CAT, *QUICK, "-W", "64", "-H", "64", "-q"]
         done = self.run_program("generate", *small, "--record", "my style @ output:1", "-o", "cat.png")

@@ -63,6 +63,8 @@ TEST_CASE("a picture of another recipe keeps its name") {
   save_image(image, folder.path / "cat-2.png", text("a dog", "1"));
   CHECK(free_name(cat, text("a dog", "1")) == folder.path / "cat-2.png");
   CHECK(free_name(cat, text("a fox", "1")) == folder.path / "cat-3.png");
+  const std::vector<fs::path> taken{cat, folder.path / "cat-3.png"};  // by other pictures of the same run
+  CHECK(free_name(cat, text("a cat", "1"), taken) == folder.path / "cat-4.png");
   std::ofstream(folder.path / "mine.png") << "no picture";
   CHECK(free_name(folder.path / "mine.png", text("a cat", "1")) == folder.path / "mine-2.png");
 }

@@ -61,7 +61,8 @@ TEST_CASE("layers, windows, regions, rows, images and heads that do not exist ar
   CHECK(refuses(regions({{"x", rectangle(0, 0, 1, 1)}, {"y", circle(9, 9, 1)}}),
                 "[controls[0].prompts[1].region] the region is empty"));
   CHECK(refuses(attend(circle(9, 9, 1), 2), "[controls[0].target] the region is empty"));
-  CHECK(refuses(inject("x").for_images({1}), "[controls[0].images[0]] image 1; this run's images are 0..0"));
+  CHECK(refuses(inject("x").for_images({1}),
+                "[controls[0].images[0]] image 1; this run's images are 0..0, one for each seed"));
   CHECK(refuses(share_image(2), "[controls[0].image] image 2"));
   CHECK(refuses(share_image(0), "image 0 would look at itself"));
   CHECK(refuses(share_recording("style"), "[controls[0].recording] no recording \"style\" is loaded"));
@@ -122,6 +123,7 @@ TEST_CASE("fields a kind does not have are errors, whoever set them") {
 TEST_CASE("what guides and what edits by another image says what it needs") {
   const auto edit = prompt_to_prompt("a dog in a park");
   CHECK(refuses(edit, "there is no other image than 0 to edit"));
+  CHECK(refuses(edit, "--seed 3,3"));
   auto two = run();
   two.batch = 2;
   CHECK(error_of({edit}, two).empty());

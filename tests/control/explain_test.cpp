@@ -64,6 +64,30 @@ TEST_CASE("the table equals the counters of a run that asks for every plan") {
   CHECK(cells[0] == nlohmann::json::parse(R"({"height": 32, "width": 32, "touched": 544, "whole": 480, "mean": 0.5})"));
 }
 
+TEST_CASE("the rows of a call and what each image reads are told, where they change and where not") {
+  auto inputs = run();
+  const auto has = [](const std::string& text, const std::string& part) { return text.find(part) != text.npos; };
+  CHECK(has(explain_text(Program::resolve({}, inputs)), "\n2 rows a call: negative, prompt\n"));
+  const Controls guided{inject("a dragon"), guide_by(GuideBy::Perturb::identity, {{0, 3}, {0.5, 3}, {0.5, 0}}),
+                        guide_by(GuideBy::Perturb::blur).at("middle:0").steps(0, 5)};
+  const auto text = explain_text(Program::resolve(guided, inputs));
+  CHECK(has(text, "\n4 rows a call in steps 0..4: negative, prompt, perturbed by [1], perturbed by [2]\n"));
+  CHECK(has(text, "\n3 rows a call in steps 5..9: negative, prompt, perturbed by [1]\n"));
+  CHECK(has(text, "\n2 rows a call in steps 10..19: negative, prompt\n"));
+  inputs.batch = 3, inputs.guidance = 1;
+  const Controls edited{prompt_to_prompt("a dog in a park").for_images({2}),
+                        guide_by(GuideBy::Perturb::blur, 2).for_images({0, 1})};
+  const auto program = Program::resolve(edited, inputs);
+  CHECK(has(explain_text(program), "\n2 rows a call for each image: prompt, perturbed by [1] (images 0, 1)\n"));
+  CHECK(has(explain_text(program), "0 \"a cat in a park\" (prompt of images 0, 1)\n"));
+  CHECK(has(explain_text(program), "2 \"a dog in a park\" (prompt of image 2)\n"));
+  const auto json = nlohmann::json::parse(explain_json(program));
+  CHECK(json["prompts"] == nlohmann::json::parse("[0, 0, 2]"));
+  CHECK(json["calls"][0]["rows"] == nlohmann::json::parse(
+                                        R"([{"of": "prompt"},
+                                            {"of": "perturbed", "control": 1, "scale": 2, "images": [0, 1]}])"));
+}
+
 TEST_CASE("every region of a control is accounted for") {
   const Region left = rectangle(0, 0, 0.5, 1), top = rectangle(0, 0, 1, 0.25);
   const auto program = Program::resolve(

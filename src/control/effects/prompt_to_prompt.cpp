@@ -70,7 +70,7 @@ class PromptToPromptEffect : public AttentionEffect {
     return true;
   }
   std::string never(const std::string&) const override {
-    return fmt::format("there is no other image than {} to edit; expected two seeds, such as the same one twice",
+    return fmt::format("there is no other image than {} to edit; expected a second one from the same seed: --seed 3,3",
                        edit_.image);
   }
   std::string neutral() const override { return "its attention is never the other image's"; }

@@ -6,6 +6,7 @@
 
 #include "control/program/explain_table.h"
 #include "control/program/selector.h"
+#include "control/program/step_inputs.h"
 #include "control/quote.h"
 
 namespace corepulse::control {
@@ -53,6 +54,53 @@ std::vector<bool> steps_of(const Data& data, const std::vector<bool>& calls) {
   for (size_t i = 0; i < calls.size(); ++i)
     if (calls[i]) steps[data.calls[i].index] = true;
   return steps;
+}
+
+/** "negative, prompt, perturbed by [2]" */
+std::string rows_text(const Data& data, const StepPlan& plan) {
+  std::string text = plan.guided ? "negative, prompt" : "prompt";
+  for (const auto& row : plan.further) {
+    text += row.kind == FurtherRow::Kind::prompt ? fmt::format(", text {}", row.text)
+                                                 : fmt::format(", perturbed by [{}]", control_of(row.role));
+    if (row.images.size() < static_cast<size_t>(data.batch))
+      text += fmt::format(" (image{} {})", row.images.size() > 1 ? "s" : "", fmt::join(row.images, ", "));
+  }
+  return text;
+}
+
+/** What a call consists of, in a line for each part of the run in which that stays. */
+std::string rows_table(const Data& data) {
+  struct Part {
+    std::string text;
+    size_t rows;
+    std::vector<bool> steps;
+  };
+  std::vector<Part> parts;
+  for (size_t call = 0; call < data.calls.size(); ++call) {
+    const auto& plan = data.steps[call];
+    auto text = rows_text(data, plan);
+    auto part = std::find_if(parts.begin(), parts.end(), [&](const Part& p) { return p.text == text; });
+    if (part == parts.end())
+      part = parts.insert(part, {std::move(text), 1 + plan.guided + plan.further.size(),
+                                 std::vector<bool>(static_cast<size_t>(data.step_count()))});
+    part->steps[data.calls[call].index] = true;
+  }
+  std::string text;
+  for (const auto& part : parts)
+    text += fmt::format("{} row{} a call{}{}: {}\n", part.rows, part.rows > 1 ? "s" : "",
+                        data.batch > 1 ? " for each image" : "",
+                        parts.size() > 1 ? fmt::format(" in steps {}", ranges(indices(part.steps))) : "", part.text);
+  return text;
+}
+
+/** " (prompt of image 1)", where images have their own. */
+std::string reader_of(const Data& data, TextId text) {
+  const auto& prompts = data.steps.front().prompts;
+  std::vector<int> images;
+  for (size_t i = 0; i < prompts.size(); ++i)
+    if (prompts[i] == text) images.push_back(static_cast<int>(i));
+  if (images.empty()) return "";
+  return fmt::format(" (prompt of image{} {})", images.size() > 1 ? "s" : "", fmt::join(images, ", "));
 }
 
 std::string control_text(const Data& data, const ControlReport& report) {
@@ -138,12 +186,14 @@ std::string explain_text(const Program& program) {
   const auto& data = program.data();
   auto text = fmt::format("{}x{} pixels, {} steps, {} model calls, {} attention layers\n", data.image_width,
                           data.image_height, data.step_count(), data.calls.size(), data.sites.size());
+  text += rows_table(data);
   text += "texts\n";
   for (size_t id = 0; id < data.texts.size(); ++id)
-    text += fmt::format("  {} {}{}\n", id, quote(data.texts[id].prompt),
+    text += fmt::format("  {} {}{}{}\n", id, quote(data.texts[id].prompt),
                         data.texts[id].negative         ? " (negative)"
                         : !data.texts[id].picks.empty() ? " (some words only)"
-                                                        : "");
+                                                        : "",
+                        reader_of(data, static_cast<TextId>(id)));
   for (const auto& cut : data.cut_texts) text += "  " + cut + "\n";
   if (data.reports.empty()) return text + "no controls\n";
   text += "controls\n";

@@ -2,6 +2,7 @@
 #include "control/program/explain.h"
 #include "control/program/explain_table.h"
 #include "control/program/selector.h"
+#include "control/program/step_inputs.h"
 #include "control/recipe/write_object.h"
 
 namespace corepulse::control {
@@ -51,22 +52,40 @@ OrderedJson texts_json(const Data& data) {
   return texts;
 }
 
+OrderedJson rows_json(const StepPlan& plan) {
+  auto rows = OrderedJson::array();
+  if (plan.guided) rows.push_back({{"of", "negative"}});
+  rows.push_back({{"of", "prompt"}});
+  for (const auto& row : plan.further) {
+    if (row.kind == FurtherRow::Kind::prompt)
+      rows.push_back({{"of", "text"}, {"text", row.text}});
+    else
+      rows.push_back({{"of", "perturbed"}, {"control", control_of(row.role)}});
+    rows.back().update({{"scale", row.scale}, {"images", row.images}});
+  }
+  return rows;
+}
+
+OrderedJson call_json(const Step& call, const StepPlan& plan) {
+  return {{"step", call.index},  {"first", call.first_evaluation}, {"progress", call.progress}, {"t", call.t},
+          {"sigma", call.sigma}, {"guidance", plan.guidance},      {"rows", rows_json(plan)}};
+}
+
+/** By image, the text that is its prompt. */
+std::vector<TextId> prompts_of(const Data& data) {
+  const auto& own = data.steps.front().prompts;
+  return own.empty() ? std::vector<TextId>(static_cast<size_t>(data.batch), 0) : own;
+}
+
 }  // namespace
 
 std::string explain_json(const Program& program) {
   const auto& data = program.data();
   OrderedJson json{{"width", data.image_width}, {"height", data.image_height}, {"images", data.batch}};
   json["texts"] = texts_json(data);
+  json["prompts"] = prompts_of(data);
   json["calls"] = OrderedJson::array();
-  for (size_t i = 0; i < data.calls.size(); ++i) {
-    const auto& call = data.calls[i];
-    json["calls"].push_back({{"step", call.index},
-                             {"first", call.first_evaluation},
-                             {"progress", call.progress},
-                             {"t", call.t},
-                             {"sigma", call.sigma},
-                             {"guidance", data.steps[i].guidance}});
-  }
+  for (size_t i = 0; i < data.calls.size(); ++i) json["calls"].push_back(call_json(data.calls[i], data.steps[i]));
   json["controls"] = OrderedJson::array();
   for (const auto& report : data.reports) json["controls"].push_back(control_json(data, report));
   json["blocks"] = OrderedJson::array();

@@ -42,7 +42,7 @@ std::vector<ControlReport::Cells> cells_of(const Region& region, const std::stri
 std::string why_neutral(const Placed& item) {
   const bool off =
       std::all_of(item.numbers.begin(), item.numbers.end(), [](const auto& numbers) { return numbers[0] == 0; });
-  return off ? "its strength is 0" : item.effect->neutral();
+  return off && !item.role ? "its strength is 0" : item.effect->neutral();
 }
 
 ControlReport report_on(const Placed& item, const Outcome& outcome, Context& context) {

@@ -58,15 +58,10 @@ std::vector<int> own_prompts(Context& context) {
   std::vector<int> prompts(static_cast<size_t>(context.inputs.batch), context.tables.texts.number(0));
   std::vector<int> giver(prompts.size(), -1);
   for (int i = 0; i < static_cast<int>(context.controls.size()); ++i) {
-    const auto& control = context.controls[i];
-    const auto& kind = kind_of(control.effect);
-    if (!control.enabled || !kind.image_prompt) continue;
-    const auto [prompt, base] = kind.image_prompt(control.effect);
-    const int text = context.tables.texts.add(prompt);
     for (int image = 0; image < context.inputs.batch; ++image) {
-      const auto& chosen = control.images;
-      if (image == base || (!chosen.empty() && std::find(chosen.begin(), chosen.end(), image) == chosen.end()))
-        continue;
+      const auto prompt = prompt_by(context.controls[i], image);
+      if (!prompt) continue;
+      const int text = context.tables.texts.add(*prompt);
       if (giver[image] >= 0 && prompts[image] != text)
         refuse(context.path_of(i) + ".prompt",
                fmt::format("image {} has another prompt by {}; expected the same one, or other images", image,

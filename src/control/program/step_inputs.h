@@ -13,9 +13,12 @@ struct StepInputs {
   std::vector<ControlReport> reports;  ///< By control: of those that set inputs.
 };
 
-/** The rows of a control of the list. */
+/** The rows of a control of the list, and the control of such rows. */
 constexpr Role role_of(int index) {
   return kPrompt + 1 + index;
+}
+constexpr int control_of(Role role) {
+  return role - kPrompt - 1;
 }
 
 /** @throws Error{invalid_request} for controls of these kinds that are wrong or set nothing of this run. */

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "control/program/program_data.h"
 #include "engine/memory.h"
 #include "pipeline/capture/recorder.h"
 #include "pipeline/forecast/work.h"
@@ -12,25 +13,51 @@
 namespace corepulse::pipeline {
 namespace {
 
-// Peaks measured on the CPU as multiples of one array at the finest level: 52 to 65 for the UNet at 256^2 to 768^2,
-// 5.0 to 6.5 for the decoder, whose resnets hold two arrays of twice the channels; the encoder's hold less.
+// Peaks measured on the CPU as multiples of one array at the finest level: 52 to 65 for two rows of the UNet at 256^2
+// to 768^2, 5.0 to 6.5 for the decoder, whose resnets hold two arrays of twice the channels; the encoder's hold less.
 constexpr size_t kUnetArrays = 70, kVaeArrays = 7;
+constexpr int kMeasuredRows = 2;
+
+int rows_for(const control::StepPlan& plan, int image) {
+  const auto has = [&](const control::FurtherRow& row) {
+    return std::find(row.images.begin(), row.images.end(), image) != row.images.end();
+  };
+  return 1 + plan.guided + static_cast<int>(std::count_if(plan.further.begin(), plan.further.end(), has));
+}
 
 }  // namespace
 
-size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, bool decode) {
+Calls calls_of(const control::Timeline& control, bool one_by_one) {
+  Calls calls;
+  const auto& run = control.programs().front().second.data();
+  for (const auto& step : run.calls) {
+    const auto plan = control.step(step);
+    int all = 0, most = 0;
+    for (int image = 0; image < run.batch; ++image) {
+      all += rows_for(plan, image);
+      most = std::max(most, rows_for(plan, image));
+    }
+    calls.count += one_by_one && !plan.joins_images ? run.batch : 1;
+    calls.rows += all;
+    calls.at_once = std::max(calls.at_once, plan.joins_images ? all : most);
+  }
+  return calls;
+}
+
+size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, const Calls& calls,
+                        bool decode) {
   const size_t latents = size_t(resolved.latent_height) * resolved.latent_width;
   const size_t at_once = latents > size_t{vae::kWhole} * vae::kWhole ? size_t{vae::kTile} * vae::kTile : latents;
   const size_t pixels = at_once * vae.downscale() * vae.downscale();
-  const size_t rows = 2;
+  const auto rows = static_cast<size_t>(std::max(calls.at_once, kMeasuredRows));
   const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
   const bool autoencodes = decode || resolved.recipe.init;
   return std::max(steps, autoencodes ? kVaeArrays * vae.channels[0] * pixels * sizeof(float) : 0);
 }
 
-engine::Work work_of(const model::Parts& parts, const Resolved& resolved, int model_calls, bool decode) {
+engine::Work work_of(const model::Parts& parts, const Resolved& resolved, const Calls& calls, bool decode) {
   const int height = resolved.latent_height, width = resolved.latent_width;
-  auto work = unet_work(parts, height, width) * (model_calls * (resolved.recipe.guidance == 1 ? 1 : 2));
+  auto work = unet_work(parts, height, width) * calls.rows;
   if (decode) work += decoder_work(parts, height, width) * static_cast<double>(resolved.recipe.seeds.size());
   if (resolved.recipe.init) work += encoder_work(parts, height, width);
   return work;

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string>
 
-#include "control/program/program.h"
+#include "control/program/timeline.h"
 #include "engine/pace.h"
 #include "model/parts.h"
 #include "pipeline/resolve.h"
@@ -13,11 +13,22 @@
 
 namespace corepulse::pipeline {
 
-/** Bytes of activations at the peak of a run, one image at a time; weights not included. An upper bound. */
-size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, bool decode);
+/** How often a run calls its UNet, and for how many rows. */
+struct Calls {
+  int count = 0;
+  int rows = 0;     ///< Of all calls together.
+  int at_once = 0;  ///< The most that must go through the UNet together.
+};
+
+/** @param one_by_one images go through the UNet one after the other where none looks at another. */
+Calls calls_of(const control::Timeline& control, bool one_by_one);
+
+/** Bytes of activations at the peak of a run, as few rows at a time as can be; weights not included. An upper bound. */
+size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, const Calls& calls,
+                        bool decode);
 
 /** Multiply-adds of a whole run: its model calls for all pictures, the decoding, the encoding of its `init`. */
-engine::Work work_of(const model::Parts& parts, const Resolved& resolved, int model_calls, bool decode);
+engine::Work work_of(const model::Parts& parts, const Resolved& resolved, const Calls& calls, bool decode);
 
 /** @throws Error{out_of_memory} with both figures if `what` cannot fit. */
 void require_memory(const std::string& what, size_t bytes);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "control/kind.h"
 #include "io/utf8.h"
 #include "text/foreign_syntax.h"
 
@@ -69,6 +70,20 @@ void units(const std::vector<Control>& controls, Notes& notes) {
   }
 }
 
+/** Images that are to be composed as another, but begin elsewhere. */
+void seeds(const std::vector<Control>& controls, const std::vector<uint64_t>& all, Notes& notes) {
+  for (const auto& control : controls) {
+    const auto* edit = std::get_if<PromptToPrompt>(&control.effect);
+    if (!edit) continue;
+    for (size_t i = 0; i < all.size(); ++i)
+      if (control::prompt_by(control, static_cast<int>(i)) && all[i] != all[static_cast<size_t>(edit->image)])
+        notes.push_back(
+            fmt::format("image {} looks as image {} does, but begins from seed {}, not {}: they will hardly be alike; "
+                        "the same seed twice is --seed {},{}",
+                        i, edit->image, all[i], all[edit->image], all[edit->image], all[edit->image]));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::ContextSpec>& texts) {
@@ -76,7 +91,8 @@ std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::
   syntax(texts, notes);
   no_words(texts, notes);
   units(recipe.controls, notes);
-  for (const auto& edit : recipe.edits) units(edit.controls, notes);
+  seeds(recipe.controls, recipe.seeds, notes);
+  for (const auto& edit : recipe.edits) units(edit.controls, notes), seeds(edit.controls, recipe.seeds, notes);
   return notes;
 }
 

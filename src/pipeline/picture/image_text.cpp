@@ -6,6 +6,7 @@
 
 #include "corepulse/pipeline.h"
 
+#include "control/kind.h"
 #include "io/json.h"
 
 namespace corepulse {
@@ -76,12 +77,15 @@ std::string name_of_model(std::string model) {
   return (name.extension() == ".safetensors" ? name.stem() : name).string();
 }
 
-std::string parameters(const Recipe& recipe) {
+/** Of image i of the batch. */
+std::string parameters(const Recipe& recipe, int i) {
   std::string text = recipe.prompt;
+  for (const auto& control : recipe.controls)
+    if (auto own = control::prompt_by(control, i)) text = std::move(*own);
   if (!recipe.negative_prompt.empty()) text += "\nNegative prompt: " + recipe.negative_prompt;
   text += fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}", recipe.steps,
-                      a1111_sampler(recipe.sampler), a1111_schedule(recipe.schedule), recipe.guidance, recipe.seeds[0],
-                      recipe.width, recipe.height);
+                      a1111_sampler(recipe.sampler), a1111_schedule(recipe.schedule), recipe.guidance,
+                      recipe.seeds.at(i), recipe.width, recipe.height);
   if (recipe.init) text += fmt::format(", Denoising strength: {}", recipe.init->strength);
   if (!recipe.made_with.model_sha256.empty()) text += ", Model hash: " + recipe.made_with.model_sha256.substr(0, 10);
   text += ", Model: " + quoted(name_of_model(recipe.model));
@@ -92,7 +96,8 @@ std::string parameters(const Recipe& recipe) {
 bool reads_other_images(const std::vector<Control>& controls) {
   return std::any_of(controls.begin(), controls.end(), [](const Control& control) {
     const auto* share = std::get_if<Share>(&control.effect);
-    return control.enabled && share && share->image;
+    const bool edits = std::holds_alternative<PromptToPrompt>(control.effect);
+    return control.enabled && (edits || (share && share->image));
   });
 }
 
@@ -121,7 +126,7 @@ Recipe recipe_of_image(Recipe recipe, int i) {
 
 ImageText image_text(const Result& result, int i, const std::filesystem::path& folder) {
   const auto recipe = recipe_for_folder(recipe_of_image(result.recipe, i), folder);
-  return {{"parameters", parameters(recipe)}, {"corepulse", to_json(recipe, -1)}};
+  return {{"parameters", parameters(result.recipe, i)}, {"corepulse", to_json(recipe, -1)}};
 }
 
 }  // namespace corepulse
