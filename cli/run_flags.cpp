@@ -159,6 +159,9 @@ void RunFlags::add_start() {
 void RunFlags::add_picture() {
   field("-p,--prompt", &Recipe::prompt, "What the picture shows");
   field("-n,--negative", &Recipe::negative_prompt, "What it should not show");
+  offer(text("--syntax", "How prompts are read: plain, a1111, comfy, compel [plain]",
+             [](Recipe& recipe, const std::string& value) { recipe.syntax = parse_syntax(value); }),
+        {"plain", "a1111", "comfy", "compel"});
   field("-W,--width", &Recipe::width, "Pixels, a multiple of 8 [the model's own]");
   field("-H,--height", &Recipe::height, "Pixels, a multiple of 8 [the model's own]");
   text("-s,--seed", "N or N,N,...: one picture each; or random [0]",

@@ -35,11 +35,21 @@ struct MadeWith {
   bool operator==(const MadeWith&) const = default;
 };
 
+/**
+ * How prompts are read: as they stand, or with another tool's syntax, its arithmetic of weights and its chunks of 75
+ * tokens (docs/prompts.md).
+ */
+enum class PromptSyntax { plain, a1111, comfy, compel };
+
+/** @throws Error{invalid_request} naming the nearest valid one. */
+PromptSyntax parse_syntax(std::string_view name);
+
 struct Recipe {
   int version = 1;
   std::string model;  ///< "": the pipeline's, else the built-in one. And its parts, "" = its own (see ModelSource).
   std::string unet, vae, text_encoder, text_encoder_2, tokenizer, config, family, prediction, variant;
   std::string prompt, negative_prompt;
+  PromptSyntax syntax = PromptSyntax::plain;  ///< Of these, and of the prompts of controls.
   int width = 0, height = 0;       ///< Pixels; 0: the model's native size, with `init` in its picture's proportions.
   std::vector<uint64_t> seeds{0};  ///< One image each. JSON: `seed` for one, or `seeds`.
   int steps = 20;

@@ -15,6 +15,19 @@ namespace corepulse::attention {
 using control::AttentionPlan;
 using control::Reading;
 
+namespace {
+
+/** Of texts that rows of one plain reading each look at: prompts of several chunks are longer than others. */
+bool equal_lengths(const std::vector<std::vector<Reading>>& rows, const Pass& pass) {
+  const auto length = [&](const std::vector<Reading>& readings) {
+    const auto& source = readings[0].sources[0];
+    return source.kind == control::Source::Kind::text ? pass.texts.at(source.id).shape(1) : 0;
+  };
+  return std::all_of(rows.begin(), rows.end(), [&](const auto& row) { return length(row) == length(rows[0]); });
+}
+
+}  // namespace
+
 Attention::Attention(const nn::Weights& w, const control::Site& site_, int channels, int context_width)
     : site(site_),
       to_q(w / "to_q", channels, channels, false),
@@ -38,7 +51,8 @@ mx::array Attention::read_rows(const mx::array& q, const AttentionPlan& plan, Ca
   // Rows of one plain reading each are one fused call, whoever chose its sources.
   const bool whole_rows = std::all_of(plan.rows.begin(), plan.rows.end(),
                                       [](const auto& readings) { return readings.size() == 1 && readings[0].plain(); });
-  if (whole_rows) return attend(queries_of_rows(q, plan.rows, pass.step), keys.of_rows(plan.rows), 1, {});
+  if (whole_rows && equal_lengths(plan.rows, pass))
+    return attend(queries_of_rows(q, plan.rows, pass.step), keys.of_rows(plan.rows), 1, {});
   std::vector<mx::array> rows;
   for (int r = 0; r < q.shape(0); ++r) {
     const Reader reader{[&](const Reading& reading) { return queries_of(q, reading, r, pass); },

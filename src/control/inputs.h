@@ -9,6 +9,7 @@
 
 #include "corepulse/control.h"
 
+#include "base/prompt_text.h"
 #include "control/plan.h"
 
 namespace corepulse::control {
@@ -21,14 +22,27 @@ struct TextToken {
 
 /** A prompt as one text encoder sees it. */
 struct TokenizedText {
-  std::vector<int> ids;           ///< One per position of the context: start, words, end, padding.
+  std::vector<int> ids;           ///< One per position of the context: chunks of start, words, end, padding.
   std::vector<TextToken> tokens;  ///< All of the prompt's own, in order, also those that do not fit.
-  int kept = 0;                   ///< How many of them fit.
-  int first = 1;                  ///< The position of tokens[0].
+  std::vector<int> positions;     ///< Of those that fit: the first positions.size() of them.
+  int chunk = 77;                 ///< Positions of a chunk.
+  std::vector<double> weights;    ///< By position. Empty: all 1.
+
+  int kept() const { return static_cast<int>(positions.size()); }
+  bool operator==(const TokenizedText&) const = default;
 };
 
+/** What part of its chunk a position is. */
+enum class Place { start, word, end, padding };
+
+/** By position. */
+std::vector<Place> places(const TokenizedText& text);
+
+/** A prompt as it was written, without its syntax. Empty: none has any. */
+using PromptReader = std::function<PromptText(const std::string& written)>;
+
 /** The prompt for every text encoder of the model, in order. */
-using Tokenizer = std::function<std::vector<TokenizedText>(const std::string& prompt)>;
+using Tokenizer = std::function<std::vector<TokenizedText>(const PromptText& prompt)>;
 
 /** One channel of a picture file: height x width values, 255 = inside the region. */
 struct MaskPicture {
@@ -62,9 +76,19 @@ struct ProgramInputs {
   std::vector<Site> sites;                ///< site.index == position.
   int image_height = 0, image_width = 0;  ///< Pixels.
   int latent_height = 0, latent_width = 0;
-  std::vector<Step> calls;  ///< Every model call of the run: call == position; their rows are not read.
-  int batch = 1;            ///< Images.
-  std::string prompt, negative_prompt;
+  std::vector<Step> calls;              ///< Every model call of the run: call == position; their rows are not read.
+  int batch = 1;                        ///< Images.
+  std::string prompt, negative_prompt;  ///< As written; at step 0, if they change.
+  /** By step, where they change: prompt editing. */
+  std::vector<std::string> prompts, negative_prompts;
+  double prompt_weight = 1;
+  /** Prompts that are drawn together with it (AND): of prediction u + guidance (sum of weight (prompt's - u)). */
+  struct Joined {
+    double weight = 1;
+    std::vector<std::string> by_step;  ///< As written.
+  };
+  std::vector<Joined> joined;
+  PromptReader reader;
   double guidance = 1;
   /** Whether guidance below 1 reads the negative prompt; Diffusers takes it for no guidance. */
   bool guided_below_one = true;

@@ -1,6 +1,8 @@
 #include "model/model.h"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <limits>
 
 #include "base/fail.h"
 #include "io/file.h"
@@ -29,9 +31,13 @@ mx::Dtype vae_dtype(const Parts& parts, mx::Dtype dtype) {
 
 }  // namespace
 
+namespace {
+
 text::ClipTokenizer load_tokenizer(const TextPart& part) {
-  const auto vocabulary = part.tokenizer ? text::read_tokenizer_folder(*part.tokenizer)
-                                         : text::read_clip_vocabulary(clip_vocabulary(), part.padding);
+  auto vocabulary = part.tokenizer ? text::read_tokenizer_folder(*part.tokenizer)
+                                   : text::read_clip_vocabulary(clip_vocabulary(), part.padding);
+  // LongCLIP's encoders have more positions than CLIP.
+  if (!part.tokenizer) vocabulary.max_length = std::max(vocabulary.max_length, part.config.positions);
   text::ClipTokenizer tokenizer(vocabulary);
   const auto& config = part.config;
   if (tokenizer.vocabulary_size() > config.vocabulary || tokenizer.max_length() > config.positions)
@@ -43,12 +49,28 @@ text::ClipTokenizer load_tokenizer(const TextPart& part) {
   return tokenizer;
 }
 
+}  // namespace
+
+std::vector<text::ClipTokenizer> load_tokenizers(const Parts& parts) {
+  std::vector<text::ClipTokenizer> all;
+  int shortest = std::numeric_limits<int>::max();
+  for (const auto& part : parts.texts) {
+    all.push_back(load_tokenizer(part));
+    shortest = std::min(shortest, all.back().max_length());
+  }
+  for (auto& tokenizer : all) tokenizer.shorten(shortest);
+  return all;
+}
+
 std::shared_ptr<const Model> load(const Parts& parts, Precision precision) {
   const auto dtype = precision.dtype;
+  const auto tokenizers = load_tokenizers(parts);
   std::vector<TextEncoder> texts;
-  for (const auto& text : parts.texts)
+  for (size_t i = 0; i < tokenizers.size(); ++i) {
+    const auto& text = parts.texts[i];
     texts.push_back(
-        {load_tokenizer(text), load_network<text::ClipTextModel>(parts, text.part, text.config, dtype), text.rule});
+        {tokenizers[i], load_network<text::ClipTextModel>(parts, text.part, text.config, dtype), text.rule});
+  }
   return std::make_shared<const Model>(
       Model{describe(parts), std::move(texts), load_network<unet::UNet>(parts, Part::unet, parts.unet, precision),
             load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype(parts, dtype)), parts.scheduler,

@@ -44,8 +44,11 @@ struct Precision {
  */
 std::shared_ptr<const Model> load(const Parts& parts, Precision precision);
 
-/** @throws Error bad_file, unsupported_model (a tokenizer that the encoder does not know). */
-text::ClipTokenizer load_tokenizer(const TextPart& part);
+/**
+ * One for each text encoder, all of as many ids as the shortest encoder takes: their positions stand side by side.
+ * @throws Error bad_file, unsupported_model (a tokenizer that the encoder does not know).
+ */
+std::vector<text::ClipTokenizer> load_tokenizers(const Parts& parts);
 
 /** Bytes that the weights of all networks take in memory on the default device, once load() has read them: about. */
 uint64_t weight_bytes(const Parts& parts, Precision precision);

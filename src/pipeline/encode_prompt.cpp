@@ -3,6 +3,7 @@
 #include "mlx/transforms.h"
 
 #include "sampler/noise/noise.h"
+#include "text/prompt/encode.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -47,13 +48,14 @@ mx::array mixed_pooled(const std::vector<EncodedText>& texts, const control::Ste
 
 }  // namespace
 
-EncodedText encode_prompt(const model::Model& model, const std::string& prompt, int clip_skip) {
+EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, int clip_skip, PromptSyntax syntax) {
   std::vector<mx::array> contexts;
   std::optional<mx::array> pooled;
   for (const auto& encoder : model.text_encoders) {
     auto rule = encoder.rule;
     rule.skip += clip_skip;
-    const auto encoding = encoder.model.forward({encoder.tokenizer.encode(prompt).ids}, rule);
+    const auto encoding =
+        text::encode(encoder.model, encoder.tokenizer, text::chunked(encoder.tokenizer, prompt, syntax), rule, syntax);
     contexts.push_back(encoding.context);
     if (model.text_encoders.size() > 1) pooled = encoding.pooled;  // SDXL: the last encoder's
   }
@@ -68,7 +70,7 @@ void encode_texts(const model::Model& model, const std::vector<control::ContextS
   for (size_t id = encoded.size(); id < texts.size(); ++id) {
     const auto& text = texts[id];
     const bool whole = text.negative && recipe.compat == Compat::diffusers;
-    auto one = encode_prompt(model, text.prompt, whole ? 0 : recipe.clip_skip);
+    auto one = encode_prompt(model, text.text(), whole ? 0 : recipe.clip_skip, recipe.syntax);
     if (is_zeroed(model, text, recipe.compat)) one = zeros_like(one);
     if (!text.picks.empty()) one.context = picked(text.picks, encoded);
     if (text.noise != 0) one.context = with_noise(one.context, text.noise, text.noise_seed);

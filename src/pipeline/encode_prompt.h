@@ -15,12 +15,16 @@
 namespace corepulse::pipeline {
 
 struct EncodedText {
-  mx::array context;                // [1, 77, context width]
+  mx::array context;                // [1, 77 or a multiple of it, context width]
   std::optional<mx::array> pooled;  // [1, pooled width], SDXL
 };
 
-/** Encodes one prompt with all encoders of the model, side by side as SDXL wants them; evaluated. */
-EncodedText encode_prompt(const model::Model& model, const std::string& prompt, int clip_skip);
+/**
+ * Encodes one prompt with all encoders of the model, side by side as SDXL wants them; evaluated.
+ * @param syntax whose arithmetic of weights and chunks.
+ */
+EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, int clip_skip,
+                          PromptSyntax syntax = PromptSyntax::plain);
 
 /**
  * Those of a run's texts that are not among `encoded` yet, appended to it. What recipe.compat decides of negative

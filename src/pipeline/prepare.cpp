@@ -1,24 +1,36 @@
 #include "pipeline/prepare.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <tuple>
 
 #include "base/fail.h"
 #include "model/fingerprint.h"
 #include "model/inspect.h"
+#include "pipeline/choices.h"
 #include "pipeline/denoise.h"
 #include "pipeline/forecast/hints.h"
 #include "pipeline/forecast/unknown_words.h"
 #include "pipeline/init/picture.h"
+#include "text/prompt/chunks.h"
+#include "text/prompt/read_prompt.h"
+#include "text/prompt/schedule.h"
 #include "unet/sites.h"
 
 namespace corepulse::pipeline {
 namespace {
 
-control::TokenizedText tokenized(const text::ClipTokenizer& tokenizer, const std::string& prompt) {
-  const auto encoded = tokenizer.encode(prompt);
-  control::TokenizedText result{encoded.ids, {}, static_cast<int>(encoded.tokens.size()), 1};
-  for (const auto& token : tokenizer.tokenize_all(prompt)) result.tokens.push_back({token.id, token.begin, token.end});
+control::TokenizedText tokenized(const text::ClipTokenizer& tokenizer, const PromptText& prompt, PromptSyntax syntax) {
+  const auto made = text::chunked(tokenizer, prompt, syntax);
+  control::TokenizedText result{.positions = made.positions, .chunk = tokenizer.max_length()};
+  for (const auto& token : made.tokens) result.tokens.push_back({token.id, token.begin, token.end});
+  for (const auto& [ids, weights] : made.chunks) {
+    result.ids.insert(result.ids.end(), ids.begin(), ids.end());
+    result.weights.insert(result.weights.end(), weights.begin(), weights.end());
+  }
+  if (std::all_of(result.weights.begin(), result.weights.end(), [](double weight) { return weight == 1; }))
+    result.weights.clear();
   return result;
 }
 
@@ -27,6 +39,32 @@ std::vector<control::Step> calls(const Resolved& resolved) {
   for (const auto& at : sampler::evaluations(resolved.schedule, resolved.sampling))
     steps.push_back(step_of(at, resolved.schedule.steps(), static_cast<int>(steps.size())));
   return steps;
+}
+
+/** A1111's prompts joined by AND, and the text of each that a step reads. */
+void edit_prompts(const Recipe& recipe, int steps, control::ProgramInputs& in) {
+  const auto by_step = [&](const std::string& prompt) {
+    return text::texts_by_step(prompt, steps, recipe.compat == Compat::a1111);
+  };
+  const auto edit = [&](std::string& prompt, std::vector<std::string>& texts) {
+    texts = by_step(prompt);
+    prompt = texts[0];
+    if (std::all_of(texts.begin(), texts.end(), [&](const auto& text) { return text == prompt; })) texts.clear();
+  };
+  const auto prompts = text::split_prompts(recipe.prompt);
+  std::tie(in.prompt, in.prompt_weight) = prompts[0];
+  for (size_t i = 1; i < prompts.size(); ++i) in.joined.push_back({prompts[i].second, by_step(prompts[i].first)});
+  edit(in.prompt, in.prompts);
+  edit(in.negative_prompt, in.negative_prompts);
+}
+
+/** Of a control's prompt: its window says when it is read. */
+void refuse_editing(const std::string& written, int steps) {
+  const auto texts = text::texts_by_step(written, steps);
+  if (std::any_of(texts.begin(), texts.end(), [&](const auto& text) { return text != texts[0]; }))
+    fail(ErrorCode::invalid_request, "prompt",
+         "[from:to:when] and [a|b] change with the steps; expected them in the prompt and the negative prompt, and two "
+         "controls with \"when\" for a control's");
 }
 
 control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline, MaskPictures& masks) {
@@ -38,13 +76,19 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline, 
   in.calls = calls(resolved);
   in.batch = static_cast<int>(recipe.seeds.size());
   in.prompt = recipe.prompt, in.negative_prompt = recipe.negative_prompt;
+  if (recipe.syntax == PromptSyntax::a1111) edit_prompts(recipe, resolved.schedule.steps(), in);
   in.guidance = recipe.guidance;
   in.guided_below_one = recipe.compat != Compat::diffusers;  // as denoise does
   in.pooled = outline.parts.unet.addition_input > 0;
   if (in.pooled) in.time_ids = own_size(recipe);
-  in.tokenizer = [&outline](const std::string& prompt) {
+  const auto syntax = recipe.syntax;
+  in.reader = [syntax, steps = resolved.schedule.steps()](const std::string& written) {
+    if (syntax == PromptSyntax::a1111) refuse_editing(written, steps);
+    return text::read_prompt(written, syntax);
+  };
+  in.tokenizer = [&outline, syntax](const PromptText& prompt) {
     std::vector<control::TokenizedText> texts;
-    for (const auto& tokenizer : outline.tokenizers) texts.push_back(tokenized(tokenizer, prompt));
+    for (const auto& tokenizer : outline.tokenizers) texts.push_back(tokenized(tokenizer, prompt, syntax));
     return texts;
   };
   in.picture = [&masks](const Region& region) { return masks.read(region); };
@@ -91,8 +135,9 @@ void append(std::vector<std::string>& list, const std::vector<std::string>& more
 void note_cut(const char* field, const std::string& prompt, const Outline& outline, std::vector<std::string>& notes) {
   const auto cut = outline.tokenizers.front().encode(prompt).cut;
   if (!cut.empty())
-    notes.push_back(fmt::format("the {} is longer than {} tokens; not read: \"{}\"", field,
-                                outline.tokenizers.front().max_length() - 2, cut));
+    notes.push_back(
+        fmt::format("the {} is longer than {} tokens; not read: \"{}\" (syntax a1111, comfy or compel reads all of it)",
+                    field, outline.tokenizers.front().max_length() - 2, cut));
 }
 
 /** Of all texts that the run reads, in one note. */
@@ -113,9 +158,8 @@ control::TimeIds own_size(const Recipe& recipe) {
   return {height, width, 0, 0, height, width};
 }
 
-Outline::Outline(const ModelSource& source) : parts(model::understand(source)), info(model::describe(parts)) {
-  for (const auto& text : parts.texts) tokenizers.push_back(model::load_tokenizer(text));
-}
+Outline::Outline(const ModelSource& source)
+    : parts(model::understand(source)), info(model::describe(parts)), tokenizers(model::load_tokenizers(parts)) {}
 
 const std::string& Outline::fingerprint() const {
   const std::lock_guard lock(digesting_);
@@ -129,13 +173,16 @@ const std::string& Outline::file_sha256() const {
   return *file_sha256_;
 }
 
-Prepared prepare(const Recipe& recipe, const Outline& outline, const FunctionList& functions, bool elide) {
+Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide) {
+  std::vector<std::string> notes = outline.info.notes;
+  const auto recipe = with_choices(given, notes);
   std::optional<StartPicture> start;
   if (recipe.init) start = read_start_picture(*recipe.init);
   auto resolved = resolve(recipe, outline.info, outline.parts.scheduler, start ? &start->image : nullptr);
-  std::vector<std::string> notes = outline.info.notes;
-  note_cut("prompt", recipe.prompt, outline, notes);
-  note_cut("negative prompt", recipe.negative_prompt, outline, notes);
+  if (recipe.syntax == PromptSyntax::plain) {
+    note_cut("prompt", recipe.prompt, outline, notes);
+    note_cut("negative prompt", recipe.negative_prompt, outline, notes);
+  }
   check_edits(resolved.recipe, resolved.schedule.steps());
   std::optional<Image> picture;
   if (start) picture = take_start(*start, resolved.recipe);

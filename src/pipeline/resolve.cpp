@@ -33,8 +33,7 @@ void check_number(const char* field, double value, double low, double high) {
 
 void check_text(const char* field, const std::string& text) {
   if (text.size() > kMaxPrompt)
-    refuse(fmt::format("{} has {} bytes; expected at most {}; only its first 75 tokens could be read anyway", field,
-                       text.size(), kMaxPrompt));
+    refuse(fmt::format("{} has {} bytes; expected at most {}", field, text.size(), kMaxPrompt));
 }
 
 /** The recipe's own size; else the picture's proportions, or the model's native size. */

@@ -43,6 +43,16 @@ mx::array to_array(const std::vector<int>& values) {
   return mx::array(values.begin(), {static_cast<int>(values.size())}, mx::int32);
 }
 
+/** [B, N]: -inf at what nobody looks at. */
+std::optional<mx::array> hiding(const std::vector<TokenIds>& ids, const std::vector<std::vector<int>>& hidden) {
+  if (hidden.empty()) return {};
+  const size_t length = ids[0].size();
+  std::vector<float> bias(ids.size() * length);
+  for (size_t row = 0; row < ids.size(); ++row)
+    for (const int position : hidden.at(row)) bias.at(row * length + static_cast<size_t>(position)) = -INFINITY;
+  return mx::array(bias.begin(), {static_cast<int>(ids.size()), static_cast<int>(length)}, mx::float32);
+}
+
 }  // namespace
 
 ClipEmbeddings::ClipEmbeddings(const nn::Weights& w, const Config& config)
@@ -56,10 +66,11 @@ ClipAttention::ClipAttention(const nn::Weights& w, const Config& config)
       out_proj(w / "out_proj", config.width, config.width),
       heads(config.heads) {}
 
-mx::array ClipAttention::operator()(const mx::array& x) const {
+mx::array ClipAttention::operator()(const mx::array& x, const std::optional<mx::array>& bias) const {
   const float head_size = static_cast<float>(x.shape(-1) / heads);
-  return out_proj(kernels::attention(q_proj(x), k_proj(x), v_proj(x),
-                                     {.heads = heads, .scale = 1 / std::sqrt(head_size), .causal = true}));
+  return out_proj(
+      kernels::attention(q_proj(x), k_proj(x), v_proj(x),
+                         {.heads = heads, .scale = 1 / std::sqrt(head_size), .causal = true, .bias = bias}));
 }
 
 ClipMlp::ClipMlp(const nn::Weights& w, const Config& config)
@@ -78,8 +89,8 @@ ClipEncoderLayer::ClipEncoderLayer(const nn::Weights& w, const Config& config)
       layer_norm2(w / "layer_norm2", config.width, config.norm_eps),
       mlp(w / "mlp", config) {}
 
-mx::array ClipEncoderLayer::operator()(mx::array x) const {
-  x = kernels::add(x, self_attn(layer_norm1(x)));
+mx::array ClipEncoderLayer::operator()(mx::array x, const std::optional<mx::array>& bias) const {
+  x = kernels::add(x, self_attn(layer_norm1(x), bias));
   return kernels::add(x, mlp(layer_norm2(x)));
 }
 
@@ -116,16 +127,18 @@ mx::array ClipTextModel::pool(const std::vector<TokenIds>& ids, const mx::array&
   return text_projection ? (*text_projection)(pooled).array() : pooled;
 }
 
-TextEncoding ClipTextModel::forward(const std::vector<TokenIds>& ids, const OutputRule& rule) const {
+TextEncoding ClipTextModel::forward(const std::vector<TokenIds>& ids, const OutputRule& rule,
+                                    const std::vector<std::vector<int>>& hidden) const {
   check_ids(ids, config_);
   if (rule.skip < 0 || rule.skip >= config_.layers)
     fail(ErrorCode::invalid_request, "text encoder",
          fmt::format("{} of {} layers skipped; expected 0..{} (clip skip is too large)", rule.skip, config_.layers,
                      config_.layers - 1));
+  const auto bias = hiding(ids, hidden);
   auto x = embed(ids);  // [B, N, width]
   auto context = x;
   for (int i = 0; i < config_.layers; ++i) {
-    x = layers[static_cast<size_t>(i)](x);
+    x = layers[static_cast<size_t>(i)](x, bias);
     if (i == config_.layers - 1 - rule.skip) context = x;
   }
   if (rule.final_norm) context = final_layer_norm(context);

@@ -27,7 +27,7 @@ struct ClipEmbeddings {
 
 struct ClipAttention {
   ClipAttention(const nn::Weights& w, const Config& config);
-  mx::array operator()(const mx::array& x) const;
+  mx::array operator()(const mx::array& x, const std::optional<mx::array>& bias) const;
   nn::Linear q_proj, k_proj, v_proj, out_proj;
   int heads;
 };
@@ -41,7 +41,7 @@ struct ClipMlp {
 
 struct ClipEncoderLayer {
   ClipEncoderLayer(const nn::Weights& w, const Config& config);
-  mx::array operator()(mx::array x) const;
+  mx::array operator()(mx::array x, const std::optional<mx::array>& bias) const;
   nn::LayerNorm layer_norm1;
   ClipAttention self_attn;
   nn::LayerNorm layer_norm2;
@@ -55,10 +55,12 @@ class ClipTextModel {
 
   /**
    * Encodes a batch of prompts of equal length, at most config().positions ids each.
+   * @param hidden positions, in order, that no other looks at, by prompt; never 0. Empty: none.
    * @throws Error{invalid_request} if the rule skips more layers than there are,
    *   Error{unsupported_model} if the ids are not of this model's tokenizer.
    */
-  TextEncoding forward(const std::vector<TokenIds>& ids, const OutputRule& rule) const;
+  TextEncoding forward(const std::vector<TokenIds>& ids, const OutputRule& rule,
+                       const std::vector<std::vector<int>>& hidden = {}) const;
 
   const Config& config() const { return config_; }
 

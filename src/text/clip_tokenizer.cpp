@@ -89,6 +89,7 @@ void ClipTokenizer::append_words(std::span<const Char> normalized, std::vector<T
     for (const auto& unit : byte_pairs_.encode(bytes)) {
       const size_t first = char_of[unit.begin], last = char_of[unit.end - 1];
       out.push_back(token_of(unit.id, word.subspan(first, last - first + 1)));
+      out.back().ends_word = unit.end == static_cast<int>(bytes.size());
     }
   }
 }

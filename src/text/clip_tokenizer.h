@@ -4,6 +4,7 @@
 //   const auto tokenizer = ClipTokenizer(read_tokenizer_folder(model / "tokenizer"));
 //   const auto encoded = tokenizer.encode("a photo of a cat");   // encoded.ids: 77 numbers
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace corepulse::text {
 struct Token {
   int id = 0;
   int begin = 0, end = 0;  ///< Tokens that share a character share its bytes.
+  bool ends_word = false;  ///< It is the last of its word's tokens; special tokens end none.
 };
 
 struct Encoded {
@@ -46,6 +48,8 @@ class ClipTokenizer {
   int eos() const { return eos_; }
   int pad() const { return pad_; }
   int max_length() const { return max_length_; }
+  /** Of several encoders of one model, whose positions stand side by side: as many ids as the shortest takes. */
+  void shorten(int max_length) { max_length_ = std::min(max_length_, max_length); }
   /** Largest id plus one: the text encoder must embed at least as many. */
   int vocabulary_size() const { return vocabulary_size_; }
 

@@ -123,11 +123,12 @@ std::string_view wildcard(std::string_view text) {
   return std::any_of(inside.begin(), inside.end(), is_space) ? std::string_view() : text.substr(begin, end + 2 - begin);
 }
 
-std::string_view weight(std::string_view text) {
-  if (const auto seen = bracketed(text, '(', ')', ends_in_weight); !seen.empty()) return seen;
-  if (const auto seen = doubled(text, "((", "))"); !seen.empty()) return seen;
-  if (const auto seen = doubled(text, "[[", "]]"); !seen.empty()) return seen;
-  return plus_run(text);
+std::pair<std::string_view, std::vector<PromptSyntax>> weight(std::string_view text) {
+  using enum PromptSyntax;
+  if (const auto seen = bracketed(text, '(', ')', ends_in_weight); !seen.empty()) return {seen, {a1111, comfy}};
+  if (const auto seen = doubled(text, "((", "))"); !seen.empty()) return {seen, {a1111, comfy}};
+  if (const auto seen = doubled(text, "[[", "]]"); !seen.empty()) return {seen, {a1111}};
+  return {plus_run(text), {compel}};
 }
 
 std::string cut(std::string_view seen) {
@@ -141,18 +142,21 @@ std::string cut(std::string_view seen) {
 
 std::vector<ForeignSyntax> foreign_syntax(std::string_view prompt) {
   std::vector<ForeignSyntax> all;
-  const auto add = [&](std::string_view seen, const char* meaning, const char* instead) {
-    if (!seen.empty()) all.push_back({cut(seen), meaning, instead});
+  using enum PromptSyntax;
+  const auto add = [&](std::string_view seen, const char* meaning, const char* instead,
+                       std::vector<PromptSyntax> read_by = {}) {
+    if (!seen.empty()) all.push_back({cut(seen), meaning, instead, std::move(read_by)});
   };
-  add(weight(prompt), "a weight", "reweight");
-  add(bracketed(prompt, '[', ']', ends_in_weight), "prompt editing", "replace_tokens with \"when\"");
-  add(bracketed(prompt, '[', ']', has_bar), "words by turns", "");
-  add(capital_word(prompt, "BREAK", false), "the end of a chunk", "");
-  add(capital_word(prompt, "AND", true), "several prompts at once", "inject");
+  const auto [weighed, weighing] = weight(prompt);
+  add(weighed, "a weight", "reweight", weighing);
+  add(bracketed(prompt, '[', ']', ends_in_weight), "prompt editing", "replace_tokens with \"when\"", {a1111});
+  add(bracketed(prompt, '[', ']', has_bar), "words by turns", "", {a1111});
+  add(capital_word(prompt, "BREAK", false), "the end of a chunk", "", {a1111});
+  add(capital_word(prompt, "AND", true), "several prompts at once", "inject", {a1111});
   add(compel_call(prompt), "several prompts at once", "inject");
   add(network(prompt), "a file of added weights", "");
   add(embedding(prompt), "a file of an added word", "");
-  add(bracketed(prompt, '{', '}', has_bar), "a choice at random", "");
+  add(bracketed(prompt, '{', '}', has_bar), "a choice at random", "", {a1111, comfy});
   add(wildcard(prompt), "a choice at random", "");
   return all;
 }

@@ -5,12 +5,15 @@
 #include <string_view>
 #include <vector>
 
+#include "corepulse/recipe.h"
+
 namespace corepulse::text {
 
 struct ForeignSyntax {
-  std::string seen;     ///< "(cat:1.2)", as it stands in the prompt.
-  std::string meaning;  ///< "a weight": what it is elsewhere.
-  std::string instead;  ///< What does that here; "": nothing.
+  std::string seen;                   ///< "(cat:1.2)", as it stands in the prompt.
+  std::string meaning;                ///< "a weight": what it is elsewhere.
+  std::string instead;                ///< What does that here; "": nothing.
+  std::vector<PromptSyntax> read_by;  ///< Where it is syntax here, too.
 };
 
 /**

@@ -49,8 +49,8 @@ int max_length(const TokenizerFolder& folder, const Json& config) {
   if (!value.is_number()) folder.bad(file, "model_max_length is not a number");
   const double length = value.get<double>();
   if (length >= kUnknownLength) return 77;
-  if (!(length >= 3 && length <= 77))
-    folder.unsupported(file, fmt::format("model_max_length is {}, not in 3..77", length));
+  if (!(length >= 3 && length <= kMostPromptIds))
+    folder.unsupported(file, fmt::format("model_max_length is {}, not in 3..{}", length, kMostPromptIds));
   return static_cast<int>(length);
 }
 

@@ -10,6 +10,9 @@
 
 namespace corepulse::text {
 
+/** The longest text encoder: 248 is LongCLIP's. */
+inline constexpr int kMostPromptIds = 4096;
+
 /** A token that is matched in the text as it stands, before it is split into words. */
 struct AddedToken {
   std::string text;
@@ -23,7 +26,7 @@ struct Vocabulary {
   std::vector<std::pair<std::string, std::string>> merges;  ///< Most important first.
   std::vector<AddedToken> added;                            ///< At least the beginning, end and padding tokens.
   int bos = 0, eos = 0, unk = 0, pad = 0;
-  int max_length = 77;  ///< Ids per prompt, with beginning and end: 3..77.
+  int max_length = 77;  ///< Ids per prompt, with beginning and end: 3..kMostPromptIds.
 
   int id(const std::string& token) const {
     const auto found = ids.find(token);

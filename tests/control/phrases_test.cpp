@@ -3,16 +3,25 @@
 
 #include "../text/golden.h"
 #include "control/texts/text_table.h"
+#include "text/prompt/chunks.h"
+#include "text/prompt/read_prompt.h"
 
 namespace corepulse::control::test {
 namespace {
 
-std::vector<TokenizedText> clip(const std::string& prompt) {
-  const auto& tokenizer = text::clip_tokenizer();
-  TokenizedText text{tokenizer.encode(prompt).ids};
-  for (const auto& t : tokenizer.tokenize_all(prompt)) text.tokens.push_back({t.id, t.begin, t.end});
-  text.kept = std::min(static_cast<int>(text.tokens.size()), 75);
+std::vector<TokenizedText> clip(const PromptText& prompt) {
+  const auto made = text::chunked(text::clip_tokenizer(), prompt, PromptSyntax::a1111);
+  TokenizedText text{.positions = made.positions};
+  for (const auto& t : made.tokens) text.tokens.push_back({t.id, t.begin, t.end});
+  for (const auto& [ids, weights] : made.chunks) {
+    text.ids.insert(text.ids.end(), ids.begin(), ids.end());
+    text.weights.insert(text.weights.end(), weights.begin(), weights.end());
+  }
   return {text};
+}
+
+PromptText read(const std::string& written) {
+  return text::read_prompt(written, PromptSyntax::a1111);
 }
 
 /** The tokens of the prompt that a phrase names, with bars between them. */
@@ -103,6 +112,54 @@ TEST_CASE("what is replaced is the phrase and not the punctuation beside it") {
   CHECK(replaced(R"(it's a "cat"!)", R"("cat")", "dog") == "it's a dog!");
   CHECK(replaced("hello!!! you", "hello!", "bye") == "bye!! you");
   CHECK(replaced("a cat, a dog", "cat", "fox") == "a fox, a dog");
+}
+
+TEST_CASE("a phrase is looked for in the text without syntax, and stands where its chunk has it") {
+  const Tokenizer tokenizer = clip;
+  const PromptReader reader = read;
+  TextTable table(tokenizer, "a (red cat:1.2) BREAK a \\(cat\\) here", "", reader);
+  CHECK(table.prompt(0) == "a red cat a (cat) here");
+  CHECK(table.find(0, "red cat").positions == std::vector{2, 3});
+  CHECK(table.find(0, "cat").positions == std::vector{3, 80});
+  CHECK(table.find(0, Tokens("cat", 2)).positions == std::vector{80});
+  CHECK(table.find(0, "(cat)").positions == std::vector{79, 80, 81});
+  CHECK(table.find(0, "1.2").positions.empty());
+  CHECK(table.find(0, Tokens(Tokens::Part::start)).positions == std::vector{0, 77});
+  CHECK(table.find(0, Tokens(Tokens::Part::end)).positions == std::vector{4, 83});
+  CHECK(table.find(0, Tokens(Tokens::Part::words)).positions.size() == 8);
+  CHECK(table.find(0, Tokens(Tokens::Part::all)).positions.size() == 154);
+  CHECK(table.find(0, Tokens(Tokens::Part::padding)).positions.size() == 154 - 2 - 2 - 8);
+}
+
+TEST_CASE("texts of the same words and other weights are two") {
+  const Tokenizer tokenizer = clip;
+  const PromptReader reader = read;
+  TextTable table(tokenizer, "a (cat:1.2)", "", reader);
+  CHECK(table.add("a (cat:1.2)") == 0);
+  CHECK(table.add("a (cat:1.3)") != 0);
+  CHECK(table.add("a (cat:1.0)") == table.add("a cat"));
+}
+
+TEST_CASE("what is replaced keeps the weight of what it stands for") {
+  const Tokenizer tokenizer = clip;
+  const PromptReader reader = read;
+  TextTable table(tokenizer, "a (red cat:1.2) in [the] park BREAK a cat", "", reader);
+  const auto next = table.exchange(0, "cat", "big dog", false);
+  CHECK(table.prompt(next.text) == "a red big dog in the park a big dog");
+  const auto& weights = table.tokens(next.text).weights;
+  CHECK(weights[2] == 1.2);
+  CHECK(weights[4] == 1.2);
+  CHECK(weights[5] == 1);
+  CHECK(weights[6] == doctest::Approx(1 / 1.1));
+  CHECK(table.find(next.text, "big dog").positions == std::vector{3, 4, 79, 80});
+  // The words around it, ends and paddings come from where they were.
+  CHECK(next.from[2] == 2);
+  CHECK(next.from[3] == -1);
+  CHECK(next.from[5] == 4);
+  CHECK(next.from[8] == 7);
+  CHECK(next.from[77] == 77);
+  CHECK(next.from[78] == 78);
+  CHECK(next.from[81] == 80);
 }
 
 }  // namespace corepulse::control::test

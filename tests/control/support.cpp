@@ -52,7 +52,8 @@ std::vector<Site> builtin_sites() {
   return build({{1, 1, 2}, {1, 1, 3}, {1, 1, 4}}, 1, 4);
 }
 
-std::vector<TokenizedText> tokenize(const std::string& prompt) {
+std::vector<TokenizedText> tokenize(const PromptText& written) {
+  const auto& prompt = written.text;
   constexpr int kStart = 49406, kEnd = 49407;
   constexpr size_t kPositions = 77;
   TokenizedText text;
@@ -73,9 +74,11 @@ std::vector<TokenizedText> tokenize(const std::string& prompt) {
       i = stop;
     }
   }
-  text.kept = static_cast<int>(std::min(text.tokens.size(), kPositions - 2));
   text.ids.push_back(kStart);
-  for (int i = 0; i < text.kept; ++i) text.ids.push_back(text.tokens[i].id);
+  for (size_t i = 0; i < std::min(text.tokens.size(), kPositions - 2); ++i) {
+    text.positions.push_back(static_cast<int>(text.ids.size()));
+    text.ids.push_back(text.tokens[i].id);
+  }
   text.ids.resize(kPositions, kEnd);
   return {text};
 }

@@ -17,7 +17,7 @@ std::vector<Site> builtin_sites();
  * A word is a run of letters and digits, lower-cased; other characters are words of their own. Words of more than six
  * letters are two tokens. 77 positions: start, words, end, padding with ends.
  */
-std::vector<TokenizedText> tokenize(const std::string& prompt);
+std::vector<TokenizedText> tokenize(const PromptText& written);
 
 /** n steps of falling sigma from 14.6 to 0.03; `heun`: two calls in every step but the last. */
 std::vector<Step> schedule(int n, bool heun = false);

@@ -13,6 +13,11 @@ Recipe RecipeGenerator::recipe() {
   Recipe r{.model = model_};
   r.prompt = pick<std::string>({"a red cat in a park", "a cat and a dog in a park", "the old cat, a park, watercolor"});
   r.negative_prompt = pick<std::string>({"", "blurry", "the park"});
+  if (below(4) == 0) {
+    r.syntax = PromptSyntax::a1111;
+    r.prompt = pick<std::string>({"a (red cat:1.3) in a [big] park", "a red cat BREAK a (small:0.7) dog in a park",
+                                  "a [red|blue] cat in a park"});
+  }
   std::tie(r.width, r.height) = pick<std::pair<int, int>>({{64, 64}, {96, 64}, {64, 128}, {72, 56}});
   if (family_ == "builtin") r.width = r.height = 64;
   r.steps = 2 + below(2);

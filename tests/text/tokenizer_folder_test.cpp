@@ -121,11 +121,17 @@ TEST_CASE("what CLIP's tokenizers never use is refused rather than ignored") {
     CHECK(has(error, message));
   };
   refused(R"({"tokenizer_class": "T5Tokenizer"})", "T5Tokenizer");
-  refused(R"({"model_max_length": 248})", "248");
+  refused(R"({"model_max_length": 5000})", "5000");
   refused(R"({"model_max_length": 2})", "model_max_length");
   refused(R"({"mask_token": "a"})", "mask_token");
   refused(R"({"additional_special_tokens": ["b"]})", "additional_special_tokens");
   refused(R"({"pad_token": {"content": "a", "lstrip": true}})", "lstrip");
+}
+
+TEST_CASE("LongCLIP's tokenizers give 248 ids") {
+  const Folder folder;
+  folder.write("tokenizer_config.json", R"({"model_max_length": 248})");
+  CHECK(folder.ids("a").size() == 248);
 }
 
 TEST_CASE("an unknown length means 77") {

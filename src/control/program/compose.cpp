@@ -155,8 +155,9 @@ class Composer {
  private:
   /** Calls of the same one have the same plans at the layers of a class. */
   std::vector<int> signature(size_t site_class, int call) {
-    std::vector<int> key{steps_.guided[call], steps_.negative[call]};
-    for (const auto& row : steps_.plans[call].further) key.push_back(-1 - row.role);
+    std::vector<int> key{steps_.guided[call], steps_.negative[call],
+                         context_.tables.texts.at(0, context_.inputs.calls[call].index)};
+    for (const auto& row : steps_.plans[call].further) key.push_back(-1 - row.role), key.push_back(row.text);
     const auto& controls = sites_.controls[site_class];
     for (const int i : controls)
       if (placed_[i].numbers_at[call] >= 0) key.push_back(i), key.push_back(placed_[i].numbers_at[call]);
@@ -167,11 +168,11 @@ class Composer {
   /** What a row of this call reads of the prompt and its likes, by internal number; nothing: it has no such row. */
   std::optional<int> text_of(const Row& row, int call) {
     if (row.role == kNegative) return steps_.guided[call] ? std::optional(steps_.negative[call]) : std::nullopt;
-    if (row.role == kPrompt) return steps_.prompts[row.image];
+    if (row.role == kPrompt) return prompts_at(steps_, call)[row.image];
     for (const auto& further : steps_.plans[call].further)
       if (further.role == row.role)
         return further.kind == FurtherRow::Kind::prompt ? context_.tables.texts.number(further.text)
-                                                        : steps_.prompts[row.image];
+                                                        : prompts_at(steps_, call)[row.image];
     return std::nullopt;
   }
 
@@ -219,8 +220,8 @@ class Composer {
     const auto part = part_of(item, site, item.role ? 1 : numbers[0], context_);
     const auto before = mix;
     const auto grid = context_.grid_of(site);
-    const bool matched = item.effect->apply(
-        mix, {grid, site.cross, row, numbers, part, context_.tables, steps_.prompts, outcome.texts, outcome.cut});
+    const bool matched = item.effect->apply(mix, {grid, site.cross, row, numbers, part, context_.tables,
+                                                  prompts_at(steps_, call), outcome.texts, outcome.cut});
     outcome.matched |= matched;
     if (!matched && site.cross && !outcome.matched)
       for (const auto& draft : before.readings()) outcome.tried.insert(draft.says().id);

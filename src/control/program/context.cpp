@@ -29,13 +29,15 @@ Context::Context(const std::vector<corepulse::Control>& list, const ProgramInput
       options(how),
       budget(how.work),
       sites(in.sites, in.latent_height, in.latent_width),
-      tables{{in.tokenizer, in.prompt, in.negative_prompt},
+      tables{{in.tokenizer, in.prompt, in.negative_prompt, in.reader},
              {{in.image_height, in.image_width, in.picture}, all_grids(in), budget},
              in.recordings,
              {}} {
   if (controls.size() > kMostControls)
     refuse(options.path, fmt::format("{} controls; expected at most {}", controls.size(), kMostControls));
   tables.texts.adopt(options.texts);
+  tables.texts.change(0, inputs.prompts);
+  tables.texts.change(1, inputs.negative_prompts);
 }
 
 std::string Context::path_of(int index) const {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <functional>
+#include <map>
 
 #include "control/program/explain_table.h"
 #include "control/program/selector.h"
@@ -165,6 +167,21 @@ std::string table(const Data& data) {
   return text;
 }
 
+// "  the prompt: text 0 in steps 0..2, text 2 in steps 3..9", where it changes.
+std::string changing_text(const Data& data, const char* name, const std::function<TextId(const StepPlan&)>& text_of) {
+  std::map<TextId, std::vector<bool>> calls;
+  for (size_t i = 0; i < data.steps.size(); ++i) {
+    auto& of_text = calls[text_of(data.steps[i])];
+    of_text.resize(data.steps.size());
+    of_text[i] = true;
+  }
+  if (calls.size() < 2) return "";
+  std::string line;
+  for (const auto& [id, at] : calls)
+    line += fmt::format("{} text {} in steps {}", line.empty() ? "" : ",", id, ranges(indices(steps_of(data, at))));
+  return fmt::format("  the {}:{}\n", name, line);
+}
+
 }  // namespace
 
 std::vector<BlockRow> block_rows(const Data& data) {
@@ -194,6 +211,8 @@ std::string explain_text(const Program& program) {
                         : !data.texts[id].picks.empty() ? " (some words only)"
                                                         : "",
                         reader_of(data, static_cast<TextId>(id)));
+  text += changing_text(data, "prompt", [](const StepPlan& plan) { return plan.text_of({0, kPrompt}); });
+  text += changing_text(data, "negative prompt", [](const StepPlan& plan) { return plan.negative; });
   for (const auto& cut : data.cut_texts) text += "  " + cut + "\n";
   if (data.reports.empty()) return text + "no controls\n";
   text += "controls\n";

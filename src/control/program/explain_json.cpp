@@ -47,6 +47,8 @@ OrderedJson texts_json(const Data& data) {
   for (const auto& spec : data.texts) {
     texts.push_back({{"prompt", spec.prompt}});
     if (spec.negative) texts.back()["negative"] = true;
+    for (const auto& [begin, end, weight, breaks] : spec.stretches)
+      texts.back()["weights"].push_back({spec.prompt.substr(begin, end - begin), weight});
     for (const auto& pick : spec.picks) texts.back()["picks"].push_back({pick.text, pick.position});
   }
   return texts;
@@ -67,8 +69,15 @@ OrderedJson rows_json(const StepPlan& plan) {
 }
 
 OrderedJson call_json(const Step& call, const StepPlan& plan) {
-  return {{"step", call.index},  {"first", call.first_evaluation}, {"progress", call.progress}, {"t", call.t},
-          {"sigma", call.sigma}, {"guidance", plan.guidance},      {"rows", rows_json(plan)}};
+  return {{"step", call.index},
+          {"first", call.first_evaluation},
+          {"progress", call.progress},
+          {"t", call.t},
+          {"sigma", call.sigma},
+          {"guidance", plan.guidance},
+          {"prompt", plan.text_of({0, kPrompt})},
+          {"negative", plan.negative},
+          {"rows", rows_json(plan)}};
 }
 
 /** By image, the text that is its prompt. */

@@ -122,7 +122,7 @@ std::vector<std::string> cut_texts(const TextTable& texts) {
   // The prompt and the negative prompt are the request's own: who made it reports on them.
   for (TextId id = 2; id < static_cast<TextId>(texts.specs().size()); ++id) {
     const auto& tokens = texts.tokens(texts.number(id));
-    const auto kept = static_cast<size_t>(tokens.kept);
+    const auto kept = tokens.positions.size();
     if (kept == tokens.tokens.size()) continue;
     const auto& prompt = texts.specs()[id].prompt;
     lines.push_back(fmt::format("the text {} is longer than {} tokens; not read: {}", quote(prompt), kept,

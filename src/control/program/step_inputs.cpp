@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <numeric>
 
 #include "base/fail.h"
 #include "control/kind.h"
 #include "control/program/window.h"
+#include "control/quote.h"
 #include "control/recipe/check.h"
 
 namespace corepulse::control {
@@ -72,12 +74,48 @@ std::vector<int> own_prompts(Context& context) {
   return prompts;
 }
 
+/** Rows for the prompts that are joined to the run's, and its own weight. */
+void join(std::vector<StepPlan>& plans, Context& context) {
+  const auto& in = context.inputs;
+  auto& texts = context.tables.texts;
+  std::vector<int> images(static_cast<size_t>(in.batch));
+  std::iota(images.begin(), images.end(), 0);
+  for (size_t call = 0; call < plans.size(); ++call) {
+    const double guidance = plans[call].guidance;
+    for (size_t i = 0; i < in.joined.size(); ++i) {
+      const auto& [weight, by_step] = in.joined[i];
+      plans[call].further.push_back(
+          {.kind = FurtherRow::Kind::prompt,
+           .role = role_of(static_cast<int>(context.controls.size() + i)),
+           .scale = guidance * weight,
+           .text = texts.publish(texts.add(by_step.at(static_cast<size_t>(in.calls[call].index)))),
+           .images = images});
+    }
+    plans[call].guidance = guidance * in.prompt_weight;
+  }
+}
+
+/** Where the prompt changes with the steps, what every image reads at every call. */
+std::vector<std::vector<int>> changing(const std::vector<int>& prompts, const Context& context) {
+  const auto& texts = context.tables.texts;
+  if (!texts.changes(0)) return {prompts};
+  std::vector<std::vector<int>> by_call;
+  for (const auto& call : context.inputs.calls) {
+    by_call.push_back(prompts);
+    for (auto& text : by_call.back()) text = texts.at(text, call.index);
+  }
+  return by_call;
+}
+
 }  // namespace
 
 StepInputs set_inputs(Context& context) {
   StepInputs out;
   out.prompts = own_prompts(context);
-  out.plans.assign(context.inputs.calls.size(), StepPlan{.guidance = context.inputs.guidance});
+  out.prompts_at = changing(out.prompts, context);
+  for (const auto& call : context.inputs.calls)
+    out.plans.push_back({.guidance = context.inputs.guidance,
+                         .negative = context.tables.texts.publish(context.tables.texts.at(1, call.index))});
   out.reports.resize(context.controls.size());
   for (const bool first : {true, false})
     for (size_t i = 0; i < context.controls.size(); ++i) {
@@ -88,10 +126,13 @@ StepInputs set_inputs(Context& context) {
       check_needs(control, context, path);
       if (kind.step) out.reports[i] = act(control, context, out.plans, path);
     }
+  if (!context.inputs.joined.empty()) join(out.plans, context);
   auto& texts = context.tables.texts;
-  const bool own = std::any_of(out.prompts.begin(), out.prompts.end(), [&](int t) { return t != texts.number(0); });
-  for (auto& plan : out.plans) {
-    for (const int text : out.prompts)
+  for (size_t call = 0; call < out.plans.size(); ++call) {
+    auto& plan = out.plans[call];
+    const auto& prompts = prompts_at(out, static_cast<int>(call));
+    const bool own = std::any_of(prompts.begin(), prompts.end(), [&](int t) { return t != texts.number(0); });
+    for (const int text : prompts)
       if (own) plan.prompts.push_back(texts.publish(text));
     plan.guided = is_guided(plan, context.inputs);
     out.negative.push_back(texts.number(plan.negative));

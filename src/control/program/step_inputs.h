@@ -6,12 +6,18 @@
 namespace corepulse::control {
 
 struct StepInputs {
-  std::vector<StepPlan> plans;         ///< By call.
-  std::vector<int> negative;           ///< By call: the negative prompt's internal number.
-  std::vector<int> prompts;            ///< By image: its prompt's internal number.
-  std::vector<bool> guided;            ///< By call: whether the negative prompt is read.
-  std::vector<ControlReport> reports;  ///< By control: of those that set inputs.
+  std::vector<StepPlan> plans;               ///< By call.
+  std::vector<int> negative;                 ///< By call: the negative prompt's internal number.
+  std::vector<int> prompts;                  ///< By image: its prompt's internal number, at step 0 if that changes.
+  std::vector<std::vector<int>> prompts_at;  ///< By call, the same; one for all where nothing changes.
+  std::vector<bool> guided;                  ///< By call: whether the negative prompt is read.
+  std::vector<ControlReport> reports;        ///< By control: of those that set inputs.
 };
+
+/** By image, the internal number of what it reads as its prompt. */
+inline const std::vector<int>& prompts_at(const StepInputs& steps, int call) {
+  return steps.prompts_at.size() == 1 ? steps.prompts_at[0] : steps.prompts_at[static_cast<size_t>(call)];
+}
 
 /** The rows of a control of the list, and the control of such rows. */
 constexpr Role role_of(int index) {

@@ -44,7 +44,8 @@ const std::vector<int>* keys_of(const Tokens& words, const Draft& reading, const
 
 std::vector<double> at_keys(const Draft& reading, const std::vector<int>& keys, double value, const Moment& moment) {
   std::vector<double> numbers(moment.tables.texts.keys(reading.says().id), 1);
-  for (const int key : keys) numbers[key] = value;
+  for (const int key : keys)  // of another text than this reading's, in older maths: it may be shorter
+    if (static_cast<size_t>(key) < numbers.size()) numbers[key] = value;
   return numbers;
 }
 

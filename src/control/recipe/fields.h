@@ -115,6 +115,7 @@ void fields(V& v, Type<Recipe>) {
   v("variant", &Recipe::variant);
   v.always("prompt", &Recipe::prompt);
   v.always("negative_prompt", &Recipe::negative_prompt);
+  v("syntax", &Recipe::syntax);
   v.always("width", &Recipe::width);
   v.always("height", &Recipe::height);
   v.always("steps", &Recipe::steps);

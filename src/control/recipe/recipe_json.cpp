@@ -110,6 +110,13 @@ Recipe recipe_from_json(std::string_view text) {
   return recipe;
 }
 
+PromptSyntax parse_syntax(std::string_view name) {
+  const auto valid = control::strings(control::names_of<PromptSyntax>());
+  const auto found = std::find(valid.begin(), valid.end(), name);
+  if (found == valid.end()) control::refuse_word("syntax", "value", std::string(name), valid);
+  return static_cast<PromptSyntax>(found - valid.begin());
+}
+
 std::vector<Control> controls_from_json(std::string_view text) {
   const auto json = io::parse_json(text, "recipe", {}, ErrorCode::invalid_request);
   std::vector<Control> controls;

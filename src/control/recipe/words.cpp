@@ -1,5 +1,7 @@
 #include "control/recipe/words.h"
 
+#include "corepulse/recipe.h"
+
 namespace corepulse::control {
 namespace {
 
@@ -13,6 +15,7 @@ constexpr const char* kShapes[] = {"rectangle", "circle",  "ellipse", "polygon",
 constexpr const char* kLengths[] = {"fraction", "pixel"};
 constexpr const char* kChannels[] = {"luminance", "alpha"};
 constexpr const char* kFits[] = {"crop", "pad", "stretch"};
+constexpr const char* kSyntaxes[] = {"plain", "a1111", "comfy", "compel"};
 constexpr const char* kWindows[] = {"always", "steps", "progress", "sigma", "percent"};
 
 }  // namespace
@@ -56,6 +59,10 @@ std::span<const char* const> names_of<Fit>() {
 template <>
 std::span<const char* const> names_of<Window::Unit>() {
   return kWindows;
+}
+template <>
+std::span<const char* const> names_of<PromptSyntax>() {
+  return kSyntaxes;
 }
 
 }  // namespace corepulse::control

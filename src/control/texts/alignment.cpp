@@ -9,7 +9,8 @@ namespace {
 
 /** Tokens up to the end marker. */
 int length(const TokenizedText& text) {
-  return std::min(text.first + text.kept + 1, static_cast<int>(text.ids.size()));
+  const int last = text.positions.empty() ? 0 : text.positions.back();
+  return std::min(last + 2, static_cast<int>(text.ids.size()));
 }
 
 TokenMap nothing(const TokenizedText& from, const TokenizedText& to) {
@@ -42,11 +43,22 @@ std::vector<std::vector<int>> words_of(const std::string& prompt, const Tokenize
     inside = !is_space(prompt[i]);
     if (inside) word_at[i] = static_cast<int>(words.size()) - 1;
   }
-  for (int t = 0; t < text.kept; ++t) {
+  for (int t = 0; t < text.kept(); ++t) {
     const auto begin = static_cast<size_t>(text.tokens[t].begin);
-    if (begin < word_at.size() && word_at[begin] >= 0) words[word_at[begin]].push_back(text.first + t);
+    if (begin < word_at.size() && word_at[begin] >= 0) words[word_at[begin]].push_back(text.positions[t]);
   }
   return words;
+}
+
+/** By chunk, the positions that no word has: its start, its end and its padding. */
+std::vector<std::vector<int>> around_words(const TokenizedText& text) {
+  const auto all = places(text);
+  std::vector<std::vector<int>> chunks;
+  for (size_t p = 0; p < all.size(); ++p) {
+    if (all[p] == Place::start) chunks.emplace_back();
+    if (all[p] != Place::word) chunks.back().push_back(static_cast<int>(p));
+  }
+  return chunks;
 }
 
 }  // namespace
@@ -78,18 +90,21 @@ TokenMap word_by_word(const std::string& from_prompt, const TokenizedText& from,
   const auto old_words = words_of(from_prompt, from), new_words = words_of(to_prompt, to);
   auto map = nothing(from, to);
   map.known.assign(to.ids.size(), 1);
-  const int rows = static_cast<int>(from.ids.size()), columns = static_cast<int>(to.ids.size());
+  const int columns = static_cast<int>(to.ids.size());
   const auto weight = [&](int i, int j) -> double& { return map.weights[static_cast<size_t>(i) * columns + j]; };
-  for (int i = 0; i < from.first; ++i) weight(i, i) = 1;
   for (size_t w = 0; w < old_words.size(); ++w) {
     const auto &a = old_words[w], &b = new_words[w];
     for (size_t i = 0; i < a.size(); ++i)
       for (size_t j = 0; j < b.size(); ++j)
         weight(a[i], b[j]) = a.size() != b.size() ? 1.0 / static_cast<double>(b.size()) : i == j;
   }
-  // The end marker and the padding; what is left over goes to the last position.
-  for (int i = from.first + from.kept; i < rows; ++i)
-    weight(i, std::min(i - from.kept - from.first + to.kept + to.first, columns - 1)) = 1;
+  // Start, end marker and padding of each chunk; what is left over goes to the last position.
+  const auto old_rest = around_words(from), new_rest = around_words(to);
+  for (size_t c = 0; c < old_rest.size(); ++c)
+    for (size_t n = 0; n < old_rest[c].size(); ++n) {
+      const bool there = c < new_rest.size() && n < new_rest[c].size();
+      weight(old_rest[c][n], there ? new_rest[c][n] : columns - 1) = 1;
+    }
   return map;
 }
 

@@ -1,7 +1,6 @@
 // Phrases in texts: whole words, whatever their case, found by their tokens; and what touches punctuation, as written.
 #include <algorithm>
 #include <fmt/format.h>
-#include <numeric>
 #include <optional>
 
 #include "base/ascii.h"
@@ -51,10 +50,27 @@ struct Search {
   }
 };
 
+bool is_part(Place place, Tokens::Part part) {
+  switch (part) {
+    case Tokens::Part::start:
+      return place == Place::start;
+    case Tokens::Part::words:
+      return place == Place::word;
+    case Tokens::Part::end:
+      return place == Place::end;
+    case Tokens::Part::padding:
+      return place == Place::padding;
+    case Tokens::Part::all:
+    case Tokens::Part::phrase:
+      break;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<TextTable::Match> TextTable::matches(int text, const Tokens& tokens) {
-  const auto phrase = tokenize(tokens.phrase).front().tokens;
+  const auto phrase = tokenize(PromptText(tokens.phrase)).front().tokens;
   const auto& words = this->tokens(text).tokens;
   const Search search{prompt(text), words, phrase, trim(tokens.phrase)};
   std::vector<Match> all;
@@ -73,37 +89,20 @@ std::vector<TextTable::Match> TextTable::matches(int text, const Tokens& tokens)
 
 Found TextTable::search(int text, const Tokens& tokens) {
   const auto& t = this->tokens(text);
-  const int all = static_cast<int>(t.ids.size()), end = t.first + t.kept;
-  const auto range = [](int from, int to) {
-    Found found;
-    found.positions.resize(std::max(0, to - from));
-    std::iota(found.positions.begin(), found.positions.end(), from);
-    return found;
-  };
-  switch (tokens.part) {
-    case Tokens::Part::all:
-      return range(0, all);
-    case Tokens::Part::start:
-      return range(0, t.first);
-    case Tokens::Part::words:
-      return range(t.first, end);
-    case Tokens::Part::end:
-      return range(end, std::min(end + 1, all));
-    case Tokens::Part::padding:
-      return range(end + 1, all);
-    case Tokens::Part::phrase:
-      break;
-  }
   Found found;
+  if (tokens.part != Tokens::Part::phrase) {
+    const auto where = places(t);
+    for (size_t p = 0; p < where.size(); ++p)
+      if (is_part(where[p], tokens.part)) found.positions.push_back(static_cast<int>(p));
+    return found;
+  }
   for (const auto& match : matches(text, tokens)) {
-    if (static_cast<int>(match.token + match.count) > t.kept) {
+    if (match.token + match.count > t.positions.size()) {
       found.cut = true;
       continue;
     }
-    for (size_t i = 0; i < match.count; ++i) {
-      const int position = t.first + static_cast<int>(match.token + i);
-      if (found.positions.empty() || found.positions.back() < position) found.positions.push_back(position);
-    }
+    for (size_t i = match.token; i < match.token + match.count; ++i)
+      if (found.positions.empty() || found.positions.back() < t.positions[i]) found.positions.push_back(t.positions[i]);
   }
   return found;
 }

@@ -4,21 +4,34 @@
 
 namespace corepulse::control {
 
-TextTable::TextTable(const Tokenizer& tokenizer, const std::string& prompt, const std::string& negative)
-    : tokenizer_(tokenizer) {
+std::vector<Place> places(const TokenizedText& text) {
+  std::vector<Place> all(text.ids.size(), Place::padding);
+  const auto chunk = static_cast<size_t>(text.chunk);
+  for (size_t p = 0; p < all.size(); p += chunk) all[p] = Place::start;
+  for (const int position : text.positions) all[static_cast<size_t>(position)] = Place::word;
+  for (size_t p = 1; p < all.size(); ++p)
+    if (all[p] == Place::padding && all[p - 1] != Place::padding && all[p - 1] != Place::end) all[p] = Place::end;
+  return all;
+}
+
+TextTable::TextTable(const Tokenizer& tokenizer, const std::string& prompt, const std::string& negative,
+                     const PromptReader& reader)
+    : tokenizer_(tokenizer), reader_(reader) {
   publish(add(prompt));
   publish(add(negative, true));
 }
 
-std::vector<TokenizedText> TextTable::tokenize(const std::string& prompt) {
-  if (const auto found = tokenized_.find(prompt); found != tokenized_.end()) return found->second;
+const std::vector<TokenizedText>& TextTable::tokenize(const PromptText& prompt) {
+  auto& known = tokenized_[prompt.text];
+  for (const auto& [same, encoders] : known)
+    if (same == prompt) return encoders;
   auto encoders = tokenizer_(prompt);
   for (const auto& e : encoders)
-    if (encoders.empty() || e.tokens != encoders.front().tokens || e.kept != encoders.front().kept ||
-        e.first != encoders.front().first || e.ids.size() != encoders.front().ids.size())
+    if (e.tokens != encoders.front().tokens || e.positions != encoders.front().positions ||
+        e.ids.size() != encoders.front().ids.size())
       fail(ErrorCode::unsupported_model, "control",
            "the model's text encoders split words differently; expected the same vocabulary");
-  return tokenized_.emplace(prompt, std::move(encoders)).first->second;
+  return known.emplace_back(prompt, std::move(encoders)).second;
 }
 
 int TextTable::add_text(Text text) {
@@ -26,19 +39,24 @@ int TextTable::add_text(Text text) {
   return static_cast<int>(texts_.size()) - 1;
 }
 
-int TextTable::add(const std::string& prompt, bool negative) {
-  auto encoders = tokenize(prompt);
+int TextTable::add(const std::string& written, bool negative) {
+  return add(reader_ ? reader_(written) : PromptText(written), negative);
+}
+
+int TextTable::add(const PromptText& prompt, bool negative) {
+  const auto& encoders = tokenize(prompt);
   std::vector<std::vector<int>> ids;
   for (const auto& e : encoders) ids.push_back(e.ids);
-  const auto [place, fresh] = plain_.emplace(std::pair{negative, ids}, static_cast<int>(texts_.size()));
-  if (fresh) add_text({{.prompt = prompt, .negative = negative}, std::move(encoders)});
+  const auto [place, fresh] =
+      plain_.emplace(std::tuple{negative, ids, encoders.front().weights}, static_cast<int>(texts_.size()));
+  if (fresh) add_text({{.prompt = prompt.text, .stretches = prompt.stretches, .negative = negative}, encoders});
   return place->second;
 }
 
 void TextTable::adopt(const std::vector<ContextSpec>& specs) {
   for (size_t id = specs_.size(); id < specs.size(); ++id) {
     const auto& spec = specs[id];
-    int text = add_noise(add(spec.prompt, spec.negative), spec.noise, spec.noise_seed);
+    int text = add_noise(add(spec.text(), spec.negative), spec.noise, spec.noise_seed);
     if (!spec.picks.empty()) {
       Text derived = texts_[text];
       derived.spec = spec, derived.id = -1;
@@ -56,6 +74,18 @@ int TextTable::add_noise(int text, double noise, unsigned seed) {
   for (size_t i = 0; i < texts_.size(); ++i)
     if (texts_[i].spec == noisy.spec) return static_cast<int>(i);
   return add_text(std::move(noisy));
+}
+
+void TextTable::change(int text, const std::vector<std::string>& by_step) {
+  std::map<std::string, int> known;
+  for (const auto& written : by_step) {
+    const auto found = known.find(written);
+    by_step_[text].push_back(found != known.end() ? found->second : known[written] = add(written, text == 1));
+  }
+}
+
+int TextTable::at(int text, int step) const {
+  return changes(text) ? by_step_[text].at(static_cast<size_t>(step)) : text;
 }
 
 TextId TextTable::publish(int text) {

@@ -18,7 +18,8 @@ struct Pick {
 
 /** What the pipeline must encode for a TextId. */
 struct ContextSpec {
-  std::string prompt;
+  std::string prompt;              ///< Without the syntax that it was written in.
+  std::vector<Stretch> stretches;  ///< Of it, see PromptText.
   /** Used as a negative prompt: a model may give it zeros where it is empty (SDXL). */
   bool negative = false;
   /** Not empty: nothing is encoded; position p holds the embedding picks[p] of a text with a smaller id. */
@@ -26,6 +27,8 @@ struct ContextSpec {
   double noise = 0;  ///< Standard deviation of Gaussian noise added to the embeddings.
   unsigned noise_seed = 0;
   bool operator==(const ContextSpec&) const = default;
+
+  PromptText text() const { return {prompt, stretches}; }
 };
 
 /** Where some words of a text are. */
@@ -49,15 +52,21 @@ class TextTable {
     int begin = 0, end = 0;  ///< Bytes.
   };
 
-  /** Numbers 0 and 1 (and ids 0 and 1) are the prompt and the negative prompt. */
-  TextTable(const Tokenizer& tokenizer, const std::string& prompt, const std::string& negative);
+  /** Numbers 0 and 1 (and ids 0 and 1) are the prompt and the negative prompt, as written. */
+  TextTable(const Tokenizer& tokenizer, const std::string& prompt, const std::string& negative,
+            const PromptReader& reader = {});
 
   /** Gives texts the ids they have in this list, which begins with the same two. */
   void adopt(const std::vector<ContextSpec>& specs);
 
-  /** Prompts of the same tokens share a number. */
-  int add(const std::string& prompt, bool negative = false);
+  /** A prompt as written. Prompts of the same tokens and weights share a number. */
+  int add(const std::string& written, bool negative = false);
   int add_noise(int text, double noise, unsigned seed);
+  /** The prompt or the negative prompt (number 0 or 1) is another text at some steps: by step, as written. */
+  void change(int text, const std::vector<std::string>& by_step);
+  bool changes(int text) const { return text < 2 && !by_step_[text].empty(); }
+  /** What is read at a step where a text is meant: itself, unless it changes. */
+  int at(int text, int step) const;
   /** The text with every occurrence of a phrase replaced; `keep`: all other embeddings stay. */
   Exchanged exchange(int text, const Tokens& tokens, const std::string& with, bool keep);
 
@@ -80,7 +89,8 @@ class TextTable {
     std::vector<TokenizedText> encoders;
     TextId id = -1;
   };
-  std::vector<TokenizedText> tokenize(const std::string& prompt);
+  const std::vector<TokenizedText>& tokenize(const PromptText& prompt);
+  int add(const PromptText& prompt, bool negative);
   std::vector<Match> matches(int text, const Tokens& tokens);
   Found search(int text, const Tokens& tokens);
   int add_text(Text text);
@@ -88,12 +98,14 @@ class TextTable {
   int kept(int text, int next, const std::vector<int>& from);
 
   const Tokenizer& tokenizer_;
-  std::map<std::string, std::vector<TokenizedText>> tokenized_;
+  PromptReader reader_;
+  std::map<std::string, std::vector<std::pair<PromptText, std::vector<TokenizedText>>>> tokenized_;
   std::vector<Text> texts_;
-  std::map<std::pair<bool, std::vector<std::vector<int>>>, int> plain_;
+  std::map<std::tuple<bool, std::vector<std::vector<int>>, std::vector<double>>, int> plain_;
   std::map<std::tuple<int, std::string, int, int>, Found> found_;
   std::vector<ContextSpec> specs_;
   std::vector<int> numbers_;
+  std::vector<int> by_step_[2];
 };
 
 }  // namespace corepulse::control

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "control/kind.h"
+#include "control/recipe/words.h"
 #include "io/utf8.h"
 #include "text/foreign_syntax.h"
 
@@ -14,16 +15,25 @@ namespace {
 
 using Notes = std::vector<std::string>;
 
-void syntax(const std::vector<control::ContextSpec>& texts, Notes& notes) {
+/** "; syntax a1111 or comfy reads it". */
+std::string readers(const std::vector<PromptSyntax>& read_by) {
+  std::string names;
+  for (const auto syntax : read_by) names += (names.empty() ? "" : " or ") + std::string(control::name_of(syntax));
+  return names.empty() ? "" : fmt::format("; syntax {} reads it", names);
+}
+
+void syntax(const Recipe& recipe, const std::vector<control::ContextSpec>& texts, Notes& notes) {
   std::set<std::string> said;
   for (size_t id = 0; id < texts.size(); ++id) {
     if (!texts[id].picks.empty()) continue;  // made of other texts
     const char* where = id == 0 ? "the prompt" : texts[id].negative ? "the negative prompt" : "a control's prompt";
-    for (const auto& [seen, meaning, instead] : text::foreign_syntax(texts[id].prompt))
+    for (const auto& [seen, meaning, instead, read_by] : text::foreign_syntax(texts[id].prompt)) {
+      if (std::find(read_by.begin(), read_by.end(), recipe.syntax) != read_by.end()) continue;  // there it was escaped
       if (said.insert(meaning).second)
-        notes.push_back(fmt::format("\"{}\" in {} is {} to other programs; here it is drawn as text{}",
-                                    io::printable(seen), where, meaning,
+        notes.push_back(fmt::format("\"{}\" in {} is {} to other programs; here it is drawn as text{}{}",
+                                    io::printable(seen), where, meaning, readers(read_by),
                                     instead.empty() ? "" : "; the control for it is " + instead));
+    }
   }
 }
 
@@ -88,7 +98,7 @@ void seeds(const std::vector<Control>& controls, const std::vector<uint64_t>& al
 
 std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::ContextSpec>& texts) {
   Notes notes;
-  syntax(texts, notes);
+  syntax(recipe, texts, notes);
   no_words(texts, notes);
   units(recipe.controls, notes);
   seeds(recipe.controls, recipe.seeds, notes);

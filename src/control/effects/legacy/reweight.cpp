@@ -13,7 +13,7 @@ class LogitReweight : public AttentionEffect {
   Rows default_rows() const override { return Rows::both; }
   const Tokens* tokens() const override { return &words_; }
   bool apply(Mix& mix, const Moment& m) const override {
-    const Draft prompt{.sources = {{Source::Kind::text, 0}}};
+    const Draft prompt{.sources = {{Source::Kind::text, m.prompts[m.row.image]}}};
     const auto* keys = keys_of(words_, prompt, m);
     if (!keys) return false;
     mix.edit(m.part, [&](Draft& draft) {

@@ -1,0 +1,101 @@
+// Prompts that nobody means: every reader takes them or refuses them, quickly.
+#include <chrono>
+#include <doctest/doctest.h>
+
+#include "corepulse/error.h"
+
+#include "golden.h"
+#include "support/dice.h"
+#include "text/prompt/choices.h"
+#include "text/prompt/chunks.h"
+#include "text/prompt/read_prompt.h"
+#include "text/prompt/schedule.h"
+
+namespace corepulse::text {
+namespace {
+
+constexpr PromptSyntax kSyntaxes[] = {PromptSyntax::plain, PromptSyntax::a1111, PromptSyntax::comfy,
+                                      PromptSyntax::compel};
+
+class Prompts : test::Dice {
+ public:
+  explicit Prompts(unsigned seed) : Dice(seed) {}
+  std::string operator()() {
+    std::string text;
+    for (int n = below(24); n > 0; --n)
+      text += pick<std::string>({"(", ")",     "[",     "]",        "{", "}",  ":",  "|",    "\\",  "\"",
+                                 ",", ".",     "+",     "-",        "=", " ",  "\n", "cat",  "1.2", "0.5",
+                                 "2", "BREAK", " AND ", ".attend(", "é", "猫", "++", ":1.2)"});
+    return text;
+  }
+};
+
+/** Every stretch is within the text, behind the one before. */
+bool is_sound(const PromptText& prompt) {
+  int done = 0;
+  for (const auto& [begin, end, weight, breaks] : prompt.stretches) {
+    if (begin < done || end < begin || end > static_cast<int>(prompt.text.size()) || !(std::abs(weight) < 1e30))
+      return false;
+    done = end;
+  }
+  return true;
+}
+
+std::string many(size_t bytes, std::string_view what) {
+  std::string text;
+  while (text.size() + what.size() <= bytes) text += what;
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("random syntax is read or refused, and its tokens stand in the text in order") {
+  Prompts prompts(7);
+  int read = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const auto written = prompts();
+    for (const auto syntax : kSyntaxes) {
+      INFO(written);
+      try {
+        const auto prompt = read_prompt(written, syntax);
+        CHECK(is_sound(prompt));
+        const auto made = chunked(clip_tokenizer(), prompt, syntax);
+        CHECK(made.positions.size() == made.tokens.size());
+        for (size_t t = 1; t < made.tokens.size(); ++t) {
+          CHECK(made.positions[t] > made.positions[t - 1]);
+          CHECK(made.tokens[t].begin >= made.tokens[t - 1].begin);
+        }
+        ++read;
+      } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::invalid_request);
+      }
+    }
+    CHECK(texts_by_step(written, 7).size() == 7);
+    uint64_t seed = 1;
+    choose(written, seed);
+    CHECK(!split_prompts(written).empty());
+  }
+  CHECK(read > 12000);
+}
+
+TEST_CASE("the longest prompts of one piece of syntax take no time") {
+  const auto begin = std::chrono::steady_clock::now();
+  for (const std::string_view what :
+       {"(",  ")",  "[",     "]",   "{",   "}",   "[a|b]", "[a:b:3]", "(a:1.2)", "(a)1.2 ",   "a++ ",
+        "\"", "\\", "((a) ", "\"a", "[a:", "{a|", ":",     "+",       ", ",      "BREAKBREAK"})
+    for (const auto syntax : kSyntaxes) {
+      const auto written = many(kMaxPromptBytes, what);
+      try {
+        read_prompt(written, syntax);
+        texts_by_step(written, 20);
+        uint64_t seed = 1;
+        choose(written, seed);
+      } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::invalid_request);
+      }
+    }
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  CHECK(taken.count() < 60);
+}
+
+}  // namespace corepulse::text
