@@ -86,25 +86,79 @@ test::EditedControl::Edit injection(bool everywhere, bool soft) {
   };
 }
 
+/** A number for every pixel, and for every key of a text. */
+control::Values constant(size_t count, float value) {
+  return std::make_shared<const std::vector<float>>(count, value);
+}
+
+/** Rows of role 2 look at themselves alone in the middle block (perturbed-attention guidance). */
+void perturb(control::AttentionPlan& plan, const control::Site& site, const control::Step& step) {
+  for (size_t row = 0; row < step.rows.size(); ++row)
+    plan.rows[row][0].identity = step.rows[row].role == 2 && !site.cross && site.kind == control::BlockKind::middle;
+}
+
+/** The prompt's rows are pushed away from text 1 in every cross-attention. */
+void normalise(control::AttentionPlan& plan, const control::Site& site, const control::Step& step) {
+  static const auto half = constant(1, 0.5f);
+  if (!site.cross) return;
+  plan.finishes.assign(step.rows.size(), {});
+  for (size_t row = 0; row < step.rows.size(); ++row) {
+    control::Finish finish{.scale = 2, .limit = 2.5, .share = half};
+    finish.against.sources = {{control::Source::Kind::text, 1}};
+    if (step.rows[row].conditional()) plan.finishes[row] = {finish};
+  }
+}
+
+/** Image 1 looks at the words, through a map, and at the picture as image 0 does (prompt-to-prompt). */
+test::EditedControl::Edit edit_prompt(bool refine) {
+  std::vector<float> numbers(77 * 77), kept(77 * 77);
+  for (int i = 0; i < 77; ++i) numbers[i * 77 + (i + 76) % 77] = 1, kept[i * 77 + i] = i % 2 ? 1.f : 0.f;
+  const auto map = std::make_shared<const std::vector<float>>(numbers);
+  const auto own = std::make_shared<const std::vector<float>>(kept);
+  return [=](control::AttentionPlan& plan, const control::Site& site, const control::Step& step) {
+    const control::Source base{control::Source::Kind::image, 0};
+    for (size_t row = 0; row < step.rows.size(); ++row) {
+      if (step.rows[row].image == 0 || !step.rows[row].conditional()) continue;
+      auto& mine = plan.rows[row][0];
+      auto other = mine;
+      other.query = base;
+      if (site.cross)
+        other.values = {{control::Source::Kind::text, 2}}, other.map = map, mine.sources = other.values;
+      else
+        other.sources = {base}, other.values = {{control::Source::Kind::own, 0}};
+      other.added = refine && site.cross;
+      if (other.added) mine.map = own;
+      plan.rows[row] = other.added ? std::vector{mine, other} : std::vector{other};
+    }
+  };
+}
+
 void time_model(const std::string& name, const test::LdmUNet& shape, Family family, int size) {
   if (name.find(wanted) == std::string::npos) return;
   double bytes = 0;
   auto tensors = random_tensors(model::Naming::ldm_unet, test::unet_shapes(shape, ""), bytes);
   const auto config = model::derive_unet(tensors, family, "bench");
   const unet::UNet network(nn::Weights(std::move(tensors), "unet", mx::float16), config);
-  const auto x = normal({2, size, size, config.in_channels});
+  const auto most = normal({4, size, size, config.in_channels});
   std::vector<mx::array> texts;
   for (int i = 0; i < 3; ++i) texts.push_back(normal({1, 77, config.context_width}));
   control::Step step;
   step.t = 500;
   step.rows = {{0, false}, {0, true}};
-  std::optional<unet::AddedConditioning> added;
-  if (config.addition_input) added = {normal({2, 1280}), {2, {1024, 1024, 0, 0, 1024, 1024}}};
+  const auto x_of = [&] { return mx::slice(most, {0, 0, 0, 0}, {int(step.rows.size()), size, size, most.shape(3)}); };
+  const auto added_of = [&]() -> std::optional<unet::AddedConditioning> {
+    if (!config.addition_input) return {};
+    return {{normal({int(step.rows.size()), 1280}), {step.rows.size(), {1024, 1024, 0, 0, 1024, 1024}}}};
+  };
   const auto time = [&](const std::string& what, const control::Control& control, double plain = 0) {
     attention::RunCache cache;
     engine::Replay replay(network);
+    const auto x = x_of();
+    const auto added = added_of();
     return report(name + " " + what, [&] { return replay(x, {control, step, texts, cache}, added); }, plain);
   };
+  const auto x = x_of();
+  const auto added = added_of();
   const test::PlainControl none;
   attention::RunCache cache;
   const auto once = [&] { return network(x, {none, step, texts, cache}, added); };
@@ -115,6 +169,15 @@ void time_model(const std::string& name, const test::LdmUNet& shape, Family fami
   time("inject middle", test::EditedControl(injection(false, false)), plain);
   time("inject everywhere", test::EditedControl(injection(true, false)), plain);
   time("half inject everywhere", test::EditedControl(injection(true, true)), plain);
+  step.rows = {{0, false}, {0, true}, {0, 2}};
+  time("guide by identity", test::EditedControl(perturb), plain);
+  step.rows = {{0, true}};
+  const double unguided = time("plain, one row", none);
+  time("normalised, one row", test::EditedControl(normalise), unguided);
+  step.rows = {{0, false}, {1, false}, {0, true}, {1, true}};
+  const double images = time("plain, two images", none);
+  time("p2p replace", test::EditedControl(edit_prompt(false)), images);
+  time("p2p refine", test::EditedControl(edit_prompt(true)), images);
 }
 
 }  // namespace
