@@ -1,6 +1,8 @@
 // Which tokens of CLIP a phrase names.
 #include <doctest/doctest.h>
 
+#include "corepulse/error.h"
+
 #include "../text/golden.h"
 #include "control/texts/text_table.h"
 #include "text/prompt/chunks.h"
@@ -160,6 +162,35 @@ TEST_CASE("what is replaced keeps the weight of what it stands for") {
   CHECK(next.from[77] == 77);
   CHECK(next.from[78] == 78);
   CHECK(next.from[81] == 80);
+}
+
+TEST_CASE("a sign that two encoders know by other tokens has one place; signs that they split differently have none") {
+  // SDXL's second tokenizer pads with "!": every one is a token of its own.
+  const Tokenizer two = [](const PromptText& prompt) {
+    auto encoders = clip(prompt);
+    encoders.push_back(encoders[0]);
+    auto& second = encoders[1];
+    for (size_t t = 0; t < second.tokens.size(); ++t) {
+      auto& token = second.tokens[t];
+      if (prompt.text[token.begin] != '!') continue;
+      token.id = second.ids[second.positions[t]] = 0;
+      if (token.end - token.begin < 2) continue;
+      second.tokens.insert(second.tokens.begin() + t + 1, {0, token.begin + 1, token.end});
+      second.tokens[t].end = token.begin + 1;
+      second.positions.push_back(second.positions.back() + 1);
+      second.ids[second.positions.back()] = 0;
+    }
+    return encoders;
+  };
+  TextTable single(two, "a cat! in a park", "");
+  CHECK(single.find(0, "park").positions == std::vector{6});
+  TextTable both(two, "a cat!! in a park", "");  // no control asks for its words: nothing is wrong with it
+  try {
+    both.find(0, "park");
+    FAIL("was found");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()).find("split \"a cat!! in a park\" differently") != std::string::npos);
+  }
 }
 
 }  // namespace corepulse::control::test

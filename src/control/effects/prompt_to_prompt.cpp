@@ -131,6 +131,7 @@ class PromptToPromptEffect : public AttentionEffect {
   TokenMap map_of(int base, const Moment& m) const {
     auto& texts = m.tables.texts;
     const auto &from = texts.prompt(base), &to = texts.prompt(text_);
+    texts.require_even(base), texts.require_even(text_);
     if (edit_.method == PromptToPrompt::Method::refine) return aligned(texts.tokens(base), texts.tokens(text_));
     if (count_words(from) != count_words(to))
       refuse(path_ + ".prompt",

@@ -114,10 +114,12 @@ std::vector<int> origins(const TokenizedText& old, const TokenizedText& now, con
 }  // namespace
 
 Exchanged TextTable::exchange(int text, const Tokens& words, const std::string& with, bool keep) {
+  require_even(text);
   const auto old = texts_[text].spec.text();
   Rewriting rewriting(old, with);
   for (const auto& match : matches(text, words)) rewriting.replace(match);
   const int next = add(rewriting.finish(), texts_[text].spec.negative);
+  require_even(next);
   const auto from = origins(tokens(text), tokens(next), rewriting.pieces());
   return {keep ? kept(text, next, from) : next, from};
 }

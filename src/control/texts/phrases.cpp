@@ -111,6 +111,7 @@ const Found& TextTable::find(int text, const Tokens& tokens) {
   const std::tuple key{text, tokens.phrase, tokens.occurrence, static_cast<int>(tokens.part)};
   const auto known = found_.find(key);
   if (known != found_.end()) return known->second;
+  require_even(text);
   return found_.emplace(key, search(text, tokens)).first->second;
 }
 

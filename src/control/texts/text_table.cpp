@@ -1,6 +1,10 @@
 #include "control/texts/text_table.h"
 
+#include <algorithm>
+#include <fmt/format.h>
+
 #include "base/fail.h"
+#include "control/quote.h"
 
 namespace corepulse::control {
 
@@ -27,11 +31,26 @@ const std::vector<TokenizedText>& TextTable::tokenize(const PromptText& prompt) 
     if (same == prompt) return encoders;
   auto encoders = tokenizer_(prompt);
   for (const auto& e : encoders)
-    if (e.tokens != encoders.front().tokens || e.positions != encoders.front().positions ||
-        e.ids.size() != encoders.front().ids.size())
+    if (e.ids.size() != encoders.front().ids.size())
       fail(ErrorCode::unsupported_model, "control",
-           "the model's text encoders split words differently; expected the same vocabulary");
+           "the model's text encoders read texts of different lengths; expected the same");
   return known.emplace_back(prompt, std::move(encoders)).second;
+}
+
+void TextTable::require_even(int text) const {
+  // SDXL's second tokenizer takes every "!" for itself, as its padding: "!!" is two tokens to it, and one to the first.
+  const auto& first = tokens(text);
+  for (const auto& e : texts_[text].encoders) {
+    const bool same =
+        std::equal(e.tokens.begin(), e.tokens.end(), first.tokens.begin(), first.tokens.end(),
+                   [](const TextToken& a, const TextToken& b) { return a.begin == b.begin && a.end == b.end; });
+    if (!same || e.positions != first.positions)
+      fail(
+          ErrorCode::invalid_request, "control",
+          fmt::format("the model's text encoders split {} differently, so its words have no common places for controls "
+                      "that name words; write no two signs such as !! together, or leave those controls out",
+                      quote(prompt(text))));
+  }
 }
 
 int TextTable::add_text(Text text) {

@@ -76,6 +76,9 @@ class TextTable {
   /** Tokens with their bytes in prompt(text). */
   const TokenizedText& tokens(int text) const { return texts_[text].encoders.front(); }
   const Found& find(int text, const Tokens& tokens);
+  /** That words stand at the same places for all text encoders. @throws Error{invalid_request} else; so do find and
+   * exchange. */
+  void require_even(int text) const;
 
   TextId publish(int text);
   TextId id(int text) const { return texts_[text].id; }  ///< -1: never read.
