@@ -31,7 +31,7 @@ double largest_error = 0;  // of all cases before the last
 struct Reading {
   Scene scene;
   const Layer& layer = scene.cross;
-  const Matrix& x = scene.picture(0, true);
+  const Matrix& x = scene.picture({0, control::kPrompt});
   Matrix prompt = Scene::context(kPrompt);
 
   Heads attention(const Matrix& e) const { return Layer::softmax(layer.logits(x, e)); }
@@ -43,7 +43,7 @@ struct Reading {
   }
   /** The conditional row's result before to_out. */
   void check(const corepulse::Control& control, const Matrix& expected) const {
-    const auto& other = scene.picture(0, false);
+    const auto& other = scene.picture({0, control::kNegative});
     const auto negative = Scene::context(scene.inputs.negative_prompt);
     const auto untouched = layer.out(layer.say(Layer::softmax(layer.logits(other, negative)), negative));
     const std::vector<Matrix> wanted{untouched, layer.out(expected)};
@@ -80,7 +80,7 @@ struct Looking {
 }  // namespace
 
 TEST_CASE_FIXTURE(Reading, "no control: softmax(scale Q K) V") {
-  const auto& other = scene.picture(0, false);
+  const auto& other = scene.picture({0, control::kNegative});
   const auto negative = Scene::context("the park");
   const auto unconditional = layer.say(Layer::softmax(layer.logits(other, negative)), negative);
   CHECK(relative_error(scene.run({}, true), {layer.out(unconditional), layer.out(reads(prompt))}) <= kTolerance);

@@ -63,10 +63,22 @@ std::vector<Matrix> Scene::contexts(const std::vector<control::ContextSpec>& spe
   return all;
 }
 
-const Matrix& Scene::picture(int image, bool conditional) const {
-  for (size_t r = 0; r < x.size(); ++r)
-    if (step.rows[r].image == image && step.rows[r].conditional() == conditional) return x[r];
+const Matrix& Scene::picture(const control::Row& row) const {
+  for (const auto& wanted : {row, control::Row{row.image, control::kPrompt}})
+    for (size_t r = 0; r < x.size(); ++r)
+      if (step.rows[r] == wanted) return x[r];
   throw std::out_of_range("no such image");
+}
+
+Scene Scene::with_further_rows(const control::Program& program) const {
+  auto scene = *this;
+  std::mt19937 random(7);
+  for (const auto& further : program.step(step).further)
+    for (const int image : further.images) {
+      scene.step.rows.push_back({image, further.role});
+      scene.x.push_back(random_matrix(kHeight * kWidth, x[0].columns, 1, random));
+    }
+  return scene;
 }
 
 }  // namespace corepulse::test

@@ -29,8 +29,10 @@ struct Scene {
   static Matrix context(std::string prompt);
   /** The text's embeddings, [77, kContextWidth] each, by TextId. */
   static std::vector<Matrix> contexts(const std::vector<control::ContextSpec>& specs);
-  /** The picture that a row with this role of the image has. */
-  const Matrix& picture(int image, bool conditional) const;
+  /** The picture that the row has; its prompt's row's, if there is no such row. */
+  const Matrix& picture(const control::Row& row) const;
+  /** With the program's further rows at this step, each with a picture of its own. */
+  Scene with_further_rows(const control::Program& program) const;
 
   control::ProgramInputs inputs;
   control::Step step;  ///< With its rows.

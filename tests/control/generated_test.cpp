@@ -45,8 +45,30 @@ class Generator : public corepulse::test::Dice {
     if (below(2)) r = r.feather(0.2);
     return below(4) ? r : !r;
   }
+  Effect method() {
+    switch (below(4)) {
+      case 0:
+        return NormalizedGuidance{below(2) ? std::optional(prompt()) : std::nullopt, pick({2.0, -1.0, 0.0}),
+                                  pick({2.5, 1.0}), share()};
+      case 1:
+        return GuideBy{GuideBy::Perturb::blur, {{0, 2}, {1, decimal()}}, {}};
+      case 2:
+        return GuideBy{pick({GuideBy::Perturb::identity, GuideBy::Perturb::blur}), 3, {}};
+      default:
+        return edit();
+    }
+  }
+  Effect edit() {
+    PromptToPrompt e{
+        .prompt = pick<std::string>({"a huge crocodile", "a red dog in a park", "snow, a red cat in a park"}),
+        .image = below(3) == 0};
+    e.method = pick({PromptToPrompt::Method::refine, PromptToPrompt::Method::replace});
+    e.cross = share(), e.self = share(), e.self_tokens = pick({256, 256, 16});
+    if (below(2)) e.words.push_back({Tokens(pick<std::string>({"a", "crocodile", "park", "red"})), share()});
+    return e;
+  }
   Effect effect() {
-    switch (below(10)) {
+    switch (below(13)) {
       case 0:
       case 1:
         return Inject{prompt(), share(), pick({1.0, 1.0, 2.0, -1.0}), pick({1.0, 1.0, 0.5})};
@@ -67,21 +89,25 @@ class Generator : public corepulse::test::Dice {
       case 8:
         return Temperature{pick({0.5, 1.0, 2.0}),
                            pick({AttentionKind::cross, AttentionKind::self, AttentionKind::both}), share()};
-      default:
+      case 9:
         return Share{below(2), "", pick({Share::How::with, Share::How::instead}), share()};
+      default:
+        return method();
     }
   }
   corepulse::Control control() {
     corepulse::Control c{.effect = effect()};
+    auto* guide = std::get_if<GuideBy>(&c.effect);
+    if (guide && guide->perturb == GuideBy::Perturb::blur && below(2)) guide->blur_sigma = kBlurSigma;
     if (below(3) == 0) c.where = pick<std::string>({"middle:0", "output:0", "input:1"});
     if (below(3) == 0) {
       const int start = below(3);
       c.when = Window::steps(start, start + 1 + below(3));
     }
     if (below(3) == 0) c.region = region();
-    if (below(4) == 0) c.rows = pick({Rows::both, Rows::uncond});
+    if (below(4) == 0 && !guide) c.rows = pick({Rows::both, Rows::uncond});
     if (below(6) == 0) c.images = {below(2)};
-    if (below(6) == 0) c.heads = {below(2)};
+    if (below(6) == 0 && !std::holds_alternative<NormalizedGuidance>(c.effect)) c.heads = {below(2)};
     return c;
   }
 };
@@ -102,11 +128,13 @@ Outcome compare(const std::vector<corepulse::Control>& controls, const ProgramIn
   }
   for (const auto& site : inputs.sites)
     for (const auto& call : inputs.calls) {
-      const auto step = with_rows(call, inputs.batch);
+      auto step = with_rows(call, inputs.batch);
+      for (const auto& further : program->step(call).further)
+        for (const int image : further.images) step.rows.push_back({image, further.role});
       const auto plan = program->plan(site, step);
       for (size_t r = 0; r < step.rows.size(); ++r) {
         const auto found = difference(expected_row(controls, inputs, site, call, step.rows[r]),
-                                      planned_row(*program, inputs, site, plan.rows[r]));
+                                      planned_row(*program, inputs, site, plan, r));
         if (!found.empty()) return {true, found + " in row " + std::to_string(r) + " of " + site.path};
       }
     }

@@ -5,109 +5,15 @@
 #include <fmt/format.h>
 
 #include "control/region/raster.h"
+#include "control/texts/alignment.h"
+#include "reads.h"
 #include "support.h"
 
 namespace corepulse::control::test {
 namespace {
 
-constexpr double kTiny = 1e-9;
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
-// A number for every embedding; spellings of a text that differ in case have the same tokens.
-std::map<std::string, int>& key_numbers() {
-  static std::map<std::string, int> numbers;
-  return numbers;
-}
-
-int key(const std::string& prompt, int position) {
-  auto& numbers = key_numbers();
-  return numbers.emplace(fmt::format("{}#{}", lower(prompt), position), numbers.size()).first->second;
-}
-
-std::string key_name(int number) {
-  for (const auto& [name, n] : key_numbers())
-    if (n == number) return name;
-  return "?";
-}
-
-Read of_text(const std::string& prompt, size_t keys = 77) {
-  static std::map<std::pair<std::string, size_t>, Read> memory;
-  const auto [place, fresh] = memory.try_emplace({prompt, keys});
-  auto& read = place->second;
-  if (!fresh) return read;
-  read.prompt = prompt;
-  for (size_t i = 0; i < keys; ++i) read.keys.push_back(key(prompt, static_cast<int>(i)));
-  read.weight.assign(keys, 1), read.key_gain.assign(keys, 1), read.value_gain.assign(keys, 1);
-  return read;
-}
-
-// Byte positions of whole words, by looking at the text itself.
-std::vector<size_t> occurrences(const std::string& prompt, const Tokens& tokens) {
-  const auto text = lower(prompt), phrase = lower(tokens.phrase);
-  const auto in_word = [&](size_t i) { return i < text.size() && std::isalnum(text[i]); };
-  std::vector<size_t> all;
-  for (size_t i = text.find(phrase); i != text.npos; i = text.find(phrase, i + 1))
-    if (!(i > 0 && in_word(i - 1)) && !in_word(i + phrase.size())) all.push_back(i);
-  if (tokens.occurrence == 0) return all;
-  if (tokens.occurrence > static_cast<int>(all.size())) return {};
-  return {all[tokens.occurrence - 1]};
-}
-
-std::vector<int> positions(const std::string& prompt, const Tokens& tokens) {
-  static std::map<std::tuple<std::string, std::string, int>, std::vector<int>> memory;
-  const auto [place, fresh] = memory.try_emplace({prompt, tokens.phrase, tokens.occurrence});
-  auto& all = place->second;
-  if (!fresh) return all;
-  const auto text = tokenize(prompt)[0];
-  for (const size_t at : occurrences(prompt, tokens))
-    for (size_t i = 0; i < text.tokens.size(); ++i)
-      if (text.tokens[i].begin >= static_cast<int>(at) &&
-          text.tokens[i].end <= static_cast<int>(at + tokens.phrase.size()))
-        all.push_back(static_cast<int>(i) + 1);
-  return all;
-}
-
-// A reading of the prompt with the phrase exchanged; keys that stay take their numbers along.
-Read exchanged(const Read& old, const Tokens& tokens, std::string with, bool keep) {
-  std::string prompt = old.prompt;
-  const auto places = occurrences(prompt, tokens);
-  for (auto at = places.rbegin(); at != places.rend(); ++at) {
-    size_t size = tokens.phrase.size();
-    if (with.empty() && *at > 0 && prompt[*at - 1] == ' ' && prompt[*at + size] == ' ') ++size;
-    prompt.replace(*at, size, with);
-  }
-  auto fresh = of_text(prompt);
-  fresh.share = old.share, fresh.temperature = old.temperature;
-  // Words in order: the old ones without the phrase are the new ones without the new words.
-  const auto gone = positions(old.prompt, tokens);
-  const int added = static_cast<int>(tokenize(with)[0].tokens.size());
-  const int per_place = places.empty() ? 0 : static_cast<int>(gone.size() / places.size());
-  std::vector<int> from;  // by new position
-  int p = 0;
-  while (static_cast<int>(from.size()) < 77) {
-    const bool starts = std::find(gone.begin(), gone.end(), p) != gone.end();
-    if (starts) {
-      for (int i = 0; i < added; ++i) from.push_back(-1);
-      p += per_place;
-    } else {
-      from.push_back(p < 77 ? p : -1), ++p;
-    }
-  }
-  for (int i = 0; i < 77; ++i) {
-    if (from[i] < 0) continue;
-    if (keep) fresh.keys[i] = old.keys[from[i]];
-    fresh.weight[i] = old.weight[from[i]];
-    fresh.key_gain[i] = old.key_gain[from[i]];
-    fresh.value_gain[i] = old.value_gain[from[i]];
-  }
-  return fresh;
-}
-
 struct Where {
+  const std::vector<corepulse::Control>& controls;
   const ProgramInputs& inputs;
   const Site& site;
   const Step& call;
@@ -139,7 +45,7 @@ void edit(Pixel& pixel, double part, Change change) {
   Pixel out;
   for (const auto& read : pixel) {
     Read edited = read;
-    if (!change(edited)) {
+    if (read.finish || !change(edited)) {
       out.push_back(read);
       continue;
     }
@@ -151,9 +57,22 @@ void edit(Pixel& pixel, double part, Change change) {
 }
 
 void inject_into(Pixel& pixel, double part, Read fresh) {
-  for (auto& read : pixel) read.share *= 1 - part;
+  for (auto& read : pixel)
+    if (!read.finish) read.share *= 1 - part;
   fresh.share = part;
   pixel.push_back(fresh);
+}
+
+bool takes(const std::vector<int>& images, int image) {
+  return images.empty() || std::find(images.begin(), images.end(), image) != images.end();
+}
+
+/** The recipe's prompt, or the one that an edit gives the image. */
+std::string prompt_of(int image, const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs) {
+  for (const auto& c : controls)
+    if (const auto* e = std::get_if<PromptToPrompt>(&c.effect))
+      if (c.enabled && image != e->image && takes(c.images, image)) return e->prompt;
+  return inputs.prompt;
 }
 
 template <class Set>
@@ -163,6 +82,12 @@ void edit_tokens(Pixel& pixel, double part, const Tokens& tokens, Set set) {
     for (const int p : found) set(read, p);
     return !found.empty();
   });
+}
+
+bool is_one_to_one(const std::vector<double>& map) {
+  for (size_t i = 0; i < map.size(); ++i)
+    if (map[i] != (i % 78 == 0)) return false;
+  return true;
 }
 
 /** Each kind in the words of docs/control.md. */
@@ -179,19 +104,19 @@ struct Act {
     inject_into(pixel, part, read);
   }
   void operator()(const Reweight& e) const {
-    edit_tokens(pixel, part, e.tokens, [&](Read& r, int p) { r.weight[p] *= at(e.scale); });
+    edit_tokens(pixel, part, e.tokens, [&](Read& r, int p) { weigh(r, {p}, at(e.scale)); });
   }
   void operator()(const ValueGain& e) const {
     edit_tokens(pixel, part, e.tokens, [&](Read& r, int p) { r.value_gain[p] *= at(e.gain); });
   }
   void operator()(const MaskTokens& e) const {
     if (e.context == TokenContext::reencode) return exchange(e.tokens, "", false);
-    edit_tokens(pixel, part, e.tokens, [](Read& r, int p) { r.weight[p] = 0; });
+    edit_tokens(pixel, part, e.tokens, [](Read& r, int p) { weigh(r, {p}, 0); });
   }
   void operator()(const ReplaceTokens& e) const { exchange(e.tokens, e.with, e.context == TokenContext::keep); }
   void exchange(const Tokens& tokens, const std::string& with, bool keep) const {
     edit(pixel, part, [&](Read& r) {
-      const bool found = !positions(r.prompt, tokens).empty();
+      const bool found = !r.mapped() && !positions(r.prompt, tokens).empty();
       if (found) r = exchanged(r, tokens, with, keep);
       return found;
     });
@@ -200,7 +125,8 @@ struct Act {
     double sum = 0;
     for (const auto& prompt : e.prompts) sum += mask_at(prompt.region, w);
     const double all = part * (1 - at(e.base_share));
-    for (auto& read : pixel) read.share *= 1 - all * std::min(1.0, sum);
+    for (auto& read : pixel)
+      if (!read.finish) read.share *= 1 - all * std::min(1.0, sum);
     for (const auto& prompt : e.prompts) {
       pixel.push_back(of_text(prompt.prompt));
       pixel.back().share = all * mask_at(prompt.region, w) / std::max(1.0, sum);
@@ -220,10 +146,80 @@ struct Act {
       return true;
     });
   }
+  void operator()(const PromptToPrompt& e) const {
+    if (w.row.image == e.image) return;
+    if (w.site.cross) return w.row.conditional() ? take_words(e) : take_queries(e);
+    if (w.pixels > e.self_tokens) return;
+    const auto own = of_text("own", w.pixels), other = of_text(fmt::format("image {}", e.image), w.pixels);
+    edit(pixel, part * at(e.self), [&](Read& r) {
+      if (r.keys != own.keys || r.mapped() || r.query >= 0) return false;
+      r = seen_by(r, e.image);
+      r.keys = other.keys, r.values = own.keys;
+      return true;
+    });
+  }
+  void take_queries(const PromptToPrompt& e) const {
+    edit(pixel, part * at(e.cross), [&](Read& r) {
+      if (r.mapped() || r.query >= 0) return false;
+      r = seen_by(r, e.image);
+      return true;
+    });
+  }
+  /** By token of the edited prompt, `taken` of the attention is the other image's. */
+  void take_words(const PromptToPrompt& e) const {
+    const auto base = prompt_of(e.image, w.controls, w.inputs);
+    const auto from = tokenize(base)[0], to = tokenize(e.prompt)[0];
+    const auto map =
+        e.method == PromptToPrompt::Method::refine ? aligned(from, to) : word_by_word(base, from, e.prompt, to);
+    std::vector<double> taken(77, at(e.cross));
+    for (const auto& word : e.words)
+      for (const int p : positions(e.prompt, word.tokens)) taken[p] = at(word.cross);
+    for (size_t p = 0; p < 77; ++p) taken[p] *= map.known[p];
+    const bool alike = std::count(taken.begin(), taken.end(), taken[0]) == 77;
+    const auto texts_keys = of_text(e.prompt).keys, base_keys = of_text(base).keys;
+    Pixel out;
+    for (const auto& read : pixel) {
+      out.push_back(read);
+      if (read.finish || read.keys != texts_keys || read.mapped() || read.query >= 0) continue;
+      const double share = alike ? part * taken[0] : part;
+      out.back().share *= 1 - share;
+      auto theirs = seen_by(read, e.image), rest = read;
+      theirs.share *= share, rest.share *= share;
+      theirs.map = map.weights;
+      if (!alike)
+        for (size_t i = 0; i < theirs.map.size(); ++i) theirs.map[i] *= taken[i % 77];
+      if (is_one_to_one(theirs.map)) theirs.map.clear();
+      theirs.keys = base_keys;
+      if (base_keys != texts_keys) theirs.values = texts_keys;
+      theirs.added = !alike;
+      rest.map.assign(77 * 77, 0);
+      for (size_t p = 0; p < 77; ++p) rest.map[p * 78] = 1 - taken[p];
+      out.push_back(theirs);
+      if (!alike) out.push_back(rest);
+    }
+    pixel = out;
+  }
+  void operator()(const NormalizedGuidance& e) const {
+    if (at(e.scale) == 0) return;
+    auto finish = of_text(e.prompt.value_or(w.inputs.negative_prompt));
+    finish.share = part, finish.scale = at(e.scale), finish.limit = at(e.limit);
+    finish.finish =
+        1 + static_cast<int>(std::count_if(pixel.begin(), pixel.end(), [](auto& read) { return read.finish; }));
+    pixel.push_back(finish);
+  }
+  void operator()(const GuideBy& e) const {
+    const auto own = of_text("own", w.pixels);
+    edit(pixel, part, [&](Read& r) {
+      if (e.perturb == GuideBy::Perturb::blur) return r.blur = e.blur_sigma.value_or(INFINITY), true;
+      const double share = r.share;
+      r = own, r.share = share, r.identity = true;
+      return true;
+    });
+  }
   void operator()(const Attend& e) const {
     edit(pixel, part, [&](Read& r) {
       for (size_t i = 0; i < r.weight.size(); ++i) {
-        const Where key{w.inputs, w.site, w.call, w.row, w.pixels, static_cast<int>(i) % w.pixels};
+        const Where key{w.controls, w.inputs, w.site, w.call, w.row, w.pixels, static_cast<int>(i) % w.pixels};
         r.weight[i] *= 1 + mask_at(*e.target, key) * (at(e.scale) - 1);
       }
       return true;
@@ -235,6 +231,7 @@ struct Act {
     if (e.how == Share::How::instead) return inject_into(pixel, part, other);
     edit(pixel, part, [&](Read& r) {
       r.keys.insert(r.keys.end(), other.keys.begin(), other.keys.end());
+      if (!r.values.empty()) r.values.insert(r.values.end(), other.keys.begin(), other.keys.end());
       for (auto* list : {&r.weight, &r.key_gain, &r.value_gain}) list->resize(r.keys.size(), 1);
       return true;
     });
@@ -254,16 +251,15 @@ double strength(const corepulse::Control& c, double progress) {
 }
 
 bool on_cross(const corepulse::Control& c) {
-  return c.effect.index() <= 5;
+  return c.effect.index() <= 5 || std::holds_alternative<NormalizedGuidance>(c.effect);
 }
 
 bool acts_here(const corepulse::Control& c, const Where& w) {
   const auto* t = std::get_if<Temperature>(&c.effect);
   const bool cross = t ? t->attention == AttentionKind::cross : on_cross(c);
-  const auto both = t && t->attention == AttentionKind::both;
+  const auto both = (t && t->attention == AttentionKind::both) || std::holds_alternative<PromptToPrompt>(c.effect);
   if (!both && cross != w.site.cross) return false;
-  const auto& images = c.images;
-  if (!images.empty() && std::find(images.begin(), images.end(), w.row.image) == images.end()) return false;
+  if (!takes(c.images, w.row.image)) return false;
   const auto rows = c.rows.value_or(Rows::cond);
   if (rows != Rows::both && (rows == Rows::cond) != w.row.conditional()) return false;
   if (c.when.unit == Window::Unit::steps && !(c.when.start <= w.call.index && w.call.index < c.when.end)) return false;
@@ -277,14 +273,21 @@ bool acts_here(const corepulse::Control& c, const Where& w) {
 std::vector<Pixel> expected_row(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs,
                                 const Site& site, const Step& call, const Row& row) {
   const int pixels = grid(site, inputs.latent_height, inputs.latent_width).tokens();
-  const auto own =
-      site.cross ? of_text(row.conditional() ? inputs.prompt : inputs.negative_prompt) : of_text("own", pixels);
+  const auto own = site.cross
+                       ? of_text(row.conditional() ? prompt_of(row.image, controls, inputs) : inputs.negative_prompt)
+                       : of_text("own", pixels);
+  // Of what perturbs, only that which the row is for, and behind all others.
+  std::vector<const corepulse::Control*> acting;
+  for (const auto& c : controls)
+    if (!std::holds_alternative<GuideBy>(c.effect)) acting.push_back(&c);
+  if (row.role > kPrompt) acting.push_back(&controls.at(static_cast<size_t>(row.role) - 2));
   std::vector<Pixel> all;
   for (int h = 0; h < site.heads; ++h)
     for (int p = 0; p < pixels; ++p) {
       Pixel pixel{own};
-      const Where where{inputs, site, call, row, pixels, p};
-      for (const auto& c : controls) {
+      const Where where{controls, inputs, site, call, row, pixels, p};
+      for (const auto* acts : acting) {
+        const auto& c = *acts;
         if (!acts_here(c, where)) continue;
         double part = strength(c, call.progress);
         if (c.region) part *= mask_at(*c.region, where);
@@ -295,103 +298,6 @@ std::vector<Pixel> expected_row(const std::vector<corepulse::Control>& controls,
       all.push_back(pixel);
     }
   return all;
-}
-
-std::vector<Pixel> planned_row(const Program& program, const ProgramInputs& inputs, const Site& site,
-                               const std::vector<Reading>& readings) {
-  const int pixels = grid(site, inputs.latent_height, inputs.latent_width).tokens();
-  const auto& texts = program.texts();
-  const auto name = [&](TextId id, int position) {
-    while (!texts[id].picks.empty()) {
-      const auto pick = texts[id].picks[position];
-      id = pick.text, position = pick.position;
-    }
-    return key(texts[id].prompt, position);
-  };
-  std::vector<Read> reads;
-  for (const auto& reading : readings) {
-    Read read;
-    for (const auto& source : reading.sources)
-      for (int i = 0; i < (site.cross ? 77 : pixels); ++i)
-        read.keys.push_back(source.kind == Source::Kind::text  ? name(source.id, i)
-                            : source.kind == Source::Kind::own ? key("own", i)
-                                                               : key(fmt::format("image {}", source.id), i));
-    const auto numbers = [&](const Values& values, double normal) {
-      if (!values) return std::vector<double>(read.keys.size(), normal);
-      return std::vector<double>(values->begin(), values->end());
-    };
-    read.weight = numbers(reading.bias, 0);
-    for (auto& w : read.weight) w = std::exp(w);
-    read.key_gain = numbers(reading.key_gain, 1), read.value_gain = numbers(reading.value_gain, 1);
-    read.temperature = reading.temperature;
-    reads.push_back(read);
-  }
-  std::vector<Pixel> all;
-  for (int h = 0; h < site.heads; ++h)
-    for (int p = 0; p < pixels; ++p) {
-      Pixel pixel;
-      for (size_t i = 0; i < reads.size(); ++i) {
-        const auto& r = readings[i];
-        const double share =
-            r.share ? (*r.share)[(r.share_heads > 1 ? h : 0) * r.share_pixels + (r.share_pixels > 1 ? p : 0)] : 1;
-        if (share == 0) continue;
-        pixel.push_back(reads[i]);
-        pixel.back().share = share;
-      }
-      all.push_back(pixel);
-    }
-  return all;
-}
-
-namespace {
-
-bool near(double a, double b) {
-  return a == b || std::abs(a - b) <= 1e-5 * std::max({1.0, std::abs(a), std::abs(b)});
-}
-bool near(const std::vector<double>& a, const std::vector<double>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) { return near(x, y); });
-}
-
-// Weights mean the same times any number.
-std::vector<double> relative(std::vector<double> weights) {
-  const double most = *std::max_element(weights.begin(), weights.end());
-  for (auto& w : weights) w /= most;
-  return weights;
-}
-
-bool same_reading(const Read& a, const Read& b) {
-  return a.keys == b.keys && near(a.temperature, b.temperature) && near(relative(a.weight), relative(b.weight)) &&
-         near(a.key_gain, b.key_gain) && near(a.value_gain, b.value_gain);
-}
-
-Pixel merged(const Pixel& pixel) {
-  Pixel out;
-  for (const auto& read : pixel) {
-    if (read.share < kTiny) continue;
-    const auto same = std::find_if(out.begin(), out.end(), [&](const Read& r) { return same_reading(r, read); });
-    if (same == out.end())
-      out.push_back(read);
-    else
-      same->share += read.share;
-  }
-  return out;
-}
-
-}  // namespace
-
-std::string difference(const std::vector<Pixel>& a, const std::vector<Pixel>& b) {
-  if (a.size() != b.size()) return "sizes differ";
-  for (size_t i = 0; i < a.size(); ++i) {
-    const auto x = merged(a[i]), y = merged(b[i]);
-    for (const auto& read : x) {
-      const auto same = std::find_if(y.begin(), y.end(), [&](const Read& r) { return same_reading(r, read); });
-      const double share = same == y.end() ? 0 : same->share;
-      if (std::abs(share - read.share) > 1e-5)
-        return fmt::format("at {}: {} has share {}, not {}", i, key_name(read.keys[1]), share, read.share);
-    }
-    if (x.size() != y.size()) return fmt::format("at {}: {} readings, not {}", i, y.size(), x.size());
-  }
-  return "";
 }
 
 }  // namespace corepulse::control::test

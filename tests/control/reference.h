@@ -16,7 +16,21 @@ struct Read {
   std::vector<int> keys;  ///< Numbers of "prompt#position", "own#3", "image 1#3".
   std::vector<double> weight, key_gain, value_gain;
   double temperature = 1;
+
+  int query = -1;           ///< The image whose queries ask; -1: the row's own.
+  double blur = 0;          ///< Of the queries, in tokens; infinity: their mean.
+  std::vector<int> values;  ///< As keys, where they are other ones.
+  std::vector<double> map;  ///< [keys, values], or empty: key i is value i.
+  bool identity = false;    ///< Every pixel reads its own value alone.
+  bool added = false;       ///< Beside those whose shares sum to 1.
+  int finish = 0;           ///< 1, 2, ..: not a reading, but what normalised guidance does afterwards, in this order,
+  double scale = 0, limit = 0;  ///< with the text of `keys`.
+
+  bool mapped() const { return !values.empty() || !map.empty(); }
 };
+
+/** The one finite blur that tests use. */
+constexpr double kBlurSigma = 1.5;
 
 /** What one pixel and head reads, as key name -> numbers; readings that agree are one. */
 using Pixel = std::vector<Read>;
@@ -27,7 +41,7 @@ std::vector<Pixel> expected_row(const std::vector<corepulse::Control>& controls,
 
 /** The same from a plan. */
 std::vector<Pixel> planned_row(const Program& program, const ProgramInputs& inputs, const Site& site,
-                               const std::vector<Reading>& readings);
+                               const AttentionPlan& plan, size_t row);
 
 /** "" if both say the same (shares and numbers to 1e-5), else what differs. */
 std::string difference(const std::vector<Pixel>& a, const std::vector<Pixel>& b);

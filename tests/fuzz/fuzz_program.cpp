@@ -47,8 +47,10 @@ void check_row(const std::vector<control::Reading>& readings) {
   std::vector<double> sums(1);
   for (const auto& r : readings) {
     fuzz::require(r.temperature > 0);
-    for (const auto& numbers : {r.bias, r.key_gain, r.value_gain})
+    fuzz::require(r.values.empty() || r.map || r.values.size() == r.sources.size());
+    for (const auto& numbers : {r.bias, r.key_gain, r.value_gain, r.map})
       for (const float v : numbers ? *numbers : std::vector<float>{}) fuzz::require(!std::isnan(v) && v < INFINITY);
+    if (r.added) continue;
     const size_t n = r.share ? r.share->size() : 1;
     if (n > sums.size() && sums.size() == 1) sums.assign(n, sums[0]);
     if (n > 1 && n != sums.size()) return;  // by head here, by pixel there: the unit tests add those up
@@ -57,13 +59,24 @@ void check_row(const std::vector<control::Reading>& readings) {
   for (const double sum : sums) fuzz::require(std::abs(sum - 1) < 1e-4);
 }
 
+void check_finish(const control::Finish& finish) {
+  fuzz::require(std::isfinite(finish.scale) && finish.limit > 0);
+  for (const float v : *finish.share) fuzz::require(v >= 0 && v <= 1);
+}
+
 void check_plans(const Program& program, const control::ProgramInputs& inputs) {
   for (const auto& call : inputs.calls) {
-    const double guidance = program.step(call).guidance;
-    const bool guided = guidance > 1 || (guidance < 1 && inputs.guided_below_one);
-    const auto step = control::test::with_rows(call, inputs.batch, guided);
-    for (const auto& site : inputs.sites)
-      for (const auto& row : program.plan(site, step).rows) check_row(row);
+    const auto plan = program.step(call);
+    fuzz::require(plan.guided == (plan.guidance > 1 || (plan.guidance < 1 && inputs.guided_below_one)));
+    auto step = control::test::with_rows(call, inputs.batch, plan.guided);
+    for (const auto& further : plan.further)
+      for (const int image : further.images) step.rows.push_back({image, further.role});
+    for (const auto& site : inputs.sites) {
+      const auto what = program.plan(site, step);
+      for (const auto& row : what.rows) check_row(row);
+      for (const auto& row : what.finishes)
+        for (const auto& finish : row) check_finish(finish);
+    }
   }
 }
 
