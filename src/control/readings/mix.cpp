@@ -28,10 +28,11 @@ void Draft::weigh(const std::vector<double>& weights) {
   const size_t count = weights.size();
   std::vector<double> of_keys = map.empty() ? weights : std::vector<double>(map.size() / count, 1);
   for (size_t i = 0; i < map.size(); ++i) of_keys[i / count] += map[i] * (weights[i % count] - 1);
-  for (auto& w : of_keys)
-    if (std::abs(w) < 1e-12) w = 0;
-  for (size_t i = 0; i < map.size(); ++i)
-    map[i] = of_keys[i / count] == 0 ? 0 : map[i] * weights[i % count] / of_keys[i / count];
+  for (size_t i = 0; i < map.size(); ++i) {
+    auto& w = of_keys[i / count];
+    if (w < 1e-12) w = 0;  // what is left of 1 less 1
+    map[i] = w == 0 ? 0 : map[i] * weights[i % count] / w;
+  }
   if (bias.empty()) bias.assign(of_keys.size(), 0);
   for (size_t i = 0; i < of_keys.size(); ++i) bias[i] += std::log(of_keys[i]);
 }
