@@ -214,7 +214,8 @@ TEST_CASE("reweight is a bias of log scale at the phrase's tokens, and scales mu
                       : i == 8 ? static_cast<float>(std::log(0.5) + std::log(4))
                                : 0.f));
   CHECK(plan.rows[0][0].plain());
-  const auto hardly = Program::resolve({reweight("park", 1e-30)}, inputs).plan(inputs.sites[1], with_rows(inputs.calls[0]));
+  const auto hardly =
+      Program::resolve({reweight("park", 1e-30)}, inputs).plan(inputs.sites[1], with_rows(inputs.calls[0]));
   CHECK(hardly.rows[1][0].bias->at(5) == static_cast<float>(std::log(1e-30)));
 }
 
