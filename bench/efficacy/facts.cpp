@@ -21,6 +21,7 @@ Fact fact_of(const io::Json& json) {
   fact.from_cells = json.at("from_cells"), fact.to_cells = json.at("to_cells");
   fact.scene = json.at("scene"), fact.tint = json.at("tint"), fact.look = Look(json.at("look").get<int>());
   fact.left_cells = json.at("left_cells"), fact.right_cells = json.at("right_cells");
+  fact.overlap = json.value("overlap", 1.0);
   fact.outside = json.at("outside"), fact.background = json.at("background");
   return fact;
 }
@@ -46,6 +47,7 @@ io::Json json_of(const Fact& fact) {
           {"scene", fact.scene},
           {"look", int(fact.look)},
           {"tint", fact.tint},
+          {"overlap", rounded(fact.overlap)},
           {"outside", rounded(fact.outside)},
           {"background", rounded(fact.background)}};
 }

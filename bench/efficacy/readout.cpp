@@ -104,6 +104,15 @@ Mask mask_of(const Answer& a, const Answer& b) {
   return mask;
 }
 
+double overlap(const Answer& a, const Answer& b) {
+  int both = 0, either = 0;
+  each_cell(0, kCells, [&](int i, int, int) {
+    const bool here = a.cell[i] != kNothing, there = b.cell[i] != kNothing;
+    both += here && there, either += here || there;
+  });
+  return either ? double(both) / either : 1;
+}
+
 double similarity_outside(const Image& a, const Image& b, const Mask& mask) {
   const auto p = grey(a), q = grey(b);
   const int w = a.width, h = a.height, cell = w / kCells;

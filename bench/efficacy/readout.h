@@ -36,6 +36,9 @@ Mask mask_of(const Box& box);
 /** Cells that show an object in either picture, and their neighbours. */
 Mask mask_of(const Answer& a, const Answer& b);
 
+/** Of the cells that show an object in either picture, the share that does in both; 1 of none. */
+double overlap(const Answer& a, const Answer& b);
+
 /**
  * Structural similarity of two pictures outside a mask: the mean over the pixels there of SSIM in grey, windows of 7x7,
  * constants 0.01 and 0.03 (scikit-image's defaults). -1..1; 1: the same. Windows that reach into the mask are left out.

@@ -11,6 +11,9 @@ namespace corepulse::efficacy {
 /** The text of docs/efficacy.md. */
 std::string report_text(const Facts& facts);
 
+/** The parts about prompt_to_prompt, normalized_guidance and guide_by, for the same page; "" without facts. */
+std::string guide_text(const Facts& facts);
+
 /** The tables of the blocks' roles, for the same page. */
 std::string role_tables(const Facts& facts);
 

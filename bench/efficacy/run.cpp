@@ -77,6 +77,11 @@ void Runner::run(const Pair& pair) {
   if (wanted("places")) run(fitting(places_suite, pair), pair);
   if (wanted("roles") && pair.held_out)
     for (const auto& suite : role_suites(pair, options_.all)) run(suite, pair);
+  if (wanted("edit") && pair.held_out) run(edit_suite(pair, options_.all), pair);
+  if (wanted("negative") && pair.held_out)
+    for (const auto& suite : negative_suites(pair)) run(suite, pair);
+  if (wanted("guide") && pair.held_out)
+    for (const auto& suite : guide_suites(pair)) run(suite, pair);
 }
 
 void Runner::run(const Suite& suite, const Pair& pair) {
@@ -118,6 +123,7 @@ std::vector<Runner::Drawn> Runner::draw(const Suite& suite, const Pair& pair,
   Request request;
   auto& recipe = request.recipe;
   recipe.prompt = suite.prompt;
+  recipe.guidance = suite.guidance, recipe.negative_prompt = suite.negative;
   recipe.steps = options_.steps;
   recipe.seeds.clear();
   for (const auto* variant : variants)
@@ -178,6 +184,7 @@ void Runner::note(const Suite& suite, const Pair& pair, const Variant& variant, 
   fact.right_cells = cells_of(answer, pair.to.object, kCells / 2, kCells);
   fact.scene = answer.scene, fact.tint = main_tint(answer), fact.look = answer.look;
   fact.outside = similarity_outside(drawn.image, plain.image, mask_of(box));
+  fact.overlap = overlap(answer, plain.answer);
   fact.background = similarity_outside(drawn.image, plain.image, mask_of(answer, plain.answer));
   facts_.facts.push_back(fact);
   const bool shown = pair.held_out && seed == 0 && pair.index - options_.tuning < options_.pictures;

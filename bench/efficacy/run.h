@@ -22,7 +22,7 @@ struct Options {
   enum class Part { both, tuning, held_out } part = Part::both;
   /** Parts of a run over the tuning pairs: held-out pairs then draw its best variants and those of a quick look. */
   std::vector<std::filesystem::path> tuned;
-  std::set<std::string> suites{"inject", "region", "mask", "places", "roles"};
+  std::set<std::string> suites{"inject", "region", "mask", "places", "roles", "edit", "negative", "guide"};
 };
 
 class Runner {

@@ -91,6 +91,12 @@ std::vector<Sheet> sheets(const Facts& facts) {
           rows(facts, "places.webp", {"places"},
                {"plain", "asked plainly", best("places"), "halves: objects | all",
                 "CorePulse: two regional injections | all"}),
+          rows(facts, "edit.webp", {"edit"},
+               {"plain", "asked plainly", "inject at middle:0", "prompt_to_prompt", "prompt_to_prompt; self 0"}),
+          rows(facts, "negative.webp", {"negative"},
+               {"plain", "normalized_guidance; scale 2", "normalized_guidance; scale 8", "asked plainly"}),
+          rows(facts, "guide.webp", {"guide"},
+               {"plain", "identity; middle:0", "identity; all", "blur; middle:0", "blur; all"}),
           roles(facts)};
 }
 

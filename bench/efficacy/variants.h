@@ -28,6 +28,8 @@ struct Variant {
 struct Suite {
   std::string name, prompt;
   std::vector<Variant> variants;
+  double guidance = 5;
+  std::string negative;
 };
 
 /** "a cat in a park", from the parts of `side` that are asked for. */
@@ -47,5 +49,11 @@ Suite mask_color_suite(const Pair& pair, bool all);
 Suite places_suite(const Pair& pair, bool all);
 /** Which block decides what: one suite per property, and one in which all differ. */
 std::vector<Suite> role_suites(const Pair& pair, bool all);
+/** The object's name changed in the prompt, the picture drawn beside the plain one. */
+Suite edit_suite(const Pair& pair, bool all);
+/** Two objects, one of them named by a negative prompt, without guidance; and with guidance instead, to compare. */
+std::vector<Suite> negative_suites(const Pair& pair);
+/** Two objects and their places asked for, without guidance and with it, guided by perturbed attention or not. */
+std::vector<Suite> guide_suites(const Pair& pair);
 
 }  // namespace corepulse::efficacy
