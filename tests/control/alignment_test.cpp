@@ -26,10 +26,12 @@ TokenizedText tokens_of(const std::string& prompt, const std::vector<int>& ids, 
   for (const int count : counts) {
     while (begin < static_cast<int>(prompt.size()) && prompt[begin] == ' ') ++begin;
     const auto end = static_cast<int>(std::min(prompt.find(' ', static_cast<size_t>(begin)), prompt.size()));
-    for (int i = 0; i < count; ++i) text.tokens.push_back({ids[next++], begin, end});
+    for (int i = 0; i < count; ++i) {
+      text.positions.push_back(next);
+      text.tokens.push_back({ids[next++], begin, end});
+    }
     if (count > 0) begin = end;
   }
-  text.kept = static_cast<int>(text.tokens.size());
   return text;
 }
 
