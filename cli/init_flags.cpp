@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "corepulse/error.h"
+
 #include "run_flags.h"
 #include "target.h"
 
@@ -13,30 +15,56 @@ InitPicture& init_of(Recipe& recipe) {
   return recipe.init ? *recipe.init : recipe.init.emplace();
 }
 
+/** A region's short form, or a mask's file by its extension. */
+Region region_or_file(const std::string& text) {
+  const bool spaced = text.find(' ') != text.npos;
+  for (const char* extension : {".png", ".jpg", ".jpeg", ".webp"})
+    if (!spaced && text.ends_with(extension)) return picture(expand_home(text));
+  return parse_region(text);
+}
+
+std::vector<int> four_numbers(const std::string& text) {
+  std::vector<int> numbers;
+  for (const auto& part : CLI::detail::split(text, ',')) {
+    int number = 0;
+    if (!CLI::detail::lexical_cast(part, number)) break;
+    numbers.push_back(number);
+  }
+  if (numbers.size() == 4) return numbers;
+  throw Error(ErrorCode::invalid_request, "[--grow] '" + text + "'; expected four numbers: left,top,right,bottom");
+}
+
 }  // namespace
 
+void RunFlags::init_flag(const std::string& flag, const std::string& help, void (*change)(InitPicture&)) {
+  const auto record = [this, change] { changes_.push_back([change](Recipe& recipe) { change(init_of(recipe)); }); };
+  command_.add_flag_callback(flag, record, help)->group(group_);
+}
+
 void RunFlags::add_init() {
+  static const std::map<std::string, Fit> fits{{"crop", Fit::crop}, {"pad", Fit::pad}, {"stretch", Fit::stretch}};
+  static const std::map<std::string, SoftMask> softs{{"blend", SoftMask::blend}, {"strength", SoftMask::strength}};
   text("--init", "A picture to start from, instead of noise alone: PNG, JPEG or WebP",
        [](Recipe& recipe, const std::string& value) {
          auto& init = init_of(recipe);
          init.file = expand_home(value);
          init.data.clear(), init.sha256.clear();
        });
-  command_
-      .add_option_function<double>(
-          "--strength",
-          [this](double value) { changes_.push_back([value](Recipe& recipe) { init_of(recipe).strength = value; }); },
-          "How far it may change: above 0, to 1 [0.75]")
-      ->group(group_);
-  static const std::map<std::string, Fit> fits{{"crop", Fit::crop}, {"pad", Fit::pad}, {"stretch", Fit::stretch}};
+  text("--strength", "How far it may change: above 0, to 1 [0.75]", [](Recipe& recipe, const std::string& value) {
+    if (!CLI::detail::lexical_cast(value, init_of(recipe).strength)) throw CLI::ConversionError(value, "--strength");
+  });
+  text("--repaint", "\"left half feather 0.05\", or a mask's file: what is drawn anew; the rest stays",
+       [](Recipe& recipe, const std::string& value) { init_of(recipe).mask = region_or_file(value); });
+  text("--soft", "What the mask's values between 0 and 1 mean [blend]", [](Recipe& recipe, const std::string& value) {
+    init_of(recipe).soft = softs.at(value);
+  })->check(CLI::IsMember({"blend", "strength"}));
+  text("--grow", "LEFT,TOP,RIGHT,BOTTOM: pixels of new canvas around it, drawn anew",
+       [](Recipe& recipe, const std::string& value) { init_of(recipe).grow = four_numbers(value); });
   text("--fit", "How it comes to the run's size [crop]", [](Recipe& recipe, const std::string& value) {
     init_of(recipe).fit = fits.at(value);
   })->check(CLI::IsMember({"crop", "pad", "stretch"}));
-  command_
-      .add_flag_callback(
-          "--exact-steps", [this] { changes_.push_back([](Recipe& recipe) { init_of(recipe).exact_steps = true; }); },
-          "All --steps run, whatever the strength")
-      ->group(group_);
+  init_flag("--exact-steps", "All --steps run, whatever the strength", [](InitPicture& i) { i.exact_steps = true; });
+  init_flag("--no-paste", "What stays is what the VAE makes of it", [](InitPicture& i) { i.paste = false; });
 }
 
 }  // namespace corepulse::cli

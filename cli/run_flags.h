@@ -28,6 +28,7 @@ class RunFlags {
   void add_start();
   void add_picture();
   void add_init();
+  void init_flag(const std::string& flag, const std::string& help, void (*change)(InitPicture&));
   void add_sampling();
   void add_model();
   void add_controls();

@@ -33,7 +33,13 @@ constexpr std::pair<const char*, const char*> kSame[] = {{"--negative-prompt", "
                                                          {"--out", "--output"},
                                                          {"--outdir", "--output"},
                                                          {"--seeds", "--seed"},
-                                                         {"--cfg-rescale", "--guidance-rescale"}};
+                                                         {"--cfg-rescale", "--guidance-rescale"},
+                                                         {"--init-image", "--init"},
+                                                         {"--init-img", "--init"},
+                                                         {"--denoising-strength", "--strength"},
+                                                         {"--denoise", "--strength"},
+                                                         {"--inpaint", "--repaint"},
+                                                         {"--mask-image", "--repaint"}};
 
 // What other programs have and this one does not.
 constexpr std::pair<const char*, const char*> kInstead[] = {
@@ -41,11 +47,9 @@ constexpr std::pair<const char*, const char*> kInstead[] = {
     {"--embedding", "files of added words are not read; write the words in the prompt"},
     {"--textual-inversion", "files of added words are not read; write the words in the prompt"},
     {"--controlnet", "there is none; --region, --attend and --share decide what stands where"},
-    {"--init-image", "pictures begin from noise; --share reads the recording of another run"},
-    {"--init-img", "pictures begin from noise; --share reads the recording of another run"},
-    {"--img2img", "pictures begin from noise; --share reads the recording of another run"},
-    {"--hires-fix", "there is none; -W and -H set the size"},
-    {"--upscale", "there is none; -W and -H set the size"},
+    {"--img2img", "--init names the picture to start from"},
+    {"--hires-fix", "there is none; draw, then start from that picture: --init FILE --strength 0.5 -W 1024 -H 1024"},
+    {"--upscale", "there is none; draw, then start from that picture: --init FILE --strength 0.5 -W 1024 -H 1024"},
     {"--xformers", "attention needs no switch here"}};
 
 std::string dashed(std::string name) {

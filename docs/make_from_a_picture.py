@@ -10,23 +10,30 @@ import tempfile
 from PIL import Image
 
 DOCS = pathlib.Path(__file__).resolve().parent
-CAT = ["-p", "a cat in a park"]
-DOG = ["-p", "a dog in a park", "--init", "cat.png"]
-TILES = {"cat": CAT, "little": [*DOG, "--strength", "0.3"], "some": [*DOG, "--strength", "0.5"],
-         "much": [*DOG, "--strength", "0.8"]}
-ACROSS = 4
+DOG = ["-p", "a dog in a park", "--init", "cat.png", "--strength"]
+FIRST = {"cat": ["-p", "a cat in a park"], "little": [*DOG, "0.3"], "some": [*DOG, "0.5"], "much": [*DOG, "0.8"]}
+SECOND = {"owl": ["-p", "an owl in a park", "--init", "cat.png", "--strength", "0.9", "--repaint",
+                  "circle 0.5,0.5,0.35 feather 0.1"],
+          "snow": ["-p", "a cat in the snow", "--init", "cat.png", "--strength", "0.9", "--repaint",
+                   "linear 0.3,0,0.7,0", "--soft", "strength"],
+          "wider": ["-p", "a house in a park", "--init", "cat.png", "--strength", "1", "--grow", "0,0,256,0"]}
 
 
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as folder:
-        for name, flags in TILES.items():
-            subprocess.run([program, "generate", "-q", *flags, "-o", f"{name}.png"], cwd=folder, check=True)
-        tiles = [Image.open(f"{folder}/{name}.png") for name in TILES]
-        side = tiles[0].width
-        sheet = Image.new("RGB", (ACROSS * side, -(-len(tiles) // ACROSS) * side))
-        for i, tile in enumerate(tiles):
-            sheet.paste(tile, (i % ACROSS * side, i // ACROSS * side))
+        rows = []
+        for tiles in (FIRST, SECOND):
+            for name, flags in tiles.items():
+                subprocess.run([program, "generate", "-q", *flags, "-o", f"{name}.png"], cwd=folder, check=True)
+            rows.append([Image.open(f"{folder}/{name}.png") for name in tiles])
+        side = rows[0][0].height
+        sheet = Image.new("RGB", (sum(tile.width for tile in rows[0]), side * len(rows)))
+        for y, row in enumerate(rows):
+            x = 0
+            for tile in row:
+                sheet.paste(tile, (x, y * side))
+                x += tile.width
         sheet.save(DOCS / "from-a-picture.png", optimize=True)
 
 

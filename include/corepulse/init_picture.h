@@ -2,8 +2,13 @@
 // The picture that a run starts from instead of from noise alone (img2img).
 //
 //   request.recipe.init = corepulse::InitPicture{.file = "cat.png", .strength = 0.6};
+//   request.recipe.init->mask = corepulse::circle(0.5, 0.5, 0.3).feather(0.05);  // the rest stays
 
+#include <optional>
 #include <string>
+#include <vector>
+
+#include "corepulse/region.h"
 
 namespace corepulse {
 
@@ -12,6 +17,12 @@ namespace corepulse {
  * whole picture in the middle, its edges repeated outwards. stretch: the whole picture, whatever its proportions.
  */
 enum class Fit { crop, pad, stretch };
+
+/**
+ * What a mask's values between 0 and 1 mean. blend: after each step, so much of what was drawn, the rest of the
+ * picture. strength: the pixel takes part in the last of the run's steps, so much of them (differential img2img).
+ */
+enum class SoftMask { blend, strength };
 
 /** Docs: docs/from-a-picture.md. */
 struct InitPicture {
@@ -22,6 +33,10 @@ struct InitPicture {
   /** All of the recipe's steps run, of a schedule that is longer. False: fewer run. compat comfy: always true. */
   bool exact_steps = false;
   Fit fit = Fit::crop;
+  std::vector<int> grow;       ///< Empty, or pixels of new canvas at its left, top, right, bottom; they are drawn, too.
+  std::optional<Region> mask;  ///< What is drawn anew (inpainting); absent: all, or where the canvas grew.
+  SoftMask soft = SoftMask::blend;
+  bool paste = true;  ///< Where the mask is 0, the result has the picture's own pixels, not what the VAE makes of them.
   bool operator==(const InitPicture&) const = default;
 };
 

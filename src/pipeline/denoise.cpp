@@ -88,7 +88,9 @@ mx::array predict(const Run& run, const mx::array& x, control::Step step, const 
                   attention::RunCache& cache, engine::Replay& network) {
   const auto plan = run.control.step(step);
   step.rows = rows_of(plan, images);
-  const auto input = for_rows(sampler::model_input(x, step.sigma), step.rows, images);
+  auto scaled = sampler::model_input(x, step.sigma);
+  if (run.beside) scaled = mx::concatenate({scaled, rows(*run.beside, images.front(), images.back() + 1)}, 3);
+  const auto input = for_rows(scaled, step.rows, images);
   const auto texts = contexts(run.texts);
   const attention::Pass pass{run.control, step, texts, cache, run.instruments};
   const auto output = mx::astype(
@@ -127,6 +129,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
   };
   for (int i = 0; i < steps; ++i) {
     x = sampler->step(i, x, model, noise);
+    if (run.between_steps) x = run.between_steps(i, x);
     if (!is_finite(x))
       fail_not_finite(fmt::format("step {} of {} made infinite or undefined numbers", i + 1, steps), run.parts,
                       run.dtype);

@@ -2,6 +2,7 @@
 // The loop: sampler, UNet and control, step by step.
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "corepulse/sampling.h"
@@ -28,6 +29,9 @@ struct Run {
   double guidance_rescale = 0;
   /** One image per UNet call where the control allows it: a picture's bits do not depend on its batch. */
   bool one_by_one = true;
+  std::optional<mx::array> beside = {};  ///< Channels that the UNet reads behind x's: [B, h, w, c].
+  /** Of step i: x as it was made -> as the next step, or the decoder, is given it. Empty: the same. */
+  std::function<mx::array(int i, const mx::array& x)> between_steps = {};
   attention::Instruments instruments = {};  ///< For the program's captures, functions and recordings.
 };
 

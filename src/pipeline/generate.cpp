@@ -46,8 +46,9 @@ std::vector<float> as_torch_orders(const mx::array& latent) {
   return {nchw.data<float>(), nchw.data<float>() + nchw.size()};
 }
 
-void decode(const model::Model& model, const model::Parts& parts, const mx::array& latents, bool pictures,
-            Result& result) {
+void decode(const model::Model& model, const model::Parts& parts, const mx::array& latents, const Prepared& prepared,
+            bool pictures, Result& result) {
+  const auto& [recipe, schedule] = std::tie(prepared.resolved.recipe, prepared.resolved.schedule);
   for (int i = 0; i < latents.shape(0); ++i) {  // one by one: the decoder's activations are the largest of a run
     const auto latent = image_of(latents, i);
     result.latents.push_back(as_torch_orders(latent));
@@ -57,6 +58,8 @@ void decode(const model::Model& model, const model::Parts& parts, const mx::arra
     kernels::check_stop();  // before an unfinished picture is called a damaged one
     if (!finite) fail_not_finite("the decoded picture holds infinite or undefined numbers", parts, model.vae.dtype());
     result.images.push_back(to_image(picture));
+    if (prepared.start && recipe.init->paste)
+      paste(*prepared.start, recipe.init->soft, schedule.steps(), result.images.back());
   }
 }
 
@@ -93,6 +96,9 @@ struct Running {
                                              resolved.latent_width)};
   }
 
+  /** What was watched goes into the result. */
+  void keep_watched() const { result.heat_maps = heat_maps.maps(), result.recordings = recorder.recordings(); }
+
   void encode() { encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts); }
 
   void take(LiveEdits& live, int step) {
@@ -112,25 +118,9 @@ struct Running {
   }
 };
 
-/** What the first step is given: noise, or the picture under as much of it as the step expects. */
-mx::array first_latents(const Run& run, const Prepared& prepared, const sampler::BatchNoise& noise) {
-  const auto scaled = [&run](const mx::array& x) {
-    return x * like(static_cast<float>(run.schedule.initial_scale), x);
-  };
-  if (!prepared.start) return scaled(noise());
-  const auto compat = prepared.resolved.recipe.compat;
-  const auto start = start_latents(run.model, run.parts, *prepared.start, noise, compat);
-  // ComfyUI alone takes a run from the first level for one from noise.
-  if (compat == Compat::comfy && run.schedule.skipped == 0) return start.picture + scaled(start.noise);
-  return start.at(run.schedule.sigma[0]);
-}
-
-/** From noise to the final latents; request.progress hears of every step. */
-mx::array take_steps(const Run& run, Running& running, LiveEdits& live, const Request& request) {
-  const auto& resolved = running.prepared.resolved;
-  const sampler::BatchNoise noise(resolved.recipe.rng, resolved.recipe.seeds, resolved.latent_height,
-                                  resolved.latent_width);
-  const auto x = first_latents(run, running.prepared, noise);
+/** From x at the first step's sigma to the final latents; request.progress hears of every step. */
+mx::array take_steps(const Run& run, const mx::array& x, const sampler::BatchNoise& noise, Running& running,
+                     LiveEdits& live, const Request& request) {
   Clock clock;
   const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
     const auto show = [&](int image) { return preview(denoised, image, run.model.info); };
@@ -161,6 +151,8 @@ Result generate(const model::Model& model, const Outline& outline, mx::Dtype dty
   running.take(live, 0);
   result.seconds_text = clock.lap();
 
+  const sampler::BatchNoise noise(recipe.rng, recipe.seeds, shape.latent_height, shape.latent_width);
+  const auto start = start_latents(model, outline.parts, resolved, prepared.start, noise);
   const Run run{.model = model,
                 .parts = outline.parts,
                 .control = prepared.control,
@@ -171,13 +163,14 @@ Result generate(const model::Model& model, const Outline& outline, mx::Dtype dty
                 .time_ids = own_size(recipe),
                 .guidance_rescale = recipe.guidance_rescale,
                 .one_by_one = one_by_one(),
+                .beside = start.beside,
+                .between_steps = start.between_steps,
                 .instruments = running.instruments(request)};
-  const auto latents = take_steps(run, running, live, request);
+  const auto latents = take_steps(run, start.first, noise, running, live, request);
   result.seconds_steps = clock.lap();
-  result.heat_maps = heat_maps.maps();
-  result.recordings = recorder.recordings();
+  running.keep_watched();
 
-  decode(model, outline.parts, latents, request.decode, result);
+  decode(model, outline.parts, latents, prepared, request.decode, result);
   result.seconds_decode = clock.lap();
   return result;
 }

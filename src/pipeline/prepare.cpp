@@ -58,6 +58,12 @@ void edit_prompts(const Recipe& recipe, int steps, control::ProgramInputs& in) {
   edit(in.negative_prompt, in.negative_prompts);
 }
 
+std::optional<Start> start_of(const std::optional<StartPicture>& source, int multiple, Recipe& recipe,
+                              MaskPictures& masks) {
+  if (!source) return {};
+  return start_from(*source, margins_of(*recipe.init, multiple), recipe, masks);
+}
+
 /** Of a control's prompt: its window says when it is read. */
 void refuse_editing(const std::string& written, int steps) {
   const auto texts = text::texts_by_step(written, steps);
@@ -122,12 +128,6 @@ void check_edits(const Recipe& recipe, int steps) {
   }
 }
 
-/** The picture at the run's size; the recipe then says which file it was. */
-Image take_start(const StartPicture& start, Recipe& recipe) {
-  if (recipe.init->data.empty()) recipe.init->sha256 = start.sha256;
-  return fitted(start.image, recipe.init->fit, recipe.width, recipe.height);
-}
-
 void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
@@ -176,24 +176,23 @@ const std::string& Outline::file_sha256() const {
 Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide) {
   std::vector<std::string> notes = outline.info.notes;
   const auto recipe = with_choices(given, notes);
-  std::optional<StartPicture> start;
-  if (recipe.init) start = read_start_picture(*recipe.init);
-  auto resolved = resolve(recipe, outline.info, outline.parts.scheduler, start ? &start->image : nullptr);
+  std::optional<StartPicture> source;
+  if (recipe.init) source = read_start_picture(*recipe.init);
+  auto resolved = resolve(recipe, outline.info, outline.parts.scheduler, source ? &source->image : nullptr);
   if (recipe.syntax == PromptSyntax::plain) {
     note_cut("prompt", recipe.prompt, outline, notes);
     note_cut("negative prompt", recipe.negative_prompt, outline, notes);
   }
   check_edits(resolved.recipe, resolved.schedule.steps());
-  std::optional<Image> picture;
-  if (start) picture = take_start(*start, resolved.recipe);
   const auto masks = std::make_shared<MaskPictures>();
+  auto start = start_of(source, outline.info.latent_downscale, resolved.recipe, *masks);
   auto first = resolve(recipe.controls, resolved, *masks, {}, outline, functions, {.elide = elide});
   resolved.recipe.controls = std::move(first.controls);
   Prepared prepared{.resolved = resolved,
                     .control = control::Timeline(std::move(first.program)),
                     .recordings = std::move(first.recordings),
                     .masks = masks,
-                    .start = std::move(picture),
+                    .start = std::move(start),
                     .notes = notes};
   auto& timeline = prepared.control;
   if (!functions.empty())

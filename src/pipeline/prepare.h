@@ -7,13 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "corepulse/image.h"
-
 #include "control/program/timeline.h"
 #include "model/model.h"
 #include "model/parts.h"
 #include "pipeline/capture/recording_file.h"
 #include "pipeline/functions.h"
+#include "pipeline/init/start.h"
 #include "pipeline/picture/mask_picture.h"
 #include "pipeline/resolve.h"
 
@@ -48,7 +47,7 @@ struct Prepared {
   control::Timeline control;  ///< The controls, and the edits of them.
   RecordingList recordings;   ///< By the index that plans hold.
   std::shared_ptr<MaskPictures> masks;
-  std::optional<Image> start;      ///< The recipe's `init` at the run's size.
+  std::optional<Start> start;      ///< The recipe's `init`.
   std::vector<std::string> notes;  ///< What the user should know: words cut off, neutral controls, guesses.
 };
 

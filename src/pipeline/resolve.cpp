@@ -39,8 +39,19 @@ void check_text(const char* field, const std::string& text) {
 /** The recipe's own size; else the picture's proportions, or the model's native size. */
 void set_size(Recipe& recipe, const ModelInfo& info, const Image* start) {
   const int multiple = info.latent_downscale;
-  const PictureSize native{info.width, info.height};
-  const auto own = start ? size_like(*start, {recipe.width, recipe.height}, native, multiple) : native;
+  PictureSize own{info.width, info.height};
+  if (start) {
+    const auto margins = margins_of(*recipe.init, multiple);
+    const int across = margins.left + margins.right, down = margins.top + margins.bottom;
+    const auto inner = [](const char* field, int whole, int around) {
+      if (whole > 0 && whole <= around)
+        refuse(fmt::format("{} is {}, and init.grow adds {}; expected more, or none", field, whole, around));
+      return std::max(0, whole - around);
+    };
+    own =
+        size_like(*start, {inner("width", recipe.width, across), inner("height", recipe.height, down)}, own, multiple);
+    own.width += across, own.height += down;
+  }
   recipe.width = side("width", recipe.width, own.width, multiple);
   recipe.height = side("height", recipe.height, own.height, multiple);
 }
@@ -73,12 +84,6 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
     refuse(fmt::format("{} seeds; expected 1 to {}, one per picture", recipe.seeds.size(), kMaxBatch));
   if (recipe.init && !(recipe.init->strength > 0 && recipe.init->strength <= 1))
     refuse(fmt::format("init.strength is {}; expected more than 0, to 1", recipe.init->strength));
-  if (info.inpaint)
-    fail(ErrorCode::unsupported_model, "request",
-         fmt::format("{} is an inpainting model: its UNet also wants a picture and a mask, which a "
-                     "request cannot give "
-                     "yet; use the family's base model",
-                     info.name));
   if (recipe.sampler == SamplerKind::model) recipe.sampler = scheduler.sampler;
   const auto part = recipe.init ? steps_from_picture(*recipe.init, recipe.steps, recipe.compat)
                                 : StepsFromPicture{recipe.steps, recipe.steps};

@@ -73,6 +73,19 @@ TEST_CASE("flags of the picture to start from change its fields, in any order") 
   const auto recipe = parse({"--strength", "0.4", "--init", "cat.png", "--fit", "pad", "--exact-steps"});
   CHECK(recipe.init == InitPicture{.file = "cat.png", .strength = 0.4, .exact_steps = true, .fit = Fit::pad});
   CHECK_THROWS_AS(parse({"--fit", "shrink"}), CLI::ValidationError);
+  CHECK_THROWS_AS(parse({"--strength", "half"}), CLI::ConversionError);
+}
+
+TEST_CASE("what is repainted is a region or a mask's file") {
+  const auto recipe = parse({"--init", "cat.png", "--repaint", "left half feather 0.05", "--soft", "strength", "--grow",
+                             "0,8,16,0", "--no-paste"});
+  CHECK(recipe.init->mask == rectangle(0, 0, 0.5, 1).feather(0.05));
+  CHECK(recipe.init->soft == SoftMask::strength);
+  CHECK(recipe.init->grow == std::vector{0, 8, 16, 0});
+  CHECK_FALSE(recipe.init->paste);
+  CHECK(parse({"--repaint", "masks/1.png"}).init->mask == picture("masks/1.png"));
+  CHECK(parse({"--repaint", "picture m.png alpha"}).init->mask == picture("m.png", PictureChannel::alpha));
+  for (const char* wrong : {"8", "1,2,3", "1,2,3,4,5", "a,b,c,d"}) CHECK_THROWS_AS(parse({"--grow", wrong}), Error);
 }
 
 TEST_CASE("of a flag given twice the last counts") {

@@ -6,6 +6,7 @@
 
 #include "picture_file.h"
 #include "pipeline/init/picture.h"
+#include "pipeline/init/start.h"
 #include "pipeline/init/steps.h"
 #include "support.h"
 #include "support/psnr.h"
@@ -60,22 +61,25 @@ const Cat& cat() {
 
 }  // namespace
 
-TEST_CASE("a run from a picture ends in Diffusers' latents within 1e-3, for every sampler that it shares with us") {
+TEST_CASE("runs from a picture, and inpainting, end in Diffusers' latents within 1e-3") {
   const Golden golden("init");
   const PictureFile picture("init_golden.png", golden_picture(golden, "picture"));
   const auto runs = io::parse_json(golden.metadata().at("runs"), "runs");
   int found = 0;
   for (const auto& [name, run] : runs.items()) {
-    if (!run["repaint"].is_null()) continue;
     CAPTURE(name);
     auto recipe = recipe_of(run);
     recipe.init->file = picture.path.string();
+    if (const auto& box = run["repaint"]; !box.is_null()) {
+      const double left = box[0], top = box[1], right = box[2], bottom = box[3];
+      recipe.init->mask = rectangle(left, top, right - left, bottom - top).pixels();
+    }
     const auto result = test::run(run["family"], recipe);
     CHECK(relative_error(result.latents.at(0), numbers(golden, "run/" + name)) <= 1e-3);
     CHECK(result.model_calls == run["calls"].get<int>());
     ++found;
   }
-  CHECK(found == 10);
+  CHECK(found == 16);
 }
 
 TEST_CASE("a picture comes to a size as Pillow brings it there, byte for byte") {
@@ -167,6 +171,114 @@ TEST_CASE("a little strength keeps the picture, more changes it, and the prompt 
   CHECK(some > all + 1);
 }
 
+TEST_CASE("outside the mask the result has the picture's own pixels, and latents near the picture's") {
+  auto recipe = cat().from_it(0.9);
+  recipe.init->mask = rectangle(0, 0, 0.5, 1);
+  const auto drawn = run("builtin", recipe, true).images.at(0);
+  recipe.init->paste = false;
+  const auto whole = run("builtin", recipe, true).images.at(0);
+  size_t same = 0, near = 0, changed = 0;
+  for (size_t i = 0; i < drawn.pixels.size(); ++i) {
+    const bool right = i / 3 % 256 >= 128;
+    same += right && drawn.pixels[i] == cat().image.pixels[i];
+    near += right && std::abs(int(whole.pixels[i]) - cat().image.pixels[i]) < 24;
+    changed += !right && std::abs(int(drawn.pixels[i]) - cat().image.pixels[i]) > 24;
+  }
+  const size_t half = drawn.pixels.size() / 2;
+  CHECK(same == half);
+  CHECK(near > half * 9 / 10);
+  CHECK(changed > half / 10);
+}
+
+TEST_CASE("law: a mask of all is no mask, and the last steps of a soft one are its value's share") {
+  auto recipe = cat().from_it(0.5);
+  recipe.steps = 8;
+  recipe.compat = Compat::comfy;  // Diffusers draws other noise for inpainting at full strength
+  const auto plain = run("builtin", recipe);
+  for (const auto soft : {SoftMask::blend, SoftMask::strength}) {
+    recipe.init->mask = rectangle(0, 0, 1, 1), recipe.init->soft = soft;
+    CHECK(relative_error(run("builtin", recipe).latents.at(0), plain.latents.at(0)) <= 1e-5);
+  }
+  CHECK(pipeline::steps_of_value(0.7, 10) == 7);
+  CHECK(pipeline::steps_of_value(1, 8) == 8);
+  CHECK(pipeline::steps_of_value(0.1, 8) == 0);
+}
+
+TEST_CASE("law: where every place has the same share of the strength, it is a run of that strength") {
+  auto whole = cat().from_it(1), half = whole;
+  whole.compat = half.compat = Compat::a1111;  // noise is drawn once, and the picture stays under it at full strength
+  whole.steps = half.steps = 8;
+  whole.init->mask = linear_gradient({0, 0}, {1, 0}, 0.5, 0.5), whole.init->soft = SoftMask::strength;
+  half.init->strength = 3.0 / 8;  // of which A1111 runs one step more
+  CHECK(relative_error(run("builtin", whole).latents.at(0), run("builtin", half).latents.at(0)) <= 1e-5);
+}
+
+TEST_CASE("a mask that changes from left to right changes the picture from left to right") {
+  auto recipe = cat().from_it(0.9);
+  recipe.init->mask = linear_gradient({0, 0}, {1, 0}), recipe.init->soft = SoftMask::strength;
+  recipe.init->paste = false;
+  const auto drawn = run("builtin", recipe, true).images.at(0);
+  double left = 0, right = 0;
+  for (size_t i = 0; i < drawn.pixels.size(); ++i) {
+    const size_t x = i / 3 % 256;
+    const double difference = std::abs(int(drawn.pixels[i]) - cat().image.pixels[i]);
+    if (x < 64) left += difference;
+    if (x >= 192) right += difference;
+  }
+  CHECK(left * 2 < right);
+}
+
+TEST_CASE("a canvas that grows keeps the picture in its place, pixel for pixel, and draws around it") {
+  auto recipe = cat().from_it(1);
+  recipe.prompt = "a cat in a park", recipe.steps = 4;
+  recipe.init->grow = {32, 0, 64, 16}, recipe.width = recipe.height = 0;
+  const auto result = run("builtin", recipe, true);
+  const auto& drawn = result.images.at(0);
+  CHECK(drawn.width == 352);
+  CHECK(drawn.height == 272);
+  bool same = true;
+  for (int y = 0; y < 256; ++y)
+    same = same && std::equal(cat().image.pixels.begin() + y * 768, cat().image.pixels.begin() + (y + 1) * 768,
+                              drawn.pixels.begin() + (y * 352 + 32) * 3);
+  CHECK(same);
+}
+
+TEST_CASE("a mask over the picture's file is cropped as the picture is") {
+  const Image wide{200, 100, std::vector<uint8_t>(60000, 90), {}};
+  Image mask = wide;
+  for (size_t i = 0; i < mask.pixels.size(); ++i) mask.pixels[i] = i / 3 % 200 < 100 ? 255 : 0;  // its left half
+  const PictureFile file("init_wide2.png", wide), mask_file("init_mask.png", mask);
+  Recipe recipe{.width = 64, .height = 64};
+  recipe.init = InitPicture{.file = file.path.string(), .mask = picture(mask_file.path.string())};
+  pipeline::MaskPictures masks;
+  const auto start = pipeline::start_from({wide, "ab"}, {}, recipe, masks);
+  double left = 0, right = 0;
+  for (size_t i = 0; i < start.mask->values.size(); ++i) (i % 64 < 32 ? left : right) += start.mask->values[i] / 2048;
+  CHECK(left > 0.99);
+  CHECK(right < 0.01);
+  CHECK(recipe.init->sha256 == "ab");
+  CHECK(!recipe.init->mask->data.empty());  // the recipe has the mask inside
+}
+
+TEST_CASE("an inpainting model draws from noise alone, too: all of the picture is its mask") {
+  auto recipe = golden_recipe("inpaint");
+  recipe.steps = 3;
+  const auto alone = run("inpaint", recipe);
+  CHECK(alone.model_calls == 3);
+  recipe.seeds = {3, 4};
+  CHECK(run("inpaint", recipe).latents.size() == 2);
+}
+
+TEST_CASE("law: another prompt in all layers and steps of a run from a picture is that prompt, bit for bit") {
+  auto recipe = cat().from_it(0.5);
+  recipe.steps = 4;
+  recipe.init->mask = circle(0.5, 0.5, 0.3).feather(0.1);
+  recipe.controls = {inject("a dragon on the beach")};
+  const auto injected = run("builtin", recipe).latents;
+  recipe.controls = {}, recipe.prompt = "a dragon on the beach";
+  CHECK(run("builtin", recipe).latents == injected);
+}
+
 TEST_CASE("law: a picture of a batch is the picture alone") {
   auto recipe = cat().from_it(0.4);
   recipe.steps = 5;
@@ -219,6 +331,12 @@ TEST_CASE("what is wrong with init is said before weights are read") {
   CHECK(contains(with([](InitPicture& i) { i.data = "AAAA"; }), "[init] expected either file"));
   CHECK(contains(with([](InitPicture& i) { i.file.clear(), i.data = "%%"; }), "[init.data]"));
   CHECK(contains(with([](InitPicture& i) { i.file = "none.png"; }), "not_found"));
+  CHECK(contains(with([](InitPicture& i) { i.mask = rectangle(0, 0, 0, 1); }), "[init.mask] it is 0 everywhere"));
+  CHECK(contains(with([](InitPicture& i) { i.mask = picture("none.png"); }), "[init.mask]"));
+  CHECK(contains(with([](InitPicture& i) { i.grow = {8, 8}; }), "[init.grow] [8, 8]"));
+  CHECK(contains(with([](InitPicture& i) { i.grow = {4, 0, 0, 0}; }), "a multiple of 8"));
+  CHECK(contains(with([](InitPicture& i) { i.grow = {-8, 0, 0, 0}; }), "[init.grow]"));
+  CHECK(contains(with([](InitPicture& i) { i.grow = {128, 0, 128, 0}; }), "width is 256, and init.grow adds 256"));
   const auto text = std::filesystem::temp_directory_path() / "corepulse_init.txt";
   std::ofstream(text) << "no picture";
   CHECK(contains(with([&](InitPicture& i) { i.file = text.string(); }), "bad_file"));

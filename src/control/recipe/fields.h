@@ -97,6 +97,10 @@ void fields(V& v, Type<InitPicture>) {
   v.always("strength", &InitPicture::strength);
   v("exact_steps", &InitPicture::exact_steps);
   v("fit", &InitPicture::fit);
+  v("grow", &InitPicture::grow);
+  v("mask", &InitPicture::mask);
+  v("soft", &InitPicture::soft);
+  v("paste", &InitPicture::paste);
 }
 
 /** All of a recipe but `seed` / `seeds`. */

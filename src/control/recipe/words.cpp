@@ -16,6 +16,7 @@ constexpr const char* kLengths[] = {"fraction", "pixel"};
 constexpr const char* kChannels[] = {"luminance", "alpha"};
 constexpr const char* kFits[] = {"crop", "pad", "stretch"};
 constexpr const char* kSyntaxes[] = {"plain", "a1111", "comfy", "compel"};
+constexpr const char* kSoftMasks[] = {"blend", "strength"};
 constexpr const char* kWindows[] = {"always", "steps", "progress", "sigma", "percent"};
 
 }  // namespace
@@ -55,6 +56,10 @@ std::span<const char* const> names_of<PictureChannel>() {
 template <>
 std::span<const char* const> names_of<Fit>() {
   return kFits;
+}
+template <>
+std::span<const char* const> names_of<SoftMask>() {
+  return kSoftMasks;
 }
 template <>
 std::span<const char* const> names_of<Window::Unit>() {

@@ -25,6 +25,11 @@ int rows_for(const control::StepPlan& plan, int image) {
   return 1 + plan.guided + static_cast<int>(std::count_if(plan.further.begin(), plan.further.end(), has));
 }
 
+/** Pictures that the encoder is given: `init`, and what an inpainting model is shown of it. */
+int encodings(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved) {
+  return resolved.recipe.init.has_value() + (unet.in_channels > vae.latent_channels);
+}
+
 }  // namespace
 
 Calls calls_of(const control::Timeline& control, bool one_by_one) {
@@ -51,7 +56,7 @@ size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const 
   const size_t pixels = at_once * vae.downscale() * vae.downscale();
   const auto rows = static_cast<size_t>(std::max(calls.at_once, kMeasuredRows));
   const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
-  const bool autoencodes = decode || resolved.recipe.init;
+  const bool autoencodes = decode || encodings(unet, vae, resolved) > 0;
   return std::max(steps, autoencodes ? kVaeArrays * vae.channels[0] * pixels * sizeof(float) : 0);
 }
 
@@ -59,7 +64,7 @@ engine::Work work_of(const model::Parts& parts, const Resolved& resolved, const 
   const int height = resolved.latent_height, width = resolved.latent_width;
   auto work = unet_work(parts, height, width) * calls.rows;
   if (decode) work += decoder_work(parts, height, width) * static_cast<double>(resolved.recipe.seeds.size());
-  if (resolved.recipe.init) work += encoder_work(parts, height, width);
+  work += encoder_work(parts, height, width) * encodings(parts.unet, parts.vae, resolved);
   return work;
 }
 

@@ -100,6 +100,7 @@ std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::
   Notes notes;
   syntax(recipe, texts, notes);
   no_words(texts, notes);
+  if (recipe.init && recipe.init->mask) units(*recipe.init->mask, notes);
   units(recipe.controls, notes);
   seeds(recipe.controls, recipe.seeds, notes);
   for (const auto& edit : recipe.edits) units(edit.controls, notes), seeds(edit.controls, recipe.seeds, notes);

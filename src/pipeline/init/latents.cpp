@@ -2,36 +2,119 @@
 
 #include "kernels/stop.h"
 #include "pipeline/finite.h"
+#include "sampler/step.h"
 
 namespace corepulse::pipeline {
 namespace {
 
-/** 0..255 to -1..1: [1, H, W, 3]. */
-mx::array to_array(const Image& image) {
+using sampler::times;
+
+/** 0..255 to -1..1, [1, H, W, 3]; with a mask, 0 where it is at least a half. */
+mx::array to_array(const Image& image, const control::Mask* mask) {
   std::vector<float> values(image.pixels.size());
-  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(image.pixels[i]) / 255.f * 2 - 1;
+  for (int y = 0; y < image.height; ++y)
+    for (int x = 0; x < image.width; ++x) {
+      if (mask && at_pixel(*mask, x, y, image.width, image.height) >= 0.5) continue;
+      const size_t first = (static_cast<size_t>(y) * image.width + x) * 3;
+      for (size_t i = first; i < first + 3; ++i) values[i] = static_cast<float>(image.pixels[i]) / 255.f * 2 - 1;
+    }
   return mx::array(values.begin(), {1, image.height, image.width, 3}, mx::float32);
+}
+
+/** Makes latents of pictures, and draws noise in the order in which the compatible tool does. */
+class Source {
+ public:
+  Source(const model::Model& model, const model::Parts& parts, Compat compat, const sampler::BatchNoise& noise)
+      : model_(model), parts_(parts), samples_(compat == Compat::diffusers), noise_(noise) {}
+
+  /** [B, h, w, 4] */
+  mx::array encode(const mx::array& picture) const {
+    const auto posterior = model_.vae.encode_within_memory(picture);
+    const auto mean = mx::astype(posterior.mean, mx::float32), logvar = mx::astype(posterior.logvar, mx::float32);
+    const bool finite = is_finite(mean) && is_finite(logvar);
+    kernels::check_stop();  // before an unfinished encoding is called a damaged one
+    if (!finite) fail_not_finite("the encoded picture holds infinite or undefined numbers", parts_, model_.vae.dtype());
+    if (samples_) return model_.vae.scaled(mean + mx::exp(times(0.5, logvar)) * noise_());
+    return model_.vae.scaled(mean);
+  }
+
+  mx::array noise() const { return noise_(); }
+  /** What Diffusers draws for an encoding that it does not use. */
+  void pass_over() const {
+    if (samples_) noise_();
+  }
+
+ private:
+  const model::Model& model_;
+  const model::Parts& parts_;
+  bool samples_;
+  const sampler::BatchNoise& noise_;
+};
+
+/** The mask of each latent, [1, h, w, 1]. */
+mx::array latent_mask(const control::Mask& mask, int height, int width) {
+  const auto cells = control::resample(mask, height, width);
+  const std::vector<float> values(cells.values.begin(), cells.values.end());
+  return mx::array(values.begin(), {1, height, width, 1}, mx::float32);
+}
+
+/** Outside the mask the picture, under as much noise as there is after each step. */
+std::function<mx::array(int, const mx::array&)> keep_outside(const mx::array& mask, const mx::array& picture,
+                                                             const mx::array& noise, SoftMask soft,
+                                                             const sampler::Schedule& schedule) {
+  return [=](int i, const mx::array& x) {
+    const auto outside = picture + times(schedule.sigma[i + 1], noise);
+    if (soft == SoftMask::blend) return mask * x + (like(1, mask) - mask) * outside;
+    const int steps = schedule.steps();
+    const auto own = mx::floor(times(steps, mask) + like(0.01f, mask));  // as steps_of_value
+    // Those that took part in this step go on from it; who begins with the next one begins with the picture.
+    return mx::where(own >= like(static_cast<float>(steps - i), own), x, outside);
+  };
+}
+
+/** The mask and what it leaves of the picture, as inpainting models were trained: the mask is 0 or 1. */
+mx::array inpainting_channels(const Source& source, const Resolved& resolved, const std::optional<Start>& start) {
+  const auto& recipe = resolved.recipe;
+  const int height = resolved.latent_height, width = resolved.latent_width;
+  const bool partly = start && start->mask;
+  const auto rest = partly ? to_array(start->picture, &*start->mask) : mx::zeros({1, recipe.height, recipe.width, 3});
+  const auto mask = partly ? latent_mask(*start->mask, height, width) : mx::ones({1, height, width, 1});
+  const auto hard = mx::astype(mask >= like(0.5f, mask), mx::float32);
+  const auto latents = source.encode(rest);
+  const int images = static_cast<int>(recipe.seeds.size());
+  return mx::concatenate({mx::broadcast_to(hard, {images, height, width, 1}),
+                          mx::broadcast_to(latents, {images, height, width, latents.shape(3)})},
+                         3);
 }
 
 }  // namespace
 
-mx::array StartLatents::at(double sigma) const {
-  return picture + like(static_cast<float>(sigma), noise) * noise;
-}
-
-StartLatents start_latents(const model::Model& model, const model::Parts& parts, const Image& picture,
-                           const sampler::BatchNoise& noise, Compat compat) {
-  const auto posterior = model.vae.encode_within_memory(to_array(picture));
-  const auto mean = mx::astype(posterior.mean, mx::float32), logvar = mx::astype(posterior.logvar, mx::float32);
-  const bool finite = is_finite(mean) && is_finite(logvar);
-  kernels::check_stop();  // before an unfinished encoding is called a damaged one
-  if (!finite) fail_not_finite("the encoded picture holds infinite or undefined numbers", parts, model.vae.dtype());
-  if (compat == Compat::diffusers) {
-    const auto sample = mean + mx::exp(like(0.5f, logvar) * logvar) * noise();
-    return {model.vae.scaled(sample), noise()};
-  }
-  const auto drawn = noise();
-  return {mx::broadcast_to(model.vae.scaled(mean), drawn.shape()), drawn};
+StartLatents start_latents(const model::Model& model, const model::Parts& parts, const Resolved& resolved,
+                           const std::optional<Start>& start, const sampler::BatchNoise& noise) {
+  const auto& recipe = resolved.recipe;
+  const auto& schedule = resolved.schedule;
+  const bool inpainting = parts.unet.in_channels > parts.vae.latent_channels;
+  const bool repaints = inpainting || (start && start->mask);
+  // Diffusers' inpainting, at full strength, draws from noise alone.
+  const bool from_noise = !start || (repaints && recipe.compat == Compat::diffusers && recipe.init->strength == 1);
+  const Source source(model, parts, recipe.compat, noise);
+  std::optional<mx::array> picture;
+  const bool joins_late = start && start->mask && recipe.init->soft == SoftMask::strength;
+  const bool keeps = joins_late || (repaints && !inpainting);  // which Diffusers leaves to the models made for it
+  if (keeps || !from_noise) picture = source.encode(to_array(start->picture, nullptr));
+  const auto drawn = source.noise();
+  StartLatents result{times(schedule.initial_scale, drawn)};
+  // ComfyUI alone takes a run from the first level for one from noise.
+  const bool whole = recipe.compat == Compat::comfy && schedule.skipped == 0;
+  if (!from_noise) result.first = *picture + (whole ? result.first : times(schedule.sigma[0], drawn));
+  if (inpainting)
+    result.beside = inpainting_channels(source, resolved, start);
+  else if (repaints)
+    source.pass_over();
+  if (keeps)
+    result.between_steps = keep_outside(latent_mask(*start->mask, resolved.latent_height, resolved.latent_width),
+                                        *picture, drawn, recipe.init->soft, schedule);
+  return result;
 }
 
 }  // namespace corepulse::pipeline

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/fail.h"
 #include "io/base64.h"
@@ -99,6 +100,21 @@ Image fitted(const Image& image, Fit fit, int width, int height) {
       return resize_lanczos(image, whole(image), width, height);
   }
   fail(ErrorCode::internal, "init", "no such fit");
+}
+
+Margins margins_of(const InitPicture& init, int multiple) {
+  const auto& grow = init.grow;
+  if (grow.empty()) return {};
+  const bool fine = std::all_of(grow.begin(), grow.end(), [=](int n) { return n >= 0 && n % multiple == 0; });
+  if (grow.size() != 4 || !fine)
+    fail(ErrorCode::invalid_request, "init.grow",
+         fmt::format("[{}]; expected [left, top, right, bottom], each a multiple of {}, 0 or more",
+                     fmt::join(grow, ", "), multiple));
+  return {grow[0], grow[1], grow[2], grow[3]};
+}
+
+Image with_margins(const Image& image, const Margins& m) {
+  return on_canvas(image, m.left, m.top, m.left + image.width + m.right, m.top + image.height + m.bottom);
 }
 
 PictureSize size_like(const Image& image, PictureSize given, PictureSize native, int multiple) {

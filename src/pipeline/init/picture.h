@@ -19,6 +19,17 @@ StartPicture read_start_picture(const InitPicture& init);
 /** The picture at this size. Lanczos, as Pillow's ImageOps.fit, pad and Image.resize. */
 Image fitted(const Image& image, Fit fit, int width, int height);
 
+/** Pixels of canvas around a picture. */
+struct Margins {
+  int left = 0, top = 0, right = 0, bottom = 0;
+};
+
+/** @throws Error{invalid_request} unless they are none, or four multiples that are not negative. */
+Margins margins_of(const InitPicture& init, int multiple);
+
+/** The picture on a larger canvas, its edges repeated outwards. */
+Image with_margins(const Image& image, const Margins& margins);
+
 struct PictureSize {
   int width = 0, height = 0;
 };

@@ -63,20 +63,25 @@ control::MaskPicture MaskPictures::read(const Region& region) {
   return mask;
 }
 
+void MaskPictures::keep_picture(Region& region) {
+  const auto found = kept_.find({region.file, region.channel});
+  if (!region.data.empty() || found == kept_.end()) return;
+  const auto& [png, digest] = found->second;
+  if (png.empty() || embedded_ + png.size() > kMostInAll) {
+    region.sha256 = digest;
+    return;
+  }
+  embedded_ += png.size();
+  region.file.clear(), region.sha256.clear();
+  region.data = png, region.channel = PictureChannel::luminance;
+}
+
+void MaskPictures::keep(Region& region) {
+  visit_pictures(region, [this](Region& picture) { keep_picture(picture); });
+}
+
 void MaskPictures::keep(std::vector<Control>& controls) {
-  for (auto& control : controls)
-    visit_pictures(control, [&](Region& region) {
-      const auto found = kept_.find({region.file, region.channel});
-      if (!region.data.empty() || found == kept_.end()) return;
-      const auto& [png, digest] = found->second;
-      if (png.empty() || embedded_ + png.size() > kMostInAll) {
-        region.sha256 = digest;
-        return;
-      }
-      embedded_ += png.size();
-      region.file.clear(), region.sha256.clear();
-      region.data = png, region.channel = PictureChannel::luminance;
-    });
+  for (auto& control : controls) visit_pictures(control, [this](Region& picture) { keep_picture(picture); });
 }
 
 }  // namespace corepulse::pipeline

@@ -19,6 +19,7 @@ class MaskPictures {
 
   /** Every region whose file was read has it inside, as a PNG of at most kMostEmbedded bytes, else its digest. */
   void keep(std::vector<Control>& controls);
+  void keep(Region& region);
 
   static constexpr size_t kMostEmbedded = 32 << 10;       ///< A JPEG's text holds one of these.
   static constexpr size_t kMostInAll = 256 << 10;         ///< Bytes of base64 in a run's recipe.
@@ -28,6 +29,8 @@ class MaskPictures {
   struct Kept {
     std::string png, sha256;  ///< png: base64, empty if it is too large.
   };
+
+  void keep_picture(Region& region);
 
   std::map<std::pair<std::string, PictureChannel>, Kept> kept_;
   size_t embedded_ = 0;

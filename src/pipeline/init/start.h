@@ -1,0 +1,35 @@
+#pragma once
+// A recipe's `init` at the run's size: the picture, and where it is drawn anew.
+
+#include <optional>
+
+#include "corepulse/image.h"
+#include "corepulse/recipe.h"
+
+#include "control/region/raster.h"
+#include "pipeline/init/picture.h"
+#include "pipeline/picture/mask_picture.h"
+
+namespace corepulse::pipeline {
+
+struct Start {
+  Image picture;
+  std::optional<control::Mask> mask;  ///< 0: it stays, 1: drawn anew; see control::rasterize. Absent: 1 everywhere.
+};
+
+/**
+ * @param recipe with the run's size; it then says which files were read. @param source its picture.
+ * @throws Error{invalid_request} for a mask that is 0 everywhere, and as rasterize.
+ */
+Start start_from(const StartPicture& source, const Margins& margins, Recipe& recipe, MaskPictures& masks);
+
+/** The mask at pixel (x, y) of a picture of this size, linear between the cells of a coarser mask. */
+double at_pixel(const control::Mask& mask, int x, int y, int width, int height);
+
+/** How many of a run's `steps` a place with this value takes part in: the last ones. */
+int steps_of_value(double value, int steps);
+
+/** The drawn picture with the start's own pixels where nothing was drawn anew. */
+void paste(const Start& start, SoftMask soft, int steps, Image& drawn);
+
+}  // namespace corepulse::pipeline
