@@ -3,7 +3,9 @@
 #include "kernels/amx/product.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/onednn.h"
+#include "kernels/cpu/patches.h"
 #include "kernels/cpu/primitive.h"
+#include "kernels/cpu/product.h"
 #include "kernels/cpu/winograd.h"
 #include "kernels/device.h"
 
@@ -52,7 +54,10 @@ bool tiles_fit(const PlainWeights& weights, const ConvGeometry& g) {
 
 }  // namespace
 
-/** On AMX's tiles where it fits; else 3x3 kernels in float32 by Winograd's algorithm, others by oneDNN. */
+/**
+ * On AMX's tiles where it fits; else 3x3 kernels in float32 by Winograd's algorithm, others by oneDNN, or as products
+ * of patches where that has no kernels.
+ */
 class ConvWeights {
  public:
   ConvWeights(const std::shared_ptr<PlainWeights>& plain, const ConvGeometry& g)
@@ -61,6 +66,8 @@ class ConvWeights {
       tiles.emplace(plain);
     else if (winograd_fits(plain->shape(), g.stride) && plain->dtype() != mx::bfloat16)
       winograd.emplace(plain);
+    else if (!kHasOnednnKernels && plain->dtype() != mx::bfloat16)
+      product.emplace(plain);
     else
       onednn.emplace(plain, layout(*plain, g));
   }
@@ -72,6 +79,7 @@ class ConvWeights {
   const bool has_bias;
   std::optional<TileWeights> tiles;
   std::optional<WinogradWeights> winograd;
+  std::optional<ProductWeights> product;
   std::optional<OnednnWeights> onednn;
 };
 
@@ -94,12 +102,22 @@ ConstNumbers next_of(Inputs::const_iterator& in, bool there) {
   return there ? *in++ : ConstNumbers();
 }
 
-mx::array by_onednn(const SharedConv& w, const mx::array& x, const mx::Shape& shape, const Added& added) {
-  auto y = cpu_op("conv2d", {x}, shape, [w, from = x.shape(), to = shape](const Inputs& in, Numbers out) {
+mx::array by_onednn(const SharedConv& w, const mx::array& x, const mx::Shape& shape) {
+  return cpu_op("conv2d", {x}, shape, [w, from = x.shape(), to = shape](const Inputs& in, Numbers out) {
     w->onednn->run(in[0], out, {from[0], from[1], from[2]}, [&](const dnnl::memory::desc& weights) {
       return describe(from, to, w->geometry, w->has_bias, weights);
     });
   });
+}
+
+mx::array by_patches(const SharedConv& w, const mx::array& x, const mx::Shape& shape) {
+  const PatchShape task{x.shape(0), x.shape(1), x.shape(2), x.shape(3), shape[1], shape[2]};
+  return cpu_op("conv2d patches", {x}, shape, [w, task](const Inputs& in, Numbers out) {
+    run_patches(task, w->geometry, in[0], w->product->packed(), out);
+  });
+}
+
+mx::array with_added(mx::array y, const Added& added) {
   if (added.per_row) y = sum_of(y, mx::expand_dims(*added.per_row, {1, 2}));
   if (added.residual) y = sum_of(y, *added.residual);
   return y;
@@ -147,7 +165,8 @@ std::optional<mx::array> conv2d(const SharedConv& w, const mx::array& x, const m
   if (!use_cpu_kernels(x)) return {};
   if (w->on_tiles(x)) return on_tiles(w, x, shape, 1, {per_row, residual});
   if (w->winograd) return by_winograd(w, x, x.shape(), shape, 1, {per_row, residual});
-  if (w->onednn) return by_onednn(w, x, shape, {per_row, residual});
+  if (w->product && x.dtype() == mx::float32) return with_added(by_patches(w, x, shape), {per_row, residual});
+  if (w->onednn) return with_added(by_onednn(w, x, shape), {per_row, residual});
   return {};
 }
 

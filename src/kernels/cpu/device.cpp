@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "kernels/amx/attention.h"
+#include "kernels/cpu/onednn.h"
 #include "kernels/cpu/short_waits.h"
 #include "kernels/cpu/simd/targets.h"
 
@@ -18,12 +19,18 @@ namespace corepulse::kernels {
 namespace {
 
 int64_t targets_above(std::string_view cap) {
+#if HWY_ARCH_X86
   const int64_t above_avx2 = HWY_AVX3_DL | HWY_AVX3;
   if (cap.empty() || cap == "amx" || cap == "avx512" || cap == "mlx") return 0;
   if (cap == "avx2") return above_avx2;
   if (cap == "baseline") return above_avx2 | HWY_AVX2;
+  constexpr std::string_view known = "amx, avx512, avx2, baseline or mlx";
+#else
+  if (cap.empty() || cap == "neon" || cap == "mlx") return 0;
+  constexpr std::string_view known = "neon or mlx";
+#endif
   fail(ErrorCode::invalid_request, "device",
-       fmt::format("COREPULSE_ISA is '{}'; expected amx, avx512, avx2, baseline or mlx; correct or unset it", cap));
+       fmt::format("COREPULSE_ISA is '{}'; expected {}; correct or unset it", cap, known));
 }
 
 // Highway and oneDNN each choose instructions by themselves; both get the same upper limit before their first use.
@@ -31,7 +38,7 @@ void cap_instructions() {
   const char* given = std::getenv("COREPULSE_ISA");
   const std::string_view cap(given ? given : "");
   const int64_t above = targets_above(cap);
-  if (cap.empty() || cap == "amx") return;
+  if (cap.empty() || cap == "amx" || !kHasOnednnKernels) return;
   const auto below_avx512 = above & HWY_AVX2 ? dnnl::cpu_isa::sse41 : dnnl::cpu_isa::avx2;
   if (dnnl::set_max_cpu_isa(above ? below_avx512 : dnnl::cpu_isa::avx512_core_bf16) != dnnl::status::success)
     fail(ErrorCode::internal, "device",
@@ -50,6 +57,7 @@ void cap_instructions_once() {
 
 bool has_instructions(dnnl::cpu_isa wanted) {
   cap_instructions_once();
+  if (!kHasOnednnKernels) return false;             // it answers for x86 alone
   const auto bits = static_cast<unsigned>(wanted);  // each set's bits hold those of the sets below it
   return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
 }

@@ -14,6 +14,16 @@
 
 namespace corepulse::kernels {
 
+/**
+ * Whether oneDNN has kernels for this kind of machine. Debian's for Arm has them for SVE of 512 bits alone; else it
+ * packs convolutions for its reference product ("gemm:ref"). Nothing in float32 goes there.
+ */
+#if defined(__x86_64__)
+constexpr bool kHasOnednnKernels = true;
+#else
+constexpr bool kHasOnednnKernels = false;
+#endif
+
 /** Makes the oneDNN descriptor of a layer for one input shape, given the format of its weights. */
 using Describe = std::function<dnnl::primitive_desc(const dnnl::memory::desc& weights)>;
 

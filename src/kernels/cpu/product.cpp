@@ -29,7 +29,10 @@ const float* joined_rows(const float* x, int64_t width, RowEnds ends, int64_t fi
 }  // namespace
 
 ProductWeights::ProductWeights(std::shared_ptr<PlainWeights> plain)
-    : plain_(std::move(plain)), out_(plain_->shape(0)), in_(plain_->shape(1)) {}
+    : plain_(std::move(plain)), out_(plain_->shape(0)), in_(1) {
+  const auto& shape = plain_->shape();
+  for (size_t axis = 1; axis < shape.size(); ++axis) in_ *= shape[axis];
+}
 
 PackedMatrix ProductWeights::packed() {
   const std::lock_guard lock(mutex_);

@@ -1,5 +1,5 @@
 #pragma once
-// The float32 matrices of linear layers and 1x1 convolutions.
+// The float32 matrices of linear layers, and of convolutions as products.
 
 #include <memory>
 #include <mutex>
@@ -11,7 +11,8 @@
 
 namespace corepulse::kernels {
 
-/** A matrix [out, in] and its bias. The plain array is read and repacked by the first call, then dropped. */
+/** A matrix [out, in], or [out, ...] seen as one, and its bias. The plain array is read and repacked by the first call,
+ * then dropped. */
 class ProductWeights {
  public:
   explicit ProductWeights(std::shared_ptr<PlainWeights> plain);
@@ -23,7 +24,8 @@ class ProductWeights {
   void pack();
 
   const std::shared_ptr<PlainWeights> plain_;
-  const int64_t out_, in_;
+  const int64_t out_;
+  int64_t in_;
   std::mutex mutex_;
   NarrowWeights packed_;
   std::vector<float> packed_bias_;
