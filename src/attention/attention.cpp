@@ -74,7 +74,7 @@ mx::array Attention::finish_rows(const mx::array& found, const mx::array& q, con
       z = finished(z, read(row_of(q, r), finish.against, keys.of(finish.against, r), pass), finish, pass.cache);
     rows.push_back(z);
   }
-  return mx::concatenate(rows, 0);
+  return rows.size() == 1 ? rows[0] : mx::concatenate(rows, 0);
 }
 
 mx::array Attention::attend(const mx::array& q, const KeyValue& kv, float temperature,
