@@ -8,6 +8,23 @@ need() {
   command -v "$1" >/dev/null || stop "$1 is missing; on Debian: apt-get install $2"
 }
 
+# debian KIND ARCHITECTURE: makes `apt` ask Debian's mirror for KIND (deb, or deb-src for sources) of Debian 12, signed by its
+# keys, with lists of its own in the build folder. This machine's stay as they are, and nobody need be root.
+debian() {
+  local state=${folder:?}/apt
+  mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+  : >"$state/status"  # nothing is installed there
+  local signed="[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
+  echo "$1 $signed http://deb.debian.org/debian bookworm main" >"$state/sources.list"
+  # Sources have their security updates from the next release of Debian 12 on: not every mirror has these.
+  [[ $1 != deb ]] ||
+    echo "$1 $signed http://deb.debian.org/debian-security bookworm-security main" >>"$state/sources.list"
+  apt=(apt-get -qq -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null
+    -o Dir::State::Lists="$state/lists" -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache"
+    -o APT::Architecture="$2" -o APT::Architectures="$2" -o APT::Sandbox::User="$(id -un)")
+  "${apt[@]}" update
+}
+
 # pinned NAME: the line of wheels.txt, for pip install -r.
 pinned() {
   grep "^$1==" cmake/cross/wheels.txt || stop "wheels.txt lacks $1"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Library, program and examples for macOS arm64, built and inspected on Debian, and an archive that a Mac needs no compiler
-# for. NOT RUN YET as a whole, and its result on no Mac.
+# for. NOT RUN YET to its end, and its result on no Mac.
 #   cmake/cross/macos.sh PYTHON     an interpreter with pip
 set -euo pipefail
 python=$1
@@ -22,8 +22,13 @@ make_tools() {
   mkdir -p "$tools"
   local verb
   printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang cc -target %s "$@"\n' "$folder" "$target" >"$tools/cc"
-  printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang c++ -target %s -nostdlib++ -Wl,-undefined,dynamic_lookup "$@"\n' \
-    "$folder" "$target" >"$tools/c++"
+  cat >"$tools/c++" <<END
+#!/bin/sh
+for argument; do  # -nostdlib++ takes away the headers, too
+  [ "\$argument" != -c ] || exec "$folder/zig/bin/python" -m ziglang c++ -target $target "\$@"
+done
+exec "$folder/zig/bin/python" -m ziglang c++ -target $target -nostdlib++ -Wl,-undefined,dynamic_lookup "\$@"
+END
   for verb in ar ranlib; do
     printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang %s "$@"\n' "$folder" "$verb" >"$tools/$verb"
   done
@@ -31,21 +36,18 @@ make_tools() {
   chmod +x "$tools"/cc "$tools"/c++ "$tools"/ar "$tools"/ranlib
 }
 
-# Debian's source packages, as its release has them and its keys sign them, without touching this machine's list of sources.
+# Debian's source packages.
 fetch_sources() {
-  local state=$folder/apt release package
-  # shellcheck source=/dev/null
-  release=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$folder/sources"
-  echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $release main" \
-    >"$state/sources.list"
-  set -- -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$state/lists" \
-    -o Dir::Cache="$state/cache" -o APT::Sandbox::User="$(id -un)"
-  apt-get -qq "$@" update
+  local package
+  debian deb-src arm64
+  mkdir -p "$folder/sources"
   for package in $sources; do
     compgen -G "$folder/sources/$package-*/CMakeLists.txt" >/dev/null ||
-      (cd "$folder/sources" && apt-get -qq "$@" source "$package")
+      (cd "$folder/sources" && "${apt[@]}" source "$package")  # Linux
   done
+  # Debian leaves out what is for other systems, and zlib's CMakeLists.txt names one of these files whatever it builds for.
+  mkdir -p "$(compgen -G "$folder/sources/zlib-*/")/win32"
+  touch "$(compgen -G "$folder/sources/zlib-*/")/win32/zlib1.rc"
 }
 
 # cross_cmake SOURCE BUILD FLAG...
@@ -57,6 +59,7 @@ cross_cmake() {
   cmake --build "$build"
 }
 
+# This zlib and this libpng take any macOS for one of the last century, without fdopen and with <fp.h> for <math.h>.
 build_libraries() {
   local package source header
   for package in $sources; do
@@ -64,6 +67,7 @@ build_libraries() {
     say "building $package"
     source=$(compgen -G "$folder/sources/$package-*/CMakeLists.txt")
     cross_cmake "${source%/*}" "$folder/libraries/$package" -DCMAKE_INSTALL_PREFIX="$prefix" -DBUILD_SHARED_LIBS=OFF \
+      -DCMAKE_C_FLAGS="-w -Dfdopen=fdopen -include math.h" -DCMAKE_CXX_FLAGS=-w \
       -DENABLE_SHARED=OFF -DPNG_SHARED=OFF -DPNG_TESTS=OFF -DPNG_ARM_NEON=off -DWITH_SIMD=OFF -DWITH_TURBOJPEG=OFF \
       -DFMT_TEST=OFF -DFMT_DOC=OFF -DUTF8PROC_ENABLE_TESTING=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
       -DWEBP_BUILD_{ANIM_UTILS,CWEBP,DWEBP,GIF2WEBP,IMG2WEBP,VWEBP,WEBPINFO,WEBPMUX,EXTRAS}=OFF
