@@ -28,6 +28,7 @@ Recipe RecipeGenerator::recipe() {
   if (below(4) == 0) r.seeds.push_back(1000 + random_() % 1000);
   const int n = 1 + below(4);
   for (int i = 0; i < n; ++i) r.controls.push_back(control());
+  if (r.seeds.size() > 1 && below(2)) r.controls.insert(r.controls.begin() + below(n), edit());
   return r;
 }
 
@@ -38,7 +39,7 @@ Control RecipeGenerator::control() {
   Control c{.effect = kind < 12 ? text_effect() : picture_effect()};
   place(c);
   if (below(3) == 0) c.region = region();
-  if (below(6) == 0) c.heads = {below(2)};
+  if (below(6) == 0 && !std::holds_alternative<NormalizedGuidance>(c.effect)) c.heads = {below(2)};
   if (below(8) == 0) c.images = {0};
   return c;
 }
@@ -49,7 +50,20 @@ void RecipeGenerator::place(Control& c) {
   if (when == 0) c = c.steps(below(2), 2 + below(2));
   if (when == 1) c = c.sigma(pick({20.0, 15.0}), pick({0.0, 1.0}));
   if (when == 2) c = c.progress(0, pick({0.4, 0.6, 1.0}));
-  if (below(5) == 0) c.rows = pick({Rows::both, Rows::uncond});
+  if (below(5) == 0 && !std::holds_alternative<GuideBy>(c.effect)) c.rows = pick({Rows::both, Rows::uncond});
+}
+
+Control RecipeGenerator::edit() {
+  PromptToPrompt e{.prompt =
+                       pick<std::string>({"a red dog in a park", "a cat and a dog in a snowy park", "an old cat"})};
+  e.cross = share(), e.self = share();
+  if (below(2)) e.words.push_back({Tokens(pick<std::string>({"dog", "cat"})), share()});
+  if (below(3) == 0) e.self_tokens = pick({0, 32});
+  Control c{.effect = e};
+  place(c);
+  if (below(4) == 0) c.region = region();
+  if (below(6) == 0) c.heads = {below(2)};
+  return c;
 }
 
 Control RecipeGenerator::whole_control() {
@@ -85,7 +99,7 @@ Region RecipeGenerator::region() {
 
 // No two numbers of a kind undo each other: what acts is then never the plain attention again.
 Effect RecipeGenerator::text_effect() {
-  switch (below(9)) {
+  switch (below(10)) {
     case 0:
     case 1:
       return Inject{prompt(), share(), pick({1.0, 1.0, 1.5}), pick({1.0, 1.0, 0.5})};
@@ -103,19 +117,26 @@ Effect RecipeGenerator::text_effect() {
       return Regions{{{prompt(), region()}, {prompt(), region()}}, pick({0.0, 0.3}), share()};
     case 7:
       return Temperature{pick({0.6, 3.0}), AttentionKind::cross, share()};
+    case 8:
+      return NormalizedGuidance{below(2) ? std::optional(prompt()) : std::nullopt, pick({1.0, -0.5}), pick({2.5, 1.2}),
+                                share()};
     default:
       return Reweight{Tokens("cat"), {{0, 0.3}, {1, 4.0}}, 1};
   }
 }
 
 Effect RecipeGenerator::picture_effect() {
-  switch (below(4)) {
+  switch (below(6)) {
     case 0:
       return Attend{region(), pick({0.3, 4.0}), Attend::Interaction::enhance, share()};
     case 1:
       return Temperature{pick({0.6, 3.0}), pick({AttentionKind::self, AttentionKind::both}), share()};
     case 2:
       return Smooth{share()};
+    case 3:
+      return GuideBy{GuideBy::Perturb::identity, pick<Curve>({2.0, Curve{{0, 3}, {0.5, -1}, {1, 0}}}), {}};
+    case 4:
+      return GuideBy{GuideBy::Perturb::blur, 2, pick<std::optional<double>>({std::nullopt, 0.8, 3.0})};
     default:
       return Share{0, "", pick({Share::How::with, Share::How::instead}), share()};
   }
@@ -133,6 +154,35 @@ Control RecipeGenerator::legacy_control() {
                           inject(prompt()).gains(0.8, 0.8).as(Mode::comfy)});
   if (below(2)) c = c.at("middle:0");
   return c;
+}
+
+Control neutral(Control c, unsigned variant) {
+  const auto set = [&](auto& e) {
+    if constexpr (requires {
+                    e.scale;
+                    e.tokens;
+                  })
+      return e.scale = 1, true;
+    if constexpr (requires {
+                    e.target;
+                    e.scale;
+                  })
+      return e.scale = 1, true;
+    if constexpr (requires { e.limit; }) return e.scale = 0, true;
+    if constexpr (requires { e.perturb; }) return e.scale = 0, true;
+    if constexpr (requires { e.gain; }) return e.gain = 1, true;
+    if constexpr (requires { e.value; }) return e.value = 1, true;
+    if constexpr (requires { e.with; }) return e.with = e.tokens.phrase, true;
+    return false;
+  };
+  const auto fade = [](auto& e) {
+    if constexpr (requires { e.strength; }) return e.strength = 0, true;
+    return false;
+  };
+  if (std::holds_alternative<Capture>(c.effect)) return c;
+  if (variant % 3 == 0 && c.mode == Mode::standard && std::visit(set, c.effect)) return c;
+  if (variant % 3 != 2 && c.mode == Mode::standard && std::visit(fade, c.effect)) return c;
+  return c.enable(false);
 }
 
 namespace {

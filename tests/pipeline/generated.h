@@ -19,7 +19,10 @@ class RecipeGenerator : public Dice {
   /** A few steps of a small picture with one to four controls, of every kind. */
   Recipe recipe();
   Control control();
-  /** One of inject, reweight, mask_tokens, replace_tokens, value_gain, temperature at full strength. */
+  /** A prompt_to_prompt of all images but the first. */
+  Control edit();
+  /** One of inject, reweight, mask_tokens, replace_tokens, value_gain, temperature, normalized_guidance at full
+   * strength. */
   Control whole_control();
   std::string prompt();
 
@@ -35,6 +38,9 @@ class RecipeGenerator : public Dice {
 
   std::string family_, model_;
 };
+
+/** The control made to change nothing, in one of the ways its kind has. */
+Control neutral(Control c, unsigned variant);
 
 /** What is wrong with a recipe, if anything. Error{invalid_request} means: it cannot be judged. */
 using Complaint = std::function<std::optional<std::string>(const Recipe&)>;

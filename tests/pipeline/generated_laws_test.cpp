@@ -56,44 +56,21 @@ Verdict same(const Latents& a, const Latents& b, const char* what) {
 
 double largest_error = 0;
 
-Verdict near(const Latents& a, const Latents& b, const char* what) {
+Verdict near(const Latents& a, const Latents& b, const char* what, double most = kNear) {
   const double error = relative_error(a, b);
-  if (error <= kNear) largest_error = std::max(largest_error, error);
-  if (error <= kNear) return {};
+  if (error <= most) largest_error = std::max(largest_error, error);
+  if (error <= most) return {};
   return fmt::format("{}: the latents differ by {:.2e}", what, error);
-}
-
-/** The control made to change nothing, in one of the ways its kind has. */
-Control neutral(Control c, unsigned variant) {
-  const auto set = [&](auto& e) {
-    if constexpr (requires {
-                    e.scale;
-                    e.tokens;
-                  })
-      return e.scale = 1, true;
-    if constexpr (requires {
-                    e.target;
-                    e.scale;
-                  })
-      return e.scale = 1, true;
-    if constexpr (requires { e.gain; }) return e.gain = 1, true;
-    if constexpr (requires { e.value; }) return e.value = 1, true;
-    if constexpr (requires { e.with; }) return e.with = e.tokens.phrase, true;
-    return false;
-  };
-  const auto fade = [](auto& e) {
-    if constexpr (requires { e.strength; }) return e.strength = 0, true;
-    return false;
-  };
-  if (std::holds_alternative<Capture>(c.effect)) return c;
-  if (variant % 3 == 0 && c.mode == Mode::standard && std::visit(set, c.effect)) return c;
-  if (variant % 3 != 2 && c.mode == Mode::standard && std::visit(fade, c.effect)) return c;
-  return c.enable(false);
 }
 
 bool is_step_input(const Control& c) {
   return std::holds_alternative<Guidance>(c.effect) || std::holds_alternative<Pooled>(c.effect) ||
          std::holds_alternative<SizeConditioning>(c.effect) || std::holds_alternative<Negative>(c.effect);
+}
+
+template <class Effect>
+void without(Controls& controls) {
+  std::erase_if(controls, [](const Control& c) { return std::holds_alternative<Effect>(c.effect); });
 }
 
 Controls all_neutral(const Case& at, const Recipe& recipe) {
@@ -119,12 +96,15 @@ Verdict elision_changes_nothing(const Case& at, const Recipe& recipe) {
   const auto end = [&](const Recipe& r, bool elide) {
     return Latents{observed_run(at.family, r, elide).latents.back()};
   };
-  if (auto wrong = near(end(neutral, false), end(plain, true), "neutral controls without elision")) return wrong;
-  return near(end(recipe, false), end(recipe, true), "the recipe without elision");
+  // The last of three steps of the built-in model amplifies rounding forty times.
+  const double most = at.family == "builtin" ? 10 * kNear : kNear;
+  if (auto wrong = near(end(neutral, false), end(plain, true), "neutral controls without elision", most)) return wrong;
+  return near(end(recipe, false), end(recipe, true), "the recipe without elision", most);
 }
 
 Verdict nothing_before_the_window(const Case& at, Recipe recipe) {
   if (recipe.steps < 2) inapplicable();
+  without<PromptToPrompt>(recipe.controls);  // gives its images their prompt in all steps
   const int first = 1 + static_cast<int>(at.seed % static_cast<unsigned>(recipe.steps - 1));
   for (auto& c : recipe.controls) c = c.steps(first, first + 1);
   const auto controlled = observed_run(at.family, recipe);
@@ -140,6 +120,9 @@ Verdict nothing_before_the_window(const Case& at, Recipe recipe) {
 }
 
 Verdict injected_prompt_is_the_prompt(const Case& at, Recipe recipe) {
+  // Images of an edit have another prompt; in older maths words are counted in the run's prompt, whatever is read.
+  without<PromptToPrompt>(recipe.controls);
+  std::erase_if(recipe.controls, [](const Control& c) { return c.mode == Mode::corepulse; });
   const auto other = RecipeGenerator(at.family, at.seed).prompt();
   Controls controls{inject(other)};
   if (at.family == "sdxl") controls.push_back(pooled(other));
@@ -193,7 +176,7 @@ Verdict soft_edits_commute(const Case& at, Recipe recipe) {
 }
 
 Verdict image_alone_is_the_same(const Case& at, Recipe recipe) {
-  std::erase_if(recipe.controls, [](const Control& c) { return std::holds_alternative<Share>(c.effect); });
+  without<Share>(recipe.controls), without<PromptToPrompt>(recipe.controls);
   recipe.seeds = {recipe.seeds[0], recipe.seeds[0] + 1 + at.seed % 5, 7};
   for (size_t i = 0; i < recipe.controls.size(); ++i)
     if ((at.seed >> i) % 3 == 0 && !is_step_input(recipe.controls[i]))
@@ -207,7 +190,9 @@ Verdict image_alone_is_the_same(const Case& at, Recipe recipe) {
   return same({at.latents(alone)[0]}, {batch[i]}, "an image of a batch and the same alone");
 }
 
-Verdict all_tokens_alike_are_none(const Case& at, const Recipe& recipe) {
+Verdict all_tokens_alike_are_none(const Case& at, Recipe recipe) {
+  // Where an edit leaves tokens to another reading, what it leaves weighs 1.
+  without<PromptToPrompt>(recipe.controls);
   const auto all = reweight(Tokens::Part::all, at.seed % 2 ? 3 : 0.2);
   auto first = recipe.controls, last = recipe.controls;
   first.insert(first.begin(), all), last.push_back(all);

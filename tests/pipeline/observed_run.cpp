@@ -24,11 +24,13 @@ class Watching : public control::Control {
     auto plan = program_.plan(site, step);
     auto& call = call_of(step);
     ++call.asked[site.path];
+    const auto inputs = program_.step(step);
     for (size_t r = 0; r < step.rows.size(); ++r) {
-      const Source own = site.cross ? Source{Source::Kind::text, step.rows[r].conditional() ? 0 : negative_of(step)}
-                                    : Source{Source::Kind::own, 0};
-      const auto& readings = plan.rows[r];
-      if (readings.size() != 1 || !readings[0].plain() || readings[0].sources[0] != own) call.changed.insert(site.path);
+      const auto& row = step.rows[r];
+      const control::Reading own{
+          .sources = {site.cross ? Source{Source::Kind::text, inputs.text_of(row)} : Source{Source::Kind::own, 0}}};
+      const bool finished = !plan.finishes.empty() && !plan.finishes[r].empty();
+      if (finished || plan.rows[r] != std::vector{own}) call.changed.insert(site.path);
     }
     return plan;
   }
@@ -37,13 +39,13 @@ class Watching : public control::Control {
     const auto plan = program_.step(step);
     auto& call = call_of(step);
     call.guidance = plan.guidance;
-    call.plain_step = plan.guidance == guidance_ && plan.negative == 1 && plan.pooled == control::StepPlan().pooled &&
+    call.plain_step = plan.guidance == guidance_ && plan.prompts.empty() && plan.further.empty() &&
+                      plan.negative == 1 && plan.pooled == control::StepPlan().pooled &&
                       (!plan.time_ids || plan.time_ids == size_);
     return plan;
   }
 
  private:
-  control::TextId negative_of(const control::Step& step) const { return program_.step(step).negative; }
   Call& call_of(const control::Step& step) const {
     for (auto& call : calls_)
       if (call.step == step.index && call.first == step.first_evaluation) return call;
