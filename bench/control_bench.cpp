@@ -167,17 +167,18 @@ nn::Weights random_weights(int channels, int context) {
 }
 
 /** One token a word; 77 positions. */
-std::vector<control::TokenizedText> tokenize(const std::string& prompt) {
+std::vector<control::TokenizedText> tokenize(const PromptText& written) {
+  const auto& prompt = written.text;
   control::TokenizedText text;
   text.ids.push_back(49406);
   for (size_t from = 0; from < prompt.size();) {
     const auto to = std::min(prompt.find(' ', from), prompt.size());
     const int id = static_cast<int>(std::hash<std::string>()(prompt.substr(from, to - from)) % 49000);
     text.tokens.push_back({id, static_cast<int>(from), static_cast<int>(to)});
+    text.positions.push_back(static_cast<int>(text.ids.size()));
     text.ids.push_back(id);
     from = to + 1;
   }
-  text.kept = static_cast<int>(text.tokens.size());
   text.ids.resize(77, 49407);
   return {text};
 }
