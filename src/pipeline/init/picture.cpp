@@ -7,11 +7,10 @@
 
 #include "base/fail.h"
 #include "io/base64.h"
-#include "io/digest/sha256.h"
 #include "io/file.h"
 #include "io/picture/image_format.h"
-#include "io/utf8.h"
 #include "pipeline/init/lanczos.h"
+#include "pipeline/picture/picture_file.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -77,17 +76,9 @@ Image padded(const Image& image, int width, int height) {
 }  // namespace
 
 StartPicture read_start_picture(const InitPicture& init) {
-  const auto bytes = picture_bytes(init);
-  const auto file = init.data.empty() ? io::printable(init.file, 300) : "the embedded picture";
-  const auto digest = io::sha256_of(bytes);
-  if (!init.sha256.empty() && init.sha256 != digest)
-    fail(ErrorCode::bad_file, "init",
-         fmt::format("{} is not the picture that the recipe was made with: its SHA-256 is {:.10}..., the recipe's "
-                     "{:.10}...; put that picture back, or take sha256 out of the recipe",
-                     file, digest, io::printable(init.sha256)));
-  StartPicture picture{io::decode_image(bytes, file), digest};
-  lay_over_white(picture.image);
-  return picture;
+  auto read = checked_picture(picture_bytes(init), init.file, init.sha256, "init");
+  lay_over_white(read.image);
+  return {std::move(read.image), std::move(read.sha256)};
 }
 
 Image fitted(const Image& image, Fit fit, int width, int height) {

@@ -6,10 +6,9 @@
 
 #include "base/fail.h"
 #include "io/base64.h"
-#include "io/digest/sha256.h"
 #include "io/file.h"
 #include "io/picture/image_format.h"
-#include "io/utf8.h"
+#include "pipeline/picture/picture_file.h"
 #include "pipeline/visit_files.h"
 
 namespace corepulse::pipeline {
@@ -50,16 +49,9 @@ std::string embeddable(const control::MaskPicture& mask) {
 
 control::MaskPicture MaskPictures::read(const Region& region) {
   const bool embedded = !region.data.empty();
-  const auto file = embedded ? "the embedded picture" : io::printable(region.file, 300);
-  const auto bytes = bytes_of(region);
-  const auto digest = io::sha256_of(bytes);
-  if (!region.sha256.empty() && region.sha256 != digest)
-    fail(ErrorCode::bad_file, "region",
-         fmt::format("{} is not the picture that the recipe was made with: its SHA-256 is {:.10}..., the recipe's "
-                     "{:.10}...; put that picture back, or take sha256 out of the recipe",
-                     file, digest, io::printable(region.sha256)));
-  auto mask = mask_of(io::decode_image(bytes, file), region.channel, file);
-  if (!embedded) kept_[{region.file, region.channel}] = {embeddable(mask), digest};
+  const auto read = checked_picture(bytes_of(region), embedded ? "" : region.file, region.sha256, "region");
+  auto mask = mask_of(read.image, region.channel, read.name);
+  if (!embedded) kept_[{region.file, region.channel}] = {embeddable(mask), read.sha256};
   return mask;
 }
 
