@@ -29,7 +29,7 @@ struct Site {
  */
 struct Layer {
   Site site;
-  bool convolution = false;
+  int kernel = 1;       ///< Of a convolution: kernel x kernel; 1: a product.
   int in = 0, out = 0;  ///< Channels.
 };
 

@@ -70,7 +70,7 @@ std::vector<control::Layer> layers(const Parts& parts) {
   for (const auto& [name, view] : parts.collection.networks.at(Part::unet).stored.tensors) {
     if (!name.ends_with(kWeight) || view.shape.size() < 2) continue;
     all.push_back({place(name.substr(0, name.size() - kWeight.size()), parts.unet),
-                   view.shape.size() == 4 && view.shape[2] > 1, static_cast<int>(view.shape[1]),
+                   view.shape.size() == 4 ? static_cast<int>(view.shape[2]) : 1, static_cast<int>(view.shape[1]),
                    static_cast<int>(view.shape[0])});
   }
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {

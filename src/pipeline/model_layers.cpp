@@ -16,7 +16,7 @@ std::vector<LayerInfo> model_layers(const ModelSource& source, const std::string
     if (!chosen[layer.site.index]) continue;
     const bool in_block = layer.site.kind != control::BlockKind::none;
     infos.push_back({layer.site.path, in_block ? table.name(layer.site, control::SiteTable::block) : "",
-                     in_block ? table.name(layer.site, control::SiteTable::ldm) : "", layer.convolution, layer.in,
+                     in_block ? table.name(layer.site, control::SiteTable::ldm) : "", layer.kernel > 1, layer.in,
                      layer.out});
   }
   return infos;

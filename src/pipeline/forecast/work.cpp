@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "unet/sites.h"
+#include "model/layers.h"
 #include "vae/autoencoder.h"
 
 namespace corepulse::pipeline {
@@ -23,25 +23,14 @@ std::optional<int> block_of(std::string_view name, std::string_view prefix) {
   return name[prefix.size()] - '0';
 }
 
-/** One application of a weight to each of n pixels. */
-Work applied(const io::TensorView& weight, double n) {
-  const double work = static_cast<double>(weight.elements()) * n;
-  const bool square = weight.shape.size() == 4 && weight.shape[2] > 1;
-  return square ? Work{.convolution = work} : Work{.matrix = work};
+/** One application of a weight of so many elements to each of n pixels. */
+Work applied(double elements, int64_t kernel, double n) {
+  return kernel > 1 ? Work{.convolution = elements * n} : Work{.matrix = elements * n};
 }
 
-/** How often the latent is halved where a tensor of the UNet is applied; none: not to pixels. */
-std::optional<int> level_of(std::string_view name, int levels) {
-  if (has(name, "time_emb") || has(name, "embedding") || has(name, "attn2.to_k") || has(name, "attn2.to_v")) return {};
-  if (const auto b = block_of(name, "down_blocks.")) return *b + has(name, "downsamplers");
-  if (const auto b = block_of(name, "up_blocks.")) return levels - 1 - *b - has(name, "upsamplers");
-  if (has(name, "mid_block.")) return levels - 1;
-  return 0;
-}
-
-double pixels(int level, int height, int width) {
-  for (int i = 0; i < level; ++i) height = (height + 1) / 2, width = (width + 1) / 2;
-  return static_cast<double>(height) * width;
+/** Whether a layer of the UNet is applied to pixels: not to the moment, nor to the text. */
+bool sees_pixels(std::string_view path) {
+  return !has(path, "time_emb") && !has(path, "embedding") && !has(path, "attn2.to_k") && !has(path, "attn2.to_v");
 }
 
 /** How often latents were doubled where a tensor of the decoder is applied; none: the encoder's. */
@@ -69,7 +58,8 @@ Work whole_work(const model::Parts& parts, DoublingsOf doublings, double latents
   const auto& channels = parts.vae.channels;
   for (const auto& [name, weight] : parts.collection.networks.at(model::Part::vae).stored.tensors)
     if (const auto n = doublings(name, static_cast<int>(channels.size())); n && weight.shape.size() > 1)
-      work += applied(weight, latents * (1 << (2 * *n)));
+      work += applied(static_cast<double>(weight.elements()), weight.shape.size() == 4 ? weight.shape[2] : 1,
+                      latents * (1 << (2 * *n)));
   if (parts.vae.middle_attention) work.attention += 2 * latents * latents * channels.back();
   return work;
 }
@@ -92,9 +82,11 @@ Work work_in_tiles(const model::Parts& parts, DoublingsOf doublings, int latent_
 Work unet_work(const model::Parts& parts, int latent_height, int latent_width) {
   const auto& levels = parts.unet.levels;
   Work work;
-  for (const auto& [name, weight] : parts.collection.networks.at(model::Part::unet).stored.tensors)
-    if (const auto level = level_of(name, static_cast<int>(levels.size())); level && weight.shape.size() > 1)
-      work += applied(weight, pixels(*level, latent_height, latent_width));
+  for (const auto& layer : model::layers(parts)) {
+    if (!sees_pixels(layer.site.path)) continue;
+    const double elements = static_cast<double>(layer.in) * layer.out * layer.kernel * layer.kernel;
+    work += applied(elements, layer.kernel, control::grid(layer.site, latent_height, latent_width).tokens());
+  }
   for (const auto& site : unet::sites(parts.unet)) {
     const double queries = control::grid(site, latent_height, latent_width).tokens();
     const double keys = site.cross ? parts.texts.front().config.positions : queries;
