@@ -125,8 +125,7 @@ void Attention::watch(const mx::array& q, const AttentionPlan& plan, const mx::a
     const Reader reader{[&](const Reading& reading) { return queries_of(q, reading, row, pass); },
                         [&](const mx::array& queries, const Reading& reading) {
                           std::vector<mx::array> values;
-                          for (const auto& source : reading.values.empty() ? reading.sources : reading.values)
-                            values.push_back(indicator(source.id));
+                          for (const auto& source : reading.says()) values.push_back(indicator(source.id));
                           KeyValue kv{keys.of(reading, row).k, mx::astype(mx::concatenate(values, 1), q.dtype())};
                           if (reading.map) kv.v = pass.cache.mapped(reading.map, kv.v);
                           auto attention = reading;

@@ -11,18 +11,14 @@ namespace {
 using control::Reading;
 using control::Source;
 
-const std::vector<Source>& values_of(const Reading& reading) {
-  return reading.values.empty() ? reading.sources : reading.values;
-}
-
 bool all_are(const std::vector<std::vector<Reading>>& rows, Source::Kind kind) {
   return std::all_of(rows.begin(), rows.end(), [=](const auto& readings) {
-    return readings[0].sources[0].kind == kind && values_of(readings[0])[0].kind == kind;
+    return readings[0].sources[0].kind == kind && readings[0].says()[0].kind == kind;
   });
 }
 
 RunCache::TextPair text_pair(const Reading& reading, size_t source) {
-  return {reading.sources[source].id, values_of(reading)[source].id, reading.value_gain ? nullptr : reading.map};
+  return {reading.sources[source].id, reading.says()[source].id, reading.value_gain ? nullptr : reading.map};
 }
 
 }  // namespace
@@ -68,7 +64,7 @@ KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows) {
   std::vector<mx::array> keys, values;
   for (size_t r = 0; r < rows.size(); ++r) {
     keys.push_back(hidden_states(rows[r][0].sources[0], static_cast<int>(r)));
-    values.push_back(hidden_states(values_of(rows[r][0])[0], static_cast<int>(r)));
+    values.push_back(hidden_states(rows[r][0].says()[0], static_cast<int>(r)));
   }
   return {to_k_(mx::concatenate(keys, 0)), to_v_(mx::concatenate(values, 0))};
 }
@@ -76,7 +72,7 @@ KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows) {
 KeyValue CallKeys::of(const Reading& reading, int row) {
   std::vector<mx::array> k, v;
   for (size_t i = 0; i < reading.sources.size(); ++i) {
-    const auto &key = reading.sources[i], &value = values_of(reading)[i];
+    const auto &key = reading.sources[i], &value = reading.says()[i];
     if (key.kind == Source::Kind::text) {
       const auto& text = texts({text_pair(reading, i)});
       k.push_back(text.k), v.push_back(text.v);

@@ -12,6 +12,10 @@ inline bool is_digit(char c) {
 inline bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
 }
+/** What words are made of in the syntax of other tools. */
+inline bool is_word_char(char c) {
+  return is_letter(c) || is_digit(c) || c == '_';
+}
 inline bool is_space(char c) {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }

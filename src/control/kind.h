@@ -101,6 +101,8 @@ std::vector<std::string> kind_names();
 const Kind& kind_of(const Effect& effect);
 /** By name, or null. */
 const Kind* find_kind(std::string_view name);
+/** Whether it acts on an image of the batch. */
+bool takes_image(const corepulse::Control& control, int image);
 /** What an image of the batch reads as its prompt by this control, if that is for the control to say. */
 std::optional<std::string> prompt_by(const corepulse::Control& control, int image);
 

@@ -19,6 +19,21 @@ bool closed(const AttentionPlan& plan) {
 
 }  // namespace
 
+std::vector<Row> StepPlan::rows(const std::vector<int>& for_images) const {
+  std::vector<Row> all;
+  if (guided)
+    for (const int image : for_images) all.push_back({image, kNegative});
+  for (const int image : for_images) all.push_back({image, kPrompt});
+  for (const auto& row : further)
+    for (const int image : for_images)
+      if (row.has(image)) all.push_back({image, row.role});
+  return all;
+}
+
+bool FurtherRow::has(int image) const {
+  return std::find(images.begin(), images.end(), image) != images.end();
+}
+
 TextId StepPlan::text_of(const Row& row) const {
   if (row.role == kNegative) return negative;
   for (const auto& one : further)

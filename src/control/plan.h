@@ -11,7 +11,7 @@
 
 namespace corepulse::control {
 
-/** What a batch row of a UNet call is for. Those from 2 on are the program's own: Program::roles(). */
+/** What a batch row of a UNet call is for. Those from 2 on are the program's own: StepPlan::further. */
 using Role = int;
 constexpr Role kNegative = 0;  ///< Reads the negative prompt.
 constexpr Role kPrompt = 1;    ///< Reads the prompt.
@@ -82,6 +82,8 @@ struct Reading {
   bool added = false;
 
   bool operator==(const Reading&) const = default;
+  /** What the values come from. */
+  const std::vector<Source>& says() const { return values.empty() ? sources : values; }
   /** Whole row, one source of keys and values each, no edit: rows of such readings are one fused call. */
   bool plain() const {
     return sources.size() == 1 && values.size() <= 1 && !share && !bias && !key_gain && !value_gain &&
@@ -121,6 +123,8 @@ struct FurtherRow {
   double scale = 0;
   TextId text = 0;          ///< Kind prompt: what it reads.
   std::vector<int> images;  ///< Those that have it.
+
+  bool has(int image) const;
   bool operator==(const FurtherRow&) const = default;
 };
 
@@ -138,6 +142,8 @@ struct StepPlan {
   /** Some image looks at another of its batch in this call: all must go through the UNet together. */
   bool joins_images = false;
 
+  /** The rows of the call for these images: all negative ones, all prompts', and the further ones. */
+  std::vector<Row> rows(const std::vector<int>& for_images) const;
   /** What a row's cross-attention reads where no control acts. */
   TextId text_of(const Row& row) const;
 };

@@ -17,22 +17,6 @@
 namespace corepulse::pipeline {
 namespace {
 
-bool among(const std::vector<int>& images, int image) {
-  return std::find(images.begin(), images.end(), image) != images.end();
-}
-
-/** The rows of a call for these images: all negative ones, all prompts', and the further ones. */
-std::vector<control::Row> rows_of(const control::StepPlan& plan, const std::vector<int>& images) {
-  std::vector<control::Row> rows;
-  if (plan.guided)
-    for (const int image : images) rows.push_back({image, control::kNegative});
-  for (const int image : images) rows.push_back({image, control::kPrompt});
-  for (const auto& further : plan.further)
-    for (const int image : images)
-      if (among(further.images, image)) rows.push_back({image, further.role});
-  return rows;
-}
-
 mx::array rows(const mx::array& x, int from, int to) {
   return mx::slice(x, {from, 0, 0, 0}, {to, x.shape(1), x.shape(2), x.shape(3)});
 }
@@ -43,7 +27,7 @@ mx::array added(const control::FurtherRow& further, const mx::array& predicted, 
   std::vector<mx::array> parts;
   for (int i = 0; i < static_cast<int>(images.size()); ++i) {
     const auto one = rows(base, i, i + 1);
-    if (!among(further.images, images[i])) {
+    if (!further.has(images[i])) {
       parts.push_back(mx::zeros_like(one));
       continue;
     }
@@ -87,7 +71,7 @@ mx::array for_rows(const mx::array& x, const std::vector<control::Row>& roles, c
 mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
                   attention::RunCache& cache, engine::Replay& network) {
   const auto plan = run.control.step(step);
-  step.rows = rows_of(plan, images);
+  step.rows = plan.rows(images);
   auto scaled = sampler::model_input(x, step.sigma);
   if (run.beside) scaled = mx::concatenate({scaled, rows(*run.beside, images.front(), images.back() + 1)}, 3);
   const auto input = for_rows(scaled, step.rows, images);

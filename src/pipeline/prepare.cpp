@@ -84,7 +84,7 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline, 
   in.prompt = recipe.prompt, in.negative_prompt = recipe.negative_prompt;
   if (recipe.syntax == PromptSyntax::a1111) edit_prompts(recipe, resolved.schedule.steps(), in);
   in.guidance = recipe.guidance;
-  in.guided_below_one = recipe.compat != Compat::diffusers;  // as denoise does
+  in.guided_below_one = recipe.compat != Compat::diffusers;
   in.pooled = outline.parts.unet.addition_input > 0;
   if (in.pooled) in.time_ids = own_size(recipe);
   const auto syntax = recipe.syntax;

@@ -36,13 +36,16 @@ const Kind* find_kind(std::string_view name) {
   return found == kinds().end() ? nullptr : *found;
 }
 
+bool takes_image(const corepulse::Control& control, int image) {
+  const auto& images = control.images;
+  return images.empty() || std::find(images.begin(), images.end(), image) != images.end();
+}
+
 std::optional<std::string> prompt_by(const corepulse::Control& control, int image) {
   const auto& kind = kind_of(control.effect);
   if (!control.enabled || !kind.image_prompt) return std::nullopt;
   auto [prompt, base] = kind.image_prompt(control.effect);
-  const auto& chosen = control.images;
-  const bool takes = chosen.empty() || std::find(chosen.begin(), chosen.end(), image) != chosen.end();
-  return image != base && takes ? std::optional(std::move(prompt)) : std::nullopt;
+  return image != base && takes_image(control, image) ? std::optional(std::move(prompt)) : std::nullopt;
 }
 
 }  // namespace control

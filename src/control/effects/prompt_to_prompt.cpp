@@ -99,9 +99,11 @@ class PromptToPromptEffect : public AttentionEffect {
     const auto found = base < 0 ? TokenMap{} : map_of(base, m);
     const auto taken = base < 0 ? std::vector{m.numbers[kCross]} : strengths(found, m);
     if (one(taken)) {
+      const bool unmoved = found.weights == diagonal(std::vector<double>(found.known.size(), 1));
+      const auto map = unmoved ? std::vector<double>() : found.weights;
       mix.edit(scaled(m.part, taken[0]), [&](Draft& draft) {
         const bool fits = reads(draft);
-        if (fits) draft = as_other(draft, base, found.weights);
+        if (fits) draft = as_other(draft, base, map);
         return fits;
       });
       return;
@@ -117,14 +119,14 @@ class PromptToPromptEffect : public AttentionEffect {
     });
   }
 
-  /** The reading with the other image's attention, which says this image's words. */
+  /** The reading with the other image's attention, which says this image's words; `map` as Draft's. */
   Draft as_other(const Draft& draft, int base, std::vector<double> map) const {
     Draft edited{.value_gain = draft.value_gain, .share = draft.share, .query = other(), .added = draft.added};
     edited.sources = draft.sources;
-    if (base < 0 || (base == text_ && map == diagonal(std::vector<double>(map_size(map), 1)))) return edited;
+    if (base < 0 || (base == text_ && map.empty())) return edited;
     edited.sources[0].id = base;
     edited.values = draft.sources;
-    if (map != diagonal(std::vector<double>(map_size(map), 1))) edited.map = std::move(map);
+    edited.map = std::move(map);
     return edited;
   }
 
@@ -154,11 +156,6 @@ class PromptToPromptEffect : public AttentionEffect {
     for (auto& v : part.values) v *= by;
     part.shrink();
     return part;
-  }
-  static size_t map_size(const std::vector<double>& map) {
-    size_t n = 0;
-    while (n * n < map.size()) ++n;
-    return n;
   }
 
   const PromptToPrompt& edit_;

@@ -155,7 +155,7 @@ class Composer {
  private:
   /** Calls of the same one have the same plans at the layers of a class. */
   std::vector<int> signature(size_t site_class, int call) {
-    std::vector<int> key{steps_.guided[call], steps_.negative[call],
+    std::vector<int> key{steps_.plans[call].guided, steps_.negative[call],
                          context_.tables.texts.at(0, context_.inputs.calls[call].index)};
     for (const auto& row : steps_.plans[call].further) key.push_back(-1 - row.role), key.push_back(row.text);
     const auto& controls = sites_.controls[site_class];
@@ -167,7 +167,7 @@ class Composer {
 
   /** What a row of this call reads of the prompt and its likes, by internal number; nothing: it has no such row. */
   std::optional<int> text_of(const Row& row, int call) {
-    if (row.role == kNegative) return steps_.guided[call] ? std::optional(steps_.negative[call]) : std::nullopt;
+    if (row.role == kNegative) return steps_.plans[call].guided ? std::optional(steps_.negative[call]) : std::nullopt;
     if (row.role == kPrompt) return prompts_at(steps_, call)[row.image];
     for (const auto& further : steps_.plans[call].further)
       if (further.role == row.role)

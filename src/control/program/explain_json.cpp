@@ -81,9 +81,10 @@ OrderedJson call_json(const Step& call, const StepPlan& plan) {
 }
 
 /** By image, the text that is its prompt. */
-std::vector<TextId> prompts_of(const Data& data) {
-  const auto& own = data.steps.front().prompts;
-  return own.empty() ? std::vector<TextId>(static_cast<size_t>(data.batch), 0) : own;
+OrderedJson prompts_json(const Data& data) {
+  auto prompts = OrderedJson::array();
+  for (int image = 0; image < data.batch; ++image) prompts.push_back(data.steps.front().text_of({image, kPrompt}));
+  return prompts;
 }
 
 }  // namespace
@@ -92,7 +93,7 @@ std::string explain_json(const Program& program) {
   const auto& data = program.data();
   OrderedJson json{{"width", data.image_width}, {"height", data.image_height}, {"images", data.batch}};
   json["texts"] = texts_json(data);
-  json["prompts"] = prompts_of(data);
+  json["prompts"] = prompts_json(data);
   json["calls"] = OrderedJson::array();
   for (size_t i = 0; i < data.calls.size(); ++i) json["calls"].push_back(call_json(data.calls[i], data.steps[i]));
   json["controls"] = OrderedJson::array();

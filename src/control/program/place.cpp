@@ -44,7 +44,7 @@ void check_regions(const Placed& item, Context& context) {
 void check_calls(const Placed& item, const StepInputs& steps) {
   if (item.rows != Rows::uncond) return;
   for (size_t i = 0; i < item.calls.size(); ++i)
-    if (item.calls[i] && steps.guided[i]) return;
+    if (item.calls[i] && steps.plans[i].guided) return;
   refuse(item.path + ".rows",
          "no negative prompt is read while it acts: there is no guidance; expected rows cond, or guidance above 1");
 }
@@ -114,9 +114,7 @@ CaptureSpec place_capture(int index, const Context& context, const StepInputs& s
 }  // namespace
 
 bool Placed::takes_image(int image) const {
-  if (!control || control->images.empty()) return true;
-  const auto& images = control->images;
-  return std::find(images.begin(), images.end(), image) != images.end();
+  return !control || control::takes_image(*control, image);
 }
 
 Placement place(Context& context, StepInputs& steps) {

@@ -44,7 +44,7 @@ void narrow_calls(Placed& item, const RecordingInfo& info, const std::vector<Ste
     const auto found = std::find(info.steps.begin(), info.steps.end(), call.index);
     if (call.first_evaluation && found != info.steps.end()) {
       some = true;
-      check_recorded(item, info, call, info.sigmas[found - info.steps.begin()], steps.guided[i]);
+      check_recorded(item, info, call, info.sigmas[found - info.steps.begin()], steps.plans[i].guided);
       continue;
     }
     if (call.first_evaluation && item.control->when.unit != Window::Unit::always)
@@ -70,7 +70,7 @@ void settle_recording(CaptureSpec& spec, const Context& context, const StepInput
   for (size_t i = 0; i < spec.calls.size(); ++i) {
     if (!context.inputs.calls[i].first_evaluation) spec.calls[i] = false;
     if (!spec.calls[i]) continue;
-    ++calls, guided_calls += steps.guided[i];
+    ++calls, guided_calls += steps.plans[i].guided;
   }
   if (calls == 0) refuse(path + ".when", "it meets second calls of a step only, which are not recorded");
   if (spec.rows == Rows::cond || guided_calls == calls) return;

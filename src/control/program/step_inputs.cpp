@@ -136,7 +136,6 @@ StepInputs set_inputs(Context& context) {
       if (own) plan.prompts.push_back(texts.publish(text));
     plan.guided = is_guided(plan, context.inputs);
     out.negative.push_back(texts.number(plan.negative));
-    out.guided.push_back(plan.guided);
   }
   return out;
 }

@@ -10,7 +10,6 @@ struct StepInputs {
   std::vector<int> negative;                 ///< By call: the negative prompt's internal number.
   std::vector<int> prompts;                  ///< By image: its prompt's internal number, at step 0 if that changes.
   std::vector<std::vector<int>> prompts_at;  ///< By call, the same; one for all where nothing changes.
-  std::vector<bool> guided;                  ///< By call: whether the negative prompt is read.
   std::vector<ControlReport> reports;        ///< By control: of those that set inputs.
 };
 

@@ -18,13 +18,6 @@ namespace {
 constexpr size_t kUnetArrays = 70, kVaeArrays = 7;
 constexpr int kMeasuredRows = 2;
 
-int rows_for(const control::StepPlan& plan, int image) {
-  const auto has = [&](const control::FurtherRow& row) {
-    return std::find(row.images.begin(), row.images.end(), image) != row.images.end();
-  };
-  return 1 + plan.guided + static_cast<int>(std::count_if(plan.further.begin(), plan.further.end(), has));
-}
-
 /** Pictures that the encoder is given: `init`, and what an inpainting model is shown of it. */
 int encodings(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved) {
   return resolved.recipe.init.has_value() + (unet.in_channels > vae.latent_channels);
@@ -39,8 +32,9 @@ Calls calls_of(const control::Timeline& control, bool one_by_one) {
     const auto plan = control.step(step);
     int all = 0, most = 0;
     for (int image = 0; image < run.batch; ++image) {
-      all += rows_for(plan, image);
-      most = std::max(most, rows_for(plan, image));
+      const int rows = static_cast<int>(plan.rows({image}).size());
+      all += rows;
+      most = std::max(most, rows);
     }
     calls.count += one_by_one && !plan.joins_images ? run.batch : 1;
     calls.rows += all;

@@ -13,10 +13,6 @@ namespace {
 constexpr double kRoundMore = 1.1, kSquareLess = 1 / 1.1;
 constexpr std::string_view kBreak = "BREAK";
 
-bool is_word(char c) {
-  return is_letter(c) || is_digit(c) || c == '_';
-}
-
 /** A weight in front of the bracket that it closes, from the colon at `at` on: the bytes behind it; 0: none. */
 size_t weight_at(std::string_view text, size_t at, double& weight) {
   size_t begin = at + 1;
@@ -98,7 +94,7 @@ class A1111Reader {
     size_t done = 0;
     for (auto found = run.find(kBreak); found != run.npos; found = run.find(kBreak, found + 1)) {
       const size_t behind = found + kBreak.size();
-      if ((found > 0 && is_word(run[found - 1])) || (behind < run.size() && is_word(run[behind]))) continue;
+      if ((found > 0 && is_word_char(run[found - 1])) || (behind < run.size() && is_word_char(run[behind]))) continue;
       size_t until = found;
       while (until > done && is_space(run[until - 1])) --until;
       parts_.push_back({std::string(run.substr(done, until - done))});

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view kAnd = "AND";
 
 bool in_a_word(std::string_view text, size_t byte) {
-  return byte < text.size() && (is_letter(text[byte]) || is_digit(text[byte]) || text[byte] == '_');
+  return byte < text.size() && is_word_char(text[byte]);
 }
 
 /** "a cat :1.2": the weight goes with the colon and the space before it. */
