@@ -171,12 +171,12 @@ TEST_CASE("a sign that two encoders know by other tokens has one place; signs th
     encoders.push_back(encoders[0]);
     auto& second = encoders[1];
     for (size_t t = 0; t < second.tokens.size(); ++t) {
-      auto& token = second.tokens[t];
+      const auto token = second.tokens[t];
       if (prompt.text[token.begin] != '!') continue;
-      token.id = second.ids[second.positions[t]] = 0;
+      second.tokens[t].id = second.ids[second.positions[t]] = 0;
       if (token.end - token.begin < 2) continue;
-      second.tokens.insert(second.tokens.begin() + t + 1, {0, token.begin + 1, token.end});
       second.tokens[t].end = token.begin + 1;
+      second.tokens.insert(second.tokens.begin() + t + 1, {0, token.begin + 1, token.end});
       second.positions.push_back(second.positions.back() + 1);
       second.ids[second.positions.back()] = 0;
     }
