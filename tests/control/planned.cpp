@@ -56,8 +56,8 @@ std::vector<Pixel> planned_row(const Program& program, const ProgramInputs& inpu
   for (const auto& reading : readings) {
     Read read{.keys = keys(reading.sources)};
     const auto numbers = [&](const Values& values, double normal) {
-      if (!values) return std::vector<double>(read.keys.size(), normal);
-      return std::vector<double>(values->begin(), values->end());
+      if (!values) return List(std::vector<double>(read.keys.size(), normal));
+      return List(std::vector<double>(values->begin(), values->end()));
     };
     read.weight = numbers(reading.bias, 0);
     for (auto& w : read.weight) w = std::exp(w);
@@ -66,7 +66,7 @@ std::vector<Pixel> planned_row(const Program& program, const ProgramInputs& inpu
     if (reading.query && reading.query->kind == Source::Kind::image) read.query = reading.query->id;
     if (reading.blur) read.blur = sigma_of(*reading.blur, own_grid);
     if (reading.values != reading.sources) read.values = keys(reading.values);
-    if (reading.map) read.map.assign(reading.map->begin(), reading.map->end());
+    if (reading.map) read.map = std::vector<double>(reading.map->begin(), reading.map->end());
     read.identity = reading.identity, read.added = reading.added;
     if (reads.size() >= proper) {
       const auto& finish = finishes[reads.size() - proper];
@@ -101,19 +101,19 @@ constexpr double kTiny = 1e-9;
 bool near(double a, double b) {
   return a == b || std::abs(a - b) <= 1e-5 * std::max({1.0, std::abs(a), std::abs(b)});
 }
-bool near(const std::vector<double>& a, const std::vector<double>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) { return near(x, y); });
+bool near(const List<double>& a, const List<double>& b, double a_unit = 1, double b_unit = 1) {
+  return a.is(b) || std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                               [&](double x, double y) { return near(x / a_unit, y / b_unit); });
 }
 
 // Weights mean the same times any number.
-std::vector<double> relative(std::vector<double> weights) {
-  const double most = *std::max_element(weights.begin(), weights.end());
-  for (auto& w : weights) w /= most;
-  return weights;
+bool near_weights(const List<double>& a, const List<double>& b) {
+  return a.is(b) || near(a, b, *std::max_element(a.begin(), a.end()), *std::max_element(b.begin(), b.end()));
 }
 
 // Keys that weigh nothing say nothing.
 bool same_map(const Read& a, const Read& b) {
+  if (a.map.is(b.map)) return true;
   if (a.map.size() != b.map.size()) return false;
   const size_t columns = a.map.empty() ? 1 : a.map.size() / a.keys.size();
   for (size_t i = 0; i < a.map.size(); ++i)
@@ -126,7 +126,7 @@ bool same_reading(const Read& a, const Read& b) {
       a.added != b.added || a.finish != b.finish || !near(a.scale, b.scale) || !near(a.limit, b.limit) ||
       !same_map(a, b))
     return false;
-  return a.keys == b.keys && near(a.temperature, b.temperature) && near(relative(a.weight), relative(b.weight)) &&
+  return a.keys == b.keys && near(a.temperature, b.temperature) && near_weights(a.weight, b.weight) &&
          near(a.key_gain, b.key_gain) && near(a.value_gain, b.value_gain);
 }
 

@@ -84,10 +84,25 @@ void edit_tokens(Pixel& pixel, double part, const Tokens& tokens, Set set) {
   });
 }
 
-bool is_one_to_one(const std::vector<double>& map) {
+bool is_one_to_one(const List<double>& map) {
   for (size_t i = 0; i < map.size(); ++i)
     if (map[i] != (i % 78 == 0)) return false;
   return true;
+}
+
+/** Which words of the two prompts are one. */
+struct Words {
+  List<double> weights, known;
+};
+
+const Words& words_of(const std::string& base, const PromptToPrompt& e) {
+  static std::map<std::tuple<std::string, std::string, bool>, Words> memory;
+  const bool refines = e.method == PromptToPrompt::Method::refine;
+  const auto [place, fresh] = memory.try_emplace({base, e.prompt, refines});
+  if (!fresh) return place->second;
+  const auto from = tokenize(base)[0], to = tokenize(e.prompt)[0];
+  const auto map = refines ? aligned(from, to) : word_by_word(base, from, e.prompt, to);
+  return place->second = {map.weights, map.known};
 }
 
 /** Each kind in the words of docs/control.md. */
@@ -168,9 +183,7 @@ struct Act {
   /** By token of the edited prompt, `taken` of the attention is the other image's. */
   void take_words(const PromptToPrompt& e) const {
     const auto base = prompt_of(e.image, w.controls, w.inputs);
-    const auto from = tokenize(base)[0], to = tokenize(e.prompt)[0];
-    const auto map =
-        e.method == PromptToPrompt::Method::refine ? aligned(from, to) : word_by_word(base, from, e.prompt, to);
+    const auto& map = words_of(base, e);
     std::vector<double> taken(77, at(e.cross));
     for (const auto& word : e.words)
       for (const int p : positions(e.prompt, word.tokens)) taken[p] = at(word.cross);
@@ -230,8 +243,8 @@ struct Act {
     const auto other = of_text(fmt::format("image {}", *e.image), w.pixels);
     if (e.how == Share::How::instead) return inject_into(pixel, part, other);
     edit(pixel, part, [&](Read& r) {
-      r.keys.insert(r.keys.end(), other.keys.begin(), other.keys.end());
-      if (!r.values.empty()) r.values.insert(r.values.end(), other.keys.begin(), other.keys.end());
+      r.keys.append(other.keys);
+      if (!r.values.empty()) r.values.append(other.keys);
       for (auto* list : {&r.weight, &r.key_gain, &r.value_gain}) list->resize(r.keys.size(), 1);
       return true;
     });

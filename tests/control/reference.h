@@ -6,24 +6,25 @@
 #include <vector>
 
 #include "control/program/program.h"
+#include "list.h"
 
 namespace corepulse::control::test {
 
 /** One thing a pixel reads: for every key, whose embedding it is and its numbers. */
 struct Read {
   double share = 1;
-  std::string prompt;     ///< Cross: the text whose words are looked for.
-  std::vector<int> keys;  ///< Numbers of "prompt#position", "own#3", "image 1#3".
-  std::vector<double> weight, key_gain, value_gain;
+  std::string prompt;  ///< Cross: the text whose words are looked for.
+  List<int> keys;      ///< Numbers of "prompt#position", "own#3", "image 1#3".
+  List<double> weight, key_gain, value_gain;
   double temperature = 1;
 
-  int query = -1;           ///< The image whose queries ask; -1: the row's own.
-  double blur = 0;          ///< Of the queries, in tokens; infinity: their mean.
-  std::vector<int> values;  ///< As keys, where they are other ones.
-  std::vector<double> map;  ///< [keys, values], or empty: key i is value i.
-  bool identity = false;    ///< Every pixel reads its own value alone.
-  bool added = false;       ///< Beside those whose shares sum to 1.
-  int finish = 0;           ///< 1, 2, ..: not a reading, but what normalised guidance does afterwards, in this order,
+  int query = -1;         ///< The image whose queries ask; -1: the row's own.
+  double blur = 0;        ///< Of the queries, in tokens; infinity: their mean.
+  List<int> values;       ///< As keys, where they are other ones.
+  List<double> map;       ///< [keys, values], or empty: key i is value i.
+  bool identity = false;  ///< Every pixel reads its own value alone.
+  bool added = false;     ///< Beside those whose shares sum to 1.
+  int finish = 0;         ///< 1, 2, ..: not a reading, but what normalised guidance does afterwards, in this order,
   double scale = 0, limit = 0;  ///< with the text of `keys`.
 
   bool mapped() const { return !values.empty() || !map.empty(); }
