@@ -16,6 +16,7 @@
 
 #include "corepulse/error.h"
 #include "corepulse/image.h"
+#include "corepulse/picture_recipe.h"
 #include "corepulse/pipeline.h"
 #include "corepulse/shorthand.h"
 
@@ -41,13 +42,18 @@ Recipe read_recipe(const std::string& file) {
   return recipe_in({std::istreambuf_iterator<char>(stream), {}}, expand_home(file));
 }
 
-Recipe recipe_in_picture(const std::string& file) {
+/** @param notes takes what the recipe lacks of a picture that another program drew. */
+Recipe recipe_in_picture(const std::string& file, std::vector<std::string>* notes) {
   const auto text = load_image_text(expand_home(file));
-  if (const auto found = text.find("corepulse"); found != text.end())
-    return recipe_in(found->second, expand_home(file));
-  throw Error(ErrorCode::invalid_request,
-              fmt::format("[recipe] {} holds no corepulse recipe{}", file,
-                          text.count("parameters") ? "; its other parameters are shown by corepulse inspect" : ""));
+  if (const auto own = text.find("corepulse"); own != text.end()) return recipe_in(own->second, expand_home(file));
+  try {
+    auto read = recipe_of_picture(text);
+    if (notes)
+      for (const auto& line : read.notes) notes->push_back(fmt::format("{} ({}): {}", file, read.program, line));
+    return read.recipe;
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("[--from] {}: {}", file, error.what()));
+  }
 }
 
 /** The same but for the prompts, so that one control can hold those of both. */
@@ -143,7 +149,9 @@ void RunFlags::add_start() {
       command_.add_option("--recipe", recipe_file_,
                           "A JSON file (its paths are seen from its folder), - for standard input, or a name that "
                           "`corepulse recipes` lists");
-  auto* from = command_.add_option("--from", picture_file_, "A picture made by corepulse: repeats its run");
+  auto* from =
+      command_.add_option("--from", picture_file_,
+                          "A picture made by corepulse: repeats its run; or by another program: as far as it says");
   recipe->group(group_)->excludes(from);
   offer(recipe, preset_names, /*only=*/false);
   from->group(group_);
@@ -294,10 +302,10 @@ std::vector<std::string> RunFlags::notes() const {
   return notes;
 }
 
-Recipe RunFlags::recipe() const {
+Recipe RunFlags::recipe(std::vector<std::string>* notes) const {
   Recipe recipe;
   if (!recipe_file_.empty()) recipe = read_recipe(recipe_file_);
-  if (!picture_file_.empty()) recipe = recipe_in_picture(picture_file_);
+  if (!picture_file_.empty()) recipe = recipe_in_picture(picture_file_, notes);
   take_away(recipe);
   for (const auto& change : changes_) change(recipe);
   if (batch_ > 0) {

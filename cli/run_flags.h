@@ -19,8 +19,11 @@ class RunFlags {
   RunFlags(const RunFlags&) = delete;
   RunFlags& operator=(const RunFlags&) = delete;
 
-  /** The run they describe. @throws Error for unreadable recipes and wrong values. */
-  Recipe recipe() const;
+  /**
+   * The run they describe. @param notes gets what a picture of another program says and a recipe cannot.
+   * @throws Error for unreadable recipes and wrong values.
+   */
+  Recipe recipe(std::vector<std::string>* notes = nullptr) const;
   /** What may be a slip: flags given twice with different values. */
   std::vector<std::string> notes() const;
 

@@ -29,8 +29,9 @@ void add_explain(CLI::App& app, Global& global) {
   auto flags = std::make_shared<RunFlags>(*command);
   add_json_flag(*command, global);
   command->callback([flags, &global] {
-    const auto recipe = flags->recipe();
-    for (const auto& line : flags->notes()) note("note: " + line, false);
+    auto notes = flags->notes();
+    const auto recipe = flags->recipe(&notes);
+    for (const auto& line : notes) note("note: " + line, false);
     const auto explanation = explain(recipe);
     if (global.json)
       std::puts(explanation.json.c_str());

@@ -99,8 +99,9 @@ void check_standard_output(const Recipe& recipe, bool json) {
 
 void generate(const Generate& flags, bool json) {
   Request request;
-  request.recipe = flags.run.recipe();
-  for (const auto& line : flags.run.notes()) note("note: " + line, flags.quiet);
+  auto notes = flags.run.notes();
+  request.recipe = flags.run.recipe(&notes);
+  for (const auto& line : notes) note("note: " + line, flags.quiet);
   std::optional<StandardOutput> pipe;
   if (flags.output == "-") check_standard_output(request.recipe, json), pipe.emplace();
   const auto made_with = request.recipe.made_with;
@@ -149,6 +150,8 @@ const char* const kGenerateExamples = R"(Examples:
       cat.png, and cat-heat-cat.png: where it looked at "cat"
   corepulse generate --from dragon.png -o again.png
       the same picture again; with --seed 4 the same idea on another seed
+  corepulse generate --from a1111.png -m sd15.safetensors
+      what A1111, Forge, ComfyUI, InvokeAI or stable-diffusion.cpp drew, as far as its text says
   corepulse generate -m sd15.safetensors -p "a lighthouse" -W 512 -H 512 --sampler "DPM++ 2M Karras"
 
 Selectors: input:N, middle:0, output:N as `corepulse inspect` lists them; composition, content, style (all input, middle,

@@ -5,10 +5,13 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 
+#include "corepulse/error.h"
 #include "corepulse/image.h"
 #include "corepulse/model.h"
+#include "corepulse/picture_recipe.h"
 
 #include "commands/commands.h"
 #include "definitions.h"
@@ -38,17 +41,36 @@ bool holds_picture(const std::string& file) {
          (text.starts_with("RIFF") && text.substr(8) == "WEBP");
 }
 
+/** What another program's text comes to as a recipe, if it is one of those that can be read. */
+std::optional<PictureRecipe> foreign_recipe(const ImageText& text) {
+  if (text.count("corepulse")) return {};
+  try {
+    return recipe_of_picture(text);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 void inspect_picture(const std::string& file, bool json) {
   const auto text = load_image_text(file);
+  const auto foreign = foreign_recipe(text);
   if (!json) {
     std::printf("%s\n", file.c_str());
     for (const auto& [key, value] : text) std::printf("\n%s:\n%s\n", key.c_str(), value.c_str());
     if (text.empty()) std::puts("holds no text");
+    if (!foreign) return;
+    std::printf("\nas a recipe, of %s:\n%s\n", foreign->program.c_str(), to_json(foreign->recipe).c_str());
+    for (const auto& line : foreign->notes) std::printf("note: %s\n", line.c_str());
     return;
   }
   nlohmann::json result = {{"picture", file}, {"text", text}};
   if (const auto recipe = text.find("corepulse"); recipe != text.end())
     result["recipe"] = nlohmann::json::parse(recipe->second, nullptr, /*allow_exceptions=*/false);
+  if (foreign) {
+    result["recipe"] = nlohmann::json::parse(to_json(foreign->recipe));
+    result["program"] = foreign->program;
+    result["notes"] = foreign->notes;
+  }
   print_json(result);
 }
 

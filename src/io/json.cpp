@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "io/file.h"
 #include "io/json_sax.h"
+#include "io/python_json.h"
 #include "io/utf8.h"
 
 namespace corepulse::io {
@@ -127,8 +128,12 @@ Json parse_json(std::string_view text, std::string_view where, const JsonLimits&
   return std::move(tree.root);
 }
 
+Json parse_python_json(std::string_view text, std::string_view where, const JsonLimits& limits, ErrorCode code) {
+  return parse_json(quote_python_numbers(text), where, limits, code);
+}
+
 Json read_json(const std::filesystem::path& file, const JsonLimits& limits) {
-  return parse_json(quote_python_numbers(read_file(file, limits.bytes)), shown(file), limits);
+  return parse_python_json(read_file(file, limits.bytes), shown(file), limits);
 }
 
 }  // namespace corepulse::io

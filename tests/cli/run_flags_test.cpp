@@ -237,3 +237,21 @@ TEST_CASE("a picture's recipe is read, and a picture without one is an error") {
   CHECK_THROWS_AS(parse({"--from", file.path.string()}), Error);
   CHECK_THROWS_AS(parse({"--from", "/no/such/picture.png"}), Error);
 }
+
+TEST_CASE("a picture of another program is read as far as it says, and what is left out is noted") {
+  const File file("corepulse-run-flags-foreign.png");
+  save_image({8, 8, std::vector<uint8_t>(8 * 8 * 3)}, file.path,
+             {{"parameters", "a (cat:1.2)\nSteps: 7, Sampler: Euler a, Seed: 3, Size: 64x64, ENSD: 31337"}});
+  CLI::App app;
+  RunFlags flags(app);
+  app.parse(
+      std::vector<std::string>{"9", "--guidance", file.path.string(), "--from"});  // in reverse, as CLI11 takes it
+  std::vector<std::string> notes;
+  const auto recipe = flags.recipe(&notes);
+  CHECK(recipe.prompt == "a (cat:1.2)");
+  CHECK(recipe.syntax == PromptSyntax::a1111);
+  CHECK(recipe.steps == 7);
+  CHECK(recipe.guidance == 9);
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0].find("(A1111): not carried over: guidance (not said), ENSD 31337") != std::string::npos);
+}

@@ -168,6 +168,19 @@ TEST_CASE("a UserComment in either byte order is understood, and broken UTF-16 i
   CHECK(comment("\x73\x2b\0h\0i"s) == "猫hi");
   CHECK(comment("\xd8\x3d\0h\0i"s) == "\xef\xbf\xbdhi");
   CHECK(comment("\0h\0i\0"s) == "hi");
+  CHECK(comment("\xff\xfe\x2b\x73"s) == "猫");  // marked: no zero shows the order
+  CHECK(comment("\xfe\xff\x73\x2b"s) == "猫");
+}
+
+TEST_CASE("ComfyUI's graph stands where the camera's model would") {
+  const auto model = [](const std::string& data) {
+    const auto tiff =
+        "MM\0*\0\0\0\x08\0\1\x01\x10\0\2"s + big(static_cast<uint32_t>(data.size())) + big(26) + "\0\0\0\0"s + data;
+    return io::read_exif_text(tiff, "x");
+  };
+  CHECK(model("prompt:{\"1\": {}}\0"s).at("prompt") == "{\"1\": {}}");
+  CHECK(model("Canon EOS\0"s).empty());
+  CHECK(model("prompt:\xff\0"s).empty());
 }
 
 TEST_CASE("our own note that is damaged is told, not passed over") {

@@ -11,9 +11,10 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr unsigned kOrientation = 0x0112, kExifFolder = 0x8769, kMakerNote = 0x927C, kUserComment = 0x9286;
-constexpr unsigned kShort = 3, kLong = 4, kUndefined = 7;
-constexpr auto kUnicode = "UNICODE\0"sv, kOurs = "corepulse\0"sv;
+constexpr unsigned kModel = 0x0110, kOrientation = 0x0112, kExifFolder = 0x8769, kMakerNote = 0x927C,
+                   kUserComment = 0x9286;
+constexpr unsigned kAscii = 2, kShort = 3, kLong = 4, kUndefined = 7;
+constexpr auto kUnicode = "UNICODE\0"sv, kOurs = "corepulse\0"sv, kComfyPrompt = "prompt:"sv;
 
 void put(std::string& out, uint64_t value, int bytes) {
   while (bytes-- > 0) out += static_cast<char>(value >> (8 * bytes) & 0xFF);
@@ -58,7 +59,8 @@ std::string decode_comment(std::string_view bytes) {
   const auto body = bytes.substr(std::min<size_t>(8, bytes.size()));
   std::string text;
   if (bytes.substr(0, 8) == kUnicode) {
-    text = from_utf16(body, is_little_utf16(body));
+    const bool marked = body.starts_with("\xff\xfe") || body.starts_with("\xfe\xff");
+    text = from_utf16(body.substr(marked ? 2 : 0), marked ? body[0] == '\xff' : is_little_utf16(body));
   } else if (bytes.substr(0, 8) == "ASCII\0\0\0"sv || bytes.substr(0, 8) == "\0\0\0\0\0\0\0\0"sv) {
     if (is_utf8(body)) text = body;
   }
@@ -136,7 +138,11 @@ ImageText read_exif_text(std::string_view bytes, std::string_view file) {
   ImageText text;
   const Tiff tiff(bytes);
   if (!tiff.valid()) return text;
-  const auto pointer = tiff.find(tiff.number(4, 4).value_or(0), kExifFolder, kLong);
+  const size_t root = tiff.number(4, 4).value_or(0);
+  if (const auto entry = tiff.find(root, kModel, kAscii))
+    if (const auto model = tiff.data(*entry); model.starts_with(kComfyPrompt) && is_utf8(model))
+      text["prompt"] = model.substr(kComfyPrompt.size(), model.find('\0') - kComfyPrompt.size());
+  const auto pointer = tiff.find(root, kExifFolder, kLong);
   if (!pointer) return text;
   const size_t folder = tiff.number(*pointer + 8, 4).value_or(0);
   if (const auto entry = tiff.find(folder, kMakerNote, kUndefined)) {

@@ -12,7 +12,8 @@ namespace corepulse::io {
 /** A big-endian TIFF structure. */
 std::string write_exif(const ImageText& text);
 
-/** Other programs' data is taken as far as it can be read. @throws Error bad_file if our own
+/** Other programs' data is taken as far as it can be read: comments of either byte order, and ComfyUI's "prompt:" where
+ * the camera's model would stand. @throws Error bad_file if our own
  * MakerNote is damaged. */
 ImageText read_exif_text(std::string_view tiff, std::string_view file);
 

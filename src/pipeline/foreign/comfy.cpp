@@ -1,0 +1,258 @@
+// ComfyUI's "prompt": from the picture that was saved back through its graph to what drew it.
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "io/python_json.h"
+#include "io/utf8.h"
+#include "pipeline/foreign/comfy_nodes.h"
+#include "pipeline/foreign/reading.h"
+
+namespace corepulse::pipeline {
+namespace {
+
+bool is_comfy_sampler(const ComfyNode& node) {
+  return node.kind == "KSampler" || node.kind == "KSamplerAdvanced";
+}
+
+bool is_any_of(const ComfyNode& node, std::initializer_list<std::string_view> kinds) {
+  return std::find(kinds.begin(), kinds.end(), node.kind) != kinds.end();
+}
+
+class ComfyReader {
+ public:
+  explicit ComfyReader(io::Json json)
+      : nodes_(std::move(json)), reading_({"ComfyUI", PromptSyntax::comfy, Compat::comfy, NoiseKind::cpu}) {}
+
+  PictureRecipe operator()() {
+    const auto& last = find_sampler();
+    const auto& first = follow_latent(last);
+    take_sampler(first);
+    const auto prompt = follow_text(first, "positive"), negative = follow_text(first, "negative");
+    reading_.take_prompts(prompt, negative);
+    follow_model(first);
+    return std::move(reading_).finish();
+  }
+
+ private:
+  const ComfyNode& find_sampler();
+  const ComfyNode* sampler_of(const ComfyNode& output, std::vector<const ComfyNode*>& passed);
+  const ComfyNode& follow_latent(const ComfyNode& last);
+  bool take_start(const ComfyNode& node, const ComfyNode& sampler);
+  void take_sampler(const ComfyNode& node);
+  void take_part_of_schedule(const ComfyNode& node);
+  std::string follow_text(const ComfyNode& sampler, std::string_view side);
+  std::string take_text(const ComfyNode& node);
+  void follow_clip(const ComfyNode& text);
+  void follow_model(const ComfyNode& sampler);
+  void take_loader(const ComfyNode& node, bool of_text);
+
+  std::optional<double> number(const ComfyNode& node, std::string_view name) const {
+    return foreign_number(comfy_value(nodes_, node, name));
+  }
+  std::string shown(const ComfyNode& node, std::string_view name) const {
+    return foreign_shown(comfy_value(nodes_, node, name));
+  }
+  std::string word(const ComfyNode& node, std::string_view name) const {
+    const auto* value = comfy_value(nodes_, node, name);
+    return value && value->is_string() ? value->get<std::string>() : "";
+  }
+
+  ComfyNodes nodes_;
+  ForeignReading reading_;
+  bool skip_taken_ = false;
+};
+
+/** From a node that takes pictures to the sampler that drew them; null if none did. */
+const ComfyNode* ComfyReader::sampler_of(const ComfyNode& output, std::vector<const ComfyNode*>& passed) {
+  ComfyWalk walk;
+  for (const auto* node = &output; node;) {
+    walk.visit(*node);
+    if (is_comfy_sampler(*node)) return node;
+    if (node->kind.starts_with("SamplerCustom"))
+      refuse_foreign(ErrorCode::invalid_request,
+                     fmt::format("{} drew it; KSampler and KSamplerAdvanced can be read", node->shown()));
+    passed.push_back(node);
+    const auto* next = nodes_.behind(*node, {"images", "samples", "image", "latent_image", "latent", "pixels"});
+    node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
+  }
+  return nullptr;
+}
+
+/** That of the first node that saves pictures, else of one that shows them, else the only one there is. */
+const ComfyNode& ComfyReader::find_sampler() {
+  const ComfyNode *found = nullptr, *by = nullptr;
+  std::vector<const ComfyNode*> passed;
+  for (const std::string_view kind : {"Save", "Preview", ""})
+    for (const auto& node : nodes_.all()) {
+      if (node.kind.find(kind) == std::string::npos || !(kind.empty() ? is_comfy_sampler(node) : node.links("images")))
+        continue;
+      std::vector<const ComfyNode*> way;
+      const auto* sampler = sampler_of(node, way);
+      if (found && sampler && sampler != found && !kind.empty())
+        reading_.note(
+            fmt::format("the picture is taken for that of {}; there is one of {}, too", by->shown(), node.shown()));
+      if (!found && sampler) found = sampler, by = &node, passed = std::move(way);
+    }
+  if (!found)
+    refuse_foreign(ErrorCode::invalid_request, "its graph of ComfyUI has no KSampler and no KSamplerAdvanced");
+  for (const auto* node : passed) {
+    if (const auto* vae = nodes_.behind(*node, {"vae"}); vae && vae->kind == "VAELoader")
+      reading_.take_model("VAE", word(*vae, "vae_name"));
+    if (node != by && !is_reroute(*node) && !is_any_of(*node, {"VAEDecode", "VAEDecodeTiled"}))
+      reading_.leave_out(node->shown());
+  }
+  return *found;
+}
+
+/** The sampler that began, in front of those that went on with its latent. */
+const ComfyNode& ComfyReader::follow_latent(const ComfyNode& last) {
+  ComfyWalk walk;
+  const ComfyNode* first = &last;
+  const ComfyNode* node = &last;
+  while (true) {
+    walk.visit(*node);
+    const auto* next = nodes_.behind(
+        *node, {"latent_image", "samples", "latent", "samples1", "samples_to", "pixels", "image", "images"});
+    if (!next && is_reroute(*node)) next = nodes_.behind_any(*node);
+    if (!next) break;
+    node = next;
+    if (is_comfy_sampler(*node)) {
+      reading_.leave_out(fmt::format(
+          "a further pass, {}: {} steps, denoise {}", first->shown(), shown(*first, "steps"),
+          first->kind == "KSampler" ? shown(*first, "denoise") : "from step " + shown(*first, "start_at_step")));
+      first = node;
+    } else if (take_start(*node, *first)) {
+      break;
+    } else if (!is_reroute(*node) && !node->kind.starts_with("VAE")) {
+      reading_.leave_out(node->shown());
+    }
+  }
+  return *first;
+}
+
+/** Whether the latent comes from here: an empty one, or a picture. */
+bool ComfyReader::take_start(const ComfyNode& node, const ComfyNode& sampler) {
+  if (node.input("width") && node.input("height") && node.kind.starts_with("Empty")) {
+    reading_.take_size(number(node, "width"), number(node, "height"),
+                       shown(node, "width") + " x " + shown(node, "height"));
+    if (const auto batch = number(node, "batch_size"); batch && *batch > 1)
+      reading_.note(fmt::format(
+          "it is one of a batch of {}, whose noise ComfyUI draws at once: the seed repeats the first", *batch));
+    if (const auto denoise = number(sampler, "denoise"); denoise && *denoise < 1)
+      reading_.leave_out("denoise of an empty latent", shown(sampler, "denoise"));
+    return true;
+  }
+  if (!node.kind.starts_with("VAEEncode") && node.kind != "LoadLatent") return false;
+  const auto* picture = nodes_.behind(node, {"pixels"});
+  if (std::vector<const ComfyNode*> way; picture && sampler_of(*picture, way)) return false;  // another pass drew it
+  const bool advanced = sampler.kind == "KSamplerAdvanced";
+  const auto steps = number(sampler, "steps"), from = number(sampler, "start_at_step");
+  reading_.take_strength(!advanced                     ? number(sampler, "denoise")
+                         : steps && from && *steps > 0 ? std::optional(1 - *from / *steps)
+                                                       : std::nullopt,
+                         shown(sampler, advanced ? "start_at_step" : "denoise"));
+  if (node.kind != "VAEEncode" && node.kind != "VAEEncodeTiled") reading_.leave_out(node.shown());
+  if (picture && picture->input("image")) reading_.leave_out("the picture", shown(*picture, "image"));
+  return true;
+}
+
+/** KSamplerAdvanced runs a part of its steps; compat comfy runs all of a recipe's, of a longer schedule. */
+void ComfyReader::take_part_of_schedule(const ComfyNode& node) {
+  const auto steps = number(node, "steps"), from = number(node, "start_at_step"), to = number(node, "end_at_step");
+  auto& recipe = reading_.recipe();
+  if (from && steps && *from > 0 && *from < *steps) {
+    if (recipe.init)
+      recipe.steps = static_cast<int>(*steps - *from);
+    else
+      reading_.leave_out("start_at_step", shown(node, "start_at_step"));
+  }
+  if (to && steps && *to < *steps) reading_.leave_out("end_at_step", shown(node, "end_at_step"));
+  if (word(node, "add_noise") == "disable") reading_.leave_out("add_noise", "disable");
+}
+
+void ComfyReader::take_sampler(const ComfyNode& node) {
+  const bool advanced = node.kind == "KSamplerAdvanced";
+  const auto* seed = comfy_value(nodes_, node, advanced ? "noise_seed" : "seed");
+  reading_.take_seed(foreign_seed(seed), foreign_shown(seed));
+  reading_.take_steps(number(node, "steps"), shown(node, "steps"));
+  reading_.take_guidance(number(node, "cfg"), shown(node, "cfg"));
+  reading_.take_sampler(word(node, "sampler_name"), word(node, "scheduler"));
+  if (advanced) take_part_of_schedule(node);
+}
+
+std::string ComfyReader::take_text(const ComfyNode& node) {
+  follow_clip(node);
+  if (node.input("text_g") && node.input("text_l")) {
+    const auto global = word(node, "text_g"), local = word(node, "text_l");
+    if (global != local) reading_.leave_out("text_l of " + node.shown(), local);
+    return global;
+  }
+  const auto* text = comfy_value(nodes_, node, "text");
+  if (text && text->is_string()) return text->get<std::string>();
+  reading_.note(
+      fmt::format("the text of {} cannot be told: it is made by another node when the graph runs", node.shown()));
+  return "";
+}
+
+/** From a sampler's conditioning to the text that it was made of. */
+std::string ComfyReader::follow_text(const ComfyNode& sampler, std::string_view side) {
+  ComfyWalk walk;
+  for (const auto* node = &sampler; node;) {
+    walk.visit(*node);
+    if (node->input("text") || (node->input("text_g") && node->input("text_l"))) return take_text(*node);
+    if (node != &sampler && !is_reroute(*node)) reading_.leave_out(node->shown());
+    const auto* next = nodes_.behind(*node, {side, "conditioning", "conditioning_1", "conditioning_to"});
+    node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
+  }
+  reading_.note(fmt::format("no text was found behind \"{}\" of {}", side, sampler.shown()));
+  return "";
+}
+
+void ComfyReader::follow_clip(const ComfyNode& text) {
+  ComfyWalk walk;
+  for (const auto* node = &text; node;) {
+    walk.visit(*node);
+    if (const auto stop = number(*node, "stop_at_clip_layer"); stop && node->kind == "CLIPSetLastLayer") {
+      if (!skip_taken_) reading_.take_clip_skip(-*stop - 1, shown(*node, "stop_at_clip_layer"));
+      if (!skip_taken_ && *stop == -2)
+        reading_.note(
+            "stop_at_clip_layer -2 is --clip-skip 1 here; with SDXL models it is what they do without: there it is 0");
+      skip_taken_ = true;
+    } else if (node != &text) {
+      take_loader(*node, /*of_text=*/true);
+    }
+    const auto* next = nodes_.behind(*node, {"clip"});
+    node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
+  }
+}
+
+void ComfyReader::follow_model(const ComfyNode& sampler) {
+  ComfyWalk walk;
+  for (const auto* node = &sampler; node;) {
+    walk.visit(*node);
+    if (node != &sampler) take_loader(*node, /*of_text=*/false);
+    const auto* next = nodes_.behind(*node, {"model"});
+    node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
+  }
+}
+
+/** A node on the way to the checkpoint; the same one is met by the model and by its text encoder. */
+void ComfyReader::take_loader(const ComfyNode& node, bool of_text) {
+  for (const char* name : {"ckpt_name", "unet_name", "clip_name", "clip_name1", "clip_name2"})
+    if (node.input(name))
+      reading_.take_model(std::string_view(name).starts_with("clip") ? "the text encoder" : "the model",
+                          word(node, name));
+  if (node.kind.find("Loader") != std::string::npos &&
+      (node.input("ckpt_name") || node.input("unet_name") || node.input("clip_name") || node.input("clip_name1")))
+    return;
+  if (node.input("lora_name")) return reading_.take_lora(word(node, "lora_name"), shown(node, "strength_model"));
+  if (!is_reroute(node) && !(of_text && node.links("model"))) reading_.leave_out(node.shown());
+}
+
+}  // namespace
+
+PictureRecipe read_comfy_graph(std::string_view text) {
+  return ComfyReader(io::parse_python_json(text, "picture", {.depth = 64}))();
+}
+
+}  // namespace corepulse::pipeline
