@@ -136,7 +136,7 @@ test::EditedControl::Edit edit_prompt(bool refine) {
 void time_model(const std::string& name, const test::LdmUNet& shape, Family family, int size) {
   if (name.find(wanted) == std::string::npos) return;
   double bytes = 0;
-  auto tensors = random_tensors(model::Naming::ldm_unet, test::unet_shapes(shape, ""), bytes);
+  auto tensors = random_tensors(io::Naming::ldm_unet, test::unet_shapes(shape, ""), bytes);
   const auto config = model::derive_unet(tensors, family, "bench");
   const unet::UNet network(nn::Weights(std::move(tensors), "unet", mx::float16), config);
   const auto most = normal({4, size, size, config.in_channels});

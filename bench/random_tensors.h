@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "../tests/model/full_size.h"
-#include "model/files/ldm_names.h"
+#include "io/tensors/ldm_names.h"
 
 namespace corepulse {
 
@@ -30,7 +30,7 @@ inline io::TensorView random_tensor(const std::string& name, const std::vector<i
 }
 
 /** By Diffusers' names, float32, the same in every run. @param bytes grows by their size. */
-inline io::Tensors random_tensors(model::Naming naming, const test::Shapes& shapes, double& bytes) {
+inline io::Tensors random_tensors(io::Naming naming, const test::Shapes& shapes, double& bytes) {
   io::Tensors tensors;
   std::minstd_rand random(1);
   for (const auto& [name, shape] : shapes) {
@@ -38,7 +38,7 @@ inline io::Tensors random_tensors(model::Naming naming, const test::Shapes& shap
     bytes += static_cast<double>(view.bytes);
     tensors.emplace(name, view);
   }
-  return model::to_diffusers(naming, tensors);
+  return io::to_diffusers(naming, tensors);
 }
 
 }  // namespace corepulse

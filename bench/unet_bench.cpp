@@ -123,7 +123,7 @@ Case unet_case(const unet::UNet& network, int batch, int size, double weights) {
 const unet::UNet& sd15_unet(double& weights) {
   static double bytes = 0;
   static const auto network = [] {
-    auto tensors = random_tensors(model::Naming::ldm_unet, test::unet_shapes(test::sd1_unet(), ""), bytes);
+    auto tensors = random_tensors(io::Naming::ldm_unet, test::unet_shapes(test::sd1_unet(), ""), bytes);
     const auto config = model::derive_unet(tensors, Family::sd1, "bench");
     return std::make_unique<unet::UNet>(nn::Weights(std::move(tensors), "unet", dtype(), {}, int8()), config);
   }();
@@ -134,7 +134,7 @@ const unet::UNet& sd15_unet(double& weights) {
 const vae::Autoencoder& sd_vae(double& weights) {
   static double bytes = 0;
   static const auto network = [] {
-    auto tensors = random_tensors(model::Naming::ldm_vae, test::vae_shapes(""), bytes);
+    auto tensors = random_tensors(io::Naming::ldm_vae, test::vae_shapes(""), bytes);
     const auto config = model::derive_vae(tensors, Family::sd1, "bench");
     return std::make_unique<vae::Autoencoder>(nn::Weights(std::move(tensors), "vae", dtype()), config);
   }();

@@ -11,6 +11,7 @@ ALLOWED = {
     "io": set(),
     "kernels": {"io/kept.h"},
     "nn": {"io", "kernels"},
+    "adapters": {"nn", "io", "kernels"},
     "control": {"io/json.h"},
     "attention": {"nn", "kernels", "control/plan.h", "control/site.h"},
     "text": {"nn", "kernels", "io"},

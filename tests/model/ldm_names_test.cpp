@@ -1,4 +1,4 @@
-#include "model/files/ldm_names.h"
+#include "io/tensors/ldm_names.h"
 
 #include <cstring>
 #include <doctest/doctest.h>
@@ -10,6 +10,9 @@
 
 using namespace corepulse;
 using namespace corepulse::model;
+using io::from_diffusers;
+using io::Naming;
+using io::to_diffusers;
 using namespace corepulse::test;
 
 namespace {
@@ -133,4 +136,27 @@ TEST_CASE("names that follow no rule stay, so that loading names them; two of on
     CHECK(tensors.contains(name));
   CHECK(has(refusal([] { to_diffusers(Naming::ldm_unet, named({"out.2.weight", "conv_out.weight"})); }),
             {"bad_file", "conv_out.weight"}));
+}
+
+TEST_CASE("Diffusers' names have the original ones of a single file, but for fused projections") {
+  for (const std::string name : {"sd1", "sd2", "sdxl"}) {
+    CAPTURE(name);
+    const auto folder = folder_parts(name);
+    const auto file = io::open_safetensors(golden(name + ".safetensors"));
+    std::vector<std::string> names;
+    for (const auto& [tensor, view] : folder.collection.networks.at(Part::unet).stored.tensors) names.push_back(tensor);
+    const auto original = from_diffusers(Naming::ldm_unet, names);
+    CHECK(original.size() == names.size());
+    for (const auto& [diffusers, ldm] : original) {
+      CAPTURE(diffusers);
+      REQUIRE(file.tensors.contains("model.diffusion_model." + ldm));
+      CHECK(same_numbers(folder.collection.networks.at(Part::unet).stored.tensors.at(diffusers),
+                         file.tensors.at("model.diffusion_model." + ldm)));
+    }
+  }
+  const auto text = from_diffusers(Naming::open_clip, {"text_model.encoder.layers.11.mlp.fc1.weight",
+                                                       "text_model.encoder.layers.11.self_attn.out_proj.bias"});
+  CHECK(text.at("text_model.encoder.layers.11.mlp.fc1.weight") == "transformer.resblocks.11.mlp.c_fc.weight");
+  CHECK(text.at("text_model.encoder.layers.11.self_attn.out_proj.bias") ==
+        "transformer.resblocks.11.attn.out_proj.bias");
 }

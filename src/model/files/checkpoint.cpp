@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
-#include "model/files/ldm_names.h"
+#include "io/tensors/ldm_names.h"
 
 namespace corepulse::model {
 namespace {
@@ -149,10 +149,10 @@ bool any_begins(const io::Tensors& tensors, std::string_view beginning) {
 }
 
 /** The same prefix is used before several tools' names. */
-Naming naming_of(Part part, const io::Tensors& tensors) {
-  if (is_text(part)) return any_begins(tensors, "transformer.resblocks.") ? Naming::open_clip : Naming::clip;
-  if (part == Part::vae) return any_begins(tensors, "decoder.up_blocks.") ? Naming::diffusers : Naming::ldm_vae;
-  return any_begins(tensors, "down_blocks.") ? Naming::diffusers : Naming::ldm_unet;
+io::Naming naming_of(Part part, const io::Tensors& tensors) {
+  if (is_text(part)) return any_begins(tensors, "transformer.resblocks.") ? io::Naming::open_clip : io::Naming::clip;
+  if (part == Part::vae) return any_begins(tensors, "decoder.up_blocks.") ? io::Naming::diffusers : io::Naming::ldm_vae;
+  return any_begins(tensors, "down_blocks.") ? io::Naming::diffusers : io::Naming::ldm_unet;
 }
 
 const Mark* find_mark(const io::Tensors& tensors) {
@@ -237,7 +237,7 @@ Checkpoint take_apart(const io::SafetensorsFile& file, const std::filesystem::pa
   }
   for (const auto& [part, tensors] : found) {
     const auto naming = naming_of(part, tensors);
-    result.parts[part] = {to_diffusers(naming, tensors), naming == Naming::open_clip};
+    result.parts[part] = {io::to_diffusers(naming, tensors), naming == io::Naming::open_clip};
   }
   if (extras) result.notes.push_back(note_text_extras(path, extras));
   std::sort(result.unknown.begin(), result.unknown.end());

@@ -7,9 +7,9 @@
 #include "base/fail.h"
 #include "io/file.h"
 #include "io/hf_cache.h"
+#include "io/tensors/ldm_names.h"
 #include "io/utf8.h"
 #include "model/files/folder.h"
-#include "model/files/ldm_names.h"
 #include "model/files/shipped.h"
 
 namespace corepulse::model {
@@ -73,9 +73,9 @@ std::optional<ConfigFile> read_config(const fs::path& file) {
   return ConfigFile{io::read_json(file), file.string()};
 }
 
-Naming folder_naming(Part part) {
+io::Naming folder_naming(Part part) {
   const bool text = part == Part::text_encoder || part == Part::text_encoder_2;
-  return text ? Naming::clip : Naming::diffusers;
+  return text ? io::Naming::clip : io::Naming::diffusers;
 }
 
 Network read_network_folder(const fs::path& folder, Part part, const std::string& variant,
@@ -84,10 +84,10 @@ Network read_network_folder(const fs::path& folder, Part part, const std::string
   if (component.note) notes.push_back(*component.note);
   auto& tensors = component.weights.tensors;
   std::erase_if(tensors, [](const auto& entry) { return is_ignored(entry.first); });
-  if (folder_naming(part) == Naming::clip)
+  if (folder_naming(part) == io::Naming::clip)
     if (const auto extras = std::erase_if(tensors, [](const auto& entry) { return is_text_extra(entry.first); }))
       notes.push_back(note_text_extras(folder, extras));
-  return {{to_diffusers(folder_naming(part), component.weights.tensors)},
+  return {{io::to_diffusers(folder_naming(part), component.weights.tensors)},
           ConfigFile{std::move(component.config), component.config_file.string()},
           std::move(component.weights.files),
           std::move(component.weights.mappings)};

@@ -1,9 +1,10 @@
-#include "model/files/ldm_names.h"
+#include "io/tensors/ldm_names.h"
 
 #include <algorithm>
 #include <charconv>
 #include <fmt/args.h>
 #include <fmt/format.h>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -11,7 +12,7 @@
 
 #include "base/fail.h"
 
-namespace corepulse::model {
+namespace corepulse::io {
 namespace {
 
 /**
@@ -141,7 +142,7 @@ class Places {
     int block = 0, layer = 0;
   };
 
-  explicit Places(const io::Tensors& tensors) {
+  explicit Places(const Tensors& tensors) {
     // A block is there if any of its tensors is: what it lacks is named under its right name then.
     std::set<int> inputs, downsamplers, outputs, upsamplers, levels;
     const std::pair<const char*, std::set<int>*> patterns[] = {
@@ -209,13 +210,97 @@ std::string renamed(std::span<const Rule> table, const Places& places, const std
   return name;
 }
 
-void add(io::Tensors& result, const std::string& name, io::TensorView view) {
+/** Diffusers' places in LDM's flat numbers: Places the other way round. */
+class FlatNumbers {
+ public:
+  explicit FlatNumbers(const std::vector<std::string>& names) {
+    std::set<std::pair<int, int>> down, up;
+    std::set<int> downsamplers;
+    std::vector<int> numbers;
+    for (const auto& name : names) {
+      if (match("down_blocks.#.resnets.#", name, numbers)) down.insert({numbers[0], numbers[1]});
+      if (match("up_blocks.#.resnets.#", name, numbers)) up.insert({numbers[0], numbers[1]});
+      if (match("up_blocks.#.attentions.#", name, numbers)) attentions_.insert({numbers[0], numbers[1]});
+      if (match("down_blocks.#.downsamplers.0", name, numbers)) downsamplers.insert(numbers[0]);
+    }
+    int next = 1;  // input 0 is conv_in
+    for (auto place = down.begin(); place != down.end();) {
+      input_[*place] = next++;
+      const int block = place->first;
+      if ((++place == down.end() || place->first != block) && downsamplers.contains(block))
+        downsampler_[block] = next++;
+    }
+    next = 0;
+    for (const auto& place : up) {
+      upsampler_[place.first] = {next, attentions_.contains(place)};  // the last layer's stays
+      output_[place] = next++;
+    }
+  }
+
+  /** What '#' is in a rule's `from`, given the numbers of a name that its `to` matches. */
+  std::optional<int> find(const Rule& rule, const std::vector<int>& numbers) const {
+    const std::string_view from = rule.from, to = rule.to;
+    if (to.find("{block}") == to.npos) return numbers.empty() ? 0 : numbers[0];
+    if (from.ends_with(".op")) return found(downsampler_, numbers[0]);
+    if (from.ends_with(".conv")) {
+      const auto place = upsampler_.find(numbers[0]);
+      if (place == upsampler_.end() || from.ends_with(".2.conv") != place->second.second) return {};
+      return place->second.first;
+    }
+    return found(from.starts_with("input_blocks") ? input_ : output_, std::pair(numbers[0], numbers.at(1)));
+  }
+
+ private:
+  template <class Map, class Key>
+  static std::optional<int> found(const Map& map, const Key& key) {
+    const auto place = map.find(key);
+    return place == map.end() ? std::nullopt : std::optional(place->second);
+  }
+
+  std::map<std::pair<int, int>, int> input_, output_;
+  std::set<std::pair<int, int>> attentions_;
+  std::map<int, int> downsampler_;
+  std::map<int, std::pair<int, bool>> upsampler_;  ///< Its layer, and whether that has an attention.
+};
+
+/** A rule's `to` as a pattern: every {field} is a number. */
+std::string pattern_of(std::string_view to) {
+  std::string pattern;
+  for (size_t at = 0; at < to.size(); ++at) {
+    if (to[at] == '{') at = to.find('}', at);
+    pattern += to[at] == '}' ? '#' : to[at];
+  }
+  return pattern;
+}
+
+std::string inside_reversed(std::span<const Rule> rules, std::string_view rest) {
+  std::vector<int> numbers;
+  for (const auto& rule : rules)
+    if (const auto length = match(rule.to, rest, numbers)) return rule.from + std::string(rest.substr(*length));
+  return std::string(rest);
+}
+
+std::optional<std::string> original(std::span<const Rule> table, const FlatNumbers& flat, const std::string& name) {
+  std::vector<int> numbers;
+  for (const auto& rule : table) {
+    const auto length = match(pattern_of(rule.to), name, numbers);
+    const auto number = length ? flat.find(rule, numbers) : std::nullopt;
+    if (!number) continue;
+    std::string from = rule.from;
+    if (const auto at = from.find('#'); at != from.npos) from.replace(at, 1, std::to_string(*number));
+    if (*length == name.size()) return from;
+    return from + "." + inside_reversed(rule.inside, std::string_view(name).substr(*length + 1));
+  }
+  return {};
+}
+
+void add(Tensors& result, const std::string& name, TensorView view) {
   if (!result.emplace(name, std::move(view)).second)
     fail(ErrorCode::bad_file, "model", fmt::format("two tensors are the {} of one network", name));
 }
 
 /** A third of the rows: q, k or v of a fused projection. */
-io::TensorView third(const io::TensorView& fused, int i) {
+TensorView third(const TensorView& fused, int i) {
   auto view = fused;
   view.shape[0] /= 3;
   view.bytes /= 3;
@@ -224,7 +309,7 @@ io::TensorView third(const io::TensorView& fused, int i) {
 }
 
 /** Splits OpenCLIP's in_proj_weight and in_proj_bias; false if `name` is none of them. */
-bool add_fused(io::Tensors& result, const std::string& name, const io::TensorView& view) {
+bool add_fused(Tensors& result, const std::string& name, const TensorView& view) {
   for (const std::string leaf : {"weight", "bias"}) {
     const auto ending = ".in_proj_" + leaf;
     if (!name.ends_with(ending) || view.shape.empty() || view.shape[0] % 3 != 0) continue;
@@ -237,10 +322,10 @@ bool add_fused(io::Tensors& result, const std::string& name, const io::TensorVie
 
 }  // namespace
 
-io::Tensors to_diffusers(Naming naming, const io::Tensors& tensors) {
+Tensors to_diffusers(Naming naming, const Tensors& tensors) {
   const auto table = rules(naming);
   const Places places(tensors);
-  io::Tensors result;
+  Tensors result;
   for (const auto& [name, view] : tensors) {
     const auto to = renamed(table, places, name);
     if (naming == Naming::open_clip && add_fused(result, to, view)) continue;
@@ -252,4 +337,13 @@ io::Tensors to_diffusers(Naming naming, const io::Tensors& tensors) {
   return result;
 }
 
-}  // namespace corepulse::model
+std::map<std::string, std::string> from_diffusers(Naming naming, const std::vector<std::string>& names) {
+  const auto table = rules(naming);
+  const FlatNumbers flat(names);
+  std::map<std::string, std::string> result;
+  for (const auto& name : names)
+    if (auto found = original(table, flat, name)) result.emplace(name, std::move(*found));
+  return result;
+}
+
+}  // namespace corepulse::io

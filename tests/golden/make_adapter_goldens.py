@@ -1,0 +1,228 @@
+"""Writes tests/golden/adapters/: small files of LoRA and its kin for the tiny models, and what they change.
+
+    python tests/golden/make_adapter_goldens.py     # torch 2.13, diffusers 0.42.1, peft 0.21.2, lycoris-lora 4.1.3; no network
+
+Diffusers and PEFT load the files of their kinds, LyCORIS makes and merges its own; what they add to a layer's weight is
+kept in expected.safetensors as `<case>/<strength>/<network>.<tensor>`, float32, every seventh number of it. Its metadata
+`cases` names each case's model. The numbers in the files are random.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import diffusers
+import lycoris
+import peft
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.training_utils import _collate_lora_metadata
+from lycoris.wrapper import create_lycoris
+from peft.tuners.lora import LoraLayer
+from peft.utils import get_peft_model_state_dict
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from ldm_names import unet_to_ldm
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE / "adapters"
+STRIDE = 7
+torch.set_num_threads(1)
+torch.manual_seed(17)
+diffusers.utils.logging.disable_progress_bar()
+
+UNET = {
+    "sd1": ["conv_in", "down_blocks.0.attentions.0.proj_in", "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
+            "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_out.0",
+            "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k", "down_blocks.0.downsamplers.0.conv",
+            "mid_block.resnets.1.conv2", "up_blocks.1.attentions.2.transformer_blocks.0.ff.net.0.proj",
+            "up_blocks.3.resnets.0.conv_shortcut", "down_blocks.1.resnets.0.time_emb_proj"],
+    "sdxl": ["down_blocks.1.attentions.0.proj_in", "down_blocks.1.attentions.0.transformer_blocks.1.attn1.to_q",
+             "down_blocks.1.attentions.0.transformer_blocks.1.attn2.to_v", "down_blocks.1.resnets.0.conv1",
+             "down_blocks.0.downsamplers.0.conv", "mid_block.attentions.0.transformer_blocks.2.ff.net.2",
+             "up_blocks.0.attentions.1.transformer_blocks.0.attn1.to_out.0", "up_blocks.0.upsamplers.0.conv",
+             "add_embedding.linear_1", "time_embedding.linear_2"]}
+LINEAR = [name for name in UNET["sd1"] if "attn" in name or "ff" in name]
+TEXT = [f"text_model.encoder.layers.0.{name}" for name in ("self_attn.q_proj", "self_attn.out_proj", "mlp.fc1")]
+
+
+def load(family):
+    return DiffusionPipeline.from_pretrained(HERE / "models" / family, torch_dtype=torch.float32, safety_checker=None,
+                                             requires_safety_checker=False)
+
+
+def normal(*shape, scale=0.5):
+    return torch.randn(shape) * scale
+
+
+def factors(module, rank):
+    """(down, up) of a linear layer or a convolution, as kohya's trainer shapes them."""
+    weight = module.weight
+    if weight.ndim == 2:
+        return normal(rank, weight.shape[1]), normal(weight.shape[0], rank)
+    return normal(rank, *weight.shape[1:]), normal(weight.shape[0], rank, 1, 1)
+
+
+def networks(pipe):
+    return {name: getattr(pipe, name) for name in ("unet", "text_encoder", "text_encoder_2") if hasattr(pipe, name)}
+
+
+def peft_changes(pipe):
+    """What the adapters that PEFT holds add, by network and tensor."""
+    changes = {}
+    for network, model in networks(pipe).items():
+        for name, module in model.named_modules():
+            if not isinstance(module, LoraLayer) or not module.lora_A:
+                continue
+            adapter = next(iter(module.lora_A))
+            before = module.get_base_layer().weight.detach().clone()
+            if adapter in module.lora_magnitude_vector:
+                module.double().merge(adapter_names=[adapter])
+                change = module.get_base_layer().weight.detach() - before.double()
+            else:
+                change = module.get_delta_weight(adapter)
+            if network != "unet" and not name.startswith("text_model."):
+                name = "text_model." + name
+            changes[f"{network}.{name}.weight"] = change.detach().float()
+            bias = module.lora_B[adapter].bias
+            if bias is not None:
+                changes[f"{network}.{name}.bias"] = bias.detach() * module.scaling[adapter]
+    return changes
+
+
+def by_diffusers(family, tensors, metadata=None):
+    """What Diffusers makes of a file; all of its layers must have been found."""
+    pipe = load(family)
+    with tempfile.TemporaryDirectory() as folder:
+        save_file(tensors, Path(folder) / "adapter.safetensors", metadata)
+        pipe.load_lora_weights(folder, weight_name="adapter.safetensors")
+    changes = peft_changes(pipe)
+    expected = sum("down." in name or "lora_A" in name for name in tensors)
+    assert sum(name.endswith(".weight") for name in changes) == expected, (expected, sorted(changes))
+    return changes
+
+
+def module_of(pipe, network, name):
+    model = getattr(pipe, network)
+    if network != "unet" and not hasattr(model, "text_model"):
+        name = name.removeprefix("text_model.")
+    return model.get_submodule(name)
+
+
+def kohya_file(family, rename=lambda name: name, text={}, dtype=torch.float16, without=()):
+    """Each layer has another rank; alphas are equal, as Diffusers 0.42.1 loses an attention's own."""
+    pipe, tensors = load(family), {}
+    layers = [("lora_unet_", rename(name), "unet", name) for name in UNET[family] if name not in without]
+    layers += [(prefix, name, network, name) for prefix, network in text.items() for name in TEXT]
+    for i, (prefix, spelled, network, name) in enumerate(layers):
+        rank = 1 + i % 4
+        down, up = factors(module_of(pipe, network, name), rank)
+        key = prefix + spelled.replace(".", "_")
+        tensors |= {f"{key}.lora_down.weight": down.to(dtype), f"{key}.lora_up.weight": up.to(dtype)}
+        tensors[f"{key}.alpha"] = torch.tensor(2.5).to(dtype)
+    return tensors
+
+
+def ldm(family):
+    names = load_file(HERE / "models" / family / "unet" / "diffusion_pytorch_model.safetensors")
+    table = {source.names[0].rsplit(".", 1)[0]: path.removeprefix("model.diffusion_model.").rsplit(".", 1)[0]
+             for path, source in unet_to_ldm(names, 1 if family == "sdxl" else 2).items()}
+    return lambda name: table[name]
+
+
+def peft_pipe(family, **settings):
+    """A pipeline with PEFT's adapters of random numbers, of every kind of layer."""
+    pipe = load(family)
+    texts = [name for name in networks(pipe) if name != "unet"]
+    for network, targets in [("unet", UNET[family])] + [(name, ["q_proj", "fc1"]) for name in texts]:
+        patterns = settings if network == "unet" else {}
+        getattr(pipe, network).add_adapter(peft.LoraConfig(**({"r": 3, "lora_alpha": 5, "target_modules": targets} | patterns)))
+    for model in networks(pipe).values():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                with torch.no_grad():
+                    parameter.copy_(parameter.abs() * 1.25 if "magnitude" in name else normal(*parameter.shape))
+    return pipe
+
+
+def saved(pipe, settings):
+    """As Diffusers saves PEFT's adapters: its names, and the settings in the metadata."""
+    layers = {name: get_peft_model_state_dict(model) for name, model in networks(pipe).items()}
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = {("unet_lora_layers" if name == "unet" else f"{name}_lora_layers"): state
+                     for name, state in layers.items()}
+        if settings:
+            arguments |= _collate_lora_metadata(networks(pipe))
+        type(pipe).save_lora_weights(folder, **arguments)
+        file = Path(folder) / "pytorch_lora_weights.safetensors"
+        with safe_open(file, "pt") as opened:
+            return load_file(file), opened.metadata()
+
+
+def with_peft(family, settings=True, **config):
+    pipe = peft_pipe(family, **config)
+    tensors, metadata = saved(pipe, settings)
+    return family, tensors, metadata, {1.0: by_diffusers(family, tensors, metadata)}
+
+
+def old_diffusers():
+    """Attention processors of the UNet, layers of the text encoder: as Diffusers 0.14 to 0.22 wrote them."""
+    pipe, tensors = load("sd1"), {}
+    for name in LINEAR[:3]:
+        stem, leaf = name.replace("to_out.0", "to_out").rsplit(".", 1)
+        down, up = factors(pipe.unet.get_submodule(name), 2)
+        tensors |= {f"unet.{stem}.processor.{leaf}_lora.down.weight": down, f"unet.{stem}.processor.{leaf}_lora.up.weight": up}
+    for name in TEXT[:2]:
+        down, up = factors(module_of(pipe, "text_encoder", name), 2)
+        tensors |= {f"text_encoder.{name}.lora_linear_layer.down.weight": down,
+                    f"text_encoder.{name}.lora_linear_layer.up.weight": up}
+    return "sd1", tensors, None, {1.0: by_diffusers("sd1", tensors)}
+
+
+def kohya(family, *args, **more):
+    tensors = kohya_file(family, *args, **more)
+    return family, tensors, {"ss_network_module": "networks.lora"}, {1.0: by_diffusers(family, tensors)}
+
+
+CASES = {
+    "kohya_sd1": lambda: kohya("sd1", text={"lora_te_": "text_encoder"}),
+    "kohya_sdxl_ldm": lambda: kohya("sdxl", ldm("sdxl"), {"lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2"},
+                                    torch.bfloat16),
+    "kohya_sdxl_diffusers": lambda: kohya("sdxl", dtype=torch.float32, without=["add_embedding.linear_1"]),
+    "diffusers_old": old_diffusers,
+    "peft": lambda: with_peft("sd1", settings=False),
+    "peft_settings": lambda: with_peft("sdxl", rank_pattern={"down_blocks.1.resnets.0.conv1": 2},
+                                       alpha_pattern={"attn1.to_q": 1.5, "time_embedding.linear_2": 9}),
+    "peft_rslora": lambda: with_peft("sd1", use_rslora=True, lora_bias=False),
+}
+
+
+def write(name, tensors, metadata):
+    file = FOLDER / f"{name}.safetensors"
+    save_file(tensors, file, metadata)
+    file.chmod(0o644)
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    expected, cases = {}, {}
+    for case, make in CASES.items():
+        family, tensors, metadata, changes = make()
+        tensors = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+        write(case, tensors, metadata)
+        cases[case] = family
+        for strength, values in changes.items():
+            assert values, case
+            for name, value in values.items():
+                assert value.abs().max() > 1e-4 and value.isfinite().all(), (case, name)
+                expected[f"{case}/{strength}/{name}"] = value.detach().flatten()[::STRIDE].clone()
+        print(case, len(tensors), {strength: len(values) for strength, values in changes.items()})
+    versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "peft": peft.__version__}
+    write("expected", expected,
+          {"script": Path(__file__).name, "versions": json.dumps(versions), "cases": json.dumps(cases)})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
