@@ -34,6 +34,13 @@ std::vector<int> four_numbers(const std::string& text) {
   throw Error(ErrorCode::invalid_request, "[--grow] '" + text + "'; expected four numbers: left,top,right,bottom");
 }
 
+/** CLI11 gives "" or "true" for a value that was left out. */
+int padding(const std::string& text) {
+  int pixels = 32;  // A1111's
+  if (text.empty() || text == "true" || CLI::detail::lexical_cast(text, pixels)) return pixels;
+  throw Error(ErrorCode::invalid_request, "[--only-masked] '" + text + "'; expected pixels around the mask, as in 32");
+}
+
 }  // namespace
 
 void RunFlags::init_flag(const std::string& flag, const std::string& help, void (*change)(InitPicture&)) {
@@ -58,6 +65,9 @@ void RunFlags::add_init() {
   text("--soft", "What the mask's values between 0 and 1 mean [blend]", [](Recipe& recipe, const std::string& value) {
     init_of(recipe).soft = softs.at(value);
   })->check(CLI::IsMember({"blend", "strength"}));
+  text("--only-masked", "Draw the mask's surroundings alone, with so many pixels around it [32]",
+       [](Recipe& recipe, const std::string& value) { init_of(recipe).only_masked = padding(value); })
+      ->expected(0, 1);
   text("--grow", "LEFT,TOP,RIGHT,BOTTOM: pixels of new canvas around it, drawn anew",
        [](Recipe& recipe, const std::string& value) { init_of(recipe).grow = four_numbers(value); });
   text("--fit", "How it comes to the run's size [crop]", [](Recipe& recipe, const std::string& value) {

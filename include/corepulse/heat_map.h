@@ -6,6 +6,7 @@
 //   save_image(overlay(result.heat_maps[0], result.images[0]), "cat-heat.png");
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,12 @@ struct HeatMap {
   int image = 0;     ///< Index in the batch.
   int width = 0, height = 0;
   std::vector<float> values;  ///< [height, width]
+  /** Pixels of the picture that it lies over, where only a part was drawn; its right or bottom end may be outside. */
+  struct Part {
+    int left = 0, top = 0, width = 0, height = 0;
+    bool operator==(const Part&) const = default;
+  };
+  std::optional<Part> part = {};  ///< Absent: all of the picture.
 };
 
 /**

@@ -37,6 +37,11 @@ struct InitPicture {
   std::optional<Region> mask;  ///< What is drawn anew (inpainting); absent: all, or where the canvas grew.
   SoftMask soft = SoftMask::blend;
   bool paste = true;  ///< Where the mask is 0, the result has the picture's own pixels, not what the VAE makes of them.
+  /**
+   * Only the mask's surroundings are drawn, with so many pixels of the picture around it, at the run's size; the result
+   * has the picture's size. Absent: all of the picture is drawn at the run's size.
+   */
+  std::optional<int> only_masked = {};
   bool operator==(const InitPicture&) const = default;
 };
 

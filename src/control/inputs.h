@@ -50,6 +50,11 @@ struct MaskPicture {
   std::vector<uint8_t> values;
 };
 
+/** A part of a picture, in its pixels; it may reach over the edges. */
+struct PixelBox {
+  int left = 0, top = 0, width = 0, height = 0;
+};
+
 /** Reads the picture of a region of that shape. @throws Error. */
 using PictureReader = std::function<MaskPicture(const Region& region)>;
 
@@ -76,6 +81,12 @@ struct ProgramInputs {
   std::vector<Site> sites;                ///< site.index == position.
   int image_height = 0, image_width = 0;  ///< Pixels.
   int latent_height = 0, latent_width = 0;
+  /** A picture of which the run draws a part: regions are of the whole. */
+  struct Whole {
+    int height = 0, width = 0;
+    PixelBox part;
+  };
+  std::optional<Whole> whole = {};
   std::vector<Step> calls;              ///< Every model call of the run: call == position; their rows are not read.
   int batch = 1;                        ///< Images.
   std::string prompt, negative_prompt;  ///< As written; at step 0, if they change.

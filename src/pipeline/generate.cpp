@@ -58,8 +58,7 @@ void decode(const model::Model& model, const model::Parts& parts, const mx::arra
     kernels::check_stop();  // before an unfinished picture is called a damaged one
     if (!finite) fail_not_finite("the decoded picture holds infinite or undefined numbers", parts, model.vae.dtype());
     result.images.push_back(to_image(picture));
-    if (prepared.start && recipe.init->paste)
-      paste(*prepared.start, recipe.init->soft, schedule.steps(), result.images.back());
+    if (prepared.start) finish(*prepared.start, *recipe.init, schedule.steps(), result.images.back());
   }
 }
 
@@ -97,7 +96,12 @@ struct Running {
   }
 
   /** What was watched goes into the result. */
-  void keep_watched() const { result.heat_maps = heat_maps.maps(), result.recordings = recorder.recordings(); }
+  void keep_watched() const {
+    result.heat_maps = heat_maps.maps(), result.recordings = recorder.recordings();
+    if (!prepared.start || !prepared.start->around) return;
+    const auto& [left, top, width, height] = prepared.start->around->part;
+    for (auto& map : result.heat_maps) map.part = HeatMap::Part{left, top, width, height};
+  }
 
   void encode() { encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts); }
 

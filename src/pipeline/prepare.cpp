@@ -12,7 +12,7 @@
 #include "pipeline/denoise.h"
 #include "pipeline/forecast/hints.h"
 #include "pipeline/forecast/unknown_words.h"
-#include "pipeline/init/picture.h"
+#include "pipeline/init/only_masked.h"
 #include "text/prompt/chunks.h"
 #include "text/prompt/read_prompt.h"
 #include "text/prompt/schedule.h"
@@ -58,11 +58,30 @@ void edit_prompts(const Recipe& recipe, int steps, control::ProgramInputs& in) {
   edit(in.negative_prompt, in.negative_prompts);
 }
 
-std::optional<Start> start_of(const std::optional<StartPicture>& source, int multiple, Recipe& recipe,
-                              MaskPictures& masks) {
-  if (!source) return {};
-  return start_from(*source, margins_of(*recipe.init, multiple), recipe, masks);
-}
+/** What a run starts from, before and after its size is known. */
+class Beginning {
+ public:
+  /** @param init then says which files were read. */
+  Beginning(InitPicture& init, int multiple, MaskPictures& masks)
+      : source_(read_start_picture(init)), margins_(margins_of(init, multiple)) {
+    if (init.data.empty()) init.sha256 = source_.sha256;
+    if (init.only_masked) part_ = masked_part(source_, margins_, init, masks);
+  }
+
+  StartSize size() const {
+    if (part_) return {{part_->touched.width, part_->touched.height}, {}};
+    return {{source_.image.width, source_.image.height}, margins_};
+  }
+
+  Start start(Recipe& recipe, MaskPictures& masks) const {
+    return part_ ? start_from(*part_, recipe.width, recipe.height) : start_from(source_, margins_, recipe, masks);
+  }
+
+ private:
+  StartPicture source_;
+  Margins margins_;
+  std::optional<MaskedPart> part_;
+};
 
 /** Of a control's prompt: its window says when it is read. */
 void refuse_editing(const std::string& written, int steps) {
@@ -73,12 +92,14 @@ void refuse_editing(const std::string& written, int steps) {
          "controls with \"when\" for a control's");
 }
 
-control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline, MaskPictures& masks) {
+control::ProgramInputs inputs(const Resolved& resolved, const Surroundings* around, const Outline& outline,
+                              MaskPictures& masks) {
   const auto& recipe = resolved.recipe;
   control::ProgramInputs in;
   in.sites = unet::sites(outline.parts.unet);
   in.image_height = recipe.height, in.image_width = recipe.width;
   in.latent_height = resolved.latent_height, in.latent_width = resolved.latent_width;
+  if (around) in.whole = {around->picture.height, around->picture.width, around->part};
   in.calls = calls(resolved);
   in.batch = static_cast<int>(recipe.seeds.size());
   in.prompt = recipe.prompt, in.negative_prompt = recipe.negative_prompt;
@@ -101,10 +122,11 @@ control::ProgramInputs inputs(const Resolved& resolved, const Outline& outline, 
   return in;
 }
 
-ResolvedControls resolve(const std::vector<Control>& controls, const Resolved& resolved, MaskPictures& masks,
-                         const RecordingList& recordings, const Outline& outline, const FunctionList& functions,
+ResolvedControls resolve(const std::vector<Control>& controls, const Resolved& resolved,
+                         const std::optional<Start>& start, MaskPictures& masks, const RecordingList& recordings,
+                         const Outline& outline, const FunctionList& functions,
                          const control::ProgramOptions& options) {
-  auto in = inputs(resolved, outline, masks);
+  auto in = inputs(resolved, start && start->around ? &*start->around : nullptr, outline, masks);
   in.functions = function_uses(functions);
   auto files = with_recordings(recordings, controls, options.path, outline.parts.unet,
                                [&outline] { return outline.fingerprint(); });
@@ -151,6 +173,18 @@ void note_unknown_words(const control::Timeline& control, const Outline& outline
                                 fmt::join(words, ", ")));
 }
 
+void add_edits(Prepared& prepared, const Outline& outline, const FunctionList& functions) {
+  auto& edits = prepared.resolved.recipe.edits;
+  for (size_t i = 0; i < edits.size(); ++i) {
+    const auto list = fmt::format("edits[{}]", i);
+    auto edit = resolve_edit(edits[i].controls, prepared, outline, functions, list + ".controls");
+    append(prepared.notes, neutral_notes(edit.program, list + ": "));
+    prepared.control.edit(edits[i].step, std::move(edit.program));
+    prepared.recordings = std::move(edit.recordings);
+    edits[i].controls = std::move(edit.controls);
+  }
+}
+
 }  // namespace
 
 control::TimeIds own_size(const Recipe& recipe) {
@@ -175,18 +209,20 @@ const std::string& Outline::file_sha256() const {
 
 Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide) {
   std::vector<std::string> notes = outline.info.notes;
-  const auto recipe = with_choices(given, notes);
-  std::optional<StartPicture> source;
-  if (recipe.init) source = read_start_picture(*recipe.init);
-  auto resolved = resolve(recipe, outline.info, outline.parts.scheduler, source ? &source->image : nullptr);
+  auto recipe = with_choices(given, notes);
+  const auto masks = std::make_shared<MaskPictures>();
+  std::optional<Beginning> beginning;
+  if (recipe.init) beginning.emplace(*recipe.init, outline.info.latent_downscale, *masks);
+  auto resolved = resolve(recipe, outline.info, outline.parts.scheduler,
+                          beginning ? std::optional(beginning->size()) : std::nullopt);
   if (recipe.syntax == PromptSyntax::plain) {
     note_cut("prompt", recipe.prompt, outline, notes);
     note_cut("negative prompt", recipe.negative_prompt, outline, notes);
   }
   check_edits(resolved.recipe, resolved.schedule.steps());
-  const auto masks = std::make_shared<MaskPictures>();
-  auto start = start_of(source, outline.info.latent_downscale, resolved.recipe, *masks);
-  auto first = resolve(recipe.controls, resolved, *masks, {}, outline, functions, {.elide = elide});
+  std::optional<Start> start;
+  if (beginning) start = beginning->start(resolved.recipe, *masks);
+  auto first = resolve(recipe.controls, resolved, start, *masks, {}, outline, functions, {.elide = elide});
   resolved.recipe.controls = std::move(first.controls);
   Prepared prepared{.resolved = resolved,
                     .control = control::Timeline(std::move(first.program)),
@@ -194,28 +230,19 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
                     .masks = masks,
                     .start = std::move(start),
                     .notes = notes};
-  auto& timeline = prepared.control;
   if (!functions.empty())
     prepared.notes.push_back(
         "attention functions of the application acted; the recipe alone does not repeat this picture");
-  append(prepared.notes, neutral_notes(timeline.programs().front().second));
-  for (size_t i = 0; i < recipe.edits.size(); ++i) {
-    const auto& [step, controls] = recipe.edits[i];
-    const auto list = fmt::format("edits[{}]", i);
-    auto edit = resolve_edit(controls, prepared, outline, functions, list + ".controls");
-    append(prepared.notes, neutral_notes(edit.program, list + ": "));
-    timeline.edit(step, std::move(edit.program));
-    prepared.recordings = std::move(edit.recordings);
-    prepared.resolved.recipe.edits[i].controls = std::move(edit.controls);
-  }
-  append(prepared.notes, hints(recipe, timeline.texts()));
-  note_unknown_words(timeline, outline, prepared.notes);
+  append(prepared.notes, neutral_notes(prepared.control.programs().front().second));
+  add_edits(prepared, outline, functions);
+  append(prepared.notes, hints(recipe, prepared.control.texts()));
+  note_unknown_words(prepared.control, outline, prepared.notes);
   return prepared;
 }
 
 ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
                               const FunctionList& functions, const std::string& path) {
-  return resolve(controls, prepared.resolved, *prepared.masks, prepared.recordings, outline, functions,
+  return resolve(controls, prepared.resolved, prepared.start, *prepared.masks, prepared.recordings, outline, functions,
                  {.texts = prepared.control.texts(), .path = path});
 }
 

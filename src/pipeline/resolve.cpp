@@ -37,19 +37,19 @@ void check_text(const char* field, const std::string& text) {
 }
 
 /** The recipe's own size; else the picture's proportions, or the model's native size. */
-void set_size(Recipe& recipe, const ModelInfo& info, const Image* start) {
+void set_size(Recipe& recipe, const ModelInfo& info, const std::optional<StartSize>& start) {
   const int multiple = info.latent_downscale;
   PictureSize own{info.width, info.height};
   if (start) {
-    const auto margins = margins_of(*recipe.init, multiple);
+    const auto& margins = start->around;
     const int across = margins.left + margins.right, down = margins.top + margins.bottom;
     const auto inner = [](const char* field, int whole, int around) {
       if (whole > 0 && whole <= around)
         refuse(fmt::format("{} is {}, and init.grow adds {}; expected more, or none", field, whole, around));
       return std::max(0, whole - around);
     };
-    own =
-        size_like(*start, {inner("width", recipe.width, across), inner("height", recipe.height, down)}, own, multiple);
+    own = size_like(start->picture, {inner("width", recipe.width, across), inner("height", recipe.height, down)}, own,
+                    multiple);
     own.width += across, own.height += down;
   }
   recipe.width = side("width", recipe.width, own.width, multiple);
@@ -69,7 +69,8 @@ SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options, 
 
 }  // namespace
 
-Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& scheduler, const Image* start) {
+Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& scheduler,
+                 const std::optional<StartSize>& start) {
   Resolved resolved{.recipe = given};
   auto& recipe = resolved.recipe;
   check_text("prompt", recipe.prompt);

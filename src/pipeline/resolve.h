@@ -4,11 +4,11 @@
 
 #include <optional>
 
-#include "corepulse/image.h"
 #include "corepulse/model.h"
 #include "corepulse/recipe.h"
 
 #include "model/config/scheduler.h"
+#include "pipeline/init/picture.h"
 #include "sampler/sampler.h"
 
 namespace corepulse::pipeline {
@@ -21,10 +21,10 @@ struct Resolved {
 };
 
 /**
- * @param start the picture that the recipe's `init` names, null without one.
+ * @param start of what the recipe's `init` names, absent without one.
  * @throws Error{invalid_request} naming the field; Error{unsupported_model} for models that only load.
  */
 Resolved resolve(const Recipe& recipe, const ModelInfo& info, const model::Scheduler& scheduler,
-                 const Image* start = nullptr);
+                 const std::optional<StartSize>& start = {});
 
 }  // namespace corepulse::pipeline

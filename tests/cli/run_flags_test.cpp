@@ -88,6 +88,15 @@ TEST_CASE("what is repainted is a region or a mask's file") {
   for (const char* wrong : {"8", "1,2,3", "1,2,3,4,5", "a,b,c,d"}) CHECK_THROWS_AS(parse({"--grow", wrong}), Error);
 }
 
+TEST_CASE("how much around the mask is drawn may be left out, behind the flag or at its end") {
+  CHECK(parse({"--only-masked", "--init", "cat.png"}).init->only_masked == 32);
+  CHECK(parse({"--init", "cat.png", "--only-masked"}).init->only_masked == 32);
+  CHECK(parse({"--only-masked", "0"}).init->only_masked == 0);
+  CHECK(parse({"--only-masked=-8"}).init->only_masked == -8);  // which the run refuses
+  CHECK_FALSE(parse({"--init", "cat.png"}).init->only_masked);
+  CHECK_THROWS_AS(parse({"--only-masked", "wide"}), Error);
+}
+
 TEST_CASE("of a flag given twice the last counts") {
   CHECK(parse({"--steps", "7", "-p", "a cat", "--steps", "9", "-p", "a dog"}).steps == 9);
   CHECK(parse({"-p", "a cat", "-p", "a dog"}).prompt == "a dog");

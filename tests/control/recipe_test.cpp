@@ -87,8 +87,8 @@ Recipe everything() {
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);
-  r.init = InitPicture{"cat.png", "iVBORw0K",    "cd90", 0.1 + 0.2,          true,
-                       Fit::pad,  {8, 0, 16, 0}, region, SoftMask::strength, false};
+  r.init = InitPicture{"cat.png", "iVBORw0K",         "cd90", 0.1 + 0.2, true, Fit::pad, {8, 0, 16, 0},
+                       region,    SoftMask::strength, false,  24};
   r.edits = {{3, {inject("a ship")}}, {7, {}}};
   r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2", "cd34"};
   return r;

@@ -256,7 +256,6 @@ TEST_CASE("a mask over the picture's file is cropped as the picture is") {
   for (size_t i = 0; i < start.mask->values.size(); ++i) (i % 64 < 32 ? left : right) += start.mask->values[i] / 2048;
   CHECK(left > 0.99);
   CHECK(right < 0.01);
-  CHECK(recipe.init->sha256 == "ab");
   CHECK(!recipe.init->mask->data.empty());  // the recipe has the mask inside
 }
 

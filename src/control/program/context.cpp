@@ -21,6 +21,12 @@ std::vector<Grid> all_grids(const ProgramInputs& inputs) {
   return grids;
 }
 
+/** What regions are of, and the part of it that is drawn. */
+Canvas canvas_of(const ProgramInputs& in) {
+  if (in.whole) return {in.whole->height, in.whole->width, in.picture, in.whole->part};
+  return {in.image_height, in.image_width, in.picture, {}};
+}
+
 }  // namespace
 
 Context::Context(const std::vector<corepulse::Control>& list, const ProgramInputs& in, const ProgramOptions& how)
@@ -30,7 +36,7 @@ Context::Context(const std::vector<corepulse::Control>& list, const ProgramInput
       budget(how.work),
       sites(in.sites, in.latent_height, in.latent_width),
       tables{{in.tokenizer, in.prompt, in.negative_prompt, in.reader},
-             {{in.image_height, in.image_width, in.picture}, all_grids(in), budget},
+             {canvas_of(in), all_grids(in), budget},
              in.recordings,
              {}} {
   if (controls.size() > kMostControls)

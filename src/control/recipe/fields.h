@@ -101,6 +101,7 @@ void fields(V& v, Type<InitPicture>) {
   v("mask", &InitPicture::mask);
   v("soft", &InitPicture::soft);
   v("paste", &InitPicture::paste);
+  v("only_masked", &InitPicture::only_masked);
 }
 
 /** All of a recipe but `seed` / `seeds`. */

@@ -47,6 +47,16 @@ Mask shrink_rows(const Picture& in, int width) {
                  [&](const Line& line, int i) { return line.mean(i * step, (i + 1) * step); });
 }
 
+/** Of each row the part from begin to end, as columns. */
+Mask part_of_rows(const Mask& in, const std::pair<double, double>& part) {
+  const auto [begin, end] = part;
+  const int width = std::max(1, static_cast<int>(std::lround(end - begin)));
+  const double step = (end - begin) / width;
+  return columns(in.values, in.height, in.width, width, [=, begin = begin](const Line& line, int i) {
+    return line.mean(begin + i * step, begin + (i + 1) * step);
+  });
+}
+
 Mask average_rows(const Mask& in, double size) {
   return columns(in.values, in.height, in.width, in.width, [&](const Line& line, int i) {
     return size > 0 ? line.mean(i + 0.5 - size / 2, i + 0.5 + size / 2) : line.mean(i, i + 1);
@@ -63,6 +73,12 @@ Mask area_mean(const MaskPicture& picture, int height, int width) {
   auto mask = shrink_rows(shrink_rows(picture, width), height);
   for (auto& v : mask.values) v = std::clamp(v / 255, 0.0, 1.0);
   return mask;
+}
+
+Mask area_mean(const Mask& mask, const std::pair<double, double>& rows, const std::pair<double, double>& columns) {
+  auto part = part_of_rows(part_of_rows(mask, columns), rows);
+  for (auto& v : part.values) v = std::clamp(v, 0.0, 1.0);
+  return part;
 }
 
 void moving_average(Mask& mask, double x, double y) {

@@ -44,10 +44,13 @@ void MaskTable::require_some(const Region& region, const std::vector<Grid>& grid
     if (!at(region, g, path).is(0)) return;
   std::string sizes;
   for (const auto& g : grids) sizes += fmt::format("{}{}x{}", sizes.empty() ? "" : ", ", g.width, g.height);
+  const auto& view = canvas_.view;
+  const auto drawn = view ? fmt::format("{}x{} pixels at {},{} that are drawn of the ", view->width, view->height,
+                                        view->left, view->top)
+                          : "";
   fail(ErrorCode::invalid_request, path,
-       fmt::format("the region is empty at every layer it acts on (grids {}); expected some of the "
-                   "{}x{} picture",
-                   sizes, canvas_.width, canvas_.height));
+       fmt::format("the region is empty at every layer it acts on (grids {}); expected some of the {}{}x{} picture",
+                   sizes, drawn, canvas_.width, canvas_.height));
 }
 
 }  // namespace corepulse::control

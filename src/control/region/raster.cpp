@@ -18,7 +18,7 @@ namespace {
 using Point = Region::Point;
 using Shape = Region::Shape;
 
-constexpr int kLargestSide = 768;
+constexpr int kLargestSide = 768, kLargestViewed = 2048;
 constexpr double kLargestNumber = 1e6;
 constexpr size_t kMostCorners = 10000, kMostParts = 1000;
 constexpr int kDeepest = 32;
@@ -27,7 +27,8 @@ class Rasterizer {
  public:
   explicit Rasterizer(const Canvas& canvas) : canvas_(canvas) {
     int factor = 1;
-    while (std::max(canvas.height, canvas.width) > factor * kLargestSide) factor *= 2;
+    const int most = canvas.view ? kLargestViewed : kLargestSide;
+    while (std::max(canvas.height, canvas.width) > factor * most) factor *= 2;
     height_ = (canvas.height + factor - 1) / factor, width_ = (canvas.width + factor - 1) / factor;
   }
   size_t cells() const { return static_cast<size_t>(height_) * width_; }
@@ -198,7 +199,15 @@ Mask Rasterizer::combine(const Region& r, const std::string& path, int depth) co
 }  // namespace
 
 Mask rasterize(const Region& region, const Canvas& canvas, const std::string& path) {
-  return Rasterizer(canvas)(region, path);
+  auto whole = Rasterizer(canvas)(region, path);
+  return canvas.view ? part_of(whole, canvas.height, canvas.width, *canvas.view) : whole;
+}
+
+Mask part_of(const Mask& mask, int picture_height, int picture_width, const PixelBox& part) {
+  const double down = static_cast<double>(mask.height) / picture_height;
+  const double across = static_cast<double>(mask.width) / picture_width;
+  return area_mean(mask, {part.top * down, (part.top + part.height) * down},
+                   {part.left * across, (part.left + part.width) * across});
 }
 
 size_t raster_cells(const Canvas& canvas) {

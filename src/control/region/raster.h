@@ -1,6 +1,7 @@
 #pragma once
 // Regions to numbers: a mask of the whole picture, then the mean of it over every cell of a grid.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,14 @@ struct Mask {
 
 /** The picture a region is in. */
 struct Canvas {
-  int height = 0, width = 0;  ///< Pixels.
-  PictureReader picture;      ///< May be empty.
+  int height = 0, width = 0;          ///< Pixels.
+  PictureReader picture;              ///< May be empty.
+  std::optional<PixelBox> view = {};  ///< The part of it that is wanted, finer than all of it would be.
 };
 
 /**
- * The region at the picture's size, halved until no side exceeds 768: each cell holds the mean over its area.
+ * The region at the picture's size, halved until no side exceeds 768 (with a view 2048): each cell holds the mean over
+ * its area. With a view, that part of it; outside the picture the values at its edges go on.
  * @throws Error{invalid_request} at `path` for numbers that are not finite, negative sizes, less than 3 corners, more
  * than 10,000 corners or 1,000 parts, nesting beyond 32; Error of the picture reader.
  */
@@ -30,6 +33,9 @@ Mask rasterize(const Region& region, const Canvas& canvas, const std::string& pa
 
 /** How many cells it has there. */
 size_t raster_cells(const Canvas& canvas);
+
+/** A part of a mask of all of a picture of that size. */
+Mask part_of(const Mask& mask, int picture_height, int picture_width, const PixelBox& part);
 
 /** Means over the cells of another grid, each rounded to a multiple of 2^-16: mirrored masks stay mirrored. */
 Mask resample(const Mask& mask, int height, int width);

@@ -61,7 +61,7 @@ std::vector<HeatMap> HeatMaps::maps() const {
   std::vector<HeatMap> maps;
   for (size_t i = 0; i < entries_.size(); ++i)
     for (const auto& [image, mean] : entries_[i].images) {
-      HeatMap map{keys_[i].first, image, entries_[i].grid.width, entries_[i].grid.height, {}};
+      HeatMap map{keys_[i].first, image, entries_[i].grid.width, entries_[i].grid.height, {}, {}};
       for (const double sum : mean.sum) map.values.push_back(static_cast<float>(sum / mean.calls));
       maps.push_back(std::move(map));
     }

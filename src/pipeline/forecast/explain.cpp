@@ -13,14 +13,21 @@ namespace corepulse {
 namespace {
 
 /** What a run from a picture leaves out. */
-void add_init(const pipeline::Resolved& resolved, Explanation& explanation, nlohmann::ordered_json& json) {
+void add_init(const pipeline::Prepared& prepared, Explanation& explanation, nlohmann::ordered_json& json) {
+  const auto& resolved = prepared.resolved;
   if (!resolved.recipe.init) return;
   const auto& schedule = resolved.schedule;
   const int of = schedule.steps() + schedule.skipped;
-  explanation.text = fmt::format("from a picture: the last {} of {} steps run, from sigma {:.4g}\n\n", schedule.steps(),
-                                 of, schedule.sigma[0]) +
-                     explanation.text;
+  auto line = fmt::format("from a picture: the last {} of {} steps run, from sigma {:.4g}\n", schedule.steps(), of,
+                          schedule.sigma[0]);
   json["init"] = {{"steps", schedule.steps()}, {"of", of}, {"sigma", schedule.sigma[0]}};
+  if (const auto& around = prepared.start->around) {
+    const auto& [whole, part] = *around;
+    line += fmt::format("drawn is a part of it: {}x{} of its {}x{} pixels, at {},{}\n", part.width, part.height,
+                        whole.width, whole.height, part.left, part.top);
+    json["init"]["part"] = {part.left, part.top, part.width, part.height};
+  }
+  explanation.text = line + "\n" + explanation.text;
 }
 
 }  // namespace
@@ -32,7 +39,7 @@ Explanation explain(const Recipe& recipe) {
   const auto& programs = prepared.control.programs();
   Explanation explanation{control::explain_text(programs.front().second), "", prepared.resolved.recipe};
   auto json = nlohmann::ordered_json::parse(control::explain_json(programs.front().second));
-  add_init(prepared.resolved, explanation, json);
+  add_init(prepared, explanation, json);
   for (size_t i = 1; i < programs.size(); ++i) {
     const auto& [step, program] = programs[i];
     explanation.text += fmt::format("\nfrom step {} on, edited:\n{}", step, control::explain_text(program));

@@ -108,9 +108,9 @@ Image with_margins(const Image& image, const Margins& m) {
   return on_canvas(image, m.left, m.top, m.left + image.width + m.right, m.top + image.height + m.bottom);
 }
 
-PictureSize size_like(const Image& image, PictureSize given, PictureSize native, int multiple) {
+PictureSize size_like(PictureSize picture, PictureSize given, PictureSize native, int multiple) {
   const double pixels = static_cast<double>(native.width) * native.height;
-  const double proportion = static_cast<double>(image.width) / image.height;
+  const double proportion = static_cast<double>(picture.width) / picture.height;
   const auto side = [multiple](double length) {
     return std::max(multiple, static_cast<int>(std::nearbyint(length / multiple)) * multiple);
   };

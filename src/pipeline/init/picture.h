@@ -34,10 +34,16 @@ struct PictureSize {
   int width = 0, height = 0;
 };
 
+/** What a run's size follows where its recipe leaves it open. */
+struct StartSize {
+  PictureSize picture;
+  Margins around = {};  ///< Of the run's pixels, beside the picture.
+};
+
 /**
  * What is left open (0) of the size of a run, in the picture's proportions: both sides have about as many pixels as
  * `native`. Each is rounded to a multiple.
  */
-PictureSize size_like(const Image& image, PictureSize given, PictureSize native, int multiple);
+PictureSize size_like(PictureSize picture, PictureSize given, PictureSize native, int multiple);
 
 }  // namespace corepulse::pipeline

@@ -29,28 +29,54 @@ Region outside(const Margins& m, int width, int height) {
   return !rectangle(m.left, m.top, width - m.left - m.right, height - m.top - m.bottom).pixels();
 }
 
+/** How much of a drawn picture of this size is taken at its pixel (x, y). */
+double share_of(const control::Mask& mask, SoftMask soft, int steps, int x, int y, int width, int height) {
+  const double share = at_pixel(mask, x, y, width, height);
+  return soft == SoftMask::blend ? share : steps_of_value(share, steps) > 0 ? 1 : 0;
+}
+
+/** Share(x, y) of the drawn picture over the other, whose pixel (left, top) is its first; what reaches over is left. */
+template <class Share>
+void lay_over(const Image& drawn, int left, int top, const Share& share, Image& other) {
+  for (int y = std::max(0, -top); y < std::min(drawn.height, other.height - top); ++y)
+    for (int x = std::max(0, -left); x < std::min(drawn.width, other.width - left); ++x) {
+      const auto from = (static_cast<size_t>(y) * drawn.width + x) * 3;
+      const auto to = (static_cast<size_t>(y + top) * other.width + x + left) * 3;
+      for (size_t c = 0; c < 3; ++c) {
+        auto& value = other.pixels[to + c];
+        value = static_cast<uint8_t>(std::lerp(value, drawn.pixels[from + c], share(x, y)) + 0.5);
+      }
+    }
+}
+
 }  // namespace
 
-Start start_from(const StartPicture& source, const Margins& margins, Recipe& recipe, MaskPictures& masks) {
-  auto& init = *recipe.init;
-  const int width = recipe.width, height = recipe.height;
-  Start start{placed(source.image, init.fit, margins, width, height), {}};
-  if (init.data.empty()) init.sha256 = source.sha256;
-  const control::Canvas canvas{height, width, [&](const Region& region) {
-                                 return placed_like(source.image, init.fit, margins, width, height, masks.read(region));
-                               }};
-  if (!init.grow.empty()) start.mask = control::rasterize(outside(margins, width, height), canvas, "init.grow");
-  if (!init.mask) return start;
+std::optional<control::Mask> start_mask(const StartPicture& source, const Margins& margins, InitPicture& init,
+                                        PictureSize size, bool finely, MaskPictures& masks) {
+  const auto [width, height] = size;
+  control::Canvas canvas{height, width, [&, width = width, height = height](const Region& region) {
+                           return placed_like(source.image, init.fit, margins, width, height, masks.read(region));
+                         }};
+  if (finely) canvas.view = control::PixelBox{0, 0, width, height};
+  std::optional<control::Mask> mask;
+  if (!init.grow.empty()) mask = control::rasterize(outside(margins, width, height), canvas, "init.grow");
+  if (!init.mask) return mask;
   const auto drawn = control::rasterize(*init.mask, canvas, "init.mask");
   masks.keep(*init.mask);
-  if (!start.mask) start.mask = control::Mask{drawn.height, drawn.width, std::vector<double>(drawn.values.size())};
-  auto& values = start.mask->values;
+  if (!mask) mask = control::Mask{drawn.height, drawn.width, std::vector<double>(drawn.values.size())};
+  auto& values = mask->values;
   std::transform(values.begin(), values.end(), drawn.values.begin(), values.begin(),
                  [](double a, double b) { return std::max(a, b); });
   if (std::all_of(values.begin(), values.end(), [](double v) { return v == 0; }))
     fail(ErrorCode::invalid_request, "init.mask",
          "it is 0 everywhere, so that nothing would be drawn; expected a part of the picture");
-  return start;
+  return mask;
+}
+
+Start start_from(const StartPicture& source, const Margins& margins, Recipe& recipe, MaskPictures& masks) {
+  auto& init = *recipe.init;
+  return {placed(source.image, init.fit, margins, recipe.width, recipe.height),
+          start_mask(source, margins, init, {recipe.width, recipe.height}, /*finely=*/false, masks)};
 }
 
 double at_pixel(const control::Mask& mask, int x, int y, int width, int height) {
@@ -69,16 +95,18 @@ int steps_of_value(double value, int steps) {
   return static_cast<int>(value * steps + 0.01);  // 0.7 of 10 is 7, though masks are rounded to 2^-16
 }
 
-void paste(const Start& start, SoftMask soft, int steps, Image& drawn) {
-  if (!start.mask) return;
-  for (int y = 0; y < drawn.height; ++y)
-    for (int x = 0; x < drawn.width; ++x) {
-      double share = at_pixel(*start.mask, x, y, drawn.width, drawn.height);
-      if (soft == SoftMask::strength) share = steps_of_value(share, steps) > 0 ? 1 : 0;
-      const size_t first = (static_cast<size_t>(y) * drawn.width + x) * 3;
-      for (size_t i = first; i < first + 3; ++i)
-        drawn.pixels[i] = static_cast<uint8_t>(std::lerp(start.picture.pixels[i], drawn.pixels[i], share) + 0.5);
-    }
+void finish(const Start& start, const InitPicture& init, int steps, Image& drawn) {
+  if (!start.around && !(init.paste && start.mask)) return;
+  auto whole = start.around ? start.around->picture : start.picture;
+  const control::PixelBox part = start.around ? start.around->part : control::PixelBox{0, 0, whole.width, whole.height};
+  const auto there = start.around ? fitted(drawn, Fit::stretch, part.width, part.height) : std::move(drawn);
+  lay_over(
+      there, part.left, part.top,
+      [&](int x, int y) {
+        return init.paste ? share_of(*start.mask, init.soft, steps, x, y, part.width, part.height) : 1;
+      },
+      whole);
+  drawn = std::move(whole);
 }
 
 }  // namespace corepulse::pipeline

@@ -12,10 +12,25 @@
 
 namespace corepulse::pipeline {
 
-struct Start {
+/** A picture of which the run draws only a part. */
+struct Surroundings {
   Image picture;
-  std::optional<control::Mask> mask;  ///< 0: it stays, 1: drawn anew; see control::rasterize. Absent: 1 everywhere.
+  control::PixelBox part;
 };
+
+struct Start {
+  Image picture;                      ///< Of the run's size.
+  std::optional<control::Mask> mask;  ///< 0: it stays, 1: drawn anew; see control::rasterize. Absent: 1 everywhere.
+  std::optional<Surroundings> around = {};  ///< What the picture was cut out of.
+};
+
+/**
+ * What is drawn anew of a picture that has come to this size; absent: all of it. @param finely see Canvas::view.
+ * @param init then says which masks were read. @throws Error{invalid_request} for one that is 0 everywhere; as
+ * rasterize.
+ */
+std::optional<control::Mask> start_mask(const StartPicture& source, const Margins& margins, InitPicture& init,
+                                        PictureSize size, bool finely, MaskPictures& masks);
 
 /**
  * @param recipe with the run's size; it then says which files were read. @param source its picture.
@@ -29,7 +44,10 @@ double at_pixel(const control::Mask& mask, int x, int y, int width, int height);
 /** How many of a run's `steps` a place with this value takes part in: the last ones. */
 int steps_of_value(double value, int steps);
 
-/** The drawn picture with the start's own pixels where nothing was drawn anew. */
-void paste(const Start& start, SoftMask soft, int steps, Image& drawn);
+/**
+ * Makes of what was drawn the run's picture: with the start's own pixels where nothing was drawn anew, and set back
+ * into what the start was cut out of.
+ */
+void finish(const Start& start, const InitPicture& init, int steps, Image& drawn);
 
 }  // namespace corepulse::pipeline

@@ -36,7 +36,13 @@ Color heat(double x) {
 }
 
 void check(const HeatMap& map) {
-  const bool sized = map.width > 0 && map.height > 0 && map.values.size() == size_t{1} * map.width * map.height;
+  constexpr int kFarthest = 1 << 14;
+  const auto near = [](int n) { return n >= -kFarthest && n <= kFarthest; };
+  const auto placed = [&](const HeatMap::Part& p) {
+    return near(p.left) && near(p.top) && near(p.width) && near(p.height) && p.width > 0 && p.height > 0;
+  };
+  const bool sized = map.width > 0 && map.height > 0 && map.values.size() == size_t{1} * map.width * map.height &&
+                     (!map.part || placed(*map.part));
   if (!sized || !std::all_of(map.values.begin(), map.values.end(), [](float v) { return std::isfinite(v); }))
     fail(ErrorCode::invalid_request, "heat map",
          fmt::format("{} numbers for {}x{} cells; expected width x height finite ones", map.values.size(), map.width,
@@ -52,15 +58,19 @@ Image overlay(const HeatMap& map, const Image& picture, double opacity) {
     fail(ErrorCode::invalid_request, "overlay", "expected an RGB picture with all its pixels and an opacity of 0..1");
   const auto [low, high] = std::minmax_element(map.values.begin(), map.values.end());
   const double range = *high > *low ? double{*high} - *low : 1;
+  const auto part = map.part.value_or(HeatMap::Part{0, 0, picture.width, picture.height});
   const auto values = pipeline::resample_linear({map.values.begin(), map.values.end()}, {map.height, map.width},
-                                                {picture.height, picture.width});
+                                                {part.height, part.width});
   Image out = picture;
-  for (size_t i = 0; i < pixels; ++i) {
-    const auto color = heat(std::clamp((values[i] - *low) / range, 0.0, 1.0));
-    for (int c = 0; c < 3; ++c)
-      out.pixels[i * 3 + c] =
-          static_cast<uint8_t>(std::lround((1 - opacity) * picture.pixels[i * 3 + c] + opacity * color[c]));
-  }
+  for (int y = std::max(0, part.top); y < std::min(picture.height, part.top + part.height); ++y)
+    for (int x = std::max(0, part.left); x < std::min(picture.width, part.left + part.width); ++x) {
+      const double value = values[size_t(y - part.top) * part.width + x - part.left];
+      const auto color = heat(std::clamp((value - *low) / range, 0.0, 1.0));
+      const auto i = (size_t(y) * picture.width + x) * 3;
+      for (int c = 0; c < 3; ++c)
+        out.pixels[i + c] =
+            static_cast<uint8_t>(std::lround((1 - opacity) * picture.pixels[i + c] + opacity * color[c]));
+    }
   return out;
 }
 
