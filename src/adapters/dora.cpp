@@ -79,6 +79,7 @@ Change dora(Layer& layer, Change inner, Dora how) {
     magnitude.refuse(fmt::format("is {}; expected one number for each output, or [1, in], of a layer of {}",
                                  shown(shape), shown(layer.weight)));
   inner.delta = std::make_shared<DoraDelta>(std::move(inner.delta), magnitude, of_outputs, how, layer.weight);
+  inner.dora = true;
   return inner;
 }
 

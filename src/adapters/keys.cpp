@@ -32,6 +32,14 @@ constexpr Ending kEndings[] = {
     {".w_norm", "w_norm", Style::lycoris},
     {".b_norm", "b_norm", Style::lycoris},
     {".set_weight", "set_weight", {}},
+    {".a1.weight", "a1", Style::lycoris},
+    {".a2.weight", "a2", Style::lycoris},
+    {".b1.weight", "b1", Style::lycoris},
+    {".b2.weight", "b2", Style::lycoris},
+    {".bm.weight", "bm", Style::lycoris},
+    {".oft_blocks", "oft_blocks", Style::lycoris},
+    {".rescale", "rescale", Style::lycoris},
+    {".on_input", "on_input", Style::lycoris},
     // PEFT's adapter name stands between: see with_adapter_name.
     {".lora_A.weight", "lora_down", Style::peft},
     {".lora_B.weight", "lora_up", Style::peft},
@@ -93,7 +101,11 @@ std::optional<Key> split(std::string_view key) {
   for (const auto& ending : kEndings)
     if (key.size() > ending.text.size() && key.ends_with(ending.text))
       return Key{key.substr(0, key.size() - ending.text.size()), ending.slot, ending.style};
-  return with_adapter_name(key);
+  if (const auto found = with_adapter_name(key)) return found;
+  // A layer's own ".weight" is IA3's, whose layers have an on_input, too.
+  constexpr std::string_view kWeight = ".weight";
+  if (key.size() <= kWeight.size() || !key.ends_with(kWeight)) return {};
+  return Key{key.substr(0, key.size() - kWeight.size()), "ia3_weight", {}};
 }
 
 std::string_view foreign_kind(std::string_view key) {

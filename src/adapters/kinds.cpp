@@ -12,9 +12,24 @@ struct Kind {
 };
 
 constexpr Kind kKinds[] = {
-    {"lora_down", lora},         {"lora_up", lora},   {"hada_w1_a", loha},   {"hada_w1_b", loha},
-    {"hada_w2_a", loha},         {"hada_w2_b", loha}, {"lokr_w1", lokr},     {"lokr_w1_a", lokr},
-    {"lokr_w2", lokr},           {"lokr_w2_a", lokr}, {"diff", whole, true}, {"w_norm", whole, true},
+    {"lora_down", lora},
+    {"lora_up", lora},
+    {"hada_w1_a", loha},
+    {"hada_w1_b", loha},
+    {"hada_w2_a", loha},
+    {"hada_w2_b", loha},
+    {"lokr_w1", lokr},
+    {"lokr_w1_a", lokr},
+    {"lokr_w2", lokr},
+    {"lokr_w2_a", lokr},
+    {"a1", glora},
+    {"a2", glora},
+    {"b1", glora},
+    {"b2", glora},
+    {"oft_blocks", oft},
+    {"ia3_weight", ia3},
+    {"diff", whole, true},
+    {"w_norm", whole, true},
     {"set_weight", whole, true},
 };
 

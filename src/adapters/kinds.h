@@ -13,6 +13,7 @@ struct Change {
   std::shared_ptr<const Delta> delta;
   const char* kind = "";  ///< "LoRA".
   int64_t rank = 0;       ///< 0: of no low rank.
+  bool dora = false;      ///< With lengths of its own.
 };
 
 /** What the layer's tensors change in its weight, whatever kind they are of; none if they change nothing there.
@@ -30,6 +31,12 @@ Change loha(Layer& layer);
 Change lokr(Layer& layer);
 /** `inner` with the lengths that the layer says. */
 Change dora(Layer& layer, Change inner, Dora how);
+/** strength * alpha / rank * (W a1 a2 + b1 b2). */
+Change glora(Layer& layer);
+/** OFT and BOFT: blocks of outputs are rotated. */
+Change oft(Layer& layer);
+/** Outputs or inputs are scaled. */
+Change ia3(Layer& layer);
 /** "diff", "w_norm": the difference itself; "set_weight": what the weight becomes at strength 1. */
 Change whole(Layer& layer);
 

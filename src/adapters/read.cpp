@@ -76,7 +76,7 @@ class Reader {
         continue;
       }
       Stored stored{key, view, source_};
-      check(stored, found->slot != "alpha");
+      check(stored, found->slot != "alpha" && found->slot != "on_input");
       auto& layer = layers_[{module->network, module->name}];
       layer.module = module;
       const auto [place, fresh] = layer.stored.parts.emplace(found->slot, std::move(stored));
@@ -119,6 +119,7 @@ class Reader {
     if (auto change = change_weight(layer, options_.dora); change.delta) {
       add(module, ".weight", std::move(change.delta));
       kinds_.insert(change.kind);
+      dora_ |= change.dora;
       if (change.rank) ranks_.insert(change.rank);
     }
     if (auto delta = change_bias(layer)) add(module, ".bias", std::move(delta));
@@ -128,8 +129,11 @@ class Reader {
 
   std::string format() const {
     std::vector<std::string> styles;
-    for (const auto style : styles_) styles.push_back(name(style));
-    auto text = fmt::format("{} {}", fmt::join(styles, " and "), fmt::join(kinds_, ", "));
+    for (const auto style : styles_)  // LyCORIS has kohya's names for what kohya's trainer has
+      if (style != Style::kohya || !styles_.contains(Style::lycoris)) styles.push_back(name(style));
+    auto kinds = fmt::format("{}", fmt::join(kinds_, ", "));
+    if (dora_) kinds = "DoRA (" + kinds + ")";
+    auto text = styles.empty() ? kinds : fmt::format("{} {}", fmt::join(styles, " and "), kinds);
     if (ranks_.empty()) return text;
     text += fmt::format(", rank {}", *ranks_.begin());
     return ranks_.size() == 1 ? text : text + fmt::format(" to {}", *ranks_.rbegin());
@@ -146,6 +150,7 @@ class Reader {
   std::set<Style> styles_;
   std::set<std::string> kinds_;
   std::set<int64_t> ranks_;
+  bool dora_ = false;
   Adapter result_;
 };
 

@@ -12,22 +12,37 @@ namespace {
 struct Expected {
   std::string name, network, tensor;
   float strength;
+  adapters::Dora dora;
 };
 
-/** `<case>/<strength>/<network>.<tensor>`, by case. */
+/** "1.0", "lycoris 0.6". */
+Expected expected_of(const std::string& name) {
+  const auto first = name.find('/'), second = name.find('/', first + 1), dot = name.find('.', second);
+  const auto how = name.substr(first + 1, second - first - 1);
+  const auto space = how.find(' ');
+  const auto reading = space == how.npos ? "" : how.substr(0, space);
+  const auto dora = reading == "lycoris"   ? adapters::Dora::lycoris
+                    : reading == "comfyui" ? adapters::Dora::comfyui
+                                           : adapters::Dora::blended;
+  return {name, name.substr(second + 1, dot - second - 1), name.substr(dot + 1),
+          std::stof(space == how.npos ? how : how.substr(space + 1)), dora};
+}
+
+/** `<case>/<reading and strength>/<network>.<tensor>`, by case. */
 std::map<std::string, std::vector<Expected>> by_case(const io::SafetensorsFile& file) {
   std::map<std::string, std::vector<Expected>> cases;
-  for (const auto& [name, view] : file.tensors) {
-    const auto first = name.find('/'), second = name.find('/', first + 1), dot = name.find('.', second);
-    cases[name.substr(0, first)].push_back({name, name.substr(second + 1, dot - second - 1), name.substr(dot + 1),
-                                            std::stof(name.substr(first + 1, second - first - 1))});
-  }
+  for (const auto& [name, view] : file.tensors) cases[name.substr(0, name.find('/'))].push_back(expected_of(name));
   return cases;
 }
 
 /** The goldens hold no more of a tensor. */
 mx::array every_seventh(const mx::array& x) {
   return mx::slice(mx::flatten(x), {0}, {static_cast<int>(x.size())}, {7});
+}
+
+adapters::Adapter read_golden(const std::string& name, const TinyModel& model,
+                              const adapters::ReadOptions& options = {}) {
+  return adapters::read(golden_folder() + "/adapters/" + name + ".safetensors", model.shapes, options);
 }
 
 const char* kFile = "adapters/expected";
@@ -44,7 +59,10 @@ TEST_CASE("what an adapter adds to a weight is what Diffusers, PEFT and LyCORIS 
   for (const auto& [name, tensors] : cases) {
     CAPTURE(name);
     const auto& model = models.at(families.at(name).get<std::string>());
-    const auto adapter = adapters::read(golden_folder() + "/adapters/" + name + ".safetensors", model.shapes);
+    std::map<adapters::Dora, adapters::Adapter> readings;
+    for (const auto dora : {adapters::Dora::blended, adapters::Dora::lycoris, adapters::Dora::comfyui})
+      readings.emplace(dora, read_golden(name, model, {.dora = dora}));
+    const auto& adapter = readings.at(adapters::Dora::blended);
     CHECK(adapter.notes.empty());
     size_t changed = 0;
     for (const auto& [network, deltas] : adapter.deltas) changed += deltas.size();
@@ -52,10 +70,11 @@ TEST_CASE("what an adapter adds to a weight is what Diffusers, PEFT and LyCORIS 
     for (const auto& e : tensors) {
       CAPTURE(e.name);
       named.insert(e.network + "." + e.tensor);
-      REQUIRE(adapter.deltas.at(e.network).contains(e.tensor));
-      const auto& delta = *adapter.deltas.at(e.network).at(e.tensor);
-      const auto difference = delta.difference(model.original(e.network, e.tensor), e.strength);
-      REQUIRE(difference.shape() == model.original(e.network, e.tensor).shape());
+      const auto original = model.original(e.network, e.tensor);
+      const auto& deltas = readings.at(e.dora).deltas.at(e.network);
+      REQUIRE(deltas.contains(e.tensor));
+      const auto difference = deltas.at(e.tensor)->difference(original, e.strength);
+      REQUIRE(difference.shape() == original.shape());
       CHECK(relative_error(every_seventh(difference), expected.array(e.name)) <= 1e-5);
     }
     CHECK(changed == named.size());
@@ -64,7 +83,7 @@ TEST_CASE("what an adapter adds to a weight is what Diffusers, PEFT and LyCORIS 
 
 TEST_CASE("factors are the difference as a product, where an adapter has them") {
   const TinyModel model("sd1");
-  const auto adapter = adapters::read(golden_folder() + "/adapters/kohya_sd1.safetensors", model.shapes);
+  const auto adapter = read_golden("kohya_sd1", model);
   CHECK(adapter.format == "kohya LoCon, LoRA, rank 1 to 4");
   for (const auto& [network, deltas] : adapter.deltas)
     for (const auto& [tensor, delta] : deltas) {
@@ -76,4 +95,32 @@ TEST_CASE("factors are the difference as a product, where an adapter has them") 
       const auto product = mx::reshape(mx::matmul(factors->up, down), original.shape());
       CHECK(relative_error(like(-0.7f, product) * product, delta->difference(original, -0.7f)) <= 1e-5);
     }
+}
+
+TEST_CASE("the strength is in proportion, but for readings that say otherwise") {
+  const TinyModel model("sd1");
+  for (const std::string name : {"locon", "loha", "lokr", "dora", "full", "glora", "ia3", "oft_rescaled"}) {
+    CAPTURE(name);
+    const auto adapter = read_golden(name, model);
+    for (const auto& [network, deltas] : adapter.deltas)
+      for (const auto& [tensor, delta] : deltas) {
+        CAPTURE(tensor);
+        if (name == "oft_rescaled" && tensor.starts_with("down_blocks.0.downsamplers")) continue;  // BOFT
+        const auto original = model.original(network, tensor);
+        const auto one = delta->difference(original, 1), some = delta->difference(original, -0.7f);
+        CHECK(relative_error(some, like(-0.7f, one) * one) <= 1e-5);
+        CHECK(mx::array(mx::max(mx::abs(delta->difference(original, 0)))).item<float>() <= 1e-6f);
+      }
+  }
+}
+
+TEST_CASE("an adapter says what it is") {
+  const TinyModel model("sd1");
+  CHECK(read_golden("peft", model).format == "PEFT LoCon, LoRA, rank 3");
+  CHECK(read_golden("peft_dora", model).format == "PEFT DoRA (LoCon, LoRA), rank 3");
+  CHECK(read_golden("diffusers_old", model).format == "Diffusers LoRA, rank 2");
+  CHECK(read_golden("loha", model).format == "LyCORIS LoHa, rank 2 to 3");
+  CHECK(read_golden("full", model).format == "LyCORIS full differences, norms");
+  CHECK(read_golden("oft", model).format == "LyCORIS BOFT, OFT");
+  CHECK(read_golden("ia3", model).format == "LyCORIS IA3");
 }

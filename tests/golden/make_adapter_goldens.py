@@ -3,22 +3,31 @@
     python tests/golden/make_adapter_goldens.py     # torch 2.13, diffusers 0.42.1, peft 0.21.2, lycoris-lora 4.1.3; no network
 
 Diffusers and PEFT load the files of their kinds, LyCORIS makes and merges its own; what they add to a layer's weight is
-kept in expected.safetensors as `<case>/<strength>/<network>.<tensor>`, float32, every seventh number of it. Its metadata
+kept in expected.safetensors as `<case>/<reading and strength>/<network>.<tensor>`, float32, every seventh number of it. Its metadata
 `cases` names each case's model. The numbers in the files are random.
 """
 
 import json
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import diffusers
-import lycoris
 import peft
 import torch
 from diffusers import DiffusionPipeline
 from diffusers.training_utils import _collate_lora_metadata
-from lycoris.wrapper import create_lycoris
+from lycoris.functional.general import weight_decompose
+from lycoris.modules.boft import ButterflyOFTModule
+from lycoris.modules.diag_oft import DiagOFTModule
+from lycoris.modules.full import FullModule
+from lycoris.modules.glora import GLoRAModule
+from lycoris.modules.ia3 import IA3Module
+from lycoris.modules.locon import LoConModule
+from lycoris.modules.loha import LohaModule
+from lycoris.modules.lokr import LokrModule
+from lycoris.modules.norms import NormModule
 from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors import safe_open
@@ -186,7 +195,112 @@ def kohya(family, *args, **more):
     return family, tensors, {"ss_network_module": "networks.lora"}, {1.0: by_diffusers(family, tensors)}
 
 
+def weights(module, strength, reading):
+    """What LyCORIS merges, of weight and bias."""
+    before = module.org_module[0].weight
+    if isinstance(module, (LohaModule, LokrModule)):
+        # Their get_diff_weight of 4.1.3 is scaled twice; what they train is scaled once.
+        change = module.get_weight(before.shape).reshape(before.shape)
+        after = before + change * strength
+        if module.wd:
+            after = weight_decompose(before + change, module.dora_scale, strength, module.wd_on_out)
+        bias = None
+    else:
+        after, bias = module.get_merged_weight(strength, before.shape)
+        change = module.get_diff_weight(1, before.shape)[0] if reading else None
+    if reading == "comfyui":
+        axes = tuple(range(1, before.ndim))
+        normed, axes = (before, axes) if module.wd_on_out else (before + change, (0, *axes[1:]))
+        norm = (normed ** 2).sum(dim=axes, keepdim=True).sqrt()
+        after = before + strength * ((before + change) * module.dora_scale / norm - before)
+    return after - before, None if bias is None else bias - module.org_module[0].bias
+
+
+def made_by_lycoris(modules, dtype=torch.float32, prefix="lora_unet_", strengths=()):
+    """modules: [(class, layer of sd1's UNet, dim, alpha, arguments)]. strengths: [(reading, strength)]."""
+    unet, tensors, changes = load("sd1").unet, {}, {}
+    for cls, name, dim, alpha, arguments in modules:
+        layer = unet.get_submodule(name)
+        module = cls(name, layer, 1.0, dim, alpha, **arguments)
+        with torch.no_grad():
+            for key, parameter in module.named_parameters():
+                drawn = normal(*parameter.shape).to(dtype).float()
+                parameter.copy_((parameter * 1.25 + 0.1 * drawn).to(dtype).float() if "dora" in key or "rescale" in key else drawn)
+            state = module.custom_state_dict() if hasattr(module, "custom_state_dict") else module.state_dict()
+            state = {"diff": module.weight, "diff_b": module.bias} if cls is FullModule else state
+            for key, value in (state or module.state_dict()).items():
+                tensors[f"{prefix}{name.replace('.', '_')}.{key}"] = value.clone().to(dtype if value.is_floating_point() else value.dtype)
+            if "OFT" not in cls.__name__:  # whose inverse is float32
+                module.double(), layer.double()
+            for reading, strength in strengths:
+                change, bias = weights(module, strength, reading)
+                label = f"{reading} {strength}".strip()
+                changes.setdefault(label, {})[f"unet.{name}.weight"] = change.float()
+                if bias is not None:
+                    changes[label][f"unet.{name}.bias"] = bias.float()
+    return "sd1", tensors, None, changes
+
+
+def peft_kind(config):
+    """LoHa or LoKr as PEFT saves them: a folder with the settings beside the file."""
+    unet = load("sd1").unet
+    model = peft.get_peft_model(unet, config)
+    changes = {}
+    for name, parameter in model.named_parameters():
+        if "hada_" in name or "lokr_" in name:
+            with torch.no_grad():
+                parameter.copy_(normal(*parameter.shape))
+    for name, module in model.base_model.model.named_modules():
+        if hasattr(module, "get_delta_weight"):
+            changes[f"unet.{name}.weight"] = module.get_delta_weight("default")
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        settings = json.loads((Path(folder) / "adapter_config.json").read_text())
+        tensors = load_file(Path(folder) / "adapter_model.safetensors")
+    # The tests' files lie side by side, so the settings go into the metadata; PEFT's own place has a test of its own.
+    kept = {key: settings[key] for key in ("peft_type", "r", "alpha", "rank_pattern", "alpha_pattern")}
+    return "sd1", tensors, {"lora_adapter_metadata": json.dumps(kept)}, {1.0: changes}
+
+
+ONE, BLENDED = [("", 1.0)], [("", 1.0), ("lycoris", 0.6), ("comfyui", 0.6)]
+PROJ, Q, OUT, DOWN, CONV, FF, SHORT = (UNET["sd1"][i] for i in (1, 2, 3, 5, 6, 7, 8))
+DORA = {"weight_decompose": True}
+IN = DORA | {"wd_on_out": False}
+
 CASES = {
+    "locon": lambda: made_by_lycoris([(LoConModule, Q, 3, 2, {}), (LoConModule, DOWN, 2, 5, {}), (LoConModule, PROJ, 2, 1, {}),
+                                      (LoConModule, CONV, 3, 2, {"use_tucker": True}),
+                                      (LoConModule, OUT, 4, 2, {"rs_lora": True})], torch.float16, strengths=ONE),
+    "loha": lambda: made_by_lycoris([(LohaModule, Q, 3, 2, {}), (LohaModule, DOWN, 2, 5, {}),
+                                     (LohaModule, CONV, 3, 2, {"use_tucker": True})], torch.bfloat16, strengths=ONE),
+    "lokr": lambda: made_by_lycoris([(LokrModule, Q, 1, 2, {"factor": 4}), (LokrModule, OUT, 100, 1e10, {"factor": 4}),
+                                     (LokrModule, FF, 1, 3, {"decompose_both": True}), (LokrModule, DOWN, 2, 3, {"factor": 2}),
+                                     (LokrModule, CONV, 2, 3, {"factor": 2, "use_tucker": True}),
+                                     (LokrModule, SHORT, 1, 2, {"unbalanced_factorization": True}),
+                                     (LokrModule, "conv_in", 1, 2, {"full_matrix": True})], strengths=ONE),
+    "dora": lambda: made_by_lycoris([(LoConModule, Q, 3, 2, DORA), (LoConModule, FF, 3, 2, IN), (LoConModule, DOWN, 2, 5, DORA),
+                                     (LoConModule, SHORT, 2, 5, IN), (LohaModule, OUT, 3, 2, DORA)],
+                                    torch.float16, strengths=BLENDED),
+    "dokr": lambda: made_by_lycoris([(LokrModule, Q, 1, 2, DORA | {"factor": 4}), (LokrModule, CONV, 2, 3, IN | {"factor": 2})],
+                                    strengths=[("", 1.0), ("lycoris", 0.6)]),
+    "full": lambda: made_by_lycoris([(FullModule, "conv_in", 1, 1, {}), (FullModule, OUT, 1, 1, {}),
+                                     (NormModule, "conv_norm_out", 1, 1, {}),
+                                     (NormModule, FF.rsplit(".", 4)[0] + ".norm1", 1, 1, {})], strengths=ONE),
+    "glora": lambda: made_by_lycoris([(GLoRAModule, FF, 3, 2, {}), (GLoRAModule, DOWN, 2, 3, {}), (GLoRAModule, PROJ, 2, 3, {})],
+                                     strengths=ONE, prefix="lycoris_"),
+    "oft": lambda: made_by_lycoris([(DiagOFTModule, Q, 4, 1, {}), (DiagOFTModule, DOWN, 4, 1, {"constraint": 0.01}),
+                                    (ButterflyOFTModule, OUT, 4, 1, {}), (ButterflyOFTModule, CONV, 6, 1, {"constraint": 0.5})],
+                                   strengths=[("", 1.0), ("", 0.6)]),
+    "oft_rescaled": lambda: made_by_lycoris([(DiagOFTModule, Q, 4, 1, {"rescaled": True}),
+                                             (ButterflyOFTModule, DOWN, 4, 1, {"rescaled": True})], strengths=ONE),
+    "ia3": lambda: made_by_lycoris([(IA3Module, Q, 1, 1, {}), (IA3Module, FF, 1, 1, {"train_on_input": True}),
+                                    (IA3Module, DOWN, 1, 1, {}), (IA3Module, CONV, 1, 1, {"train_on_input": True})],
+                                   strengths=[("", 1.0), ("", 0.6)]),
+    "peft_dora": lambda: with_peft("sd1", use_dora=True),
+    "peft_loha": lambda: peft_kind(peft.LoHaConfig(r=3, alpha=5, target_modules=[Q, DOWN, CONV],
+                                                   use_effective_conv2d=True, alpha_pattern={Q: 2})),
+    "peft_lokr": lambda: peft_kind(peft.LoKrConfig(r=2, alpha=5, target_modules=[Q, DOWN, FF], decompose_both=True,
+                                                   use_effective_conv2d=True)),
     "kohya_sd1": lambda: kohya("sd1", text={"lora_te_": "text_encoder"}),
     "kohya_sdxl_ldm": lambda: kohya("sdxl", ldm("sdxl"), {"lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2"},
                                     torch.bfloat16),
@@ -208,7 +322,9 @@ def write(name, tensors, metadata):
 def main():
     FOLDER.mkdir(exist_ok=True)
     expected, cases = {}, {}
-    for case, make in CASES.items():
+    for case in sys.argv[1:] or CASES:
+        make = CASES[case]
+        torch.manual_seed(len(case))
         family, tensors, metadata, changes = make()
         tensors = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
         write(case, tensors, metadata)
@@ -219,7 +335,9 @@ def main():
                 assert value.abs().max() > 1e-4 and value.isfinite().all(), (case, name)
                 expected[f"{case}/{strength}/{name}"] = value.detach().flatten()[::STRIDE].clone()
         print(case, len(tensors), {strength: len(values) for strength, values in changes.items()})
-    versions = {"torch": torch.__version__, "diffusers": diffusers.__version__, "peft": peft.__version__}
+    if sys.argv[1:]:
+        return  # a look at some cases: the others' values are not there
+    versions = {name: version(name) for name in ("torch", "diffusers", "peft", "lycoris-lora")}
     write("expected", expected,
           {"script": Path(__file__).name, "versions": json.dumps(versions), "cases": json.dumps(cases)})
 
