@@ -125,6 +125,45 @@ TEST_CASE("half a layer, and a layer twice") {
   CHECK_REFUSED(twice, "bad_file: ", kDown.c_str(), "to_q.lora_A.weight", "both the lora_down of one layer");
 }
 
+TEST_CASE("the shapes of every kind are the layer's") {
+  const auto refused = [](const std::string& slot, std::vector<int64_t> shape, std::initializer_list<const char*> says,
+                          AdapterFile file = {}) {
+    CAPTURE(slot);
+    const auto key = kLayer + "." + slot;
+    const auto error = file.add(key, std::move(shape)).refusal(sd1());
+    CAPTURE(error);
+    CHECK(has(error, {"bad_file: [adapter] ", key.c_str()}));
+    CHECK(has(error, says));
+  };
+  const auto with = [](std::initializer_list<std::pair<const char*, std::vector<int64_t>>> tensors) {
+    AdapterFile file;
+    for (const auto& [slot, shape] : tensors) file.add(kLayer + "." + slot, shape);
+    return file;
+  };
+  refused("hada_w2_b", {2, 25}, {"expected [2, 24]"},
+          with({{"hada_w1_a", {24, 2}}, {"hada_w1_b", {2, 24}}, {"hada_w2_a", {24, 2}}}));
+  refused("hada_t1", {2, 3, 1, 1}, {"expected [2, 2]"},
+          with({{"hada_w1_a", {2, 24}}, {"hada_w1_b", {2, 24}}, {"hada_w2_a", {24, 2}}, {"hada_w2_b", {2, 24}}}));
+  refused("lokr_w1", {5, 5}, {"does not divide"}, with({{"lokr_w2", {5, 5}}}));
+  refused("lokr_w1", {4, 4, 4}, {"expected a matrix"}, with({{"lokr_w2", {6, 6}}}));
+  refused("lokr_w2", {6, 7}, {"expected [6, 6]"}, with({{"lokr_w1", {4, 4}}}));
+  refused("lokr_w2_b", {3, 6}, {"expected [2, 6]"}, with({{"lokr_w1", {4, 4}}, {"lokr_w2_a", {6, 2}}}));
+  refused("dora_scale", {25, 1}, {"one number for each output"}, sound());
+  refused("dora_scale", {24, 24}, {"one number for each output"}, sound());
+  refused("diff", {24, 25}, {"expected [24, 24]"});
+  refused("diff_b", {24}, {"the layer's bias is []"});
+  refused("set_weight", {1}, {"expected [24, 24]"});
+  refused("b2.weight", {3, 24}, {"expected [2, 24]"},
+          with({{"a1.weight", {24, 2}}, {"a2.weight", {2, 24}}, {"b1.weight", {24, 2}}}));
+  refused("oft_blocks", {5, 5, 5}, {"n * b = 24"});
+  refused("oft_blocks", {6, 4, 3}, {"n * b = 24"});
+  refused("oft_blocks", {4, 6, 4, 4}, {"stages"});  // the fourth stage would need 32 outputs
+  refused("rescale", {25, 1}, {"expected [24, 1]"}, with({{"oft_blocks", {6, 4, 4}}}));
+  refused("weight", {24, 24}, {"model's own weights"});
+  refused("weight", {23}, {"expected 24 numbers"}, AdapterFile().add(kLayer + ".on_input", {}, {1}));
+  refused("lora_mid.weight", {2, 3}, {"expected [2, 2]"}, sound());
+}
+
 TEST_CASE("kinds that are not known are named") {
   CHECK_REFUSED(sound().add("base_model.model.conv_in.oft_R.weight", {1, 2}), "unsupported_model: ", "PEFT's OFT",
                 "conv_in.oft_R");
