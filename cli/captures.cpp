@@ -80,8 +80,10 @@ Files save_recordings(const Result& result, const Files& pictures) {
 }
 
 void check_recordings(const Recipe& recipe, const Files& pictures) {
-  const bool any = records(recipe.controls) || std::any_of(recipe.edits.begin(), recipe.edits.end(),
-                                                           [](const LiveEdit& edit) { return records(edit.controls); });
+  const bool any = records(recipe.controls) ||
+                   std::any_of(recipe.edits.begin(), recipe.edits.end(),
+                               [](const LiveEdit& edit) { return records(edit.controls); }) ||
+                   (recipe.second_pass && recipe.second_pass->controls && records(*recipe.second_pass->controls));
   if (!any) return;
   const double bytes = double(recording_bytes(recipe));
   const auto folder = nearest_folder(pictures.at(0));

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "corepulse/error.h"
+#include "corepulse/shorthand.h"
 
 #include "run_flags.h"
 #include "target.h"
@@ -74,6 +75,9 @@ void RunFlags::add_init() {
     init_of(recipe).fit = fits.at(value);
   })->check(CLI::IsMember({"crop", "pad", "stretch"}));
   init_flag("--exact-steps", "All --steps run, whatever the strength", [](InitPicture& i) { i.exact_steps = true; });
+  text("--second-pass",
+       "\"2x, strength 0.5, steps 20, upscale lanczos\", or 512x768: over what was drawn, at another size",
+       [](Recipe& recipe, const std::string& value) { recipe.second_pass = parse_second_pass(value); });
   init_flag("--no-paste", "What stays is what the VAE makes of it", [](InitPicture& i) { i.paste = false; });
 }
 

@@ -92,7 +92,12 @@ Saved save(const Result& result, const Files& files, const HeatMapForm& form) {
 /** One picture alone fits through a pipe. */
 void check_standard_output(const Recipe& recipe, bool json) {
   const auto captures = [](const Control& control) { return std::holds_alternative<Capture>(control.effect); };
-  if (json || recipe.seeds.size() != 1 || std::any_of(recipe.controls.begin(), recipe.controls.end(), captures))
+  const auto any = [&](const std::vector<Control>& controls) {
+    return std::any_of(controls.begin(), controls.end(), captures);
+  };
+  const auto& second = recipe.second_pass;
+  if (json || recipe.seeds.size() != 1 || any(recipe.controls) ||
+      (second && second->controls && any(*second->controls)))
     throw Error(ErrorCode::invalid_request,
                 "[-o] - takes one picture; expected a name for several, for heat maps, recordings and --json");
 }

@@ -56,6 +56,7 @@ void ProgressLine::finish() {
 
 ProgressFunction ProgressLine::callback() {
   return [this](const Progress& at) {
+    if (std::exchange(pass_, at.pass) != at.pass) counted_ = 0, total_ = 0;  // its steps take another time
     if (counted_++ == 0)
       first_ = at.seconds;
     else
@@ -70,19 +71,20 @@ double ProgressLine::seconds_per_step() const {
 }
 
 void ProgressLine::show(const Progress& at) {
-  if (!terminal_) return print_line(at);
+  const auto title = at.passes > 1 ? fmt::format("{}, pass {} of {}", title_, at.pass, at.passes) : title_;
+  if (!terminal_) return print_line(title, at);
   // \033[K clears what a longer line before left behind.
-  const auto bar = progress_bar(title_, at.step, at.steps, seconds_per_step(), terminal_columns());
+  const auto bar = progress_bar(title, at.step, at.steps, seconds_per_step(), terminal_columns());
   std::fputs(("\r" + bar + "\033[K").c_str(), stderr);
   std::fflush(stderr);
   open_ = true;
 }
 
-void ProgressLine::print_line(const Progress& at) {
+void ProgressLine::print_line(const std::string& title, const Progress& at) {
   const auto now = std::chrono::steady_clock::now();
   if (!is_line_due(at.step, at.steps, std::chrono::duration<double>(now - printed_).count())) return;
   printed_ = now;
-  note(fmt::format("{}: step {} of {}, {:.2f} s each", title_, at.step, at.steps, seconds_per_step()), false);
+  note(fmt::format("{}: step {} of {}, {:.2f} s each", title, at.step, at.steps, seconds_per_step()), false);
 }
 
 std::string progress_bar(const std::string& title, int step, int steps, double seconds_per_step, int columns) {

@@ -26,11 +26,11 @@ class ProgressLine {
 
  private:
   void show(const Progress& at);
-  void print_line(const Progress& at);
+  void print_line(const std::string& title, const Progress& at);
 
   std::string title_;
   bool quiet_, terminal_, open_ = false;
-  int counted_ = 0;
+  int counted_ = 0, pass_ = 1;
   double first_ = 0, total_ = 0;
   std::chrono::steady_clock::time_point printed_;
 };

@@ -18,6 +18,7 @@
 #include "corepulse/control.h"
 #include "corepulse/init_picture.h"
 #include "corepulse/sampling.h"
+#include "corepulse/second_pass.h"
 
 namespace corepulse {
 
@@ -64,8 +65,9 @@ struct Recipe {
   std::string dtype = "auto";       ///< "auto", "f32", "f16", "bf16", "int8".
   int clip_skip = 0;                ///< Last text encoder layers left out; compat diffusers: not of negative prompts.
   std::optional<InitPicture> init;  ///< What the run starts from; absent: noise alone.
-  std::vector<Control> controls;    ///< They act in this order.
-  std::vector<LiveEdit> edits;      ///< In order of steps.
+  std::optional<SecondPass> second_pass = {};  ///< Over what the run drew, at another size.
+  std::vector<Control> controls;               ///< They act in this order.
+  std::vector<LiveEdit> edits;                 ///< In order of steps, of the first pass.
   MadeWith made_with;
   bool operator==(const Recipe&) const = default;
 };

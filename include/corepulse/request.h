@@ -31,6 +31,7 @@ struct Progress {
   double seconds = 0;  ///< Time of this step.
   /** A rough RGB picture of image `i` at latent size (8x smaller), from the estimate of the final latent. */
   std::function<Image(int i)> preview;
+  int pass = 1, passes = 1;  ///< `step` and `steps` are those of this pass.
 };
 
 /** Return false to stop: the run ends with Error{cancelled} before its next model call. What it throws ends the run. */

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "corepulse/control.h"
+#include "corepulse/second_pass.h"
 
 namespace corepulse {
 
@@ -29,6 +30,9 @@ Control parse_guide_by(std::string_view text);             ///< PERTURBATION=SCA
 Control parse_guidance(std::string_view text);             ///< SCALE [@ items]
 Control parse_capture(std::string_view text);              ///< PHRASE [@ items]
 Control parse_record(std::string_view text);               ///< NAME [@ items]
+
+/** "2x, strength 0.5, steps 20, upscale latent-bicubic": a size and items, in any order. */
+SecondPass parse_second_pass(std::string_view text);
 
 /** "0.8", or points "0:0 0.5:1" (progress:value), or "ramp 0.1..0.9 edge 0.1". */
 Curve parse_curve(std::string_view text);

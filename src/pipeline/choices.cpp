@@ -38,6 +38,7 @@ Recipe with_choices(Recipe recipe, std::vector<std::string>& notes) {
   }
   choose_in(recipe.controls, choose);
   for (auto& edit : recipe.edits) choose_in(edit.controls, choose);
+  if (recipe.second_pass && recipe.second_pass->controls) choose_in(*recipe.second_pass->controls, choose);
   return recipe;
 }
 

@@ -16,6 +16,7 @@
 #include "pipeline/forecast/estimate.h"
 #include "pipeline/functions.h"
 #include "pipeline/init/latents.h"
+#include "pipeline/init/second_pass.h"
 #include "pipeline/picture/preview.h"
 #include "sampler/noise/noise.h"
 
@@ -46,20 +47,47 @@ std::vector<float> as_torch_orders(const mx::array& latent) {
   return {nchw.data<float>(), nchw.data<float>() + nchw.size()};
 }
 
-void decode(const model::Model& model, const model::Parts& parts, const mx::array& latents, const Prepared& prepared,
-            bool pictures, Result& result) {
-  const auto& [recipe, schedule] = std::tie(prepared.resolved.recipe, prepared.resolved.schedule);
+/** What all passes of a run share. */
+struct Setting {
+  const model::Model& model;
+  const Outline& outline;
+  mx::Dtype dtype;
+  const std::string& fingerprint;
+  const Request& request;
+};
+
+/** The picture of one image's latent. */
+Image decoded(const Setting& setting, const mx::array& latent, const Prepared& pass) {
+  const auto& vae = setting.model.vae;
+  const auto picture = vae.decode_within_memory(latent);
+  const bool finite = is_finite(picture);
+  kernels::check_stop();  // before an unfinished picture is called a damaged one
+  if (!finite)
+    fail_not_finite("the decoded picture holds infinite or undefined numbers", setting.outline.parts, vae.dtype());
+  auto image = to_image(picture);
+  if (pass.start) finish(*pass.start, *pass.resolved.recipe.init, pass.resolved.schedule.steps(), image);
+  return image;
+}
+
+void decode(const Setting& setting, const mx::array& latents, const Prepared& pass, Result& result) {
   for (int i = 0; i < latents.shape(0); ++i) {  // one by one: the decoder's activations are the largest of a run
     const auto latent = image_of(latents, i);
     result.latents.push_back(as_torch_orders(latent));
-    if (!pictures) continue;
-    const auto picture = model.vae.decode_within_memory(latent);
-    const bool finite = is_finite(picture);
-    kernels::check_stop();  // before an unfinished picture is called a damaged one
-    if (!finite) fail_not_finite("the decoded picture holds infinite or undefined numbers", parts, model.vae.dtype());
-    result.images.push_back(to_image(picture));
-    if (prepared.start) finish(*prepared.start, *recipe.init, schedule.steps(), result.images.back());
+    if (setting.request.decode) result.images.push_back(decoded(setting, latent, pass));
   }
+}
+
+/** What the second pass makes of the first one's latents. */
+StartFrom enlarged(const Setting& setting, const mx::array& latents, const Prepared& first) {
+  const auto& pass = *first.resolved.recipe.second_pass;
+  const auto& resolved = first.second->resolved;
+  if (!starts_from_pictures(pass))
+    return {.latents = resize_latents(latents, pass.upscale, resolved.latent_height, resolved.latent_width)};
+  StartFrom from;
+  for (int i = 0; i < latents.shape(0); ++i)
+    from.pictures.push_back(fitted(decoded(setting, image_of(latents, i), first), Fit::stretch, resolved.recipe.width,
+                                   resolved.recipe.height));
+  return from;
 }
 
 /** A GPU takes all images of a batch at once. */
@@ -67,17 +95,28 @@ bool one_by_one() {
   return mx::default_device() == mx::Device::cpu;
 }
 
-void require_memory_for(const model::Model& model, mx::Dtype dtype, const Prepared& prepared, bool pictures,
-                        size_t recorded) {
-  const auto& resolved = prepared.resolved;
+void require_memory_for(const Setting& setting, const Prepared& pass, bool pictures, size_t recorded) {
+  const auto& [model, dtype] = std::tie(setting.model, setting.dtype);
+  const auto& resolved = pass.resolved;
   const size_t bytes = recorded * size_of(dtype);
-  const auto calls = calls_of(prepared.control, one_by_one());
+  const auto calls = calls_of(pass.control, one_by_one());
   const auto recordings = bytes > 0 ? fmt::format(" with {} of recordings", engine::gigabytes(bytes)) : "";
   require_memory(fmt::format("a picture of {}x{}{}", resolved.recipe.width, resolved.recipe.height, recordings),
                  activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures) + bytes);
 }
 
-/** A run while it goes on: what live edits change, and what watches it. */
+void require_memory_for_all(const Setting& setting, const Prepared& first) {
+  const auto& unet = setting.model.unet.config();
+  size_t recorded = 0;
+  for (const auto* pass = &first; pass; pass = pass->second.get()) {
+    const auto& resolved = pass->resolved;
+    recorded += recorded_numbers(pass->control, {unet, resolved.latent_height, resolved.latent_width});
+    const auto& next = resolved.recipe.second_pass;
+    require_memory_for(setting, *pass, next ? starts_from_pictures(*next) : setting.request.decode, recorded);
+  }
+}
+
+/** A pass while it goes on: what live edits change, and what watches it. */
 struct Running {
   const model::Model& model;
   Prepared& prepared;
@@ -97,16 +136,21 @@ struct Running {
 
   /** What was watched goes into the result. */
   void keep_watched() const {
-    result.heat_maps = heat_maps.maps(), result.recordings = recorder.recordings();
-    if (!prepared.start || !prepared.start->around) return;
-    const auto& [left, top, width, height] = prepared.start->around->part;
-    for (auto& map : result.heat_maps) map.part = HeatMap::Part{left, top, width, height};
+    for (auto& map : heat_maps.maps()) {
+      if (prepared.start && prepared.start->around) {
+        const auto& [left, top, width, height] = prepared.start->around->part;
+        map.part = HeatMap::Part{left, top, width, height};
+      }
+      result.heat_maps.push_back(std::move(map));
+    }
+    for (auto& recording : recorder.recordings()) result.recordings.push_back(std::move(recording));
   }
 
   void encode() { encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts); }
 
-  void take(LiveEdits& live, int step) {
-    live.take(step + 1 == prepared.resolved.schedule.steps(), [&](ResolvedControls edit) {
+  void take(LiveEdits* live, int step) {
+    if (!live) return;
+    live->take(step + 1 == prepared.resolved.schedule.steps(), [&](ResolvedControls edit) {
       auto& [controls, program, recordings] = edit;
       for (auto& line : neutral_notes(program, fmt::format("edit at step {}: ", step)))
         result.notes.push_back(std::move(line));
@@ -122,13 +166,18 @@ struct Running {
   }
 };
 
+/** A pass of a run: the first, or the one that it has beside it. */
+struct Place {
+  int pass = 1, passes = 1;
+};
+
 /** From x at the first step's sigma to the final latents; request.progress hears of every step. */
 mx::array take_steps(const Run& run, const mx::array& x, const sampler::BatchNoise& noise, Running& running,
-                     LiveEdits& live, const Request& request) {
+                     LiveEdits* live, const Request& request, Place place) {
   Clock clock;
   const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
     const auto show = [&](int image) { return preview(denoised, image, run.model.info); };
-    const Progress at{i, run.schedule.steps(), sigma, clock.lap(), show};
+    const Progress at{i, run.schedule.steps(), sigma, clock.lap(), show, place.pass, place.passes};
     if (request.progress && !call_back(request.progress, at)) return false;
     if (i < run.schedule.steps()) running.take(live, i);
     return true;
@@ -136,46 +185,65 @@ mx::array take_steps(const Run& run, const mx::array& x, const sampler::BatchNoi
   return denoise(run, x, [&noise] { return noise(); }, on_step, running.result.model_calls);
 }
 
-}  // namespace
-
-Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, const MadeWith& made,
-                Prepared& prepared, LiveEdits& live, const Request& request) {
-  const kernels::StopScope stop(request.stop.get());
-  const auto& resolved = prepared.resolved;
+/** One pass to its final latents. @param live null: it takes no edits. */
+mx::array draw(const Setting& setting, Prepared& pass, const StartFrom& from, LiveEdits* live, Place place,
+               Result& result) {
+  const auto& [model, outline] = std::tie(setting.model, setting.outline);
+  const auto& resolved = pass.resolved;
   const auto& recipe = resolved.recipe;
   const RecordedShape shape{model.unet.config(), resolved.latent_height, resolved.latent_width};
-  require_memory_for(model, dtype, prepared, request.decode, recorded_numbers(prepared.control, shape));
-  Result result{.recipe = recipe, .notes = prepared.notes};
-  result.recipe.made_with = made;
   Clock clock;
-  HeatMaps heat_maps(prepared.control, shape.latent_height, shape.latent_width);
-  Recorder recorder(prepared.control, shape, made.model);
-  Running running{model, prepared, result, heat_maps, recorder};
+  HeatMaps heat_maps(pass.control, shape.latent_height, shape.latent_width);
+  Recorder recorder(pass.control, shape, setting.fingerprint);
+  Running running{model, pass, result, heat_maps, recorder};
   running.encode();
   running.take(live, 0);
-  result.seconds_text = clock.lap();
+  result.seconds_text += clock.lap();
 
   const sampler::BatchNoise noise(recipe.rng, recipe.seeds, shape.latent_height, shape.latent_width);
-  const auto start = start_latents(model, outline.parts, resolved, prepared.start, noise);
+  const auto start = start_latents(model, outline.parts, resolved, from, noise);
   const Run run{.model = model,
                 .parts = outline.parts,
-                .control = prepared.control,
+                .control = pass.control,
                 .schedule = resolved.schedule,
                 .sampling = resolved.sampling,
-                .dtype = dtype,
+                .dtype = setting.dtype,
                 .texts = running.texts,
                 .time_ids = own_size(recipe),
                 .guidance_rescale = recipe.guidance_rescale,
                 .one_by_one = one_by_one(),
                 .beside = start.beside,
                 .between_steps = start.between_steps,
-                .instruments = running.instruments(request)};
-  const auto latents = take_steps(run, start.first, noise, running, live, request);
-  result.seconds_steps = clock.lap();
+                .instruments = running.instruments(setting.request)};
+  const auto latents = take_steps(run, start.first, noise, running, live, setting.request, place);
+  result.seconds_steps += clock.lap();
   running.keep_watched();
+  return latents;
+}
 
-  decode(model, outline.parts, latents, prepared, request.decode, result);
-  result.seconds_decode = clock.lap();
+}  // namespace
+
+Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, const MadeWith& made,
+                Prepared& prepared, LiveEdits& live, const Request& request) {
+  const kernels::StopScope stop(request.stop.get());
+  const Setting setting{model, outline, dtype, made.model, request};
+  require_memory_for_all(setting, prepared);
+  Result result{.recipe = prepared.resolved.recipe, .notes = prepared.notes};
+  result.recipe.made_with = made;
+  const int passes = prepared.second ? 2 : 1;
+  auto latents =
+      draw(setting, prepared, {.init = prepared.start ? &*prepared.start : nullptr}, &live, {1, passes}, result);
+  Clock clock;
+  auto* last = &prepared;
+  if (prepared.second) {
+    const auto from = enlarged(setting, latents, prepared);
+    result.seconds_decode = clock.lap();
+    last = prepared.second.get();
+    latents = draw(setting, *last, from, nullptr, {2, passes}, result);
+    clock.lap();
+  }
+  decode(setting, latents, *last, result);
+  result.seconds_decode += clock.lap();
   return result;
 }
 

@@ -1,5 +1,6 @@
 #include "corepulse/pipeline.h"
 
+#include <algorithm>
 #include <exception>
 #include <fmt/format.h>
 #include <map>
@@ -15,6 +16,7 @@
 #include "pipeline/callback.h"
 #include "pipeline/forecast/estimate.h"
 #include "pipeline/generate.h"
+#include "pipeline/init/second_pass.h"
 #include "pipeline/placement.h"
 #include "pipeline/prepare.h"
 #include "pipeline/recipe_model.h"
@@ -131,14 +133,20 @@ Estimate PreparedRun::estimate() const {
   // Below this any machine is done in seconds, and a tenth of one is not worth spending to know better.
   constexpr double kLong = 1e12;
   const auto& [owner, request, prepared] = *state_;
-  const auto& resolved = prepared.resolved;
   const auto& parts = owner->outline.parts;
   Estimate estimate;
-  const auto calls = pipeline::calls_of(prepared.control, owner->placement.device == mx::Device::cpu);
-  estimate.model_calls = calls.count;
-  estimate.bytes = model::weight_bytes(parts, owner->precision()) +
-                   pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, request.decode);
-  const auto work = pipeline::work_of(parts, resolved, calls, request.decode);
+  engine::Work work;
+  size_t activations = 0;
+  for (const auto* pass = &prepared; pass; pass = pass->second.get()) {
+    const auto& resolved = pass->resolved;
+    const auto& next = resolved.recipe.second_pass;
+    const bool decode = next ? pipeline::starts_from_pictures(*next) : request.decode;
+    const auto calls = pipeline::calls_of(pass->control, owner->placement.device == mx::Device::cpu);
+    estimate.model_calls += calls.count;
+    activations = std::max(activations, pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode));
+    work += pipeline::work_of(parts, resolved, calls, decode);
+  }
+  estimate.bytes = model::weight_bytes(parts, owner->precision()) + activations;
   if (owner->placement.device == mx::Device::cpu && work.sum() > kLong)
     estimate.seconds = guarded("estimate", [&work, &state = *owner] {
       mx::set_default_device(state.placement.device);

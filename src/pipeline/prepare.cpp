@@ -6,6 +6,8 @@
 #include <tuple>
 
 #include "base/fail.h"
+#include "control/program/window.h"
+#include "control/recipe/check.h"
 #include "model/fingerprint.h"
 #include "model/inspect.h"
 #include "pipeline/choices.h"
@@ -13,6 +15,7 @@
 #include "pipeline/forecast/hints.h"
 #include "pipeline/forecast/unknown_words.h"
 #include "pipeline/init/only_masked.h"
+#include "pipeline/init/second_pass.h"
 #include "text/prompt/chunks.h"
 #include "text/prompt/read_prompt.h"
 #include "text/prompt/schedule.h"
@@ -163,14 +166,15 @@ void note_cut(const char* field, const std::string& prompt, const Outline& outli
 }
 
 /** Of all texts that the run reads, in one note. */
-void note_unknown_words(const control::Timeline& control, const Outline& outline, std::vector<std::string>& notes) {
+void note_unknown_words(Prepared& prepared, const Outline& outline) {
   if (!outline.info.builtin) return;
   std::vector<std::string> texts;
-  for (const auto& text : control.texts()) texts.push_back(text.prompt);
+  for (const auto* pass = &prepared; pass; pass = pass->second.get())
+    for (const auto& text : pass->control.texts()) texts.push_back(text.prompt);
   const auto words = unknown_words(texts, outline.tokenizers.front());
   if (!words.empty())
-    notes.push_back(fmt::format("the built-in model does not know: {}; models/builtin/README.md lists its words",
-                                fmt::join(words, ", ")));
+    prepared.notes.push_back(fmt::format(
+        "the built-in model does not know: {}; models/builtin/README.md lists its words", fmt::join(words, ", ")));
 }
 
 void add_edits(Prepared& prepared, const Outline& outline, const FunctionList& functions) {
@@ -183,6 +187,64 @@ void add_edits(Prepared& prepared, const Outline& outline, const FunctionList& f
     prepared.recordings = std::move(edit.recordings);
     edits[i].controls = std::move(edit.controls);
   }
+}
+
+/** What acts in the first of two passes: all but captures that the second one has from the recipe. */
+std::vector<Control> of_first_pass(const Recipe& recipe) {
+  auto controls = recipe.controls;
+  if (recipe.second_pass && !recipe.second_pass->controls)
+    for (auto& control : controls)
+      if (std::holds_alternative<Capture>(control.effect)) control.enabled = false;
+  return controls;
+}
+
+/** What of the recipe's controls has a moment in the second pass, too. */
+std::vector<Control> of_second_pass(std::vector<Control> controls, const Resolved& resolved,
+                                    std::vector<std::string>& notes) {
+  const auto moments = calls(resolved);
+  const auto acts = [&](const Control& control) {
+    if (std::holds_alternative<Capture>(control.effect)) return true;  // which the first pass leaves to this one
+    return std::any_of(moments.begin(), moments.end(), [&](const auto& at) { return inside(control.when, at); });
+  };
+  for (size_t i = 0; i < controls.size(); ++i) {
+    if (!controls[i].enabled || acts(controls[i])) continue;
+    controls[i].enabled = false;
+    notes.push_back(fmt::format("control {}, {}, has no moment in the second pass: it acts in the first", i,
+                                control::title(controls[i])));
+  }
+  return controls;
+}
+
+std::unique_ptr<Prepared> second_pass(const Prepared& first, const Outline& outline, const FunctionList& functions,
+                                      bool elide) {
+  const auto& pass = *first.resolved.recipe.second_pass;
+  auto resolved = pipeline::resolve(second_run(first.resolved.recipe, outline.info.latent_downscale), outline.info,
+                                    outline.parts.scheduler);
+  resolved.encodings = starts_from_pictures(pass) ? static_cast<int>(resolved.recipe.seeds.size()) : 0;
+  std::vector<std::string> notes;
+  const auto controls = pass.controls ? *pass.controls : of_second_pass(resolved.recipe.controls, resolved, notes);
+  auto made = resolve(controls, resolved, {}, *first.masks, {}, outline, functions,
+                      {.elide = elide, .path = pass.controls ? "second_pass.controls" : "controls"});
+  resolved.recipe.controls = std::move(made.controls);
+  if (pass.controls) append(notes, neutral_notes(made.program, "second pass: "));
+  return std::make_unique<Prepared>(Prepared{.resolved = std::move(resolved),
+                                             .control = control::Timeline(std::move(made.program)),
+                                             .recordings = std::move(made.recordings),
+                                             .masks = first.masks,
+                                             .start = {},
+                                             .notes = std::move(notes)});
+}
+
+void add_second_pass(Prepared& prepared, const Outline& outline, const FunctionList& functions, bool elide) {
+  auto& pass = prepared.resolved.recipe.second_pass;
+  if (!pass) return;
+  try {
+    prepared.second = second_pass(prepared, outline, functions, elide);
+  } catch (const Error& error) {
+    fail_in_second_pass(error);
+  }
+  pass = resolved_pass(*pass, prepared.second->resolved.recipe);
+  append(prepared.notes, prepared.second->notes);
 }
 
 }  // namespace
@@ -222,7 +284,8 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   check_edits(resolved.recipe, resolved.schedule.steps());
   std::optional<Start> start;
   if (beginning) start = beginning->start(resolved.recipe, *masks);
-  auto first = resolve(recipe.controls, resolved, start, *masks, {}, outline, functions, {.elide = elide});
+  auto first = resolve(of_first_pass(recipe), resolved, start, *masks, {}, outline, functions, {.elide = elide});
+  for (size_t i = 0; i < recipe.controls.size(); ++i) first.controls[i].enabled = recipe.controls[i].enabled;
   resolved.recipe.controls = std::move(first.controls);
   Prepared prepared{.resolved = resolved,
                     .control = control::Timeline(std::move(first.program)),
@@ -235,8 +298,9 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
         "attention functions of the application acted; the recipe alone does not repeat this picture");
   append(prepared.notes, neutral_notes(prepared.control.programs().front().second));
   add_edits(prepared, outline, functions);
+  add_second_pass(prepared, outline, functions, elide);
   append(prepared.notes, hints(recipe, prepared.control.texts()));
-  note_unknown_words(prepared.control, outline, prepared.notes);
+  note_unknown_words(prepared, outline);
   return prepared;
 }
 
@@ -249,7 +313,7 @@ ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepar
 std::vector<std::string> neutral_notes(const control::Program& program, const std::string& list) {
   std::vector<std::string> notes;
   for (const auto& report : program.reports())
-    if (report.state != control::ControlReport::State::acts)
+    if (report.state == control::ControlReport::State::neutral)
       notes.push_back(fmt::format("{}control {} changes nothing: {}", list, report.title, report.reason));
   return notes;
 }

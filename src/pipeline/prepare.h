@@ -47,8 +47,9 @@ struct Prepared {
   control::Timeline control;  ///< The controls, and the edits of them.
   RecordingList recordings;   ///< By the index that plans hold.
   std::shared_ptr<MaskPictures> masks;
-  std::optional<Start> start;      ///< The recipe's `init`.
-  std::vector<std::string> notes;  ///< What the user should know: words cut off, neutral controls, guesses.
+  std::optional<Start> start;             ///< The recipe's `init`.
+  std::vector<std::string> notes;         ///< What the user should know: words cut off, neutral controls, guesses.
+  std::unique_ptr<Prepared> second = {};  ///< The recipe's second pass, as a run whose `init` has no picture.
 };
 
 /** SDXL's size conditioning when nobody asks for another: the picture's own size, uncropped. */

@@ -89,6 +89,7 @@ void change_paths(Recipe& recipe, const Change& change) {
     pipeline::visit_pictures(*recipe.init->mask, [&](Region& region) { change(region.file); });
   change_paths(recipe.controls, change);
   for (auto& edit : recipe.edits) change_paths(edit.controls, change);
+  if (recipe.second_pass && recipe.second_pass->controls) change_paths(*recipe.second_pass->controls, change);
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
   resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling);
   const int skipped = std::max(0, resolved.schedule.steps() - part.run);
   if (skipped > 0) resolved.schedule = sampler::without_first(std::move(resolved.schedule), skipped);
+  resolved.encodings = recipe.init.has_value();
   recipe.schedule = sampler::named_schedule(resolved.sampling);
   resolved.latent_height = recipe.height / info.latent_downscale;
   resolved.latent_width = recipe.width / info.latent_downscale;

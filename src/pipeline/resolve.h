@@ -18,6 +18,7 @@ struct Resolved {
   SamplingOptions sampling;
   sampler::Schedule schedule;  ///< Of the steps that run.
   int latent_height = 0, latent_width = 0;
+  int encodings = 0;  ///< Pictures that it starts from.
 };
 
 /**

@@ -88,6 +88,12 @@ TEST_CASE("what is repainted is a region or a mask's file") {
   for (const char* wrong : {"8", "1,2,3", "1,2,3,4,5", "a,b,c,d"}) CHECK_THROWS_AS(parse({"--grow", wrong}), Error);
 }
 
+TEST_CASE("a second pass has a short form, of which the last one counts") {
+  CHECK(parse({"--second-pass", "3x", "--second-pass", "2x, strength 0.4"}).second_pass ==
+        SecondPass{.scale = 2, .strength = 0.4});
+  CHECK_FALSE(parse({}).second_pass);
+}
+
 TEST_CASE("how much around the mask is drawn may be left out, behind the flag or at its end") {
   CHECK(parse({"--only-masked", "--init", "cat.png"}).init->only_masked == 32);
   CHECK(parse({"--init", "cat.png", "--only-masked"}).init->only_masked == 32);

@@ -89,6 +89,17 @@ Recipe everything() {
   r.controls[6] = r.controls[6].within(known + inside);
   r.init = InitPicture{"cat.png", "iVBORw0K",         "cd90", 0.1 + 0.2, true, Fit::pad, {8, 0, 16, 0},
                        region,    SoftMask::strength, false,  24};
+  r.second_pass = SecondPass{1.25,
+                             640,
+                             480,
+                             Upscale::latent_bicubic,
+                             0.35,
+                             true,
+                             12,
+                             SamplerKind::heun,
+                             ScheduleKind::karras,
+                             3.5,
+                             std::vector{inject("a ship")}};
   r.edits = {{3, {inject("a ship")}}, {7, {}}};
   r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2", "cd34"};
   return r;
@@ -207,6 +218,9 @@ TEST_CASE("the schema accepts what is written, and both list the same fields") {
   FieldNames init;
   fields(init, Type<InitPicture>());
   CHECK(keys(recipe_schema()["properties"]["init"]["properties"]) == set_of(init));
+  FieldNames second_pass;
+  fields(second_pass, Type<SecondPass>());
+  CHECK(keys(recipe_schema()["properties"]["second_pass"]["properties"]) == set_of(second_pass));
 }
 
 TEST_CASE("schema and reader refuse the same mistakes") {

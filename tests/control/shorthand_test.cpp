@@ -51,6 +51,28 @@ TEST_CASE("short forms are the controls they stand for") {
         regions({{"a red car", rectangle(0, 0, 0.5, 1).feather(0.05)}}));
 }
 
+TEST_CASE("the short form of a second pass is a size and items in any order") {
+  CHECK(parse_second_pass("2x") == SecondPass{.scale = 2});
+  CHECK(parse_second_pass("1.5x, strength 0.4, steps 12") == SecondPass{.scale = 1.5, .strength = 0.4, .steps = 12});
+  CHECK(parse_second_pass("upscale latent-bicubic, 512x768") ==
+        SecondPass{.width = 512, .height = 768, .upscale = Upscale::latent_bicubic});
+  CHECK(parse_second_pass("upscale latent") == SecondPass{.upscale = Upscale::latent_bilinear});  // A1111's
+  CHECK(parse_second_pass("sampler DPM++ 2M Karras, guidance 3.5, exact_steps, no_controls") ==
+        SecondPass{.exact_steps = true,
+                   .sampler = SamplerKind::dpmpp_2m,
+                   .schedule = ScheduleKind::karras,
+                   .guidance = 3.5,
+                   .controls = std::vector<Control>{}});
+  CHECK(error(parse_second_pass, "2x, 3x").find("one item for \"size\", not two") != std::string::npos);
+  CHECK(error(parse_second_pass, "2x, steps 3, steps 4").find("not two") != std::string::npos);
+  CHECK(error(parse_second_pass, "2x strength 0.5").find("a comma and the next item") != std::string::npos);
+  CHECK(error(parse_second_pass, "strenght 0.5").find("did you mean strength?") != std::string::npos);
+  CHECK(error(parse_second_pass, "upscale lanczo").find("lanczos") != std::string::npos);
+  for (const char* wrong : {"", "x", "2", "1.5x2", "x512", "2xx", "512x7.5", "1e9x8", "strength", "steps 1.5",
+                            "sampler eulr", "2x,", "-1x8", "nanx"})
+    CHECK(error(parse_second_pass, wrong) != "");
+}
+
 TEST_CASE("a region's short form has the items of the others behind its region") {
   const RegionPrompt cat{"a cat", rectangle(0, 0, 0.5, 1)};
   CHECK(parse_region_prompt("a cat @ left half, content, sigma 15..2, strength 0.8") ==

@@ -28,6 +28,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       parse_guidance,      parse_capture,  parse_record,      parse_prompt_to_prompt, parse_normalized_guidance,
       parse_guide_by};
   for (const auto form : kForms) fuzz::accepts({ErrorCode::invalid_request}, [&] { check(form(text)); });
+  fuzz::accepts({ErrorCode::invalid_request}, [&] {
+    Recipe recipe;
+    recipe.second_pass = parse_second_pass(text);
+    fuzz::require(recipe_from_json(to_json(recipe)) == recipe);
+  });
   fuzz::accepts({ErrorCode::invalid_request}, [&] { check(inject("x").strength(parse_curve(text))); });
   fuzz::accepts({ErrorCode::invalid_request}, [&] { check(inject("x").within(parse_region(text))); });
   return 0;

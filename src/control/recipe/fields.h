@@ -104,6 +104,24 @@ void fields(V& v, Type<InitPicture>) {
   v("only_masked", &InitPicture::only_masked);
 }
 
+constexpr const char* what(Type<SecondPass>) {
+  return "second_pass";
+}
+template <class V>
+void fields(V& v, Type<SecondPass>) {
+  v("scale", &SecondPass::scale);
+  v("width", &SecondPass::width);
+  v("height", &SecondPass::height);
+  v.always("upscale", &SecondPass::upscale);
+  v.always("strength", &SecondPass::strength);
+  v("exact_steps", &SecondPass::exact_steps);
+  v("steps", &SecondPass::steps);
+  v("sampler", &SecondPass::sampler);
+  v("schedule", &SecondPass::schedule);
+  v("guidance", &SecondPass::guidance);
+  v("controls", &SecondPass::controls);
+}
+
 /** All of a recipe but `seed` / `seeds`. */
 template <class V>
 void fields(V& v, Type<Recipe>) {
@@ -134,6 +152,7 @@ void fields(V& v, Type<Recipe>) {
   v.always("dtype", &Recipe::dtype);
   v("clip_skip", &Recipe::clip_skip);
   v("init", &Recipe::init);
+  v("second_pass", &Recipe::second_pass);
   v("controls", &Recipe::controls);
   v("edits", &Recipe::edits);
   v("made_with", &Recipe::made_with);

@@ -42,6 +42,11 @@ void take_schedule_of_sampler(ObjectReader& object, Recipe& out) {
   const auto* sampler = object.find("sampler");
   if (sampler && !object.find("schedule"))
     out.schedule = parse_sampler(sampler->get_ref<const std::string&>()).schedule;
+  if (!out.second_pass) return;
+  const auto& pass = *object.find("second_pass");
+  if (!pass.contains("sampler") || pass.contains("schedule")) return;
+  const auto schedule = parse_sampler(pass["sampler"].get_ref<const std::string&>()).schedule;
+  if (schedule != ScheduleKind::model) out.second_pass->schedule = schedule;
 }
 
 void check_recipe(const Recipe& recipe) {
@@ -58,6 +63,14 @@ void check_recipe(const Recipe& recipe) {
   if (recipe.init)
     expect(recipe.init->strength > 0 && recipe.init->strength <= 1, "init.strength",
            fmt::format("{}; expected more than 0, to 1", recipe.init->strength));
+  if (const auto& pass = recipe.second_pass) {
+    expect(pass->strength > 0 && pass->strength <= 1, "second_pass.strength",
+           fmt::format("{}; expected more than 0, to 1", pass->strength));
+    expect(pass->width >= 0 && pass->height >= 0, pass->width < 0 ? "second_pass.width" : "second_pass.height",
+           "negative; expected pixels, or 0 to follow the scale or the other side");
+    expect(pass->steps >= 0 && pass->steps <= 1000, "second_pass.steps",
+           fmt::format("{}; expected 1..1000, or 0 for the recipe's", pass->steps));
+  }
   expect(recipe.clip_skip >= 0, "clip_skip", fmt::format("{}; expected 0 or more", recipe.clip_skip));
   const std::vector<std::string> dtypes{"auto", "f32", "f16", "bf16", "int8"};
   if (std::find(dtypes.begin(), dtypes.end(), recipe.dtype) == dtypes.end())

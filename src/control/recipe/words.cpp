@@ -17,6 +17,8 @@ constexpr const char* kChannels[] = {"luminance", "alpha"};
 constexpr const char* kFits[] = {"crop", "pad", "stretch"};
 constexpr const char* kSyntaxes[] = {"plain", "a1111", "comfy", "compel"};
 constexpr const char* kSoftMasks[] = {"blend", "strength"};
+constexpr const char* kUpscales[] = {"lanczos", "latent-nearest", "latent-nearest-exact", "latent-bilinear",
+                                     "latent-bicubic"};
 constexpr const char* kWindows[] = {"always", "steps", "progress", "sigma", "percent"};
 
 }  // namespace
@@ -60,6 +62,10 @@ std::span<const char* const> names_of<Fit>() {
 template <>
 std::span<const char* const> names_of<SoftMask>() {
   return kSoftMasks;
+}
+template <>
+std::span<const char* const> names_of<Upscale>() {
+  return kUpscales;
 }
 template <>
 std::span<const char* const> names_of<Window::Unit>() {

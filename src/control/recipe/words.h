@@ -9,6 +9,7 @@
 
 #include "corepulse/control.h"
 #include "corepulse/init_picture.h"
+#include "corepulse/second_pass.h"
 
 namespace corepulse::control {
 

@@ -18,9 +18,9 @@ namespace {
 constexpr size_t kUnetArrays = 70, kVaeArrays = 7;
 constexpr int kMeasuredRows = 2;
 
-/** Pictures that the encoder is given: `init`, and what an inpainting model is shown of it. */
+/** Pictures that the encoder is given: what the run starts from, and what an inpainting model is shown of it. */
 int encodings(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved) {
-  return resolved.recipe.init.has_value() + (unet.in_channels > vae.latent_channels);
+  return resolved.encodings + (unet.in_channels > vae.latent_channels);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "corepulse/pipeline.h"
 
+#include "control/recipe/words.h"
 #include "pipeline/forecast/hints.h"
 #include "pipeline/prepare.h"
 #include "pipeline/recipe_model.h"
@@ -30,6 +31,22 @@ void add_init(const pipeline::Prepared& prepared, Explanation& explanation, nloh
   explanation.text = line + "\n" + explanation.text;
 }
 
+/** The second pass's own table. */
+void add_second(const pipeline::Prepared& first, Explanation& explanation, nlohmann::ordered_json& json) {
+  const auto& resolved = first.second->resolved;
+  const auto& schedule = resolved.schedule;
+  const auto& program = first.second->control.programs().front().second;
+  const auto upscale = control::name_of(first.resolved.recipe.second_pass->upscale);
+  const int of = schedule.steps() + schedule.skipped;
+  explanation.text += fmt::format("\nsecond pass, upscale {}: the last {} of {} steps run, from sigma {:.4g}\n\n{}",
+                                  upscale, schedule.steps(), of, schedule.sigma[0], control::explain_text(program));
+  json["second_pass"] = {{"upscale", upscale},
+                         {"steps", schedule.steps()},
+                         {"of", of},
+                         {"sigma", schedule.sigma[0]},
+                         {"program", nlohmann::ordered_json::parse(control::explain_json(program))}};
+}
+
 }  // namespace
 
 Explanation explain(const Recipe& recipe) {
@@ -46,6 +63,7 @@ Explanation explain(const Recipe& recipe) {
     json["edits"].push_back(
         {{"step", step}, {"program", nlohmann::ordered_json::parse(control::explain_json(program))}});
   }
+  if (prepared.second) add_second(prepared, explanation, json);
   for (const auto& hint : pipeline::hints(recipe, prepared.control.texts())) {
     explanation.text += "note: " + hint + "\n";
     json["notes"].push_back(hint);
@@ -57,10 +75,11 @@ Explanation explain(const Recipe& recipe) {
 size_t recording_bytes(const Recipe& recipe) {
   const pipeline::Outline outline(model_source(recipe));
   const auto prepared = pipeline::prepare(recipe, outline);
-  const auto& resolved = prepared.resolved;
-  return pipeline::recorded_numbers(prepared.control,
-                                    {outline.parts.unet, resolved.latent_height, resolved.latent_width}) *
-         sizeof(float);
+  size_t numbers = 0;
+  for (const auto* pass = &prepared; pass; pass = pass->second.get())
+    numbers += pipeline::recorded_numbers(
+        pass->control, {outline.parts.unet, pass->resolved.latent_height, pass->resolved.latent_width});
+  return numbers * sizeof(float);
 }
 
 }  // namespace corepulse

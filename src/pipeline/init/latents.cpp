@@ -27,13 +27,19 @@ class Source {
   Source(const model::Model& model, const model::Parts& parts, Compat compat, const sampler::BatchNoise& noise)
       : model_(model), parts_(parts), samples_(compat == Compat::diffusers), noise_(noise) {}
 
-  /** [B, h, w, 4] */
-  mx::array encode(const mx::array& picture) const {
-    const auto posterior = model_.vae.encode_within_memory(picture);
-    const auto mean = mx::astype(posterior.mean, mx::float32), logvar = mx::astype(posterior.logvar, mx::float32);
-    const bool finite = is_finite(mean) && is_finite(logvar);
-    kernels::check_stop();  // before an unfinished encoding is called a damaged one
-    if (!finite) fail_not_finite("the encoded picture holds infinite or undefined numbers", parts_, model_.vae.dtype());
+  /** @param pictures one of all images, or one for each. [B, h, w, 4] */
+  mx::array encode(const std::vector<mx::array>& pictures) const {
+    std::vector<mx::array> means, logvars;
+    for (const auto& picture : pictures) {  // one by one: the encoder's activations are large
+      const auto posterior = model_.vae.encode_within_memory(picture);
+      means.push_back(mx::astype(posterior.mean, mx::float32));
+      logvars.push_back(mx::astype(posterior.logvar, mx::float32));
+      const bool finite = is_finite(means.back()) && is_finite(logvars.back());
+      kernels::check_stop();  // before an unfinished encoding is called a damaged one
+      if (!finite)
+        fail_not_finite("the encoded picture holds infinite or undefined numbers", parts_, model_.vae.dtype());
+    }
+    const auto mean = mx::concatenate(means, 0), logvar = mx::concatenate(logvars, 0);
     if (samples_) return model_.vae.scaled(mean + mx::exp(times(0.5, logvar)) * noise_());
     return model_.vae.scaled(mean);
   }
@@ -73,35 +79,44 @@ std::function<mx::array(int, const mx::array&)> keep_outside(const mx::array& ma
 }
 
 /** The mask and what it leaves of the picture, as inpainting models were trained: the mask is 0 or 1. */
-mx::array inpainting_channels(const Source& source, const Resolved& resolved, const std::optional<Start>& start) {
+mx::array inpainting_channels(const Source& source, const Resolved& resolved, const Start* start) {
   const auto& recipe = resolved.recipe;
   const int height = resolved.latent_height, width = resolved.latent_width;
   const bool partly = start && start->mask;
   const auto rest = partly ? to_array(start->picture, &*start->mask) : mx::zeros({1, recipe.height, recipe.width, 3});
   const auto mask = partly ? latent_mask(*start->mask, height, width) : mx::ones({1, height, width, 1});
   const auto hard = mx::astype(mask >= like(0.5f, mask), mx::float32);
-  const auto latents = source.encode(rest);
+  const auto latents = source.encode({rest});
   const int images = static_cast<int>(recipe.seeds.size());
   return mx::concatenate({mx::broadcast_to(hard, {images, height, width, 1}),
                           mx::broadcast_to(latents, {images, height, width, latents.shape(3)})},
                          3);
 }
 
+std::vector<mx::array> arrays_of(const StartFrom& from) {
+  if (from.init) return {to_array(from.init->picture, nullptr)};
+  std::vector<mx::array> arrays;
+  for (const auto& picture : from.pictures) arrays.push_back(to_array(picture, nullptr));
+  return arrays;
+}
+
 }  // namespace
 
 StartLatents start_latents(const model::Model& model, const model::Parts& parts, const Resolved& resolved,
-                           const std::optional<Start>& start, const sampler::BatchNoise& noise) {
+                           const StartFrom& from, const sampler::BatchNoise& noise) {
   const auto& recipe = resolved.recipe;
   const auto& schedule = resolved.schedule;
+  const auto* start = from.init;
   const bool inpainting = parts.unet.in_channels > parts.vae.latent_channels;
   const bool repaints = inpainting || (start && start->mask);
   // Diffusers' inpainting, at full strength, draws from noise alone.
-  const bool from_noise = !start || (repaints && recipe.compat == Compat::diffusers && recipe.init->strength == 1);
+  const bool from_noise = (!start && from.pictures.empty() && !from.latents) ||
+                          (repaints && recipe.compat == Compat::diffusers && recipe.init->strength == 1);
   const Source source(model, parts, recipe.compat, noise);
   std::optional<mx::array> picture;
   const bool joins_late = start && start->mask && recipe.init->soft == SoftMask::strength;
   const bool keeps = joins_late || (repaints && !inpainting);  // which Diffusers leaves to the models made for it
-  if (keeps || !from_noise) picture = source.encode(to_array(start->picture, nullptr));
+  if (keeps || !from_noise) picture = from.latents ? *from.latents : source.encode(arrays_of(from));
   const auto drawn = source.noise();
   StartLatents result{times(schedule.initial_scale, drawn)};
   // ComfyUI alone takes a run from the first level for one from noise.

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "model/model.h"
 #include "pipeline/init/start.h"
@@ -10,6 +11,13 @@
 #include "sampler/noise/noise.h"
 
 namespace corepulse::pipeline {
+
+/** What a run, or its second pass, starts from: one of these, or noise alone. */
+struct StartFrom {
+  const Start* init = nullptr;            ///< The recipe's `init`.
+  std::vector<Image> pictures = {};       ///< One for each image, of the run's size.
+  std::optional<mx::array> latents = {};  ///< [B, h, w, 4]
+};
 
 struct StartLatents {
   mx::array first;  ///< x [B, h, w, 4] at the schedule's first sigma, float32.
@@ -20,11 +28,10 @@ struct StartLatents {
 };
 
 /**
- * @param start absent: from noise alone, which is all that most runs are given.
  * Draws from `noise` as the compatible tool does: Diffusers takes samples of what the encoder says, with each image's
  * first numbers; the others its mean. @throws Error{bad_file} if the encoder makes numbers that are none.
  */
 StartLatents start_latents(const model::Model& model, const model::Parts& parts, const Resolved& resolved,
-                           const std::optional<Start>& start, const sampler::BatchNoise& noise);
+                           const StartFrom& from, const sampler::BatchNoise& noise);
 
 }  // namespace corepulse::pipeline

@@ -64,6 +64,22 @@ const char* a1111_noise(NoiseKind noise) {
   return noise == NoiseKind::cpu ? "CPU" : noise == NoiseKind::cuda ? "NV" : "MLX";
 }
 
+const char* a1111_upscaler(Upscale upscale) {
+  switch (upscale) {
+    case Upscale::lanczos:
+      return "Lanczos";
+    case Upscale::latent_nearest:
+      return "Latent (nearest)";
+    case Upscale::latent_nearest_exact:
+      return "Latent (nearest-exact)";
+    case Upscale::latent_bilinear:
+      return "Latent";
+    case Upscale::latent_bicubic:
+      return "Latent (bicubic)";
+  }
+  return "None";
+}
+
 /** As A1111's quote(): what would end the value stands in JSON's quotes. */
 std::string quoted(const std::string& value) {
   if (value.find_first_of(",:\n") == value.npos) return value;
@@ -86,7 +102,11 @@ std::string parameters(const Recipe& recipe, int i) {
   text += fmt::format("\nSteps: {}, Sampler: {}, Schedule type: {}, CFG scale: {}, Seed: {}, Size: {}x{}", recipe.steps,
                       a1111_sampler(recipe.sampler), a1111_schedule(recipe.schedule), recipe.guidance,
                       recipe.seeds.at(i), recipe.width, recipe.height);
-  if (recipe.init) text += fmt::format(", Denoising strength: {}", recipe.init->strength);
+  if (const auto& pass = recipe.second_pass)
+    text += fmt::format(", Denoising strength: {}, Hires resize: {}x{}, Hires steps: {}, Hires upscaler: {}",
+                        pass->strength, pass->width, pass->height, pass->steps, a1111_upscaler(pass->upscale));
+  else if (recipe.init)
+    text += fmt::format(", Denoising strength: {}", recipe.init->strength);
   if (!recipe.made_with.model_sha256.empty()) text += ", Model hash: " + recipe.made_with.model_sha256.substr(0, 10);
   text += ", Model: " + quoted(name_of_model(recipe.model));
   if (recipe.clip_skip) text += fmt::format(", Clip skip: {}", recipe.clip_skip + 1);  // A1111 counts from 1
@@ -112,13 +132,15 @@ void keep_image(std::vector<Control>& controls, int i) {
 
 /** The recipe that draws image i of a batch alone: its controls only, and as image 0. */
 Recipe recipe_of_image(Recipe recipe, int i) {
-  const bool joined = reads_other_images(recipe.controls) ||
+  auto* second = recipe.second_pass && recipe.second_pass->controls ? &*recipe.second_pass->controls : nullptr;
+  const bool joined = reads_other_images(recipe.controls) || (second && reads_other_images(*second)) ||
                       std::any_of(recipe.edits.begin(), recipe.edits.end(),
                                   [](const LiveEdit& edit) { return reads_other_images(edit.controls); });
   if (joined) return recipe;  // the picture needs the others of its batch
   recipe.seeds = {recipe.seeds.at(i)};
   keep_image(recipe.controls, i);
   for (auto& edit : recipe.edits) keep_image(edit.controls, i);
+  if (second) keep_image(*second, i);
   return recipe;
 }
 

@@ -13,4 +13,11 @@ std::vector<double> resample_area(const std::vector<double>& values, control::Gr
 /** Linear between the centres of the cells; for looking at. */
 std::vector<double> resample_linear(const std::vector<double>& values, control::Grid from, control::Grid to);
 
+/** The value of one old cell: that in which its middle lies, or (as torch's older way) its left top corner. */
+std::vector<double> resample_nearest(const std::vector<double>& values, control::Grid from, control::Grid to,
+                                     bool middle);
+
+/** Cubic convolution with a = -0.75, the border's values going on outside, as torch. */
+std::vector<double> resample_cubic(const std::vector<double>& values, control::Grid from, control::Grid to);
+
 }  // namespace corepulse::pipeline
