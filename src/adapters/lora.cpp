@@ -16,8 +16,8 @@ class LoraDelta : public Delta {
     auto result = fresh(original.shape());
     const auto down = down_.read(), up = up_.read();
     const auto rank = down_.view.shape[0];
-    multiply(result.data<float>(), up.data(), down.data(), up_.view.shape[0], rank,
-             static_cast<int64_t>(down.size()) / rank, strength * scale_);
+    kernels::multiply(result.data<float>(), up.data(), down.data(), up_.view.shape[0], rank,
+                      static_cast<int64_t>(down.size()) / rank, strength * scale_);
     return result;
   }
 

@@ -68,7 +68,7 @@ class OftDelta : public Delta {
     const float* const from = original.data<float>();
     for (int64_t b = 0; b < blocks_.count; ++b) {
       const std::vector<float> turn(turns.begin() + b * n * n, turns.begin() + (b + 1) * n * n);
-      multiply(to + b * n * inputs, transposed(turn, n, n).data(), from + b * n * inputs, n, n, inputs);
+      kernels::multiply(to + b * n * inputs, transposed(turn, n, n).data(), from + b * n * inputs, n, n, inputs);
     }
     const auto rescale = blocks_.rescale ? blocks_.rescale->read() : std::vector<float>(static_cast<size_t>(out), 1.0f);
     for (int64_t i = 0; i < out * inputs; ++i)
@@ -103,7 +103,7 @@ class BoftDelta : public Delta {
         const float* const stored = turns.data() + (stage * blocks_.count + b) * n * n;
         for (int64_t i = 0; i < n * n; ++i)
           turn[static_cast<size_t>(i)] = strength * stored[i] + (1 - strength) * (i % (n + 1) == 0 ? 1.0f : 0.0f);
-        multiply(rows.data(), turn.data(), mixed.data() + b * n * inputs, n, n, inputs);
+        kernels::multiply(rows.data(), turn.data(), mixed.data() + b * n * inputs, n, n, inputs);
         std::copy_n(rows.begin(), n * inputs, mixed.begin() + b * n * inputs);
       }
       for (int64_t row = 0; row < out; ++row)

@@ -1,38 +1,10 @@
 #include "adapters/product.h"
 
-#include <algorithm>
-
 #include "mlx/allocator.h"
 
-#include "kernels/parallel.h"
+#include "kernels/convert.h"
 
 namespace corepulse::adapters {
-namespace {
-
-constexpr int64_t kRows = 4, kColumns = 8;  // sums that registers hold
-
-/** kRows x kColumns of the product. */
-void tile(float* out, const float* a, const float* b, int64_t k, int64_t n, float scale) {
-  float sums[kRows][kColumns] = {};
-  for (int64_t i = 0; i < k; ++i)
-    for (int64_t r = 0; r < kRows; ++r)
-      for (int64_t c = 0; c < kColumns; ++c) sums[r][c] += a[r * k + i] * b[i * n + c];
-  for (int64_t r = 0; r < kRows; ++r)
-    for (int64_t c = 0; c < kColumns; ++c) out[r * n + c] = scale * sums[r][c];
-}
-
-/** Rows and columns that fill no tile. */
-void edge(float* out, const float* a, const float* b, int64_t rows, int64_t columns, int64_t k, int64_t n,
-          float scale) {
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) {
-      float sum = 0;
-      for (int64_t i = 0; i < k; ++i) sum += a[r * k + i] * b[i * n + c];
-      out[r * n + c] = scale * sum;
-    }
-}
-
-}  // namespace
 
 mx::array fresh(const mx::Shape& shape) {
   size_t n = 1;
@@ -40,19 +12,9 @@ mx::array fresh(const mx::Shape& shape) {
   return mx::array(mx::allocator::malloc(n * sizeof(float)), shape, mx::float32);
 }
 
-void multiply(float* out, const float* a, const float* b, int64_t m, int64_t k, int64_t n, float scale) {
-  kernels::parallel_for((m + kRows - 1) / kRows, [&](int64_t block, int) {
-    const int64_t row = block * kRows, rows = std::min(kRows, m - row);
-    const int64_t whole = rows == kRows ? n / kColumns * kColumns : 0;
-    const float* const left = a + row * k;
-    for (int64_t c = 0; c < whole; c += kColumns) tile(out + row * n + c, left, b + c, k, n, scale);
-    edge(out + row * n + whole, left, b + whole, rows, n - whole, k, n, scale);
-  });
-}
-
 std::vector<float> multiply(const std::vector<float>& a, const std::vector<float>& b, int64_t m, int64_t k, int64_t n) {
   std::vector<float> out(static_cast<size_t>(m * n));
-  multiply(out.data(), a.data(), b.data(), m, k, n);
+  kernels::multiply(out.data(), a.data(), b.data(), m, k, n);
   return out;
 }
 
@@ -70,7 +32,7 @@ std::vector<float> tucker(const std::vector<float>& mid, const std::vector<float
   const auto turned = transposed(down, s, in);  // [in, s]
   std::vector<float> inner(static_cast<size_t>(r * in * kernel));
   for (int64_t i = 0; i < r; ++i)
-    multiply(inner.data() + i * in * kernel, turned.data(), mid.data() + i * s * kernel, in, s, kernel);
+    kernels::multiply(inner.data() + i * in * kernel, turned.data(), mid.data() + i * s * kernel, in, s, kernel);
   return multiply(up, inner, out, r, in * kernel);
 }
 

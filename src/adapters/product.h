@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "kernels/convert.h"
 
 namespace corepulse::adapters {
 
 /** Uninitialised, float32. */
 mx::array fresh(const mx::Shape& shape);
 
-/** out[m, n] = scale * a[m, k] b[k, n], row-major. */
-void multiply(float* out, const float* a, const float* b, int64_t m, int64_t k, int64_t n, float scale = 1);
+/** a[m, k] b[k, n]. */
 std::vector<float> multiply(const std::vector<float>& a, const std::vector<float>& b, int64_t m, int64_t k, int64_t n);
 
 /** a[rows, columns] -> [columns, rows]. */

@@ -1,5 +1,6 @@
 #include "kernels/convert.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/cpu/cpu.h"
@@ -41,6 +42,29 @@ uint16_t bits_at(const void* source, int64_t i) {
   return bits;
 }
 
+constexpr int64_t kRows = 4, kColumns = 8;  // sums that registers hold
+
+/** kRows x kColumns of the product. */
+void tile(float* out, const float* a, const float* b, int64_t k, int64_t n, float scale) {
+  float sums[kRows][kColumns] = {};
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t r = 0; r < kRows; ++r)
+      for (int64_t c = 0; c < kColumns; ++c) sums[r][c] += a[r * k + i] * b[i * n + c];
+  for (int64_t r = 0; r < kRows; ++r)
+    for (int64_t c = 0; c < kColumns; ++c) out[r * n + c] = scale * sums[r][c];
+}
+
+/** Rows and columns that fill no tile. */
+void edge(float* out, const float* a, const float* b, int64_t rows, int64_t columns, int64_t k, int64_t n,
+          float scale) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) {
+      float sum = 0;
+      for (int64_t i = 0; i < k; ++i) sum += a[r * k + i] * b[i * n + c];
+      out[r * n + c] = scale * sum;
+    }
+}
+
 }  // namespace
 
 void f16_to_f32(const void* source, float* target, size_t n) {
@@ -64,6 +88,17 @@ void f16_to_bf16(const void* source, BFloat16* target, size_t n) {
 void f32_to_bf16(const float* source, BFloat16* target, size_t n) {
   if (cpu::f32_to_bf16(source, target, static_cast<int64_t>(n))) return;
   for (size_t i = 0; i < n; ++i) target[i] = to_bf16(source[i]);
+}
+
+void multiply(float* out, const float* a, const float* b, int64_t m, int64_t k, int64_t n, float scale) {
+  if (cpu::multiply(out, a, b, m, k, n, scale)) return;
+  parallel_for((m + kRows - 1) / kRows, [&](int64_t block, int) {
+    const int64_t row = block * kRows, rows = std::min(kRows, m - row);
+    const int64_t whole = rows == kRows ? n / kColumns * kColumns : 0;
+    const float* const left = a + row * k;
+    for (int64_t c = 0; c < whole; c += kColumns) tile(out + row * n + c, left, b + c, k, n, scale);
+    edge(out + row * n + whole, left, b + whole, rows, n - whole, k, n, scale);
+  });
 }
 
 }  // namespace corepulse::kernels

@@ -60,4 +60,7 @@ bool f16_to_f32(const void* source, float* target, int64_t n);
 bool f16_to_bf16(const void* source, BFloat16* target, int64_t n);
 bool f32_to_bf16(const float* source, BFloat16* target, int64_t n);
 
+/** As convert.h says. False: nothing is done. */
+bool multiply(float* out, const float* a, const float* b, int64_t m, int64_t k, int64_t n, float scale);
+
 }  // namespace corepulse::kernels::cpu

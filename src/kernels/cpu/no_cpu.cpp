@@ -102,5 +102,9 @@ bool f32_to_bf16(const float*, BFloat16*, int64_t) {
   return false;
 }
 
+bool multiply(float*, const float*, const float*, int64_t, int64_t, int64_t, float) {
+  return false;
+}
+
 }  // namespace cpu
 }  // namespace corepulse::kernels

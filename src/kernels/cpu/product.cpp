@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/cpu.h"
 #include "kernels/memory.h"
 #include "kernels/parallel.h"
 #include "kernels/round.h"
@@ -78,6 +79,29 @@ void run_gated_product(const float* x, int64_t rows, const PackedMatrix& w1, con
     gated_product(x + row * w1.in, std::min(step, rows - row), w1, w2, added ? added + row * w2.out : nullptr,
                   y + row * w2.out, workspaces + worker * each);
   });
+}
+
+bool cpu::multiply(float* out, const float* a, const float* b, int64_t m, int64_t k, int64_t n, float scale) {
+  const int64_t width = product_block(), blocks = divide_up(n, width);
+  // b is a transposed weight already: packing cuts its rows. Not scratch(), which a kernel that reads weights may hold.
+  const Aligned<float> packed(static_cast<size_t>(product_packed_size(n, k)));
+  parallel_for(blocks, [&](int64_t block, int) {
+    const int64_t first = block * width, count = std::min(width, n - first);
+    float* to = packed.data() + first * k;
+    for (int64_t row = 0; row < k; ++row, to += width) {
+      for (int64_t i = 0; i < count; ++i) to[i] = scale * b[row * n + first + i];
+      std::fill(to + count, to + width, 0.0f);
+    }
+  });
+  const PackedMatrix w{{packed.data()}, nullptr, nullptr, n, k};
+  const int64_t step = unit_rows(m), each = product_workspace(step);
+  const Aligned<float> workspaces(static_cast<size_t>(threads() * each));
+  parallel_for(divide_up(m, step), [&](int64_t unit, int worker) {
+    const int64_t row = unit * step;
+    product(a + row * k, std::min(step, m - row), w, 0, blocks, nullptr, out + row * n,
+            workspaces.data() + worker * each);
+  });
+  return true;
 }
 
 }  // namespace corepulse::kernels
