@@ -17,17 +17,30 @@ SECOND = {"owl": ["-p", "an owl in a park", "--init", "cat.png", "--strength", "
           "snow": ["-p", "a cat in the snow", "--init", "cat.png", "--strength", "0.9", "--repaint",
                    "linear 0.3,0,0.7,0", "--soft", "strength"],
           "wider": ["-p", "a house in a park", "--init", "cat.png", "--strength", "1", "--grow", "0,0,256,0"]}
+THIRD = {"small-owl": ["-p", "an owl in a park", "--init", "cat.png", "--strength", "0.9", "--repaint",
+                       "circle 0.75,0.7,0.2 feather 0.05", "--only-masked", "24"],
+         "large": ["-p", "a cat in a park", "--second-pass", "1.5x, strength 0.5"],
+         "latent": ["-p", "a cat in a park", "--second-pass",
+                    "384x384, strength 0.6, steps 12, upscale latent-bicubic"]}
+
+
+def around_cat(picture):
+    """256 pixels of a picture of 384."""
+    return picture.crop((72, 104, 328, 360))
 
 
 def main():
     program = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as folder:
         rows = []
-        for tiles in (FIRST, SECOND):
+        for tiles in (FIRST, SECOND, THIRD):
             for name, flags in tiles.items():
                 subprocess.run([program, "generate", "-q", *flags, "-o", f"{name}.png"], cwd=folder, check=True)
             rows.append([Image.open(f"{folder}/{name}.png") for name in tiles])
+        owl, large, latent = rows[2]
         side = rows[0][0].height
+        plain = rows[0][0].resize((384, 384), Image.Resampling.LANCZOS)
+        rows[2] = [owl, *map(around_cat, (plain, large, latent))]
         sheet = Image.new("RGB", (sum(tile.width for tile in rows[0]), side * len(rows)))
         for y, row in enumerate(rows):
             x = 0
