@@ -2,6 +2,8 @@
 
 #include "corepulse/error.h"
 
+#include "io/base64.h"
+#include "io/picture/image_format.h"
 #include "support.h"
 
 namespace corepulse::test {
@@ -29,7 +31,23 @@ Recipe RecipeGenerator::recipe() {
   const int n = 1 + below(4);
   for (int i = 0; i < n; ++i) r.controls.push_back(control());
   if (r.seeds.size() > 1 && below(2)) r.controls.insert(r.controls.begin() + below(n), edit());
+  if (below(4) == 0) r.init = init();
   return r;
+}
+
+InitPicture RecipeGenerator::init() {
+  static const auto data = [] {
+    Dice dice(7);
+    Image noise{12, 9, std::vector<uint8_t>(size_t{12} * 9 * 3), {}};
+    for (auto& value : noise.pixels) value = static_cast<uint8_t>(dice.below(256));
+    return io::to_base64(io::encode_png(noise, {}));
+  }();
+  // All steps run, so that windows meet what they meet without a picture.
+  InitPicture init{.data = data, .strength = pick({0.9, 0.7, 1.0}), .exact_steps = true};
+  init.fit = pick({Fit::crop, Fit::pad, Fit::stretch});
+  if (below(2)) init.mask = region().feather(0.1);
+  init.soft = pick({SoftMask::blend, SoftMask::strength});
+  return init;
 }
 
 Control RecipeGenerator::control() {
@@ -236,6 +254,7 @@ std::vector<Recipe> simpler(const Recipe& recipe) {
   const auto add = [&](auto change) { add_changed(recipe, change, all); };
   for (size_t i = 0; i < recipe.controls.size(); ++i)
     add([&](Recipe& l) { l.controls.erase(l.controls.begin() + static_cast<ptrdiff_t>(i)); });
+  add([](Recipe& l) { l.init.reset(); });
   add([](Recipe& l) { l.seeds.resize(1); });
   add([](Recipe& l) { l.steps = std::max(1, l.steps - 1); });
   add([](Recipe& l) { l.sampler = SamplerKind::euler; });

@@ -16,7 +16,7 @@ class RecipeGenerator : public Dice {
  public:
   RecipeGenerator(const std::string& family, unsigned seed);
 
-  /** A few steps of a small picture with one to four controls, of every kind. */
+  /** A few steps of a small picture with one to four controls, of every kind; of four, one starts from a picture. */
   Recipe recipe();
   Control control();
   /** A prompt_to_prompt of all images but the first. */
@@ -27,6 +27,7 @@ class RecipeGenerator : public Dice {
   std::string prompt();
 
  private:
+  InitPicture init();
   Curve share();
   Tokens words();
   Region region();

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "model/model.h"
 #include "pipeline/denoise.h"
+#include "pipeline/init/latents.h"
 #include "pipeline/prepare.h"
 #include "sampler/noise/noise.h"
 #include "support.h"
@@ -90,6 +91,9 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
     std::vector<pipeline::EncodedText> texts;
     pipeline::encode_texts(*model, program.texts(), resolved.recipe, texts);
     const pipeline::FunctionList none;
+    const sampler::BatchNoise noise(recipe.rng, recipe.seeds, height, width);
+    const auto start = pipeline::start_latents(*model, outline.parts, resolved,
+                                               {.init = prepared.start ? &*prepared.start : nullptr}, noise);
     const pipeline::Run run{
         .model = *model,
         .parts = outline.parts,
@@ -100,12 +104,12 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
         .texts = texts,
         .time_ids = size,
         .guidance_rescale = recipe.guidance_rescale,
+        .beside = start.beside,
+        .between_steps = start.between_steps,
         .instruments = {.functions = pipeline::attention_functions(prepared.control, none, height, width)}};
-    const sampler::BatchNoise noise(recipe.rng, recipe.seeds, height, width);
-    const auto first = noise();
     int calls = 0;
     pipeline::denoise(
-        run, first * like(static_cast<float>(resolved.schedule.initial_scale), first), [&] { return noise(); },
+        run, start.first, [&] { return noise(); },
         [&](int, double, const mx::array& x, const mx::array&) {
           const auto whole = mx::contiguous(x);
           mx::eval(whole);
