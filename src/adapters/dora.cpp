@@ -6,19 +6,29 @@
 
 #include "adapters/kinds.h"
 #include "adapters/product.h"
+#include "kernels/parallel.h"
 
 namespace corepulse::adapters {
 namespace {
 
+double square(const float* numbers, int64_t n) {
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += double{numbers[i]} * numbers[i];
+  return sum;
+}
+
 /** Lengths of a matrix's rows [out], or of its columns [in], each with its kernel. */
 std::vector<float> lengths(const float* numbers, int64_t out, int64_t in, int64_t kernel, bool of_outputs) {
   std::vector<double> squares(static_cast<size_t>(of_outputs ? out : in));
-  for (int64_t o = 0; o < out; ++o)
-    for (int64_t i = 0; i < in; ++i) {
-      double sum = 0;
-      for (int64_t k = 0; k < kernel; ++k, ++numbers) sum += double{*numbers} * *numbers;
-      squares[static_cast<size_t>(of_outputs ? o : i)] += sum;
-    }
+  if (of_outputs)
+    kernels::parallel_ranges(out, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t o = begin; o < end; ++o)
+        squares[static_cast<size_t>(o)] = square(numbers + o * in * kernel, in * kernel);
+    });
+  else
+    for (int64_t o = 0; o < out; ++o)
+      for (int64_t i = 0; i < in; ++i)
+        squares[static_cast<size_t>(i)] += square(numbers + (o * in + i) * kernel, kernel);
   std::vector<float> result(squares.size());
   for (size_t i = 0; i < squares.size(); ++i)
     result[i] = static_cast<float>(std::sqrt(squares[i])) + std::numeric_limits<float>::epsilon();
@@ -45,15 +55,17 @@ class DoraDelta : public Delta {
     const bool of_original = how_ == Dora::comfyui && of_outputs_;
     const auto length = lengths(of_original ? from : to, out_, in_, kernel_, of_outputs_);
     const auto magnitude = magnitude_.read();
-    size_t i = 0;
-    for (int64_t o = 0; o < out_; ++o)
-      for (int64_t c = 0; c < in_; ++c) {
-        const auto place = static_cast<size_t>(of_outputs_ ? o : c);
-        const float ratio = magnitude[place] / length[place];
-        const float kept = how_ == Dora::lycoris ? strength * (ratio - 1) + 1 : strength * ratio;
-        const float taken = how_ == Dora::lycoris ? 1 : strength;
-        for (int64_t k = 0; k < kernel_; ++k, ++i) to[i] = kept * to[i] - taken * from[i];
-      }
+    const bool lycoris = how_ == Dora::lycoris;
+    kernels::parallel_ranges(out_, 16, [&](int64_t begin, int64_t end) {
+      int64_t i = begin * in_ * kernel_;
+      for (int64_t o = begin; o < end; ++o)
+        for (int64_t c = 0; c < in_; ++c) {
+          const auto place = static_cast<size_t>(of_outputs_ ? o : c);
+          const float ratio = magnitude[place] / length[place];
+          const float kept = lycoris ? strength * (ratio - 1) + 1 : strength * ratio, taken = lycoris ? 1 : strength;
+          for (int64_t k = 0; k < kernel_; ++k, ++i) to[i] = kept * to[i] - taken * from[i];
+        }
+    });
     return result;
   }
 

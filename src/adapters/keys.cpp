@@ -70,6 +70,7 @@ constexpr Foreign kForeign[] = {
     {".lora_embedding_", "PEFT's LoRA of an embedding table"},
     {".trainable_tokens_delta", "PEFT's trainable tokens"},
     {".reshape_weight", "a LoRA that gives a layer another shape"},
+    {"lora_controlnet", "a ControlNet stored as a LoRA"},
     {"bundle_emb.", "a LoRA with embeddings bundled in"},
 };
 

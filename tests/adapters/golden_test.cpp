@@ -124,3 +124,22 @@ TEST_CASE("an adapter says what it is") {
   CHECK(read_golden("oft", model).format == "LyCORIS BOFT, OFT");
   CHECK(read_golden("ia3", model).format == "LyCORIS IA3");
 }
+
+TEST_CASE("a 1x1 convolution may be given as a matrix") {
+  const TinyModel model("sd1");
+  int compared = 0;
+  for (const std::string name : {"kohya_sd1", "locon", "lokr", "dora", "glora"}) {
+    const auto adapter = read_golden(name, model);
+    for (const auto& [tensor, delta] : adapter.deltas.at("unet")) {
+      CAPTURE(tensor);
+      const auto original = model.original("unet", tensor);
+      if (original.ndim() != 4 || original.shape(2) != 1) continue;
+      auto matrix = mx::reshape(original, {original.shape(0), original.shape(1)});
+      matrix.eval();
+      const auto expected = mx::reshape(delta->difference(original, 0.5f), matrix.shape());
+      CHECK(same_bits(delta->difference(matrix, 0.5f), expected));
+      ++compared;
+    }
+  }
+  CHECK(compared >= 5);
+}

@@ -168,6 +168,7 @@ TEST_CASE("kinds that are not known are named") {
   CHECK_REFUSED(sound().add("base_model.model.conv_in.oft_R.weight", {1, 2}), "unsupported_model: ", "PEFT's OFT",
                 "conv_in.oft_R");
   CHECK_REFUSED(sound().add("base_model.model.conv_in.vera_lambda_b", {16}), "unsupported_model: ", "VeRA");
+  CHECK_REFUSED(sound().add("lora_controlnet", {1}), "unsupported_model: ", "a ControlNet stored as a LoRA");
   CHECK_REFUSED(sound().add("bundle_emb.cat.string_to_param.*", {1, 24}), "unsupported_model: ", "bundled");
 }
 
