@@ -167,6 +167,10 @@ void RunFlags::add_start() {
 void RunFlags::add_picture() {
   field("-p,--prompt", &Recipe::prompt, "What the picture shows");
   field("-n,--negative", &Recipe::negative_prompt, "What it should not show");
+  field("--prompt-2", &Recipe::prompt_2, "What SDXL's second text encoder reads instead [the prompt]");
+  field("--negative-2", &Recipe::negative_prompt_2, "Likewise [the negative prompt]");
+  text("--embeddings", "A folder whose .safetensors files are words (textual inversion)",
+       [](Recipe& recipe, const std::string& value) { recipe.embeddings = Embeddings{expand_home(value), {}}; });
   offer(text("--syntax", "How prompts are read: plain, a1111, comfy, compel [plain]",
              [](Recipe& recipe, const std::string& value) { recipe.syntax = parse_syntax(value); }),
         {"plain", "a1111", "comfy", "compel"});

@@ -39,13 +39,16 @@ constexpr std::pair<const char*, const char*> kSame[] = {{"--negative-prompt", "
                                                          {"--denoising-strength", "--strength"},
                                                          {"--denoise", "--strength"},
                                                          {"--inpaint", "--repaint"},
-                                                         {"--mask-image", "--repaint"}};
+                                                         {"--mask-image", "--repaint"},
+                                                         {"--embd-dir", "--embeddings"},
+                                                         {"--embeddings-dir", "--embeddings"},
+                                                         {"--negative-prompt-2", "--negative-2"}};
 
 // What other programs have and this one does not.
 constexpr std::pair<const char*, const char*> kInstead[] = {
     {"--lora", "files of added weights are not read; merge it into a checkpoint, which -m takes"},
-    {"--embedding", "files of added words are not read; write the words in the prompt"},
-    {"--textual-inversion", "files of added words are not read; write the words in the prompt"},
+    {"--embedding", "--embeddings names the folder of files whose names are words of prompts"},
+    {"--textual-inversion", "--embeddings names the folder of files whose names are words of prompts"},
     {"--controlnet", "there is none; --region, --attend and --share decide what stands where"},
     {"--img2img", "--init names the picture to start from"},
     {"--hires-fix", "there is none; draw, then start from that picture: --init FILE --strength 0.5 -W 1024 -H 1024"},

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "corepulse/embedding_list.h"
 #include "corepulse/error.h"
 #include "corepulse/model.h"
 
@@ -21,6 +22,8 @@ namespace fs = std::filesystem;
 const char* const kModelsExamples = R"(Examples:
   corepulse models                   the built-in model and those in the Hugging Face cache
   corepulse models ~/models          also files and folders there
+  corepulse models --embeddings ~/embeddings
+                                     words for prompts (textual inversion) instead
 
 The first column is what -m takes. Nothing is ever downloaded.)";
 
@@ -73,6 +76,25 @@ std::vector<std::string> find_models(const std::vector<std::string>& folders) {
   return names;
 }
 
+nlohmann::json describe_words(const std::string& folder) {
+  auto rows = nlohmann::json::array();
+  for (const auto& word : list_embeddings(folder)) {
+    rows.push_back({{"word", word.name}, {"file", word.file}});
+    if (word.error.empty())
+      rows.back().update({{"vectors", word.vectors}, {"widths", word.widths}, {"family", word.family}});
+    else
+      rows.back()["error"] = word.error;
+  }
+  return rows;
+}
+
+void print_word(const nlohmann::json& row) {
+  const auto word = row["word"].get<std::string>();
+  if (row.contains("error")) return fmt::print("{:<40} cannot be used: {}\n", word, row["error"].get<std::string>());
+  const int vectors = row["vectors"];
+  fmt::print("{:<40} {:<6} {} vector{}\n", word, row["family"].get<std::string>(), vectors, vectors == 1 ? "" : "s");
+}
+
 nlohmann::json describe(const std::string& model) {
   nlohmann::json row = {{"model", model}};
   try {
@@ -107,9 +129,17 @@ void add_models(CLI::App& app, Global& global) {
   command->footer(kModelsExamples);
   auto folders = std::make_shared<std::vector<std::string>>();
   command->add_option("folders", *folders, "Folders to look into");
+  auto words = std::make_shared<std::string>();
+  command->add_option("--embeddings", *words, "List the words that the files of this folder define instead");
   add_json_flag(*command, global);
-  command->callback([folders, &global] {
+  command->callback([folders, words, &global] {
     nlohmann::json rows = nlohmann::json::array();
+    if (!words->empty()) {
+      rows = describe_words(*words);
+      if (global.json) return print_json(nlohmann::json{{"embeddings", rows}});
+      for (const auto& row : rows) print_word(row);
+      return;
+    }
     for (const auto& model : find_models(*folders)) rows.push_back(describe(model));
     if (global.json) return print_json(nlohmann::json{{"models", rows}});
     for (const auto& row : rows) print_row(row);

@@ -45,11 +45,28 @@ enum class PromptSyntax { plain, a1111, comfy, compel };
 /** @throws Error{invalid_request} naming the nearest valid one. */
 PromptSyntax parse_syntax(std::string_view name);
 
+/** A word of a prompt that a file defines (textual inversion). */
+struct Embedding {
+  std::string name;    ///< The file's, without ".safetensors".
+  std::string sha256;  ///< Of the file, checked when it is read; "": unknown.
+  bool operator==(const Embedding&) const = default;
+};
+
+/** Docs: docs/prompts.md, "Words from files". */
+struct Embeddings {
+  std::string folder;  ///< The names of its files are words; in syntax comfy behind "embedding:".
+  /** The words that there are. Empty: those of all files. A picture's recipe names those that its texts hold. */
+  std::vector<Embedding> files;
+  bool operator==(const Embeddings&) const = default;
+};
+
 struct Recipe {
   int version = 1;
   std::string model;  ///< "": the pipeline's, else the built-in one. And its parts, "" = its own (see ModelSource).
   std::string unet, vae, text_encoder, text_encoder_2, tokenizer, config, family, prediction, variant;
   std::string prompt, negative_prompt;
+  /** What SDXL's second text encoder reads instead; "": the same. Controls' phrases are those of the first. */
+  std::string prompt_2, negative_prompt_2;
   PromptSyntax syntax = PromptSyntax::plain;  ///< Of these, and of the prompts of controls.
   int width = 0, height = 0;       ///< Pixels; 0: the model's native size, with `init` in its picture's proportions.
   std::vector<uint64_t> seeds{0};  ///< One image each. JSON: `seed` for one, or `seeds`.
@@ -62,9 +79,10 @@ struct Recipe {
   std::optional<double> eta;  ///< Share of fresh noise; absent: the sampler's own.
   NoiseKind rng = NoiseKind::cpu;
   Compat compat = Compat::diffusers;
-  std::string dtype = "auto";       ///< "auto", "f32", "f16", "bf16", "int8".
-  int clip_skip = 0;                ///< Last text encoder layers left out; compat diffusers: not of negative prompts.
-  std::optional<InitPicture> init;  ///< What the run starts from; absent: noise alone.
+  std::string dtype = "auto";  ///< "auto", "f32", "f16", "bf16", "int8".
+  int clip_skip = 0;           ///< Last text encoder layers left out; compat diffusers: not of negative prompts.
+  std::optional<Embeddings> embeddings = {};   ///< Words that files define; absent: none.
+  std::optional<InitPicture> init;             ///< What the run starts from; absent: noise alone.
   std::optional<SecondPass> second_pass = {};  ///< Over what the run drew, at another size.
   std::vector<Control> controls;               ///< They act in this order.
   std::vector<LiveEdit> edits;                 ///< In order of steps, of the first pass.

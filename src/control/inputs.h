@@ -92,6 +92,7 @@ struct ProgramInputs {
   std::string prompt, negative_prompt;  ///< As written; at step 0, if they change.
   /** By step, where they change: prompt editing. */
   std::vector<std::string> prompts, negative_prompts;
+  std::string prompt_2, negative_prompt_2;  ///< What the second text encoder reads instead; "": the same.
   double prompt_weight = 1;
   /** Prompts that are drawn together with it (AND): of prediction u + guidance (sum of weight (prompt's - u)). */
   struct Joined {

@@ -30,7 +30,9 @@ Recipe with_choices(Recipe recipe, std::vector<std::string>& notes) {
   uint64_t seed = recipe.seeds.empty() ? 0 : recipe.seeds[0];
   const auto choose = [&seed](std::string& prompt) -> void { prompt = text::choose(prompt, seed); };
   for (const auto& [field, name] :
-       {std::pair{&Recipe::prompt, "prompt"}, std::pair{&Recipe::negative_prompt, "negative prompt"}}) {
+       {std::pair{&Recipe::prompt, "prompt"}, std::pair{&Recipe::negative_prompt, "negative prompt"},
+        std::pair{&Recipe::prompt_2, "second prompt"},
+        std::pair{&Recipe::negative_prompt_2, "second negative prompt"}}) {
     const auto before = recipe.*field;
     choose(recipe.*field);
     if (recipe.*field != before)

@@ -26,7 +26,7 @@ mx::array picked(const std::vector<control::Pick>& picks, const std::vector<Enco
 
 /** Whether SDXL reads zeros for this text, as the compatible tool gives it to a model. */
 bool is_zeroed(const model::Model& model, const control::ContextSpec& text, Compat compat) {
-  if (!text.negative || !text.prompt.empty()) return false;
+  if (!text.negative || !text.prompt.empty() || text.second) return false;
   if (compat == Compat::a1111) return model.info.family == Family::sdxl;
   return compat == Compat::diffusers && model.zeros_for_empty_prompt;
 }
@@ -46,16 +46,35 @@ mx::array mixed_pooled(const std::vector<EncodedText>& texts, const control::Ste
   return sum;
 }
 
+/** By text encoder; all of as many chunks. */
+std::vector<text::ChunkedPrompt> chunked_for_all(const model::Model& model, const PromptText& prompt,
+                                                 PromptSyntax syntax, const text::EmbeddedWords* words,
+                                                 const std::optional<PromptText>& second) {
+  std::vector<text::ChunkedPrompt> prompts;
+  size_t chunks = 0;
+  for (size_t i = 0; i < model.text_encoders.size(); ++i) {
+    const auto& read = i > 0 && second ? *second : prompt;
+    prompts.push_back(text::chunked(model.text_encoders[i].tokenizer, read, syntax, text::change_of(words, i)));
+    chunks = std::max(chunks, prompts.back().chunks.size());
+  }
+  for (size_t i = 0; i < prompts.size(); ++i) extend(prompts[i], model.text_encoders[i].tokenizer, chunks);
+  return prompts;
+}
+
 }  // namespace
 
-EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, int clip_skip, PromptSyntax syntax) {
+EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, int clip_skip, PromptSyntax syntax,
+                          const text::EmbeddedWords* words, const std::optional<PromptText>& second) {
   std::vector<mx::array> contexts;
   std::optional<mx::array> pooled;
-  for (const auto& encoder : model.text_encoders) {
+  const auto prompts = chunked_for_all(model, prompt, syntax, words, second);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const auto& encoder = model.text_encoders[i];
     auto rule = encoder.rule;
     rule.skip += clip_skip;
-    const auto encoding =
-        text::encode(encoder.model, encoder.tokenizer, text::chunked(encoder.tokenizer, prompt, syntax), rule, syntax);
+    text::AddedVectors added;
+    if (words) added = [words, i](const std::vector<int>& ids) { return words->vectors(i, ids); };
+    const auto encoding = text::encode(encoder.model, encoder.tokenizer, prompts[i], rule, syntax, added);
     contexts.push_back(encoding.context);
     if (model.text_encoders.size() > 1) pooled = encoding.pooled;  // SDXL: the last encoder's
   }
@@ -66,11 +85,11 @@ EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, i
 }
 
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
-                  std::vector<EncodedText>& encoded) {
+                  std::vector<EncodedText>& encoded, const text::EmbeddedWords* words) {
   for (size_t id = encoded.size(); id < texts.size(); ++id) {
     const auto& text = texts[id];
     const bool whole = text.negative && recipe.compat == Compat::diffusers;
-    auto one = encode_prompt(model, text.text(), whole ? 0 : recipe.clip_skip, recipe.syntax);
+    auto one = encode_prompt(model, text.text(), whole ? 0 : recipe.clip_skip, recipe.syntax, words, text.second);
     if (is_zeroed(model, text, recipe.compat)) one = zeros_like(one);
     if (!text.picks.empty()) one.context = picked(text.picks, encoded);
     if (text.noise != 0) one.context = with_noise(one.context, text.noise, text.noise_seed);

@@ -10,6 +10,7 @@
 #include "control/plan.h"
 #include "control/program/program.h"
 #include "model/model.h"
+#include "text/embeddings/embedded_words.h"
 #include "unet/unet.h"
 
 namespace corepulse::pipeline {
@@ -21,10 +22,12 @@ struct EncodedText {
 
 /**
  * Encodes one prompt with all encoders of the model, side by side as SDXL wants them; evaluated.
- * @param syntax whose arithmetic of weights and chunks.
+ * @param syntax whose arithmetic of weights and chunks. @param words that files define, or null. @param second what all
+ * encoders but the first read instead; the shorter of the two goes on as an empty text.
  */
 EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, int clip_skip,
-                          PromptSyntax syntax = PromptSyntax::plain);
+                          PromptSyntax syntax = PromptSyntax::plain, const text::EmbeddedWords* words = nullptr,
+                          const std::optional<PromptText>& second = {});
 
 /**
  * Those of a run's texts that are not among `encoded` yet, appended to it. What recipe.compat decides of negative
@@ -32,7 +35,7 @@ EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, i
  * ComfyUI; Diffusers' clip_skip leaves them alone.
  */
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
-                  std::vector<EncodedText>& encoded);
+                  std::vector<EncodedText>& encoded, const text::EmbeddedWords* words = nullptr);
 
 /** The contexts alone, by TextId. */
 std::vector<mx::array> contexts(const std::vector<EncodedText>& texts);

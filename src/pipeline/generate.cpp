@@ -18,6 +18,7 @@
 #include "pipeline/init/latents.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/picture/preview.h"
+#include "pipeline/recipe_words.h"
 #include "sampler/noise/noise.h"
 
 namespace corepulse::pipeline {
@@ -119,6 +120,7 @@ void require_memory_for_all(const Setting& setting, const Prepared& first) {
 /** A pass while it goes on: what live edits change, and what watches it. */
 struct Running {
   const model::Model& model;
+  const Outline& outline;
   Prepared& prepared;
   Result& result;
   HeatMaps& heat_maps;
@@ -146,7 +148,9 @@ struct Running {
     for (auto& recording : recorder.recordings()) result.recordings.push_back(std::move(recording));
   }
 
-  void encode() { encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts); }
+  void encode() {
+    encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts, prepared.words.get());
+  }
 
   void take(LiveEdits* live, int step) {
     if (!live) return;
@@ -157,6 +161,7 @@ struct Running {
       prepared.control.edit(step, std::move(program));
       prepared.recordings = std::move(recordings);
       encode();
+      name_words(prepared, outline, result.recipe);
       heat_maps.enter(prepared.control.at(step));
       recorder.enter(prepared.control.at(step));
       auto& edits = result.recipe.edits;
@@ -195,7 +200,7 @@ mx::array draw(const Setting& setting, Prepared& pass, const StartFrom& from, Li
   Clock clock;
   HeatMaps heat_maps(pass.control, shape.latent_height, shape.latent_width);
   Recorder recorder(pass.control, shape, setting.fingerprint);
-  Running running{model, pass, result, heat_maps, recorder};
+  Running running{model, outline, pass, result, heat_maps, recorder};
   running.encode();
   running.take(live, 0);
   result.seconds_text += clock.lap();

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 #include <tuple>
 
+#include "base/ascii.h"
 #include "base/fail.h"
 #include "control/program/window.h"
 #include "control/recipe/check.h"
@@ -16,6 +17,7 @@
 #include "pipeline/forecast/unknown_words.h"
 #include "pipeline/init/only_masked.h"
 #include "pipeline/init/second_pass.h"
+#include "pipeline/recipe_words.h"
 #include "text/prompt/chunks.h"
 #include "text/prompt/read_prompt.h"
 #include "text/prompt/schedule.h"
@@ -24,8 +26,9 @@
 namespace corepulse::pipeline {
 namespace {
 
-control::TokenizedText tokenized(const text::ClipTokenizer& tokenizer, const PromptText& prompt, PromptSyntax syntax) {
-  const auto made = text::chunked(tokenizer, prompt, syntax);
+control::TokenizedText tokenized(const text::ClipTokenizer& tokenizer, const PromptText& prompt, PromptSyntax syntax,
+                                 const text::TokenChange& change) {
+  const auto made = text::chunked(tokenizer, prompt, syntax, change);
   control::TokenizedText result{.positions = made.positions, .chunk = tokenizer.max_length()};
   for (const auto& token : made.tokens) result.tokens.push_back({token.id, token.begin, token.end});
   for (const auto& [ids, weights] : made.chunks) {
@@ -95,8 +98,10 @@ void refuse_editing(const std::string& written, int steps) {
          "controls with \"when\" for a control's");
 }
 
+using Words = std::shared_ptr<const text::EmbeddedWords>;
+
 control::ProgramInputs inputs(const Resolved& resolved, const Surroundings* around, const Outline& outline,
-                              MaskPictures& masks) {
+                              const Words& words, MaskPictures& masks) {
   const auto& recipe = resolved.recipe;
   control::ProgramInputs in;
   in.sites = unet::sites(outline.parts.unet);
@@ -106,6 +111,7 @@ control::ProgramInputs inputs(const Resolved& resolved, const Surroundings* arou
   in.calls = calls(resolved);
   in.batch = static_cast<int>(recipe.seeds.size());
   in.prompt = recipe.prompt, in.negative_prompt = recipe.negative_prompt;
+  in.prompt_2 = recipe.prompt_2, in.negative_prompt_2 = recipe.negative_prompt_2;
   if (recipe.syntax == PromptSyntax::a1111) edit_prompts(recipe, resolved.schedule.steps(), in);
   in.guidance = recipe.guidance;
   in.guided_below_one = recipe.compat != Compat::diffusers;
@@ -116,9 +122,10 @@ control::ProgramInputs inputs(const Resolved& resolved, const Surroundings* arou
     if (syntax == PromptSyntax::a1111) refuse_editing(written, steps);
     return text::read_prompt(written, syntax);
   };
-  in.tokenizer = [&outline, syntax](const PromptText& prompt) {
+  in.tokenizer = [&outline, words, syntax](const PromptText& prompt) {
     std::vector<control::TokenizedText> texts;
-    for (const auto& tokenizer : outline.tokenizers) texts.push_back(tokenized(tokenizer, prompt, syntax));
+    for (const auto& tokenizer : outline.tokenizers)
+      texts.push_back(tokenized(tokenizer, prompt, syntax, text::change_of(words.get(), texts.size())));
     return texts;
   };
   in.picture = [&masks](const Region& region) { return masks.read(region); };
@@ -127,9 +134,9 @@ control::ProgramInputs inputs(const Resolved& resolved, const Surroundings* arou
 
 ResolvedControls resolve(const std::vector<Control>& controls, const Resolved& resolved,
                          const std::optional<Start>& start, MaskPictures& masks, const RecordingList& recordings,
-                         const Outline& outline, const FunctionList& functions,
+                         const Outline& outline, const Words& words, const FunctionList& functions,
                          const control::ProgramOptions& options) {
-  auto in = inputs(resolved, start && start->around ? &*start->around : nullptr, outline, masks);
+  auto in = inputs(resolved, start && start->around ? &*start->around : nullptr, outline, words, masks);
   in.functions = function_uses(functions);
   auto files = with_recordings(recordings, controls, options.path, outline.parts.unet,
                                [&outline] { return outline.fingerprint(); });
@@ -157,12 +164,27 @@ void append(std::vector<std::string>& list, const std::vector<std::string>& more
   list.insert(list.end(), more.begin(), more.end());
 }
 
-void note_cut(const char* field, const std::string& prompt, const Outline& outline, std::vector<std::string>& notes) {
-  const auto cut = outline.tokenizers.front().encode(prompt).cut;
+void note_cut(const char* field, const std::string& prompt, const Outline& outline, const Words& words,
+              std::vector<std::string>& notes) {
+  const auto cut =
+      text::chunked(outline.tokenizers.front(), prompt, PromptSyntax::plain, text::change_of(words.get(), 0)).cut;
   if (!cut.empty())
     notes.push_back(
         fmt::format("the {} is longer than {} tokens; not read: \"{}\" (syntax a1111, comfy or compel reads all of it)",
                     field, outline.tokenizers.front().max_length() - 2, cut));
+}
+
+void note_cuts(const Recipe& recipe, const Outline& outline, const Words& words, std::vector<std::string>& notes) {
+  note_cut("prompt", recipe.prompt, outline, words, notes);
+  note_cut("negative prompt", recipe.negative_prompt, outline, words, notes);
+  note_cut("second prompt", recipe.prompt_2, outline, words, notes);
+  note_cut("second negative prompt", recipe.negative_prompt_2, outline, words, notes);
+}
+
+/** Whether a word is part of the name, whatever their case is. */
+bool names_alike(const std::string& name, const std::string& word) {
+  return std::search(name.begin(), name.end(), word.begin(), word.end(),
+                     [](char a, char b) { return lower(a) == lower(b); }) != name.end();
 }
 
 /** Of all texts that the run reads, in one note. */
@@ -171,10 +193,15 @@ void note_unknown_words(Prepared& prepared, const Outline& outline) {
   std::vector<std::string> texts;
   for (const auto* pass = &prepared; pass; pass = pass->second.get())
     for (const auto& text : pass->control.texts()) texts.push_back(text.prompt);
-  const auto words = unknown_words(texts, outline.tokenizers.front());
-  if (!words.empty())
+  auto unknown = unknown_words(texts, outline.tokenizers.front());
+  if (const auto& embeddings = prepared.resolved.recipe.embeddings)
+    std::erase_if(unknown, [&](const std::string& word) {
+      return std::any_of(embeddings->files.begin(), embeddings->files.end(),
+                         [&](const Embedding& file) { return names_alike(file.name, word); });
+    });
+  if (!unknown.empty())
     prepared.notes.push_back(fmt::format(
-        "the built-in model does not know: {}; models/builtin/README.md lists its words", fmt::join(words, ", ")));
+        "the built-in model does not know: {}; models/builtin/README.md lists its words", fmt::join(unknown, ", ")));
 }
 
 void add_edits(Prepared& prepared, const Outline& outline, const FunctionList& functions) {
@@ -223,7 +250,7 @@ std::unique_ptr<Prepared> second_pass(const Prepared& first, const Outline& outl
   resolved.encodings = starts_from_pictures(pass) ? static_cast<int>(resolved.recipe.seeds.size()) : 0;
   std::vector<std::string> notes;
   const auto controls = pass.controls ? *pass.controls : of_second_pass(resolved.recipe.controls, resolved, notes);
-  auto made = resolve(controls, resolved, {}, *first.masks, {}, outline, functions,
+  auto made = resolve(controls, resolved, {}, *first.masks, {}, outline, first.words, functions,
                       {.elide = elide, .path = pass.controls ? "second_pass.controls" : "controls"});
   resolved.recipe.controls = std::move(made.controls);
   if (pass.controls) append(notes, neutral_notes(made.program, "second pass: "));
@@ -231,6 +258,7 @@ std::unique_ptr<Prepared> second_pass(const Prepared& first, const Outline& outl
                                              .control = control::Timeline(std::move(made.program)),
                                              .recordings = std::move(made.recordings),
                                              .masks = first.masks,
+                                             .words = first.words,
                                              .start = {},
                                              .notes = std::move(notes)});
 }
@@ -277,20 +305,19 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   if (recipe.init) beginning.emplace(*recipe.init, outline.info.latent_downscale, *masks);
   auto resolved = resolve(recipe, outline.info, outline.parts.scheduler,
                           beginning ? std::optional(beginning->size()) : std::nullopt);
-  if (recipe.syntax == PromptSyntax::plain) {
-    note_cut("prompt", recipe.prompt, outline, notes);
-    note_cut("negative prompt", recipe.negative_prompt, outline, notes);
-  }
+  const auto words = words_of(recipe, outline);
+  if (recipe.syntax == PromptSyntax::plain) note_cuts(recipe, outline, words, notes);
   check_edits(resolved.recipe, resolved.schedule.steps());
   std::optional<Start> start;
   if (beginning) start = beginning->start(resolved.recipe, *masks);
-  auto first = resolve(of_first_pass(recipe), resolved, start, *masks, {}, outline, functions, {.elide = elide});
+  auto first = resolve(of_first_pass(recipe), resolved, start, *masks, {}, outline, words, functions, {.elide = elide});
   for (size_t i = 0; i < recipe.controls.size(); ++i) first.controls[i].enabled = recipe.controls[i].enabled;
   resolved.recipe.controls = std::move(first.controls);
   Prepared prepared{.resolved = resolved,
                     .control = control::Timeline(std::move(first.program)),
                     .recordings = std::move(first.recordings),
                     .masks = masks,
+                    .words = words,
                     .start = std::move(start),
                     .notes = notes};
   if (!functions.empty())
@@ -299,15 +326,16 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   append(prepared.notes, neutral_notes(prepared.control.programs().front().second));
   add_edits(prepared, outline, functions);
   add_second_pass(prepared, outline, functions, elide);
-  append(prepared.notes, hints(recipe, prepared.control.texts()));
+  name_words(prepared, outline, prepared.resolved.recipe);
+  append(prepared.notes, hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings));
   note_unknown_words(prepared, outline);
   return prepared;
 }
 
 ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
                               const FunctionList& functions, const std::string& path) {
-  return resolve(controls, prepared.resolved, prepared.start, *prepared.masks, prepared.recordings, outline, functions,
-                 {.texts = prepared.control.texts(), .path = path});
+  return resolve(controls, prepared.resolved, prepared.start, *prepared.masks, prepared.recordings, outline,
+                 prepared.words, functions, {.texts = prepared.control.texts(), .path = path});
 }
 
 std::vector<std::string> neutral_notes(const control::Program& program, const std::string& list) {

@@ -15,6 +15,7 @@
 #include "pipeline/init/start.h"
 #include "pipeline/picture/mask_picture.h"
 #include "pipeline/resolve.h"
+#include "text/embeddings/embedded_words.h"
 
 namespace corepulse::pipeline {
 
@@ -47,7 +48,8 @@ struct Prepared {
   control::Timeline control;  ///< The controls, and the edits of them.
   RecordingList recordings;   ///< By the index that plans hold.
   std::shared_ptr<MaskPictures> masks;
-  std::optional<Start> start;             ///< The recipe's `init`.
+  std::shared_ptr<const text::EmbeddedWords> words;  ///< Those of the recipe's `embeddings`; null: none.
+  std::optional<Start> start;                        ///< The recipe's `init`.
   std::vector<std::string> notes;         ///< What the user should know: words cut off, neutral controls, guesses.
   std::unique_ptr<Prepared> second = {};  ///< The recipe's second pass, as a run whose `init` has no picture.
 };

@@ -85,6 +85,7 @@ void change_paths(std::vector<Control>& controls, const Change& change) {
 template <class Change>
 void change_paths(Recipe& recipe, const Change& change) {
   if (recipe.init) change(recipe.init->file);
+  if (recipe.embeddings) change(recipe.embeddings->folder);
   if (recipe.init && recipe.init->mask)
     pipeline::visit_pictures(*recipe.init->mask, [&](Region& region) { change(region.file); });
   change_paths(recipe.controls, change);

@@ -36,6 +36,13 @@ void check_text(const char* field, const std::string& text) {
     refuse(fmt::format("{} has {} bytes; expected at most {}", field, text.size(), kMaxPrompt));
 }
 
+void check_second(const char* field, const std::string& text, Family family) {
+  check_text(field, text);
+  if (!text.empty() && family != Family::sdxl)
+    refuse(fmt::format("{} is what SDXL's second text encoder reads; this model is {}, which has one", field,
+                       name(family)));
+}
+
 /** The recipe's own size; else the picture's proportions, or the model's native size. */
 void set_size(Recipe& recipe, const ModelInfo& info, const std::optional<StartSize>& start) {
   const int multiple = info.latent_downscale;
@@ -75,6 +82,8 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
   auto& recipe = resolved.recipe;
   check_text("prompt", recipe.prompt);
   check_text("negative_prompt", recipe.negative_prompt);
+  check_second("prompt_2", recipe.prompt_2, info.family);
+  check_second("negative_prompt_2", recipe.negative_prompt_2, info.family);
   set_size(recipe, info, start);
   check_number("steps", recipe.steps, 1, 1000);
   check_number("guidance", recipe.guidance, 0, 1000);

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <utility>
 
 #include "mlx/ops.h"
 
 #include "base/fail.h"
 #include "kernels/attention.h"
+#include "text/clip_tokenizer.h"
 
 namespace corepulse::text {
 namespace {
@@ -19,14 +21,18 @@ constexpr auto kTokenTable = "embeddings.token_embedding.weight";
        fmt::format("{}; expected ids of the model's own tokenizer", message));
 }
 
-void check_ids(const std::vector<TokenIds>& ids, const Config& config) {
+bool is_added(int id) {
+  return id >= kFirstAddedId;
+}
+
+void check_ids(const std::vector<TokenIds>& ids, const Config& config, bool added) {
   const size_t length = ids.empty() ? 0 : ids[0].size();
   if (length < 1 || length > static_cast<size_t>(config.positions))
     refuse_ids(fmt::format("{} ids per prompt, not 1 to {}", length, config.positions));
   for (const auto& row : ids) {
     if (row.size() != length) refuse_ids("prompts of different lengths in one batch");
     for (const int id : row)
-      if (id < 0 || id >= config.vocabulary)
+      if (!(added && is_added(id)) && (id < 0 || id >= config.vocabulary))
         refuse_ids(fmt::format("the id {} of {} known tokens", id, config.vocabulary));
   }
 }
@@ -34,13 +40,26 @@ void check_ids(const std::vector<TokenIds>& ids, const Config& config) {
 /** Where a prompt's pooled vector is read: its end token. */
 int pooled_position(const TokenIds& ids, const Config& config) {
   // Old configs named a wrong eos; the end token was then found as the largest id.
-  const auto at = config.legacy_eos ? std::ranges::max_element(ids) : std::ranges::find(ids, config.eos);
+  const auto known = [](int id) { return is_added(id) ? -1 : id; };
+  const auto at = config.legacy_eos ? std::ranges::max_element(ids, {}, known) : std::ranges::find(ids, config.eos);
   if (at == ids.end()) refuse_ids(fmt::format("no end token (id {}) in a prompt", config.eos));
   return static_cast<int>(at - ids.begin());
 }
 
 mx::array to_array(const std::vector<int>& values) {
   return mx::array(values.begin(), {static_cast<int>(values.size())}, mx::int32);
+}
+
+/** [ids, width]: rows of the table, and what `added` says of ids beyond it. */
+mx::array token_vectors(const mx::array& table, std::vector<int> ids, const AddedVectors& added) {
+  std::vector<int> asked, place;
+  for (auto& id : ids) {
+    place.push_back(static_cast<int>(is_added(id) ? ids.size() + asked.size() : place.size()));
+    if (is_added(id)) asked.push_back(std::exchange(id, 0));
+  }
+  const auto known = mx::take(table, to_array(ids), 0);
+  if (asked.empty()) return known;
+  return mx::take(mx::concatenate({known, mx::astype(added(asked), known.dtype())}, 0), to_array(place), 0);
 }
 
 /** [B, N]: -inf at what nobody looks at. */
@@ -107,11 +126,11 @@ ClipTextModel::ClipTextModel(const nn::Weights& root, const nn::Weights& text_mo
     text_projection.emplace(root / "text_projection", config.width, config.projection, /*bias=*/false);
 }
 
-mx::array ClipTextModel::embed(const std::vector<TokenIds>& ids) const {
+mx::array ClipTextModel::embed(const std::vector<TokenIds>& ids, const AddedVectors& added) const {
   const int rows = static_cast<int>(ids.size()), length = static_cast<int>(ids[0].size());
   TokenIds all;
   for (const auto& row : ids) all.insert(all.end(), row.begin(), row.end());
-  const auto tokens = mx::take(embeddings.token_embedding, to_array(all), 0);
+  const auto tokens = token_vectors(embeddings.token_embedding, all, added);
   const auto positions = mx::slice(embeddings.position_embedding, {0, 0}, {length, config_.width});
   return mx::reshape(tokens, {rows, length, config_.width}) + positions;
 }
@@ -128,14 +147,14 @@ mx::array ClipTextModel::pool(const std::vector<TokenIds>& ids, const mx::array&
 }
 
 TextEncoding ClipTextModel::forward(const std::vector<TokenIds>& ids, const OutputRule& rule,
-                                    const std::vector<std::vector<int>>& hidden) const {
-  check_ids(ids, config_);
+                                    const std::vector<std::vector<int>>& hidden, const AddedVectors& added) const {
+  check_ids(ids, config_, added != nullptr);
   if (rule.skip < 0 || rule.skip >= config_.layers)
     fail(ErrorCode::invalid_request, "text encoder",
          fmt::format("{} of {} layers skipped; expected 0..{} (clip skip is too large)", rule.skip, config_.layers,
                      config_.layers - 1));
   const auto bias = hiding(ids, hidden);
-  auto x = embed(ids);  // [B, N, width]
+  auto x = embed(ids, added);  // [B, N, width]
   auto context = x;
   for (int i = 0; i < config_.layers; ++i) {
     x = layers[static_cast<size_t>(i)](x, bias);

@@ -2,6 +2,7 @@
 // CLIP's text encoder: token ids to the vectors that a UNet's cross-attention reads.
 // Matches transformers' CLIPTextModel and CLIPTextModelWithProjection (Radford et al. 2021).
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct TextEncoding {
 
 /** A prompt's ids: beginning, tokens, end, padding (Encoded::ids). */
 using TokenIds = std::vector<int>;
+
+/** [ids, width] in float32: what ids from kFirstAddedId on stand for, in order. */
+using AddedVectors = std::function<mx::array(const std::vector<int>& ids)>;
 
 struct ClipEmbeddings {
   ClipEmbeddings(const nn::Weights& w, const Config& config);
@@ -56,11 +60,12 @@ class ClipTextModel {
   /**
    * Encodes a batch of prompts of equal length, at most config().positions ids each.
    * @param hidden positions, in order, that no other looks at, by prompt; never 0. Empty: none.
+   * @param added asked where an id is that of an added token; empty: those are refused.
    * @throws Error{invalid_request} if the rule skips more layers than there are,
    *   Error{unsupported_model} if the ids are not of this model's tokenizer.
    */
   TextEncoding forward(const std::vector<TokenIds>& ids, const OutputRule& rule,
-                       const std::vector<std::vector<int>>& hidden = {}) const;
+                       const std::vector<std::vector<int>>& hidden = {}, const AddedVectors& added = {}) const;
 
   const Config& config() const { return config_; }
 
@@ -71,7 +76,7 @@ class ClipTextModel {
 
  private:
   ClipTextModel(const nn::Weights& root, const nn::Weights& text_model, const Config& config);
-  mx::array embed(const std::vector<TokenIds>& ids) const;
+  mx::array embed(const std::vector<TokenIds>& ids, const AddedVectors& added) const;
   mx::array pool(const std::vector<TokenIds>& ids, const mx::array& last) const;
 
   Config config_;

@@ -23,6 +23,9 @@ struct Token {
   bool ends_word = false;  ///< It is the last of its word's tokens; special tokens end none.
 };
 
+/** Ids of added tokens begin here, beyond those of every vocabulary: words that files define (EmbeddedWords). */
+inline constexpr int kFirstAddedId = 1 << 24;
+
 struct Encoded {
   std::vector<int> ids;       ///< Exactly max_length(): beginning, tokens, end, padding.
   std::vector<Token> tokens;  ///< The prompt's own that fit, in order; tokens[i] stands at ids[i + 1].

@@ -9,7 +9,8 @@ import zlib
 
 from program_case import ProgramCase
 
-MODEL = pathlib.Path(__file__).parents[1] / "golden" / "models" / "small"
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+MODEL = GOLDEN / "models" / "small"
 SMALL = ["-p", "a cat in a park", "--steps", "1", "-W", "64", "-H", "64", "-q"]
 INVALID, NOT_FOUND, BAD_FILE = 2, 3, 4
 
@@ -71,6 +72,21 @@ class PathsTest(ProgramCase):
         error = self.run_program("generate", "--from", "out/deep/cat.png", "-o", "x.png", status=BAD_FILE).stderr
         self.assertIn("SHA-256", error)
         self.assertFalse((self.folder / "x.png").exists())
+
+    def test_words_from_files_are_found_from_any_folder_and_are_what_they_were(self):
+        shutil.copytree(GOLDEN / "embeddings", self.folder / "words")
+        shutil.copytree(GOLDEN / "models" / "sd1", self.folder / "tiny")
+        listed = json.loads(self.run_program("models", "--embeddings", "words", "--json").stdout)["embeddings"]
+        self.assertEqual([(row["word"], row["vectors"]) for row in listed], [("big_dog", 2), ("my-style", 1), ("redcat", 3)])
+        self.run_program("generate", *SMALL, "-p", "a redcat", "-m", "tiny", "--embeddings", "words", "-o", "deep/cat.png")
+        given = self.text("deep/cat.png")["recipe"]["embeddings"]
+        self.assertEqual(given["folder"], "../words")
+        self.assertEqual([word["name"] for word in given["files"]], ["redcat"])
+        self.run_program("generate", "--from", "cat.png", "-q", "-o", "again.png", at="deep")
+        self.assertEqual(self.pixels("deep/again.png"), self.pixels("deep/cat.png"))
+        shutil.copy(self.folder / "words/my-style.safetensors", self.folder / "words/redcat.safetensors")
+        error = self.run_program("generate", "--from", "deep/cat.png", "-o", "x.png", status=BAD_FILE).stderr
+        self.assertIn("redcat.safetensors has the SHA-256", error)
 
     def test_a_small_mask_is_inside_the_picture(self):
         (self.folder / "m.png").write_bytes(grey_png(64, False))

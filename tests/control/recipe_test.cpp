@@ -40,6 +40,8 @@ Recipe everything() {
            .variant = "fp16",
            .prompt = "a cat\n\"quoted\" \xc3\xa9",
            .negative_prompt = "blurry",
+           .prompt_2 = "oil paint",
+           .negative_prompt_2 = "a photo",
            .width = 640,
            .height = 384,
            .seeds = {0, 18446744073709551615u},
@@ -100,6 +102,7 @@ Recipe everything() {
                              ScheduleKind::karras,
                              3.5,
                              std::vector{inject("a ship")}};
+  r.embeddings = Embeddings{"words", {{"cat-toy", "ef90"}, {"easy", ""}}};
   r.edits = {{3, {inject("a ship")}}, {7, {}}};
   r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2", "cd34"};
   return r;

@@ -219,15 +219,17 @@ TEST_CASE("ComfyUI's further passes are named, and the first one is read") {
         "start_at_step": 0, "end_at_step": 10000, "latent_image": ["6", 0], "model": ["9", 0], "positive": ["8", 0], "negative": ["8", 0]}},
       "6": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 512, "batch_size": 4}},
       "7": {"class_type": "PrimitiveInt", "inputs": {"value": 77}},
-      "8": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_g": "a cat", "text_l": "a dog"}},
+      "8": {"class_type": "CLIPTextEncodeSDXL", "inputs": {"text_g": "a cat", "text_l": "a dog", "width": 4096, "height": 512}},
       "9": {"class_type": "UNETLoader", "inputs": {"unet_name": "sdxl.safetensors"}}})");
   CHECK(read.recipe.seeds == std::vector<uint64_t>{77});
   CHECK(read.recipe.steps == 12);
   CHECK(read.recipe.sampler == SamplerKind::euler_a);
   CHECK(read.recipe.width == 512);
+  CHECK(read.recipe.prompt == "a dog");
+  CHECK(read.recipe.prompt_2 == "a cat");
   CHECK(!read.recipe.init);
   for (const char* words : {"a further pass, node 3 (KSampler): 14 steps, denoise 0.5", "node 4 (LatentUpscale)",
-                            "batch of 4", "text_l of node 8 (CLIPTextEncodeSDXL) a dog", "another generator"})
+                            "batch of 4", "width of node 8 (CLIPTextEncodeSDXL) 4096", "another generator"})
     CHECK(noted(read, words));
 }
 

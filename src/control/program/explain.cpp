@@ -206,11 +206,13 @@ std::string explain_text(const Program& program) {
   text += rows_table(data);
   text += "texts\n";
   for (size_t id = 0; id < data.texts.size(); ++id)
-    text += fmt::format("  {} {}{}{}\n", id, quote(data.texts[id].prompt),
-                        data.texts[id].negative         ? " (negative)"
-                        : !data.texts[id].picks.empty() ? " (some words only)"
-                                                        : "",
-                        reader_of(data, static_cast<TextId>(id)));
+    text +=
+        fmt::format("  {} {}{}{}{}\n", id, quote(data.texts[id].prompt),
+                    data.texts[id].second ? ", to the second text encoder " + quote(data.texts[id].second->text) : "",
+                    data.texts[id].negative         ? " (negative)"
+                    : !data.texts[id].picks.empty() ? " (some words only)"
+                                                    : "",
+                    reader_of(data, static_cast<TextId>(id)));
   text += changing_text(data, "prompt", [](const StepPlan& plan) { return plan.text_of({0, kPrompt}); });
   text += changing_text(data, "negative prompt", [](const StepPlan& plan) { return plan.negative; });
   for (const auto& cut : data.cut_texts) text += "  " + cut + "\n";

@@ -46,6 +46,7 @@ OrderedJson texts_json(const Data& data) {
   auto texts = OrderedJson::array();
   for (const auto& spec : data.texts) {
     texts.push_back({{"prompt", spec.prompt}});
+    if (spec.second) texts.back()["second"] = spec.second->text;
     if (spec.negative) texts.back()["negative"] = true;
     for (const auto& [begin, end, weight, breaks] : spec.stretches)
       texts.back()["weights"].push_back({spec.prompt.substr(begin, end - begin), weight});

@@ -122,6 +122,23 @@ void fields(V& v, Type<SecondPass>) {
   v("controls", &SecondPass::controls);
 }
 
+constexpr const char* what(Type<Embedding>) {
+  return "a word from a file";
+}
+template <class V>
+void fields(V& v, Type<Embedding>) {
+  v.required("name", &Embedding::name);
+  v("sha256", &Embedding::sha256);
+}
+constexpr const char* what(Type<Embeddings>) {
+  return "embeddings";
+}
+template <class V>
+void fields(V& v, Type<Embeddings>) {
+  v.required("folder", &Embeddings::folder);
+  v("files", &Embeddings::files);
+}
+
 /** All of a recipe but `seed` / `seeds`. */
 template <class V>
 void fields(V& v, Type<Recipe>) {
@@ -138,6 +155,8 @@ void fields(V& v, Type<Recipe>) {
   v("variant", &Recipe::variant);
   v.always("prompt", &Recipe::prompt);
   v.always("negative_prompt", &Recipe::negative_prompt);
+  v("prompt_2", &Recipe::prompt_2);
+  v("negative_prompt_2", &Recipe::negative_prompt_2);
   v("syntax", &Recipe::syntax);
   v.always("width", &Recipe::width);
   v.always("height", &Recipe::height);
@@ -151,6 +170,7 @@ void fields(V& v, Type<Recipe>) {
   v.always("compat", &Recipe::compat);
   v.always("dtype", &Recipe::dtype);
   v("clip_skip", &Recipe::clip_skip);
+  v("embeddings", &Recipe::embeddings);
   v("init", &Recipe::init);
   v("second_pass", &Recipe::second_pass);
   v("controls", &Recipe::controls);

@@ -118,7 +118,7 @@ Exchanged TextTable::exchange(int text, const Tokens& words, const std::string& 
   const auto old = texts_[text].spec.text();
   Rewriting rewriting(old, with);
   for (const auto& match : matches(text, words)) rewriting.replace(match);
-  const int next = add(rewriting.finish(), texts_[text].spec.negative);
+  const int next = add(rewriting.finish(), texts_[text].spec.negative, texts_[text].spec.second);
   require_even(next);
   const auto from = origins(tokens(text), tokens(next), rewriting.pieces());
   return {keep ? kept(text, next, from) : next, from};

@@ -19,26 +19,47 @@ std::vector<Place> places(const TokenizedText& text) {
 }
 
 TextTable::TextTable(const Tokenizer& tokenizer, const std::string& prompt, const std::string& negative,
-                     const PromptReader& reader)
+                     const PromptReader& reader, const std::string& prompt_2, const std::string& negative_2)
     : tokenizer_(tokenizer), reader_(reader) {
-  publish(add(prompt));
-  publish(add(negative, true));
+  const std::string* further[] = {&prompt_2, &negative_2};
+  for (int i = 0; i < 2; ++i)
+    if (!further[i]->empty()) second_[i] = reader_ ? reader_(*further[i]) : PromptText(*further[i]);
+  const auto read = [this](const std::string& written) { return reader_ ? reader_(written) : PromptText(written); };
+  publish(add(read(prompt), false, second_[0]));
+  publish(add(read(negative), true, second_[1]));
 }
 
-const std::vector<TokenizedText>& TextTable::tokenize(const PromptText& prompt) {
-  auto& known = tokenized_[prompt.text];
-  for (const auto& [same, encoders] : known)
-    if (same == prompt) return encoders;
+/** The first encoder reads one text, the others another; the shorter of them goes on as an empty text does. */
+std::vector<TokenizedText> TextTable::tokenized_apart(const PromptText& prompt, const PromptText& second) const {
   auto encoders = tokenizer_(prompt);
+  const auto others = tokenizer_(second), none = tokenizer_({});
+  std::copy(others.begin() + 1, others.end(), encoders.begin() + 1);
+  size_t longest = 0;
+  for (const auto& e : encoders) longest = std::max(longest, e.ids.size());
+  for (size_t i = 0; i < encoders.size(); ++i) {
+    auto& [ids, tokens, positions, chunk, weights] = encoders[i];
+    while (ids.size() < longest) ids.insert(ids.end(), none[i].ids.begin(), none[i].ids.end());
+    if (!weights.empty()) weights.resize(ids.size(), 1);
+  }
+  return encoders;
+}
+
+const std::vector<TokenizedText>& TextTable::tokenize(const PromptText& prompt,
+                                                      const std::optional<PromptText>& second) {
+  auto& known = tokenized_[prompt.text];
+  for (const auto& same : known)
+    if (same.prompt == prompt && same.second == second) return same.encoders;
+  auto encoders = second ? tokenized_apart(prompt, *second) : tokenizer_(prompt);
   for (const auto& e : encoders)
     if (e.ids.size() != encoders.front().ids.size())
       fail(ErrorCode::unsupported_model, "control",
            "the model's text encoders read texts of different lengths; expected the same");
-  return known.emplace_back(prompt, std::move(encoders)).second;
+  return known.emplace_back(Tokenized{prompt, second, std::move(encoders)}).encoders;
 }
 
 void TextTable::require_even(int text) const {
   // SDXL's second tokenizer takes every "!" for itself, as its padding: "!!" is two tokens to it, and one to the first.
+  if (texts_[text].spec.second) return;  // phrases are the first encoder's
   const auto& first = tokens(text);
   for (const auto& e : texts_[text].encoders) {
     const bool same =
@@ -62,20 +83,22 @@ int TextTable::add(const std::string& written, bool negative) {
   return add(reader_ ? reader_(written) : PromptText(written), negative);
 }
 
-int TextTable::add(const PromptText& prompt, bool negative) {
-  const auto& encoders = tokenize(prompt);
+int TextTable::add(const PromptText& prompt, bool negative, const std::optional<PromptText>& second) {
+  const auto& encoders = tokenize(prompt, second);
   std::vector<std::vector<int>> ids;
   for (const auto& e : encoders) ids.push_back(e.ids);
   const auto [place, fresh] =
       plain_.emplace(std::tuple{negative, ids, encoders.front().weights}, static_cast<int>(texts_.size()));
-  if (fresh) add_text({{.prompt = prompt.text, .stretches = prompt.stretches, .negative = negative}, encoders});
+  if (fresh)
+    add_text(
+        {{.prompt = prompt.text, .stretches = prompt.stretches, .negative = negative, .second = second}, encoders});
   return place->second;
 }
 
 void TextTable::adopt(const std::vector<ContextSpec>& specs) {
   for (size_t id = specs_.size(); id < specs.size(); ++id) {
     const auto& spec = specs[id];
-    int text = add_noise(add(spec.text(), spec.negative), spec.noise, spec.noise_seed);
+    int text = add_noise(add(spec.text(), spec.negative, spec.second), spec.noise, spec.noise_seed);
     if (!spec.picks.empty()) {
       Text derived = texts_[text];
       derived.spec = spec, derived.id = -1;
@@ -99,7 +122,9 @@ void TextTable::change(int text, const std::vector<std::string>& by_step) {
   std::map<std::string, int> known;
   for (const auto& written : by_step) {
     const auto found = known.find(written);
-    by_step_[text].push_back(found != known.end() ? found->second : known[written] = add(written, text == 1));
+    const auto prompt = reader_ ? reader_(written) : PromptText(written);
+    by_step_[text].push_back(found != known.end() ? found->second
+                                                  : known[written] = add(prompt, text == 1, second_[text]));
   }
 }
 

@@ -2,6 +2,7 @@
 // The texts of a run: which prompts must be encoded, and where their words stand.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,8 @@ struct ContextSpec {
   bool negative = false;
   /** Not empty: nothing is encoded; position p holds the embedding picks[p] of a text with a smaller id. */
   std::vector<Pick> picks;
-  double noise = 0;  ///< Standard deviation of Gaussian noise added to the embeddings.
+  std::optional<PromptText> second;  ///< What all text encoders but the first read instead.
+  double noise = 0;                  ///< Standard deviation of Gaussian noise added to the embeddings.
   unsigned noise_seed = 0;
   bool operator==(const ContextSpec&) const = default;
 
@@ -54,7 +56,7 @@ class TextTable {
 
   /** Numbers 0 and 1 (and ids 0 and 1) are the prompt and the negative prompt, as written. */
   TextTable(const Tokenizer& tokenizer, const std::string& prompt, const std::string& negative,
-            const PromptReader& reader = {});
+            const PromptReader& reader = {}, const std::string& prompt_2 = "", const std::string& negative_2 = "");
 
   /** Gives texts the ids they have in this list, which begins with the same two. */
   void adopt(const std::vector<ContextSpec>& specs);
@@ -76,8 +78,8 @@ class TextTable {
   /** Tokens with their bytes in prompt(text). */
   const TokenizedText& tokens(int text) const { return texts_[text].encoders.front(); }
   const Found& find(int text, const Tokens& tokens);
-  /** That words stand at the same places for all text encoders. @throws Error{invalid_request} else; so do find and
-   * exchange. */
+  /** That words stand at the same places for all text encoders that read the same. @throws Error{invalid_request} else;
+   * so do find and exchange. */
   void require_even(int text) const;
 
   TextId publish(int text);
@@ -92,8 +94,9 @@ class TextTable {
     std::vector<TokenizedText> encoders;
     TextId id = -1;
   };
-  const std::vector<TokenizedText>& tokenize(const PromptText& prompt);
-  int add(const PromptText& prompt, bool negative);
+  const std::vector<TokenizedText>& tokenize(const PromptText& prompt, const std::optional<PromptText>& second = {});
+  std::vector<TokenizedText> tokenized_apart(const PromptText& prompt, const PromptText& second) const;
+  int add(const PromptText& prompt, bool negative, const std::optional<PromptText>& second = {});
   std::vector<Match> matches(int text, const Tokens& tokens);
   Found search(int text, const Tokens& tokens);
   int add_text(Text text);
@@ -102,13 +105,19 @@ class TextTable {
 
   const Tokenizer& tokenizer_;
   PromptReader reader_;
-  std::map<std::string, std::vector<std::pair<PromptText, std::vector<TokenizedText>>>> tokenized_;
+  struct Tokenized {
+    PromptText prompt;
+    std::optional<PromptText> second;
+    std::vector<TokenizedText> encoders;
+  };
+  std::map<std::string, std::vector<Tokenized>> tokenized_;
   std::vector<Text> texts_;
   std::map<std::tuple<bool, std::vector<std::vector<int>>, std::vector<double>>, int> plain_;
   std::map<std::tuple<int, std::string, int, int>, Found> found_;
   std::vector<ContextSpec> specs_;
   std::vector<int> numbers_;
   std::vector<int> by_step_[2];
+  std::optional<PromptText> second_[2];  // of the prompt and the negative prompt
 };
 
 }  // namespace corepulse::control

@@ -47,6 +47,15 @@ void add_second(const pipeline::Prepared& first, Explanation& explanation, nlohm
                          {"program", nlohmann::ordered_json::parse(control::explain_json(program))}};
 }
 
+/** Which of the texts' words come from files. */
+void add_words(const Recipe& recipe, Explanation& explanation, nlohmann::ordered_json& json) {
+  if (!recipe.embeddings) return;
+  for (const auto& [name, sha256] : recipe.embeddings->files) {
+    explanation.text += fmt::format("a word from a file: {}\n", name);
+    json["embeddings"].push_back({{"name", name}, {"sha256", sha256}});
+  }
+}
+
 }  // namespace
 
 Explanation explain(const Recipe& recipe) {
@@ -57,6 +66,7 @@ Explanation explain(const Recipe& recipe) {
   Explanation explanation{control::explain_text(programs.front().second), "", prepared.resolved.recipe};
   auto json = nlohmann::ordered_json::parse(control::explain_json(programs.front().second));
   add_init(prepared, explanation, json);
+  add_words(prepared.resolved.recipe, explanation, json);
   for (size_t i = 1; i < programs.size(); ++i) {
     const auto& [step, program] = programs[i];
     explanation.text += fmt::format("\nfrom step {} on, edited:\n{}", step, control::explain_text(program));
@@ -64,7 +74,7 @@ Explanation explain(const Recipe& recipe) {
         {{"step", step}, {"program", nlohmann::ordered_json::parse(control::explain_json(program))}});
   }
   if (prepared.second) add_second(prepared, explanation, json);
-  for (const auto& hint : pipeline::hints(recipe, prepared.control.texts())) {
+  for (const auto& hint : pipeline::hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings)) {
     explanation.text += "note: " + hint + "\n";
     json["notes"].push_back(hint);
   }

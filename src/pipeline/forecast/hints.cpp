@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "base/ascii.h"
 #include "control/kind.h"
 #include "control/recipe/words.h"
 #include "io/utf8.h"
@@ -14,6 +15,8 @@ namespace corepulse::pipeline {
 namespace {
 
 using Notes = std::vector<std::string>;
+
+constexpr std::string_view kEmbedding = "embedding:";
 
 /** "; syntax a1111 or comfy reads it". */
 std::string readers(const std::vector<PromptSyntax>& read_by) {
@@ -29,11 +32,28 @@ void syntax(const Recipe& recipe, const std::vector<control::ContextSpec>& texts
     const char* where = id == 0 ? "the prompt" : texts[id].negative ? "the negative prompt" : "a control's prompt";
     for (const auto& [seen, meaning, instead, read_by] : text::foreign_syntax(texts[id].prompt)) {
       if (std::find(read_by.begin(), read_by.end(), recipe.syntax) != read_by.end()) continue;  // there it was escaped
+      if (recipe.syntax == PromptSyntax::comfy && seen.starts_with(kEmbedding)) continue;       // words_without_files
       if (said.insert(meaning).second)
         notes.push_back(fmt::format("\"{}\" in {} is {} to other programs; here it is drawn as text{}{}",
                                     io::printable(seen), where, meaning, readers(read_by),
                                     instead.empty() ? "" : "; the control for it is " + instead));
     }
+  }
+}
+
+/** ComfyUI's "embedding:name" that is no word of a file that was read. */
+void words_without_files(const std::string& prompt, const std::optional<Embeddings>& read, Notes& notes) {
+  for (auto at = prompt.find(kEmbedding); at != prompt.npos; at = prompt.find(kEmbedding, at + 1)) {
+    const size_t begin = at + kEmbedding.size();
+    const auto rest = std::string_view(prompt).substr(begin);
+    const auto fits = [&](const Embedding& word) {
+      return std::equal(word.name.begin(), word.name.end(), rest.begin(),
+                        rest.begin() + static_cast<std::ptrdiff_t>(std::min(word.name.size(), rest.size())),
+                        [](char a, char b) { return lower(a) == lower(b); });
+    };
+    if (read && std::any_of(read->files.begin(), read->files.end(), fits)) continue;
+    notes.push_back(fmt::format("there is no file for \"{}\": it is drawn as text; --embeddings names their folder",
+                                io::printable(prompt.substr(at, rest.find_first_of(" ,)\n") + kEmbedding.size()))));
   }
 }
 
@@ -96,9 +116,12 @@ void seeds(const std::vector<Control>& controls, const std::vector<uint64_t>& al
 
 }  // namespace
 
-std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::ContextSpec>& texts) {
+std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::ContextSpec>& texts,
+                               const std::optional<Embeddings>& read) {
   Notes notes;
   syntax(recipe, texts, notes);
+  if (recipe.syntax == PromptSyntax::comfy)
+    for (const auto& text : texts) words_without_files(text.prompt, read, notes);
   no_words(texts, notes);
   if (recipe.init && recipe.init->mask) units(*recipe.init->mask, notes);
   units(recipe.controls, notes);

@@ -12,6 +12,7 @@ namespace corepulse::pipeline {
 
 /** One sentence each about syntax of other programs in a text, a run without any words, regions whose numbers are
  * of another unit, and images that are drawn as another from other noise. @param texts all of the run's. */
-std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::ContextSpec>& texts);
+std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::ContextSpec>& texts,
+                               const std::optional<Embeddings>& read);
 
 }  // namespace corepulse::pipeline

@@ -28,7 +28,8 @@ class ComfyReader {
     const auto& first = follow_latent(last);
     take_sampler(first);
     const auto prompt = follow_text(first, "positive"), negative = follow_text(first, "negative");
-    reading_.take_prompts(prompt, negative);
+    reading_.take_prompts(prompt.first, negative.first);
+    reading_.take_second_prompts(prompt.second, negative.second);
     follow_model(first);
     return std::move(reading_).finish();
   }
@@ -40,8 +41,10 @@ class ComfyReader {
   bool take_start(const ComfyNode& node, const ComfyNode& sampler);
   void take_sampler(const ComfyNode& node);
   void take_part_of_schedule(const ComfyNode& node);
-  std::string follow_text(const ComfyNode& sampler, std::string_view side);
-  std::string take_text(const ComfyNode& node);
+  /** What the first text encoder reads, and the second where it is something else. */
+  using Texts = std::pair<std::string, std::string>;
+  Texts follow_text(const ComfyNode& sampler, std::string_view side);
+  Texts take_text(const ComfyNode& node);
   void follow_clip(const ComfyNode& text);
   void follow_model(const ComfyNode& sampler);
   void take_loader(const ComfyNode& node, bool of_text);
@@ -180,22 +183,31 @@ void ComfyReader::take_sampler(const ComfyNode& node) {
   if (advanced) take_part_of_schedule(node);
 }
 
-std::string ComfyReader::take_text(const ComfyNode& node) {
+ComfyReader::Texts ComfyReader::take_text(const ComfyNode& node) {
   follow_clip(node);
   if (node.input("text_g") && node.input("text_l")) {
-    const auto global = word(node, "text_g"), local = word(node, "text_l");
-    if (global != local) reading_.leave_out("text_l of " + node.shown(), local);
-    return global;
+    auto local = word(node, "text_l"), global = word(node, "text_g");
+    if (global == local) global.clear();
+    const auto& recipe = reading_.recipe();
+    for (const auto& [name, own] : {std::pair{"width", recipe.width},
+                                    {"target_width", recipe.width},
+                                    {"height", recipe.height},
+                                    {"target_height", recipe.height},
+                                    {"crop_w", 0},
+                                    {"crop_h", 0}})
+      if (const auto size = number(node, name); size && *size != own)
+        reading_.leave_out(fmt::format("{} of {}", name, node.shown()), shown(node, name));
+    return {std::move(local), std::move(global)};
   }
   const auto* text = comfy_value(nodes_, node, "text");
-  if (text && text->is_string()) return text->get<std::string>();
+  if (text && text->is_string()) return {text->get<std::string>(), ""};
   reading_.note(
       fmt::format("the text of {} cannot be told: it is made by another node when the graph runs", node.shown()));
-  return "";
+  return {};
 }
 
 /** From a sampler's conditioning to the text that it was made of. */
-std::string ComfyReader::follow_text(const ComfyNode& sampler, std::string_view side) {
+ComfyReader::Texts ComfyReader::follow_text(const ComfyNode& sampler, std::string_view side) {
   ComfyWalk walk;
   for (const auto* node = &sampler; node;) {
     walk.visit(*node);
@@ -205,7 +217,7 @@ std::string ComfyReader::follow_text(const ComfyNode& sampler, std::string_view 
     node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
   }
   reading_.note(fmt::format("no text was found behind \"{}\" of {}", side, sampler.shown()));
-  return "";
+  return {};
 }
 
 void ComfyReader::follow_clip(const ComfyNode& text) {

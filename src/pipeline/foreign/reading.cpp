@@ -113,6 +113,11 @@ void ForeignReading::take_prompts(std::string_view prompt, std::string_view nega
   recipe().negative_prompt = without_choices(negative);
 }
 
+void ForeignReading::take_second_prompts(std::string_view prompt, std::string_view negative) {
+  recipe().prompt_2 = without_choices(prompt);
+  recipe().negative_prompt_2 = without_choices(negative);
+}
+
 void ForeignReading::take_steps(std::optional<double> steps, std::string_view shown) {
   if (!is_whole(steps, 1, 1000)) return leave_out("steps", shown);
   recipe().steps = static_cast<int>(*steps);

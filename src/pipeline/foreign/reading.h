@@ -32,6 +32,8 @@ class ForeignReading {
 
   /** Braces that the other program draws as they stand are no choices here. */
   void take_prompts(std::string_view prompt, std::string_view negative);
+  /** What SDXL's second text encoder reads; "": the same. */
+  void take_second_prompts(std::string_view prompt, std::string_view negative);
   void take_steps(std::optional<double> steps, std::string_view shown);
   void take_guidance(std::optional<double> guidance, std::string_view shown);
   void take_seed(std::optional<uint64_t> seed, std::string_view shown);

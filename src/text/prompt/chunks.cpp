@@ -17,7 +17,7 @@ struct TokenRange {
 
 /** The tokens of a prompt, and the ranges of them between its BREAKs. */
 struct Tokens {
-  Tokens(const ClipTokenizer& tokenizer, const PromptText& prompt) {
+  Tokens(const ClipTokenizer& tokenizer, const PromptText& prompt, const TokenChange& change) {
     auto stretches = prompt.stretches;
     if (stretches.empty()) stretches = {{0, static_cast<int>(prompt.text.size())}};
     runs.push_back({0, 0});
@@ -26,7 +26,9 @@ struct Tokens {
       if (breaks) runs.push_back({all.size(), all.size()});
       const auto part =
           std::string_view(prompt.text).substr(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-      for (auto token : tokenizer.tokenize_all(part)) {
+      auto tokens = tokenizer.tokenize_all(part);
+      if (change) tokens = change(std::move(tokens));
+      for (auto token : tokens) {
         token.begin += begin, token.end += begin;
         all.push_back(token), weights.push_back(weight), stretch.push_back(s);
       }
@@ -75,10 +77,22 @@ class Cutter {
     return tokens.size() == 1 ? tokens[0].id : -1;
   }
 
+  /** Behind the added word that begins with token i; 0: none does. */
+  size_t added_word_end(size_t i, size_t end) const {
+    const auto& all = tokens_.all;
+    if (all[i].id < kFirstAddedId || (i > 0 && all[i - 1].id + 1 == all[i].id && !all[i - 1].ends_word)) return 0;
+    while (i + 1 < end && !all[i].ends_word) ++i;
+    return i + 1;
+  }
+
   void cut_a1111(size_t end) {
     const int comma = id(",");
     size_t behind_comma = begin_;  // begin_: there is none in this chunk
     for (size_t i = begin_; i < end; ++i) {
+      if (added_word_end(i, end) > begin_ + room_) {
+        end_chunk(i);
+        behind_comma = begin_;
+      }
       if (tokens_.all[i].id == comma) {
         behind_comma = i + 1;
       } else if (i - begin_ == room_ && behind_comma > begin_ && i + 1 - behind_comma <= kCommaReach) {
@@ -145,8 +159,9 @@ class Cutter {
 
 }  // namespace
 
-ChunkedPrompt chunked(const ClipTokenizer& tokenizer, const PromptText& prompt, PromptSyntax syntax) {
-  Tokens tokens(tokenizer, prompt);
+ChunkedPrompt chunked(const ClipTokenizer& tokenizer, const PromptText& prompt, PromptSyntax syntax,
+                      const TokenChange& change) {
+  Tokens tokens(tokenizer, prompt, change);
   ChunkedPrompt made;
   const auto length = static_cast<size_t>(tokenizer.max_length());
   for (const auto& [begin, end] : Cutter(tokenizer, prompt.text, tokens)(syntax)) {
@@ -166,6 +181,11 @@ ChunkedPrompt chunked(const ClipTokenizer& tokenizer, const PromptText& prompt, 
     made.cut = prompt.text.substr(static_cast<size_t>(tokens.all[made.positions.size()].begin));
   made.tokens = std::move(tokens.all);
   return made;
+}
+
+void extend(ChunkedPrompt& prompt, const ClipTokenizer& tokenizer, size_t chunks) {
+  if (prompt.chunks.size() >= chunks) return;
+  prompt.chunks.resize(chunks, chunked(tokenizer, {}, PromptSyntax::plain).chunks[0]);
 }
 
 }  // namespace corepulse::text

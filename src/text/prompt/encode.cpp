@@ -15,8 +15,8 @@ constexpr double kLeastWeight = 1e-5;  // compel: a run of weight 0 leans as far
 class Weigher {
  public:
   Weigher(const ClipTextModel& model, const ClipTokenizer& tokenizer, const ChunkedPrompt& prompt,
-          const OutputRule& rule)
-      : model_(model), tokenizer_(tokenizer), prompt_(prompt), rule_(rule) {
+          const OutputRule& rule, const AddedVectors& added)
+      : model_(model), tokenizer_(tokenizer), prompt_(prompt), rule_(rule), added_(added) {
     for (const auto& chunk : prompt.chunks) {
       ids_.push_back(chunk.ids);
       weights_.insert(weights_.end(), chunk.weights.begin(), chunk.weights.end());
@@ -24,7 +24,7 @@ class Weigher {
   }
 
   TextEncoding operator()(PromptSyntax syntax) const {
-    auto encoding = model_.forward(ids_, rule_);
+    auto encoding = model_.forward(ids_, rule_, {}, added_);
     const int chunks = encoding.context.shape(0), length = encoding.context.shape(1), width = encoding.context.shape(2);
     if (chunks > 1) encoding.pooled = mx::slice(encoding.pooled, {0, 0}, {1, encoding.pooled.shape(1)});
     if (syntax != PromptSyntax::plain &&
@@ -73,7 +73,7 @@ class Weigher {
       for (end = begin; end < positions.size() && weight_at(end) == weight;) ++end;
       if (weight >= 1) continue;
       const double lean = std::tan((1 - std::max(kLeastWeight, weight)) * std::numbers::pi / 2);
-      const auto without = model_.forward(ids_, rule_, hidden(positions[begin], positions[end - 1])).context;
+      const auto without = model_.forward(ids_, rule_, hidden(positions[begin], positions[end - 1]), added_).context;
       sum = sum + from_empty(mx::astype(without, mx::float32)) * like(static_cast<float>(lean), sum);
       total += lean;
     }
@@ -94,6 +94,7 @@ class Weigher {
   const ClipTokenizer& tokenizer_;
   const ChunkedPrompt& prompt_;
   const OutputRule& rule_;
+  const AddedVectors& added_;
   std::vector<TokenIds> ids_;
   std::vector<double> weights_;  // by position of all chunks
 };
@@ -101,8 +102,8 @@ class Weigher {
 }  // namespace
 
 TextEncoding encode(const ClipTextModel& model, const ClipTokenizer& tokenizer, const ChunkedPrompt& prompt,
-                    const OutputRule& rule, PromptSyntax syntax) {
-  return Weigher(model, tokenizer, prompt, rule)(syntax);
+                    const OutputRule& rule, PromptSyntax syntax, const AddedVectors& added) {
+  return Weigher(model, tokenizer, prompt, rule, added)(syntax);
 }
 
 }  // namespace corepulse::text

@@ -17,6 +17,6 @@ namespace corepulse::text {
  * @throws as ClipTextModel::forward.
  */
 TextEncoding encode(const ClipTextModel& model, const ClipTokenizer& tokenizer, const ChunkedPrompt& prompt,
-                    const OutputRule& rule, PromptSyntax syntax);
+                    const OutputRule& rule, PromptSyntax syntax, const AddedVectors& added = {});
 
 }  // namespace corepulse::text

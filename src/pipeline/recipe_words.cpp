@@ -1,0 +1,32 @@
+#include "pipeline/recipe_words.h"
+
+#include <map>
+
+namespace corepulse::pipeline {
+
+std::shared_ptr<const text::EmbeddedWords> words_of(const Recipe& recipe, const Outline& outline) {
+  if (!recipe.embeddings) return nullptr;
+  std::vector<int> widths;
+  for (const auto& part : outline.parts.texts) widths.push_back(part.config.width);
+  return std::make_shared<const text::EmbeddedWords>(*recipe.embeddings, outline.tokenizers, widths, recipe.syntax);
+}
+
+void name_words(const Prepared& prepared, const Outline& outline, Recipe& recipe) {
+  if (!prepared.words) return;
+  const auto& words = *prepared.words;
+  std::map<std::string, std::string> digests;  // by name: in one order, however the texts stand
+  const auto look = [&](const PromptText& text, size_t encoder) {
+    const auto made = text::chunked(outline.tokenizers[encoder], text, recipe.syntax, text::change_of(&words, encoder));
+    for (const auto* word : words.words_in(made.tokens)) digests[word->name] = words.sha256(*word);
+  };
+  for (const auto* pass = &prepared; pass; pass = pass->second.get())
+    for (const auto& text : pass->control.texts()) {
+      look(text.text(), 0);
+      if (text.second) look(*text.second, 1);
+    }
+  if (digests.empty()) return recipe.embeddings.reset();
+  recipe.embeddings = Embeddings{words.folder(), {}};
+  for (const auto& [name, digest] : digests) recipe.embeddings->files.push_back({name, digest});
+}
+
+}  // namespace corepulse::pipeline
