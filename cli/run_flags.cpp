@@ -254,10 +254,20 @@ void RunFlags::add_controls() {
   control("--heatmap", "\"cat @ output:0, name eyes\": where the picture looks at a phrase", parse_capture);
   control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
           parse_record);
+  control("--lora", "\"style.safetensors=0.8 @ output:1, sigma 15..2\": weights that a file changes", parse_lora);
   control("--region", "\"a red car @ left half feather 0.05, content, sigma 15..2\": a part with its own prompt",
           parse_region_prompt);
   command_.add_option("--base-share", base_share_, "How much of the prompt stays inside regions, 0 to 1 [0]")
       ->group(group_);
+  add_loras();
+}
+
+void RunFlags::add_loras() {
+  text("--loras", "The folder of the LoRAs that are named without one",
+       [](Recipe& recipe, const std::string& value) { recipe.loras = expand_home(value); });
+  command_.add_option("--lora-strict", lora_strict_, "no: what of a LoRA's file fits no layer is left out [yes]")
+      ->group(group_)
+      ->check(CLI::IsMember({"yes", "no"}));
 }
 
 std::vector<Control> RunFlags::controls() const {
@@ -268,6 +278,8 @@ std::vector<Control> RunFlags::controls() const {
         std::find_if(control_flags_.begin(), control_flags_.end(), [&](const auto& f) { return f.option == option; });
     if (flag == control_flags_.end()) continue;
     auto control = flag->parse(option->results().at(used[option]++));
+    if (auto* lora = std::get_if<Lora>(&control.effect))
+      lora->file = expand_home(lora->file), lora->strict = lora_strict_ != "no";
     if (!joins_regions(control, result)) result.push_back(std::move(control));
   }
   if (!base_share_.empty()) set_base_share(result, parse_curve(base_share_));

@@ -35,6 +35,7 @@ class RunFlags {
   void add_sampling();
   void add_model();
   void add_controls();
+  void add_loras();
   template <class T>
   CLI::Option* field(const std::string& flag, T Recipe::* member, const std::string& help);
   CLI::Option* text(const std::string& flag, const std::string& help,
@@ -55,7 +56,7 @@ class RunFlags {
     std::function<Control(const std::string&)> parse;
   };
   std::vector<ControlFlag> control_flags_;
-  std::string base_share_;
+  std::string base_share_, lora_strict_;
 };
 
 /** "3", "3,4,5" or "random". @throws Error{invalid_request}. */

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "corepulse/adapter.h"
 #include "corepulse/error.h"
 #include "corepulse/image.h"
 #include "corepulse/model.h"
@@ -26,6 +27,7 @@ const char* const kInspectExamples = R"(Examples:
   corepulse inspect sd15.safetensors
   corepulse inspect ./my-diffusers-folder --json
   corepulse inspect dragon.png           the prompt and the recipe inside a picture
+  corepulse inspect style.safetensors    a LoRA: its format, rank and family
 
 Reads headers only, no weights (--fingerprint does): milliseconds, whatever the model's size. The built-in model's files
 are compared with their checksums.)";
@@ -74,6 +76,13 @@ void inspect_picture(const std::string& file, bool json) {
   print_json(result);
 }
 
+/** A file of added weights. */
+std::optional<AdapterSummary> adapter_in(const std::string& file) {
+  std::error_code ignored;
+  const bool one_file = file.ends_with(".safetensors") && std::filesystem::is_regular_file(file, ignored);
+  return one_file ? inspect_adapter(file) : std::nullopt;
+}
+
 void list_layers(const std::vector<LayerInfo>& layers, bool json) {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& layer : layers) {
@@ -99,7 +108,7 @@ void add_inspect(CLI::App& app, Global& global) {
   command->footer(kInspectExamples);
   auto source = std::make_shared<ModelSource>();
   auto* what = command->add_option("what", source->model,
-                                   "builtin, a folder, a .safetensors file, org/name, or a picture [builtin]");
+                                   "builtin, a folder, a .safetensors file, org/name, a LoRA, or a picture [builtin]");
   offer(what, {"builtin"}, /*only=*/false);
   command->add_option("--unet", source->unet, "The UNet from elsewhere");
   command->add_option("--vae", source->vae, "The VAE from elsewhere");
@@ -119,6 +128,10 @@ void add_inspect(CLI::App& app, Global& global) {
   command->callback([source, fingerprint, layers, &global] {
     if (is_picture_name(source->model) || holds_picture(source->model))
       return inspect_picture(source->model, global.json);
+    if (const auto adapter = adapter_in(source->model)) {
+      std::printf("%s\n", (global.json ? to_json(*adapter) : to_text(*adapter)).c_str());
+      return;
+    }
     if (!layers->empty()) return list_layers(model_layers(*source, *layers), global.json);
     auto info = inspect_model(*source);
     if (*fingerprint) info.fingerprint = model_fingerprint(*source);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "corepulse/adapter.h"
 #include "corepulse/embedding_list.h"
 #include "corepulse/error.h"
 #include "corepulse/model.h"
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 const char* const kModelsExamples = R"(Examples:
   corepulse models                   the built-in model and those in the Hugging Face cache
-  corepulse models ~/models          also files and folders there
+  corepulse models ~/models          also files and folders there, and LoRAs
   corepulse models --embeddings ~/embeddings
                                      words for prompts (textual inversion) instead
 
@@ -98,6 +99,11 @@ void print_word(const nlohmann::json& row) {
 nlohmann::json describe(const std::string& model) {
   nlohmann::json row = {{"model", model}};
   try {
+    if (model.ends_with(".safetensors"))
+      if (const auto adapter = inspect_adapter(model)) {
+        row.update({{"adapter", adapter->format}, {"family", adapter->family}, {"bytes", adapter->bytes}});
+        return row;
+      }
     const auto info = inspect_model({.model = model});
     row.update({{"family", name(info.family)},
                 {"parameters", info.parameters},
@@ -115,6 +121,12 @@ void print_row(const nlohmann::json& row) {
   const auto model = row["model"].get<std::string>();
   if (row.contains("error")) {
     fmt::print("{:<40} cannot be used: {}\n", model, row["error"]["message"].get<std::string>());
+    return;
+  }
+  if (row.contains("adapter")) {
+    const auto family = row["family"].get<std::string>();
+    fmt::print("{:<40} {}{} {:.1f} MB: for --lora\n", model, row["adapter"].get<std::string>(),
+               family.empty() ? "" : ", " + family + ",", row["bytes"].get<double>() / 1e6);
     return;
   }
   fmt::print("{:<40} {:<6} {:>7.1f} M parameters {:>7.2f} GB  {} x {}{}\n", model, row["family"].get<std::string>(),

@@ -29,7 +29,7 @@ enum class Mode { standard, corepulse, comfy };
 /** One wish: an effect, and where, when, in what part of the picture and on which rows it acts. */
 struct Control {
   Effect effect;
-  std::string where;  ///< "middle:0, output:1"; "": all layers of the effect's attention.
+  std::string where;  ///< "middle:0, output:1"; "": all layers of the effect's attention; lora: everything.
   Window when;
   std::optional<Region> region;  ///< Absent: everywhere.
   std::optional<Rows> rows;      ///< Absent: cond; legacy modes: as the legacy does.
@@ -78,6 +78,7 @@ Control prompt_to_prompt(std::string prompt, PromptToPrompt::Method method = Pro
 /** @param prompt absent: the request's negative prompt. */
 Control normalized_guidance(std::optional<std::string> prompt = {}, Curve scale = 2);
 Control guide_by(GuideBy::Perturb perturb, Curve scale = 3);
+Control lora(std::string file, Curve strength = 1);
 Control guidance(Curve scale);
 Control pooled(std::string prompt, Curve strength = 1);
 Control time_ids(SizeConditioning ids);

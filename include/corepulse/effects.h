@@ -186,6 +186,29 @@ struct GuideBy {
   bool operator==(const GuideBy&) const = default;
 };
 
+// -- Weights -----------------------------------------------------------------------------------
+
+/** How the magnitudes m of a DoRA file are read; W is the model's weight, W1 = W + what the file adds at strength 1. */
+enum class DoraReading {
+  blended,  ///< W + strength (m W1 / |W1| - W).
+  lycoris,  ///< As LyCORIS 4 merges: W1 (1 + strength (m / |W1| - 1)).
+  comfy     ///< As blended, but m W1 / |W| by output.
+};
+
+/**
+ * The model's weights as an adapter file changes them (LoRA and its family), `strength` times. All of the UNet's
+ * layers, and the text encoders'; with Control::where those of the UNet that it names, of every sort. docs/lora.md.
+ */
+struct Lora {
+  std::string file;                    ///< A safetensors file, or a name in Recipe::loras.
+  Curve strength = 1;                  ///< Any finite number.
+  std::optional<Curve> text_strength;  ///< The text encoders'. Absent: `strength`, or 0 where the control says where.
+  bool strict = true;                  ///< What of the file belongs to no layer is an error, not a note.
+  DoraReading dora = DoraReading::blended;
+  std::string sha256;  ///< Of the file, checked before the run; "": unknown.
+  bool operator==(const Lora&) const = default;
+};
+
 // -- Inputs of a step ---------------------------------------------------------------------------
 
 struct Guidance {
@@ -223,8 +246,8 @@ struct Capture {
   bool operator==(const Capture&) const = default;
 };
 
-using Effect =
-    std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature, Smooth, Share,
-                 PromptToPrompt, NormalizedGuidance, GuideBy, Guidance, Pooled, SizeConditioning, Negative, Capture>;
+using Effect = std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature,
+                            Smooth, Share, PromptToPrompt, NormalizedGuidance, GuideBy, Lora, Guidance, Pooled,
+                            SizeConditioning, Negative, Capture>;
 
 }  // namespace corepulse

@@ -81,8 +81,9 @@ struct Recipe {
   Compat compat = Compat::diffusers;
   std::string dtype = "auto";  ///< "auto", "f32", "f16", "bf16", "int8".
   int clip_skip = 0;           ///< Last text encoder layers left out; compat diffusers: not of negative prompts.
-  std::optional<Embeddings> embeddings = {};   ///< Words that files define; absent: none.
-  std::optional<InitPicture> init;             ///< What the run starts from; absent: noise alone.
+  std::optional<Embeddings> embeddings = {};  ///< Words that files define; absent: none.
+  std::string loras;                ///< Where LoRAs lie whose names name no folder. A picture's recipe names files.
+  std::optional<InitPicture> init;  ///< What the run starts from; absent: noise alone.
   std::optional<SecondPass> second_pass = {};  ///< Over what the run drew, at another size.
   std::vector<Control> controls;               ///< They act in this order.
   std::vector<LiveEdit> edits;                 ///< In order of steps, of the first pass.

@@ -27,6 +27,7 @@ Control parse_share(std::string_view text);                ///< IMAGE or FILE [@
 Control parse_prompt_to_prompt(std::string_view text);     ///< PROMPT [@ items]
 Control parse_normalized_guidance(std::string_view text);  ///< NEGATIVE PROMPT [@ items]
 Control parse_guide_by(std::string_view text);             ///< PERTURBATION=SCALE [@ items]
+Control parse_lora(std::string_view text);                 ///< FILE[=STRENGTH] [@ items]
 Control parse_guidance(std::string_view text);             ///< SCALE [@ items]
 Control parse_capture(std::string_view text);              ///< PHRASE [@ items]
 Control parse_record(std::string_view text);               ///< NAME [@ items]

@@ -91,6 +91,12 @@ unsigned by_names(const io::Tensors& tensors) {
   return none;
 }
 
+unsigned families_told(const io::SafetensorsFile& file) {
+  if (const auto found = by_shapes(file.tensors)) return found;
+  if (const auto found = by_metadata(file.metadata)) return found;
+  return by_names(file.tensors);
+}
+
 const Sizes* shape_of(const Shapes& model, std::string_view part) {
   const auto unet = model.find("unet");
   if (unet == model.end()) return nullptr;
@@ -110,12 +116,17 @@ unsigned family(const Shapes& model) {
 
 }  // namespace
 
+std::string family_told(const io::SafetensorsFile& file) {
+  for (const auto& [part, name] : kOther)
+    if (any_holds(file.tensors, {part})) return std::string(name);
+  const auto families = families_told(file);
+  return families ? name_of(families) : "";
+}
+
 std::optional<std::string> other_family(const io::SafetensorsFile& file, const Shapes& model) {
   for (const auto& [part, name] : kOther)
     if (any_holds(file.tensors, {part})) return std::string(name);
-  unsigned found = by_shapes(file.tensors);
-  if (!found) found = by_metadata(file.metadata);
-  if (!found) found = by_names(file.tensors);
+  const unsigned found = families_told(file);
   if (!found || (found & family(model))) return {};
   return name_of(found);
 }

@@ -14,6 +14,8 @@ namespace corepulse::adapters {
  * if they do not tell, or it is for this one.
  */
 std::optional<std::string> other_family(const io::SafetensorsFile& file, const Shapes& model);
+/** For which models the file says it is; "" if it does not tell. */
+std::string family_told(const io::SafetensorsFile& file);
 /** What the model is. */
 std::string family_of(const Shapes& model);
 

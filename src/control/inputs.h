@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,15 @@ struct RecordingInfo {
   bool unconditional = true, conditional = true;
 };
 
+/** A file of changes of the model's weights: by the name, and as, controls read it. */
+struct AdapterInfo {
+  std::string name;
+  bool strict = true;
+  DoraReading dora = DoraReading::blended;
+  std::set<std::string> layers;  ///< The UNet's that it changes: paths of ProgramInputs::layers.
+  bool texts = false;            ///< It changes a text encoder, too.
+};
+
 /** A user's own attention function: where and when it replaces ours. */
 struct FunctionUse {
   std::string name;
@@ -109,6 +119,8 @@ struct ProgramInputs {
   Tokenizer tokenizer;
   PictureReader picture;  ///< May be empty: regions of pictures are then errors.
   std::vector<RecordingInfo> recordings;
+  std::vector<AdapterInfo> adapters;
+  std::vector<Site> layers;  ///< Every layer of the UNet that has weights, where adapters are; site.index == position.
   std::vector<FunctionUse> functions;
 };
 

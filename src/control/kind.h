@@ -33,9 +33,11 @@ struct Tables;
 
 /** Which of the common fields of a control a kind has. */
 struct CommonFields {
-  bool sites = true;  ///< where, rows, images, heads.
+  bool where = true;
+  bool rows = true;  ///< rows, images, heads.
   bool region = true;
-  bool mode = false;  ///< Has a legacy form.
+  bool mode = false;              ///< Has a legacy form.
+  const char* instead = nullptr;  ///< What errors say of a field that the kind lacks; null: to leave it out.
 };
 
 /** An item of a short form, such as "strength 0.8". */
@@ -57,6 +59,13 @@ struct StepNeeds {
   bool sdxl = false;      ///< A model of that family.
   bool guidance = false;  ///< Acts on guided calls only.
   bool first = false;     ///< Acts before the others: they ask whether a call is guided.
+};
+
+/** A kind that changes weights: which adapter's, and how much of it over the run. */
+struct WeightUse {
+  int adapter = 0;  ///< By its place in ProgramInputs::adapters.
+  const Curve* strength = nullptr;
+  const Curve* text_strength = nullptr;  ///< null: none of the text encoders'.
 };
 
 using StepChange = std::function<void(StepPlan&, const Step&)>;
@@ -86,6 +95,7 @@ struct Kind {
   std::unique_ptr<AttentionEffect> (*attention)(const corepulse::Control&, Tables&, const std::string& path) = nullptr;
   StepChange (*step)(const Effect&, TextTable&, const ProgramInputs&) = nullptr;
   CaptureSpec (*capture)(const corepulse::Control&) = nullptr;
+  WeightUse (*weights)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
   /** Besides: what the images it acts on read as their prompt, and the image that does not. null: nothing. */
   std::pair<std::string, int> (*image_prompt)(const Effect& effect) = nullptr;
   StepNeeds needs;

@@ -30,6 +30,12 @@ std::vector<Row> StepPlan::rows(const std::vector<int>& for_images) const {
   return all;
 }
 
+bool WeightChange::operator==(const WeightChange& other) const {
+  const bool everywhere = !layers || !other.layers;
+  return adapter == other.adapter && strength == other.strength && text_strength == other.text_strength &&
+         (everywhere ? layers == other.layers : *layers == *other.layers);
+}
+
 bool FurtherRow::has(int image) const {
   return std::find(images.begin(), images.end(), image) != images.end();
 }

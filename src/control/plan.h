@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "control/site.h"
@@ -128,6 +130,17 @@ struct FurtherRow {
   bool operator==(const FurtherRow&) const = default;
 };
 
+/** What an adapter file adds to the model's weights while a call is made. */
+struct WeightChange {
+  int adapter = 0;                                      ///< By its place among the run's (ProgramInputs::adapters).
+  float strength = 0;                                   ///< Times what it says of the UNet,
+  float text_strength = 0;                              ///< and of the text encoders.
+  std::shared_ptr<const std::set<std::string>> layers;  ///< The UNet's that it changes, by path. null: all it can.
+  bool operator==(const WeightChange& other) const;
+};
+/** All of them are added to the weights as the model's files have them. */
+using WeightChanges = std::vector<WeightChange>;
+
 /** What the pipeline asks once per model call. The prediction is u + guidance (c - u) and what further rows add. */
 struct StepPlan {
   double guidance = 1;
@@ -139,6 +152,7 @@ struct StepPlan {
   std::vector<TextId> prompts = {};  ///< By image, where images have their own. Empty: all read text 0.
   std::optional<TimeIds> time_ids;   ///< Absent: the request's.
   std::vector<FurtherRow> further = {};
+  WeightChanges weights = {};  ///< Of the model that makes the call. Empty: its own.
   /** Some image looks at another of its batch in this call: all must go through the UNet together. */
   bool joins_images = false;
 

@@ -1,6 +1,7 @@
 #include "model/layers.h"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "base/ascii.h"
@@ -57,9 +58,13 @@ std::vector<std::pair<std::string, int>> parts_of(const std::string& path) {
 }
 
 /** Before the blocks, the blocks in order, and behind them. */
-int rank(const control::Layer& layer) {
-  if (layer.site.kind != BlockKind::none) return 1 + static_cast<int>(layer.site.kind);
-  return layer.site.path.starts_with("conv_out") ? 4 : 0;
+int rank(const Site& site) {
+  if (site.kind != BlockKind::none) return 1 + static_cast<int>(site.kind);
+  return site.path.starts_with("conv_out") || site.path.starts_with("conv_norm_out") ? 4 : 0;
+}
+
+bool in_order(const Site& a, const Site& b) {
+  return std::tuple(rank(a), parts_of(a.path)) < std::tuple(rank(b), parts_of(b.path));
 }
 
 }  // namespace
@@ -73,10 +78,19 @@ std::vector<control::Layer> layers(const Parts& parts) {
                    view.shape.size() == 4 ? static_cast<int>(view.shape[2]) : 1, static_cast<int>(view.shape[1]),
                    static_cast<int>(view.shape[0])});
   }
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
-    return std::tuple(rank(a), parts_of(a.site.path)) < std::tuple(rank(b), parts_of(b.site.path));
-  });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return in_order(a.site, b.site); });
   for (size_t i = 0; i < all.size(); ++i) all[i].site.index = static_cast<int>(i);
+  return all;
+}
+
+std::vector<Site> weighted_layers(const Parts& parts) {
+  std::set<std::string> paths;
+  for (const auto& [name, view] : parts.collection.networks.at(Part::unet).stored.tensors)
+    paths.insert(name.substr(0, name.rfind('.')));
+  std::vector<Site> all;
+  for (const auto& path : paths) all.push_back(place(path, parts.unet));
+  std::sort(all.begin(), all.end(), in_order);
+  for (size_t i = 0; i < all.size(); ++i) all[i].index = static_cast<int>(i);
   return all;
 }
 

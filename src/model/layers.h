@@ -11,4 +11,7 @@ namespace corepulse::model {
 /** In order of execution of their blocks; site.index is the position in this list. */
 std::vector<control::Layer> layers(const Parts& parts);
 
+/** Every layer that has weights, norms as well; as layers(), in order. */
+std::vector<control::Site> weighted_layers(const Parts& parts);
+
 }  // namespace corepulse::model

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <tuple>
 
 #include "base/fail.h"
 #include "io/file.h"
@@ -13,12 +14,22 @@
 namespace corepulse::model {
 namespace {
 
+using MadeByPart = std::map<Part, std::shared_ptr<nn::Made>>;
+
+MadeByPart nothing_made(const Parts& parts) {
+  MadeByPart made;
+  for (const auto& [part, network] : parts.collection.networks) made[part] = std::make_shared<nn::Made>();
+  return made;
+}
+
 template <class Network, class Config>
-Network load_network(const Parts& parts, Part part, const Config& config, const Precision& precision) {
+Network load_network(const Parts& parts, Part part, const Config& config, const Precision& precision,
+                     const MadeByPart& made, const nn::Additions& additions = {}) {
   const auto& found = parts.collection.networks.at(part);
   // Reading beyond the end of a file that was cut since it was mapped would kill the process.
   for (const auto& mapping : found.mappings) mapping->check_unchanged();
-  const nn::Weights weights(found.stored.tensors, name(part), precision.dtype, found.mappings, precision.int8);
+  const nn::Weights weights(found.stored.tensors, name(part), precision.dtype, found.mappings, precision.int8,
+                            made.at(part), additions);
   Network network(weights, config);
   weights.require_all_taken();
   return network;
@@ -65,16 +76,31 @@ std::vector<text::ClipTokenizer> load_tokenizers(const Parts& parts) {
 std::shared_ptr<const Model> load(const Parts& parts, Precision precision) {
   const auto dtype = precision.dtype;
   const auto tokenizers = load_tokenizers(parts);
+  const auto made = nothing_made(parts);
   std::vector<TextEncoder> texts;
   for (size_t i = 0; i < tokenizers.size(); ++i) {
     const auto& text = parts.texts[i];
     texts.push_back(
-        {tokenizers[i], load_network<text::ClipTextModel>(parts, text.part, text.config, dtype), text.rule});
+        {tokenizers[i], load_network<text::ClipTextModel>(parts, text.part, text.config, dtype, made), text.rule});
   }
   return std::make_shared<const Model>(
-      Model{describe(parts), std::move(texts), load_network<unet::UNet>(parts, Part::unet, parts.unet, precision),
-            load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype(parts, dtype)), parts.scheduler,
-            parts.family == Family::sdxl && parts.collection.zeros_for_empty_prompt});
+      Model{describe(parts), std::move(texts), load_network<unet::UNet>(parts, Part::unet, parts.unet, precision, made),
+            load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype(parts, dtype), made), parts.scheduler,
+            parts.family == Family::sdxl && parts.collection.zeros_for_empty_prompt, made});
+}
+
+std::shared_ptr<const Model> changed(const Model& model, const Parts& parts, Precision precision,
+                                     const Changes& changes) {
+  auto copy = model;
+  for (size_t i = 0; i < parts.texts.size(); ++i) {
+    const auto& [part, config] = std::tie(parts.texts[i].part, parts.texts[i].config);
+    if (const auto found = changes.find(part); found != changes.end())
+      copy.text_encoders[i].model =
+          load_network<text::ClipTextModel>(parts, part, config, precision.dtype, model.made, found->second);
+  }
+  if (const auto found = changes.find(Part::unet); found != changes.end())
+    copy.unet = load_network<unet::UNet>(parts, Part::unet, parts.unet, precision, model.made, found->second);
+  return std::make_shared<const Model>(std::move(copy));
 }
 
 uint64_t weight_bytes(const Parts& parts, Precision precision) {

@@ -1,12 +1,14 @@
 #pragma once
 // A loaded model: all networks with their weights. Const once loaded; runs share it.
 
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "corepulse/model.h"
 
 #include "model/parts.h"
+#include "nn/weights.h"
 #include "text/clip_text_model.h"
 #include "text/clip_tokenizer.h"
 #include "unet/unet.h"
@@ -28,6 +30,8 @@ struct Model {
   Scheduler scheduler;
   /** SDXL: context and pooled vector of an absent (not: empty) negative prompt are zeros. */
   bool zeros_for_empty_prompt = false;
+  /** What networks with other weights share with these: see changed(). */
+  std::map<Part, std::shared_ptr<nn::Made>> made = {};
 };
 
 /** What networks compute in. */
@@ -43,6 +47,14 @@ struct Precision {
  * @throws Error bad_file, unsupported_model (a tensor missing, misshapen or left over is named).
  */
 std::shared_ptr<const Model> load(const Parts& parts, Precision precision);
+
+/** What is added to the weights of its networks. */
+using Changes = std::map<Part, nn::Additions>;
+
+/** The model with changed weights, of which it shares all layers that nothing is added to. @param parts and precision
+ * as it was loaded with. @throws as load. */
+std::shared_ptr<const Model> changed(const Model& model, const Parts& parts, Precision precision,
+                                     const Changes& changes);
 
 /**
  * One for each text encoder, all of as many ids as the shortest encoder takes: their positions stand side by side.

@@ -13,9 +13,7 @@ namespace corepulse::nn {
 
 /** y = x W^T (+ b if the checkpoint has a bias and `bias` is true). */
 struct Linear : kernels::Linear {
-  Linear(const Weights& w, int in, int out, bool bias = true)
-      : kernels::Linear(w.take_matrix("weight", out, in),
-                        bias ? std::optional(w.take_bias("bias", out)) : std::nullopt) {}
+  Linear(const Weights& w, int in, int out, bool bias = true) : kernels::Linear(w.linear(out, in, bias)) {}
   kernels::Sum operator()(const mx::array& x) const { return later(x); }
   mx::array operator()(const kernels::Beside& x) const { return kernels::Linear::operator()(x); }
 };
@@ -25,7 +23,7 @@ struct Conv2d : kernels::Conv2d {
   Conv2d(const Weights& w, int in, int out, int k, int stride = 1)
       : Conv2d(w, in, out, k, stride, kernels::Padding::same(k / 2)) {}
   Conv2d(const Weights& w, int in, int out, int k, int stride, kernels::Padding padding)
-      : kernels::Conv2d(w.take_conv("weight", out, in, k), w.take_bias("bias", out), stride, padding) {}
+      : kernels::Conv2d(w.conv2d(out, in, k, stride, padding)) {}
   kernels::Sum operator()(const mx::array& x) const { return later(x); }
 };
 

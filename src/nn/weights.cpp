@@ -1,12 +1,9 @@
 #include "nn/weights.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unordered_map>
-
-#include "mlx/allocator.h"
 
 #include "base/fail.h"
 #include "io/tensors/stored_type.h"
@@ -23,7 +20,10 @@ struct Weights::Bundle {
   std::string component;
   mx::Dtype dtype;
   Files files;
-  bool int8, header = false;
+  bool int8;
+  std::shared_ptr<Made> made;
+  Additions additions;
+  bool header = false;
 
   /** What `convert` makes of the tensor's bytes. */
   template <class Convert>
@@ -46,8 +46,38 @@ struct Weights::Bundle {
   }
 };
 
-Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files, bool int8)
-    : bundle_(std::make_shared<Bundle>(Bundle{{}, std::move(component), dtype, std::move(files), int8})) {
+namespace {
+
+/** The stored numbers in float32, in the order of the layer's [out, in]. */
+mx::array original_of(const io::TensorView& view) {
+  if (view.transposed) return transpose_matrix(view, mx::float32);
+  return to_array(view, {view.shape.begin(), view.shape.end()}, mx::float32);
+}
+
+/** `convert` of the tensor with what is added to it. */
+template <class Convert>
+auto plus(Addition add, Convert convert) {
+  return [add = std::move(add), convert](const io::TensorView& view) {
+    auto sum = original_of(view);
+    const auto added = add(sum);
+    check_shape(added, sum.shape(), "weights");
+    auto* const to = sum.data<float>();
+    const auto* const from = added.data<float>();
+    for (size_t i = 0; i < sum.size(); ++i) to[i] += from[i];
+    const io::TensorView changed{.type = io::StoredType::f32,
+                                 .shape = {sum.shape().begin(), sum.shape().end()},
+                                 .data = sum.data<std::byte>(),
+                                 .bytes = sum.nbytes()};
+    return convert(changed);
+  };
+}
+
+}  // namespace
+
+Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files, bool int8,
+                 std::shared_ptr<Made> made, Additions additions)
+    : bundle_(std::make_shared<Bundle>(
+          Bundle{{}, std::move(component), dtype, std::move(files), int8, std::move(made), std::move(additions)})) {
   bundle_->entries.reserve(tensors.size());
   for (auto& [name, view] : tensors) bundle_->entries.emplace(name, Bundle::Entry{std::move(view)});
 }
@@ -95,10 +125,40 @@ const io::TensorView& Weights::use(std::string_view name, const std::vector<std:
   return entry.view;
 }
 
+Addition Weights::addition(std::string_view name) const {
+  const auto found = bundle_->additions.find(prefix_ + std::string(name));
+  return found == bundle_->additions.end() ? Addition() : found->second;
+}
+
 mx::array Weights::take_as(std::string_view name, const mx::Shape& shape, mx::Dtype dtype) const {
   const auto& view = use(name, {{shape.begin(), shape.end()}});
   if (bundle_->header) return kernels::LazyArray::placeholder(shape);
-  return bundle_->read(view, [&](const io::TensorView& stored) { return to_array(stored, shape, dtype); });
+  const auto convert = [&](const io::TensorView& stored) { return to_array(stored, shape, dtype); };
+  if (const auto add = addition(name)) return bundle_->read(view, plus(add, convert));
+  auto& arrays = bundle_->made->arrays;
+  const auto full = prefix_ + std::string(name);
+  if (const auto found = arrays.find(full); found != arrays.end()) return found->second;
+  return arrays.emplace(full, bundle_->read(view, convert)).first->second;
+}
+
+kernels::Linear Weights::linear(int out, int in, bool bias) const {
+  auto& linears = bundle_->made->linears;
+  const auto name = prefix_ + "weight";
+  const bool own = addition("weight") || (bias && addition("bias")) || bundle_->header;
+  const auto found = own ? linears.end() : linears.find(name);
+  kernels::Linear layer(take_matrix("weight", out, in), bias ? std::optional(take_bias("bias", out)) : std::nullopt);
+  if (found != linears.end()) return found->second;
+  return own ? layer : linears.emplace(name, std::move(layer)).first->second;
+}
+
+kernels::Conv2d Weights::conv2d(int out, int in, int k, int stride, kernels::Padding padding) const {
+  auto& convolutions = bundle_->made->convolutions;
+  const auto name = prefix_ + "weight";
+  const bool own = addition("weight") || addition("bias") || bundle_->header;
+  const auto found = own ? convolutions.end() : convolutions.find(name);
+  kernels::Conv2d layer(take_conv("weight", out, in, k), take_bias("bias", out), stride, padding);
+  if (found != convolutions.end()) return found->second;
+  return own ? layer : convolutions.emplace(name, std::move(layer)).first->second;
 }
 
 mx::array Weights::take(std::string_view name, const mx::Shape& shape) const {
@@ -118,23 +178,32 @@ kernels::LazyArray Weights::take_matrix(std::string_view name, int out, int in) 
   const auto dtype = bundle_->dtype;
   const std::vector<int64_t> plain{out, in}, convolution{out, in, 1, 1}, turned{in, out};
   const bool transposed = has(name) && bundle_->entries.at(prefix_ + std::string(name)).view.transposed;
-  if (transposed)
-    return Bundle::later(bundle_, use(name, {turned}), shape,
-                         [dtype](const io::TensorView& view) { return transpose_matrix(view, dtype); });
-  return Bundle::later(bundle_, use(name, {plain, convolution}), shape,
-                       [shape, dtype](const io::TensorView& view) { return to_array(view, shape, dtype); });
+  const auto straight = [shape, dtype](const io::TensorView& view) { return to_array(view, shape, dtype); };
+  using Shapes = std::vector<std::vector<int64_t>>;
+  const auto& view = use(name, transposed ? Shapes{turned} : Shapes{plain, convolution});
+  if (auto add = addition(name)) return Bundle::later(bundle_, view, shape, plus(std::move(add), straight));
+  if (!transposed) return Bundle::later(bundle_, view, shape, straight);
+  return Bundle::later(bundle_, view, shape,
+                       [dtype](const io::TensorView& stored) { return transpose_matrix(stored, dtype); });
 }
 
 kernels::LazyArray Weights::take_conv(std::string_view name, int out, int in, int k) const {
   std::vector<std::vector<int64_t>> shapes{{out, in, k, k}};
   if (k == 1) shapes.push_back({out, in});
-  return Bundle::later(
-      bundle_, use(name, shapes), {out, k, k, in},
-      [=, dtype = bundle_->dtype](const io::TensorView& view) { return to_ohwi(view, out, in, k, dtype); });
+  const auto& view = use(name, shapes);
+  const mx::Shape shape{out, k, k, in};
+  const auto convert = [=, dtype = bundle_->dtype](const io::TensorView& stored) {
+    return to_ohwi(stored, out, in, k, dtype);
+  };
+  if (auto add = addition(name)) return Bundle::later(bundle_, view, shape, plus(std::move(add), convert));
+  return Bundle::later(bundle_, view, shape, convert);
 }
 
 void Weights::require_all_taken() const {
   std::vector<std::string> left;
+  for (const auto& [name, addition] : bundle_->additions)
+    if (!bundle_->entries.contains(name))
+      fail(ErrorCode::internal, bundle_->component, fmt::format("something is added to {}, which is no tensor", name));
   for (const auto& [name, entry] : bundle_->entries)
     if (!entry.taken) left.push_back(name);
   if (left.empty()) return;

@@ -7,9 +7,9 @@
 #include "mlx/transforms.h"
 
 #include "base/fail.h"
-#include "engine/replay.h"
 #include "kernels/stop.h"
 #include "pipeline/finite.h"
+#include "pipeline/weights/networks.h"
 #include "sampler/guidance.h"
 #include "sampler/prediction.h"
 #include "sampler/step.h"
@@ -69,17 +69,17 @@ mx::array for_rows(const mx::array& x, const std::vector<control::Row>& roles, c
 /** One UNet call for some images of the batch: x [n, h, w, 4] at step.sigma -> the guided
  * prediction. */
 mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
-                  attention::RunCache& cache, engine::Replay& network) {
+                  Network& own) {
   const auto plan = run.control.step(step);
+  auto& network = plan.weights.empty() ? own : run.networks->at(plan.weights);
   step.rows = plan.rows(images);
   auto scaled = sampler::model_input(x, step.sigma);
   if (run.beside) scaled = mx::concatenate({scaled, rows(*run.beside, images.front(), images.back() + 1)}, 3);
   const auto input = for_rows(scaled, step.rows, images);
-  const auto texts = contexts(run.texts);
-  const attention::Pass pass{run.control, step, texts, cache, run.instruments};
-  const auto output = mx::astype(
-      network(mx::astype(input, run.dtype), pass, added_conditioning(run.texts, plan, run.time_ids, step.rows)),
-      mx::float32);
+  const auto texts = contexts(network.texts);
+  const attention::Pass pass{run.control, step, texts, network.cache, run.instruments};
+  const auto added = added_conditioning(network.texts, plan, run.time_ids, step.rows);
+  const auto output = mx::astype(network.unet(mx::astype(input, run.dtype), pass, added), mx::float32);
   return combined(output, plan, images, run.guidance_rescale);
 }
 
@@ -94,8 +94,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
                   int& model_calls) {
   const auto sampler = sampler::make_sampler(run.schedule, run.model.scheduler.training, run.sampling);
   const int steps = run.schedule.steps(), batch = x.shape(0);
-  attention::RunCache cache;
-  engine::Replay network(run.model.unet);
+  Network own(run.model.unet, run.texts);
   int call = 0;
   const auto model = [&](const mx::array& x_t, const sampler::Evaluation& at) {
     const auto step = step_of(at, steps, call++);
@@ -104,7 +103,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
     for (int image = 0; image < batch; image += stride) {
       std::vector<int> images(stride);
       std::iota(images.begin(), images.end(), image);
-      outputs.push_back(predict(run, rows(x_t, image, image + stride), step, images, cache, network));
+      outputs.push_back(predict(run, rows(x_t, image, image + stride), step, images, own));
       mx::eval(outputs.back());
       kernels::check_stop();
       ++model_calls;

@@ -15,6 +15,8 @@
 
 namespace corepulse::pipeline {
 
+class Networks;
+
 /** Everything that stays the same during one run. */
 struct Run {
   const model::Model& model;
@@ -32,6 +34,7 @@ struct Run {
   std::optional<mx::array> beside = {};  ///< Channels that the UNet reads behind x's: [B, h, w, c].
   /** Of step i: x as it was made -> as the next step, or the decoder, is given it. Empty: the same. */
   std::function<mx::array(int i, const mx::array& x)> between_steps = {};
+  Networks* networks = nullptr;             ///< For calls whose weights control changes.
   attention::Instruments instruments = {};  ///< For the program's captures, functions and recordings.
 };
 

@@ -6,6 +6,7 @@
 
 #include "mlx/transforms.h"
 
+#include "control/program/program_data.h"
 #include "engine/memory.h"
 #include "kernels/stop.h"
 #include "pipeline/callback.h"
@@ -50,6 +51,7 @@ std::vector<float> as_torch_orders(const mx::array& latent) {
 
 /** What all passes of a run share. */
 struct Setting {
+  const LoadedModel& loaded;
   const model::Model& model;
   const Outline& outline;
   mx::Dtype dtype;
@@ -119,7 +121,7 @@ void require_memory_for_all(const Setting& setting, const Prepared& first) {
 
 /** A pass while it goes on: what live edits change, and what watches it. */
 struct Running {
-  const model::Model& model;
+  const LoadedModel& model;
   const Outline& outline;
   Prepared& prepared;
   Result& result;
@@ -148,18 +150,23 @@ struct Running {
     for (auto& recording : recorder.recordings()) result.recordings.push_back(std::move(recording));
   }
 
+  /** What the model's own text encoders are asked, if they are. */
   void encode() {
-    encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts, prepared.words.get());
+    const auto& control = prepared.control;
+    const auto& calls = control.programs().front().second.data().calls;
+    if (std::any_of(calls.begin(), calls.end(),
+                    [&](const auto& call) { return keeps_texts(control.step(call).weights); }))
+      encode_texts(*model.own, control.texts(), prepared.resolved.recipe, texts, prepared.words.get());
   }
 
   void take(LiveEdits* live, int step) {
     if (!live) return;
     live->take(step + 1 == prepared.resolved.schedule.steps(), [&](ResolvedControls edit) {
-      auto& [controls, program, recordings] = edit;
+      auto& [controls, program, recordings, adapters] = edit;
       for (auto& line : neutral_notes(program, fmt::format("edit at step {}: ", step)))
         result.notes.push_back(std::move(line));
       prepared.control.edit(step, std::move(program));
-      prepared.recordings = std::move(recordings);
+      prepared.recordings = std::move(recordings), prepared.adapters = std::move(adapters);
       encode();
       name_words(prepared, outline, result.recipe);
       heat_maps.enter(prepared.control.at(step));
@@ -200,12 +207,13 @@ mx::array draw(const Setting& setting, Prepared& pass, const StartFrom& from, Li
   Clock clock;
   HeatMaps heat_maps(pass.control, shape.latent_height, shape.latent_width);
   Recorder recorder(pass.control, shape, setting.fingerprint);
-  Running running{model, outline, pass, result, heat_maps, recorder};
+  Running running{setting.loaded, outline, pass, result, heat_maps, recorder};
   running.encode();
   running.take(live, 0);
   result.seconds_text += clock.lap();
 
   const sampler::BatchNoise noise(recipe.rng, recipe.seeds, shape.latent_height, shape.latent_width);
+  Networks networks(setting.loaded, outline.parts, pass, running.texts);
   const auto start = start_latents(model, outline.parts, resolved, from, noise);
   const Run run{.model = model,
                 .parts = outline.parts,
@@ -219,6 +227,7 @@ mx::array draw(const Setting& setting, Prepared& pass, const StartFrom& from, Li
                 .one_by_one = one_by_one(),
                 .beside = start.beside,
                 .between_steps = start.between_steps,
+                .networks = &networks,
                 .instruments = running.instruments(setting.request)};
   const auto latents = take_steps(run, start.first, noise, running, live, setting.request, place);
   result.seconds_steps += clock.lap();
@@ -228,10 +237,10 @@ mx::array draw(const Setting& setting, Prepared& pass, const StartFrom& from, Li
 
 }  // namespace
 
-Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, const MadeWith& made,
-                Prepared& prepared, LiveEdits& live, const Request& request) {
+Result generate(const LoadedModel& model, const Outline& outline, const MadeWith& made, Prepared& prepared,
+                LiveEdits& live, const Request& request) {
   const kernels::StopScope stop(request.stop.get());
-  const Setting setting{model, outline, dtype, made.model, request};
+  const Setting setting{model, *model.own, outline, model.precision.dtype, made.model, request};
   require_memory_for_all(setting, prepared);
   Result result{.recipe = prepared.resolved.recipe, .notes = prepared.notes};
   result.recipe.made_with = made;

@@ -3,18 +3,18 @@
 
 #include "corepulse/request.h"
 
-#include "model/model.h"
 #include "pipeline/live_edits.h"
 #include "pipeline/prepare.h"
+#include "pipeline/weights/networks.h"
 
 namespace corepulse::pipeline {
 
 /**
- * @param outline of the same model. @param dtype what the UNet computes in. @param made what computes it.
+ * @param outline of the same model. @param made what computes it.
  * @param prepared live edits are added to it. @throws Error out_of_memory before the run, cancelled, bad_file or
  * internal during it.
  */
-Result generate(const model::Model& model, const Outline& outline, mx::Dtype dtype, const MadeWith& made,
-                Prepared& prepared, LiveEdits& live, const Request& request);
+Result generate(const LoadedModel& model, const Outline& outline, const MadeWith& made, Prepared& prepared,
+                LiveEdits& live, const Request& request);
 
 }  // namespace corepulse::pipeline

@@ -38,11 +38,11 @@ struct Pipeline::State {
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
-    if (model) Engine::instance().run([this] { model.reset(); });
+    if (model) Engine::instance().run([this] { variants = {}, model.reset(); });
   }
 
   /** On the engine's thread. */
-  const model::Model& loaded() {
+  pipeline::LoadedModel loaded() {
     mx::set_default_device(placement.device);
     if (!model) {
       mx::set_cache_limit(kCacheLimit);
@@ -50,7 +50,7 @@ struct Pipeline::State {
                                model::weight_bytes(outline.parts, precision()));
       model = model::load(outline.parts, precision());
     }
-    return *model;
+    return {model, precision(), variants};
   }
 
   model::Precision precision() const { return {placement.dtype(), placement.type == ComputeType::int8}; }
@@ -69,6 +69,7 @@ struct Pipeline::State {
   pipeline::Outline outline;
   pipeline::ComputeTarget placement;
   std::shared_ptr<const model::Model> model;
+  pipeline::Variants variants;  ///< Of the model.
 };
 
 namespace {
@@ -136,17 +137,19 @@ Estimate PreparedRun::estimate() const {
   const auto& parts = owner->outline.parts;
   Estimate estimate;
   engine::Work work;
-  size_t activations = 0;
+  uint64_t activations = 0, changed = 0;
   for (const auto* pass = &prepared; pass; pass = pass->second.get()) {
     const auto& resolved = pass->resolved;
     const auto& next = resolved.recipe.second_pass;
     const bool decode = next ? pipeline::starts_from_pictures(*next) : request.decode;
     const auto calls = pipeline::calls_of(pass->control, owner->placement.device == mx::Device::cpu);
     estimate.model_calls += calls.count;
-    activations = std::max(activations, pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode));
+    activations =
+        std::max<uint64_t>(activations, pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode));
+    changed = std::max(changed, pipeline::most_changed_bytes(pass->control, pass->adapters, parts, owner->precision()));
     work += pipeline::work_of(parts, resolved, calls, decode);
   }
-  estimate.bytes = model::weight_bytes(parts, owner->precision()) + activations;
+  estimate.bytes = model::weight_bytes(parts, owner->precision()) + changed + activations;
   if (owner->placement.device == mx::Device::cpu && work.sum() > kLong)
     estimate.seconds = guarded("estimate", [&work, &state = *owner] {
       mx::set_default_device(state.placement.device);
@@ -161,9 +164,8 @@ Result PreparedRun::generate() && {
   auto& state = *own->owner;
   LiveEdits live(own->request, state.outline, own->prepared);
   return guarded("generate", [&] {
-    const auto& model = state.loaded();
-    return pipeline::generate(model, state.outline, state.placement.dtype(), state.made_with(), own->prepared, live,
-                              own->request);
+    const auto model = state.loaded();
+    return pipeline::generate(model, state.outline, state.made_with(), own->prepared, live, own->request);
   });
 }
 

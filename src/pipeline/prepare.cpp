@@ -9,8 +9,10 @@
 #include "base/fail.h"
 #include "control/program/window.h"
 #include "control/recipe/check.h"
+#include "io/utf8.h"
 #include "model/fingerprint.h"
 #include "model/inspect.h"
+#include "model/layers.h"
 #include "pipeline/choices.h"
 #include "pipeline/denoise.h"
 #include "pipeline/forecast/hints.h"
@@ -18,7 +20,9 @@
 #include "pipeline/init/only_masked.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/recipe_words.h"
+#include "pipeline/weights/variants.h"
 #include "text/prompt/chunks.h"
+#include "text/prompt/lora_tags.h"
 #include "text/prompt/read_prompt.h"
 #include "text/prompt/schedule.h"
 #include "unet/sites.h"
@@ -62,6 +66,22 @@ void edit_prompts(const Recipe& recipe, int steps, control::ProgramInputs& in) {
   for (size_t i = 1; i < prompts.size(); ++i) in.joined.push_back({prompts[i].second, by_step(prompts[i].first)});
   edit(in.prompt, in.prompts);
   edit(in.negative_prompt, in.negative_prompts);
+}
+
+/** A1111's <lora:name:0.8> in the prompt become controls behind the others. */
+void take_lora_tags(Recipe& recipe, std::vector<std::string>& notes) {
+  if (recipe.syntax != PromptSyntax::a1111) return;
+  for (const auto& tag : text::take_lora_tags(recipe.prompt)) {
+    if (recipe.loras.empty())
+      fail(ErrorCode::invalid_request, "prompt",
+           fmt::format("<lora:{}> names a file; expected the folder that holds it: --loras FOLDER (\"loras\")",
+                       io::printable(tag.name, 80)));
+    auto control = lora(tag.name, tag.strength);
+    if (tag.text_strength != tag.strength) std::get<Lora>(control.effect).text_strength = tag.text_strength;
+    notes.push_back(
+        fmt::format("<lora:{}> in the prompt is control {}", io::printable(tag.name, 80), recipe.controls.size()));
+    recipe.controls.push_back(std::move(control));
+  }
 }
 
 /** What a run starts from, before and after its size is known. */
@@ -132,21 +152,31 @@ control::ProgramInputs inputs(const Resolved& resolved, const Surroundings* arou
   return in;
 }
 
-ResolvedControls resolve(const std::vector<Control>& controls, const Resolved& resolved,
-                         const std::optional<Start>& start, MaskPictures& masks, const RecordingList& recordings,
-                         const Outline& outline, const Words& words, const FunctionList& functions,
-                         const control::ProgramOptions& options) {
+/** The files that lists of controls have read so far. */
+struct KnownFiles {
+  RecordingList recordings;
+  AdapterFiles adapters;
+  std::string loras;  ///< See Recipe.
+};
+
+ResolvedControls resolve(std::vector<Control> controls, const Resolved& resolved, const std::optional<Start>& start,
+                         MaskPictures& masks, const KnownFiles& known, const Outline& outline, const Words& words,
+                         const FunctionList& functions, const control::ProgramOptions& options) {
   auto in = inputs(resolved, start && start->around ? &*start->around : nullptr, outline, words, masks);
   in.functions = function_uses(functions);
-  auto files = with_recordings(recordings, controls, options.path, outline.parts.unet,
+  auto files = with_recordings(known.recordings, controls, options.path, outline.parts.unet,
                                [&outline] { return outline.fingerprint(); });
   for (const auto& file : files) in.recordings.push_back(file->info());
+  find_adapters(controls, known.loras, options.path);
+  auto adapters = with_adapters(known.adapters, controls, options.path, outline.parts);
+  for (const auto& file : adapters) in.adapters.push_back(file->info);
+  if (!adapters.empty()) in.layers = model::weighted_layers(outline.parts);
   auto program = control::Program::resolve(controls, in, options);
   require_no_bias(program);
-  auto kept = controls;
-  masks.keep(kept);
-  keep_digests(kept, files);
-  return {std::move(kept), std::move(program), std::move(files)};
+  masks.keep(controls);
+  keep_digests(controls, files);
+  keep_digests(controls, adapters);
+  return {std::move(controls), std::move(program), std::move(files), std::move(adapters)};
 }
 
 void check_edits(const Recipe& recipe, int steps) {
@@ -211,7 +241,7 @@ void add_edits(Prepared& prepared, const Outline& outline, const FunctionList& f
     auto edit = resolve_edit(edits[i].controls, prepared, outline, functions, list + ".controls");
     append(prepared.notes, neutral_notes(edit.program, list + ": "));
     prepared.control.edit(edits[i].step, std::move(edit.program));
-    prepared.recordings = std::move(edit.recordings);
+    prepared.recordings = std::move(edit.recordings), prepared.adapters = std::move(edit.adapters);
     edits[i].controls = std::move(edit.controls);
   }
 }
@@ -250,13 +280,14 @@ std::unique_ptr<Prepared> second_pass(const Prepared& first, const Outline& outl
   resolved.encodings = starts_from_pictures(pass) ? static_cast<int>(resolved.recipe.seeds.size()) : 0;
   std::vector<std::string> notes;
   const auto controls = pass.controls ? *pass.controls : of_second_pass(resolved.recipe.controls, resolved, notes);
-  auto made = resolve(controls, resolved, {}, *first.masks, {}, outline, first.words, functions,
-                      {.elide = elide, .path = pass.controls ? "second_pass.controls" : "controls"});
+  auto made = resolve(controls, resolved, {}, *first.masks, {{}, first.adapters, first.loras}, outline, first.words,
+                      functions, {.elide = elide, .path = pass.controls ? "second_pass.controls" : "controls"});
   resolved.recipe.controls = std::move(made.controls);
   if (pass.controls) append(notes, neutral_notes(made.program, "second pass: "));
   return std::make_unique<Prepared>(Prepared{.resolved = std::move(resolved),
                                              .control = control::Timeline(std::move(made.program)),
                                              .recordings = std::move(made.recordings),
+                                             .adapters = std::move(made.adapters),
                                              .masks = first.masks,
                                              .words = first.words,
                                              .start = {},
@@ -300,6 +331,7 @@ const std::string& Outline::file_sha256() const {
 Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide) {
   std::vector<std::string> notes = outline.info.notes;
   auto recipe = with_choices(given, notes);
+  take_lora_tags(recipe, notes);
   const auto masks = std::make_shared<MaskPictures>();
   std::optional<Beginning> beginning;
   if (recipe.init) beginning.emplace(*recipe.init, outline.info.latent_downscale, *masks);
@@ -310,12 +342,16 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   check_edits(resolved.recipe, resolved.schedule.steps());
   std::optional<Start> start;
   if (beginning) start = beginning->start(resolved.recipe, *masks);
-  auto first = resolve(of_first_pass(recipe), resolved, start, *masks, {}, outline, words, functions, {.elide = elide});
+  auto first = resolve(of_first_pass(recipe), resolved, start, *masks, {{}, {}, recipe.loras}, outline, words,
+                       functions, {.elide = elide});
   for (size_t i = 0; i < recipe.controls.size(); ++i) first.controls[i].enabled = recipe.controls[i].enabled;
   resolved.recipe.controls = std::move(first.controls);
+  resolved.recipe.loras.clear();
   Prepared prepared{.resolved = resolved,
                     .control = control::Timeline(std::move(first.program)),
                     .recordings = std::move(first.recordings),
+                    .adapters = std::move(first.adapters),
+                    .loras = recipe.loras,
                     .masks = masks,
                     .words = words,
                     .start = std::move(start),
@@ -327,6 +363,7 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   add_edits(prepared, outline, functions);
   add_second_pass(prepared, outline, functions, elide);
   name_words(prepared, outline, prepared.resolved.recipe);
+  append(prepared.notes, notes_of(prepared.control, prepared.adapters));
   append(prepared.notes, hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings));
   note_unknown_words(prepared, outline);
   return prepared;
@@ -334,8 +371,9 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
 
 ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
                               const FunctionList& functions, const std::string& path) {
-  return resolve(controls, prepared.resolved, prepared.start, *prepared.masks, prepared.recordings, outline,
-                 prepared.words, functions, {.texts = prepared.control.texts(), .path = path});
+  const KnownFiles known{prepared.recordings, prepared.adapters, prepared.loras};
+  return resolve(controls, prepared.resolved, prepared.start, *prepared.masks, known, outline, prepared.words,
+                 functions, {.texts = prepared.control.texts(), .path = path});
 }
 
 std::vector<std::string> neutral_notes(const control::Program& program, const std::string& list) {

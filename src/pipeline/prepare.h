@@ -15,6 +15,7 @@
 #include "pipeline/init/start.h"
 #include "pipeline/picture/mask_picture.h"
 #include "pipeline/resolve.h"
+#include "pipeline/weights/adapter_files.h"
 #include "text/embeddings/embedded_words.h"
 
 namespace corepulse::pipeline {
@@ -36,17 +37,20 @@ struct Outline {
   mutable std::optional<std::string> fingerprint_, file_sha256_;
 };
 
-/** A list of controls, and the recordings that it and all lists before it read. */
+/** A list of controls, and the files that it and all lists before it read. */
 struct ResolvedControls {
   std::vector<Control> controls;  ///< As the finished picture's recipe has them: see MaskPictures::keep.
   control::Program program;
   RecordingList recordings;
+  AdapterFiles adapters;
 };
 
 struct Prepared {
   Resolved resolved;
   control::Timeline control;  ///< The controls, and the edits of them.
   RecordingList recordings;   ///< By the index that plans hold.
+  AdapterFiles adapters;      ///< By the index that WeightChange holds.
+  std::string loras;          ///< The given recipe's; the resolved one names files.
   std::shared_ptr<MaskPictures> masks;
   std::shared_ptr<const text::EmbeddedWords> words;  ///< Those of the recipe's `embeddings`; null: none.
   std::optional<Start> start;                        ///< The recipe's `init`.

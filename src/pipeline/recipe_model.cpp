@@ -74,23 +74,29 @@ bool may_be_id(const SourceField& field, const std::string& text) {
          !text.ends_with(".safetensors");
 }
 
+/** @param looked_up a LoRA's name without a folder is that of a file in Recipe::loras. */
 template <class Change>
-void change_paths(std::vector<Control>& controls, const Change& change) {
+void change_paths(std::vector<Control>& controls, bool looked_up, const Change& change) {
   for (auto& control : controls) {
     pipeline::visit_pictures(control, [&](Region& region) { change(region.file); });
     if (auto* share = pipeline::recording_of(control)) change(share->recording);
+    auto* lora = pipeline::adapter_of(control);
+    if (lora && !(looked_up && !fs::path(lora->file).has_parent_path())) change(lora->file);
   }
 }
 
 template <class Change>
 void change_paths(Recipe& recipe, const Change& change) {
+  const bool looked_up = !recipe.loras.empty();
+  change(recipe.loras);
   if (recipe.init) change(recipe.init->file);
   if (recipe.embeddings) change(recipe.embeddings->folder);
   if (recipe.init && recipe.init->mask)
     pipeline::visit_pictures(*recipe.init->mask, [&](Region& region) { change(region.file); });
-  change_paths(recipe.controls, change);
-  for (auto& edit : recipe.edits) change_paths(edit.controls, change);
-  if (recipe.second_pass && recipe.second_pass->controls) change_paths(*recipe.second_pass->controls, change);
+  change_paths(recipe.controls, looked_up, change);
+  for (auto& edit : recipe.edits) change_paths(edit.controls, looked_up, change);
+  if (recipe.second_pass && recipe.second_pass->controls)
+    change_paths(*recipe.second_pass->controls, looked_up, change);
 }
 
 }  // namespace

@@ -33,4 +33,10 @@ auto* recording_of(C& control) {
   return share && !share->image && !share->recording.empty() ? share : nullptr;
 }
 
+/** The control as a change of weights by an adapter file, or null. */
+template <class C>
+auto* adapter_of(C& control) {
+  return std::get_if<Lora>(&control.effect);
+}
+
 }  // namespace corepulse::pipeline

@@ -97,10 +97,9 @@ std::string_view capital_word(std::string_view text, std::string_view word, bool
   return {};
 }
 
-std::string_view network(std::string_view text) {
-  return bracketed(text, '<', '>', [](std::string_view inside) {
-    const auto name = inside.substr(0, inside.find(':'));
-    return name.size() < inside.size() && (name == "lora" || name == "lyco" || name == "locon" || name == "hypernet");
+std::string_view network(std::string_view text, std::string_view word) {
+  return bracketed(text, '<', '>', [word](std::string_view inside) {
+    return inside.size() > word.size() && inside.starts_with(word) && inside[word.size()] == ':';
   });
 }
 
@@ -154,7 +153,9 @@ std::vector<ForeignSyntax> foreign_syntax(std::string_view prompt) {
   add(capital_word(prompt, "BREAK", false), "the end of a chunk", "", {a1111});
   add(capital_word(prompt, "AND", true), "several prompts at once", "inject", {a1111});
   add(compel_call(prompt), "several prompts at once", "inject");
-  add(network(prompt), "a file of added weights", "");
+  add(network(prompt, "hypernet"), "a file of added weights", "");
+  for (const auto* word : {"lora", "lyco", "locon"})
+    add(network(prompt, word), "a file of added weights", "lora", {a1111});
   add(embedding(prompt), "a file of an added word", "");
   add(bracketed(prompt, '{', '}', has_bar), "a choice at random", "", {a1111, comfy});
   add(wildcard(prompt), "a choice at random", "");

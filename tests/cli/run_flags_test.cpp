@@ -189,6 +189,24 @@ TEST_CASE("controls of the short forms that guide or edit") {
   CHECK_THROWS_WITH_AS(parse({"--guide-by", "shuffle=3"}), doctest::Contains("identity"), Error);
 }
 
+TEST_CASE("LoRAs are files with a strength, or names in a folder") {
+  const auto recipe = parse({"--loras", "styles", "--lora", "a=0.8 @ output:1, sigma 15..2", "--lora", "b.safetensors",
+                             "--lora", "c=0:1 0.5:0 @ text_strength 0, dora lycoris", "--lora-strict", "no"});
+  CHECK(recipe.loras == "styles");
+  REQUIRE(recipe.controls.size() == 3);
+  auto first = lora("a", 0.8).at("output:1").sigma(15, 2);
+  std::get<Lora>(first.effect).strict = false;
+  CHECK(recipe.controls[0] == first);
+  CHECK(recipe.controls[1].effect == Effect(Lora{.file = "b.safetensors", .strict = false}));
+  CHECK(recipe.controls[2].effect == Effect(Lora{.file = "c",
+                                                 .strength = {{0, 1}, {0.5, 0}},
+                                                 .text_strength = 0,
+                                                 .strict = false,
+                                                 .dora = DoraReading::lycoris}));
+  CHECK_THROWS_WITH_AS(parse({"--lora", "a=0.8 @ region left half"}), doctest::Contains("region"), Error);
+  CHECK_THROWS_AS(parse({"--lora-strict", "maybe"}), CLI::ValidationError);
+}
+
 TEST_CASE("a recipe's controls can be taken away") {
   const File file("corepulse-run-flags-without.json");
   Recipe written;

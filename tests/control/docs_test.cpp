@@ -19,6 +19,9 @@ ProgramInputs run() {
   for (const auto& site : inputs.sites) recording.sites.push_back(site.path);
   for (const auto& call : inputs.calls) recording.steps.push_back(call.index), recording.sigmas.push_back(call.sigma);
   inputs.recordings = {recording};
+  inputs.layers = inputs.sites;
+  inputs.adapters = {{.name = "style.safetensors", .texts = true}};
+  for (const auto& site : inputs.sites) inputs.adapters[0].layers.insert(site.path);
   inputs.batch = 2, inputs.pooled = true, inputs.time_ids = TimeIds{256, 256, 0, 0, 256, 256};
   return inputs;
 }

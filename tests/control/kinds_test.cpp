@@ -32,7 +32,9 @@ TEST_CASE("a kind is found by its name and by its effect, and acts in one way") 
     CHECK(find_kind(kind->name) == kind);
     CHECK(&kind_of(kind->normal) == kind);
     CHECK(kind_name(kind->normal) == std::string(kind->name));
-    CHECK((kind->attention != nullptr) + (kind->step != nullptr) + (kind->capture != nullptr) == 1);
+    CHECK((kind->attention != nullptr) + (kind->step != nullptr) + (kind->capture != nullptr) +
+              (kind->weights != nullptr) ==
+          1);
   }
   CHECK(names.size() == std::variant_size_v<Effect>);
   CHECK(find_kind("injekt") == nullptr);

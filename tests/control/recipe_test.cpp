@@ -54,7 +54,8 @@ Recipe everything() {
            .rng = NoiseKind::cuda,
            .compat = Compat::comfy,
            .dtype = "f16",
-           .clip_skip = 2};
+           .clip_skip = 2,
+           .loras = "styles"};
   auto first = inject("a dragon").gains({{0, 1}, {1, 0.1}}, -2).strength(Curve::ramp(0.1, 0.9));
   std::get<Inject>(first.effect).noise = 0.5, std::get<Inject>(first.effect).noise_seed = 4000000000u;
   first = first.at("all").sigma(INFINITY, 2.5).within(region).on(Rows::both).for_images({0, 1}).for_heads({3});
@@ -73,6 +74,7 @@ Recipe everything() {
                 prompt_to_prompt("a dog", PromptToPrompt::Method::replace),
                 normalized_guidance("blurry", 3).strength(0.4),
                 guide_by(GuideBy::Perturb::blur, {{0, 3}, {0.5, 1}}),
+                lora("style.safetensors", {{0, -2}, {1, 0.8}}).at("output:1").steps(1, 5),
                 guidance(3),
                 pooled("a dragon", 0.5),
                 time_ids({.original = {{512, 768}}, .crop = {{1, 2}}, .target = {{3, 4}}}),
@@ -86,6 +88,7 @@ Recipe everything() {
   edited.words = {{Tokens("dog", 1), 0.5}, {Tokens::Part::padding, Curve::ramp(0.1, 0.9)}};
   std::get<NormalizedGuidance>(r.controls[12].effect).limit = {{0, 2}, {1, 1.5}};
   std::get<GuideBy>(r.controls[13].effect).blur_sigma = 1.5;
+  r.controls[14].effect = Lora{"style.safetensors", {{0, -2}, {1, 0.8}}, 0.5, false, DoraReading::lycoris, "gh12"};
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);

@@ -8,6 +8,8 @@
 
 #include "corepulse/error.h"
 
+#include "mlx/allocator.h"
+
 #include "io/tensors/safetensors.h"
 #include "nn/layers.h"
 #include "nn/stored.h"
@@ -149,4 +151,45 @@ TEST_CASE("weights stored as integers are refused") {
   auto owner = std::make_shared<int32_t>(1);
   const io::TensorView v{io::StoredType::i32, {1}, reinterpret_cast<const std::byte*>(owner.get()), 4, false, owner};
   CHECK(message([&] { nn::to_array(v, {1}, mx::float32); }).find("integers") != std::string::npos);
+}
+
+TEST_CASE("what is added to a tensor is added in float32, in the file's order, before it is converted or turned") {
+  const auto tens = [](const mx::array& x) {
+    auto y = mx::array(mx::allocator::malloc(x.nbytes()), x.shape(), mx::float32);
+    for (size_t i = 0; i < x.size(); ++i) y.data<float>()[i] = 10 * x.data<float>()[i];
+    return y;
+  };
+  io::Tensors tensors{{"a.weight", view({2, 3}, {1, 2, 3, 4, 5, 6})},
+                      {"turned", view({3, 2}, {1, 4, 2, 5, 3, 6})},
+                      {"conv", view({2, 1, 2, 2}, {0, 1, 2, 3, 4, 5, 6, 7})},
+                      {"a.bias", view({2}, {7, 8})},
+                      {"plain", view({2}, {7, 8})}};
+  tensors.at("turned").transposed = true;
+  const nn::Additions additions{{"a.weight", tens}, {"turned", tens}, {"conv", tens}, {"a.bias", tens}};
+  const nn::Weights w(tensors, "unet", mx::float32, {}, false, std::make_shared<nn::Made>(), additions);
+  const auto expected = mx::array({11.f, 22.f, 33.f, 44.f, 55.f, 66.f}, {2, 3});
+  CHECK(same_bits(w.take_matrix("a.weight", 2, 3).get(), expected));
+  CHECK(same_bits(w.take_matrix("turned", 2, 3).get(), expected));
+  CHECK(same_bits(w.take_conv("conv", 2, 1, 2).get(),
+                  mx::array({0.f, 11.f, 22.f, 33.f, 44.f, 55.f, 66.f, 77.f}, {2, 2, 2, 1})));
+  CHECK(same_bits(w.take("a.bias", {2}), mx::array({77.f, 88.f})));
+  CHECK(same_bits(w.take("plain", {2}), mx::array({7.f, 8.f})));
+  const nn::Weights narrow(tensors, "unet", mx::bfloat16, {}, false, std::make_shared<nn::Made>(), additions);
+  CHECK(same_bits(narrow.take_matrix("a.weight", 2, 3).get(), mx::astype(expected, mx::bfloat16)));
+  const nn::Weights other(tensors, "unet", mx::float32, {}, false, std::make_shared<nn::Made>(), {{"b.weight", tens}});
+  CHECK_THROWS_AS(other.require_all_taken(), Error);
+}
+
+TEST_CASE("networks of the same tensors share the layers that nothing is added to") {
+  const auto none = [](const mx::array& x) { return x; };
+  const auto made = std::make_shared<nn::Made>();
+  const auto network = [&](const nn::Additions& additions) {
+    const io::Tensors tensors{{"a.weight", view({2, 3}, {1, 2, 3, 4, 5, 6})}, {"a.bias", view({2}, {7, 8})}};
+    return nn::Weights(tensors, "unet", mx::float32, {}, false, made, additions) / "a";
+  };
+  const auto plain = network({}).linear(2, 3, true);
+  CHECK(network({}).linear(2, 3, true).id() == plain.id());
+  CHECK(network({{"a.bias", none}}).linear(2, 3, true).id() != plain.id());
+  CHECK(network({{"a.weight", none}}).linear(2, 3, true).id() != plain.id());
+  CHECK(network({}).linear(2, 3, true).id() == plain.id());
 }

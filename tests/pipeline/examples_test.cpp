@@ -1,6 +1,7 @@
 // What the documentation shows and what comes with the program runs, and changes the picture.
 #include <set>
 
+#include "lora_file.h"
 #include "support.h"
 #include "support/doc_examples.h"
 
@@ -37,6 +38,7 @@ double change(const std::string& family, Recipe recipe) {
 
 TEST_CASE("every example of the documentation runs and acts, unless it only watches") {
   std::set<std::string> kinds;
+  const LoraFile style("builtin", "attn", 1);
   for (const auto& example : example_recipes()) {
     CAPTURE(example.dump());
     auto recipe = recipe_from_json(example.dump());
@@ -46,6 +48,7 @@ TEST_CASE("every example of the documentation runs and acts, unless it only watc
     for (auto& control : recipe.controls) {
       kinds.insert(kind_name(control.effect));
       control.when = {};  // two steps meet few windows
+      if (auto* lora = std::get_if<Lora>(&control.effect)) lora->file = style.path();
     }
     const auto kind = std::string(kind_name(recipe.controls[0].effect));
     recipe.prompt = "a red cat in a park with snow";

@@ -35,6 +35,7 @@ Context::Context(const std::vector<corepulse::Control>& list, const ProgramInput
       options(how),
       budget(how.work),
       sites(in.sites, in.latent_height, in.latent_width),
+      layers(in.layers, in.latent_height, in.latent_width),
       tables{{in.tokenizer, in.prompt, in.negative_prompt, in.reader, in.prompt_2, in.negative_prompt_2},
              {canvas_of(in), all_grids(in), budget},
              in.recordings,

@@ -21,7 +21,8 @@ struct Context {
   const ProgramInputs& inputs;
   const ProgramOptions& options;
   Budget budget;
-  SiteTable sites;
+  SiteTable sites;   ///< Of attention.
+  SiteTable layers;  ///< Of every sort.
   Tables tables;
 };
 

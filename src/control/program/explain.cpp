@@ -21,27 +21,14 @@ int count(const std::vector<bool>& bits) {
   return static_cast<int>(std::count(bits.begin(), bits.end(), true));
 }
 
-// "4 of 16 cross-attention layers: middle:0, output:0 (1 of 3)"
-std::string places(const Data& data, const ControlReport& report) {
-  bool cross = false, self = false;
-  for (const auto& site : data.sites)
-    if (report.sites[site.index]) (site.cross ? cross : self) = true;
-  struct Block {
-    std::string name;
-    int acting = 0, all = 0;
-  };
-  std::vector<Block> blocks;
-  int all = 0;
-  for (const auto& site : data.sites) {
-    if (!(site.cross ? cross : self)) continue;
-    if (blocks.empty() || blocks.back().name != block_name(site)) blocks.push_back({block_name(site)});
-    ++blocks.back().all, ++all;
-    blocks.back().acting += report.sites[site.index];
-  }
-  std::string text = fmt::format("{} of {}{} layers", count(report.sites), all,
-                                 cross && self ? ""
-                                 : cross       ? " cross-attention"
-                                               : " self-attention");
+struct BlockCount {
+  std::string name;
+  int acting = 0, all = 0;
+};
+
+// ": middle:0, output:0 (1 of 3)"
+std::string list(const std::vector<BlockCount>& blocks) {
+  std::string text;
   const char* comma = ": ";
   for (const auto& block : blocks) {
     if (block.acting == 0) continue;
@@ -49,6 +36,42 @@ std::string places(const Data& data, const ControlReport& report) {
     if (block.acting < block.all) text += fmt::format(" ({} of {})", block.acting, block.all);
   }
   return text;
+}
+
+// "26 of 94 layers: input:0 (5 of 12), middle:0, and text encoders", of every sort.
+std::string changed_places(const Data& data, const ControlReport& report) {
+  std::vector<BlockCount> blocks;
+  for (size_t i = 0; i < data.layers.size(); ++i) {
+    const auto& layer = data.layers[i];
+    const auto name = layer.kind == BlockKind::none ? layer.path.substr(0, layer.path.find('.')) : block_name(layer);
+    auto block = std::find_if(blocks.begin(), blocks.end(), [&](const auto& b) { return b.name == name; });
+    if (block == blocks.end()) block = blocks.insert(block, {name});
+    ++block->all, block->acting += report.layers[i];
+  }
+  std::string text;
+  if (const int changed = count(report.layers); changed > 0)
+    text = fmt::format("{} of {} layers{}", changed, data.layers.size(), list(blocks));
+  return text + (report.texts ? text.empty() ? "text encoders" : ", and text encoders" : "");
+}
+
+// "4 of 16 cross-attention layers: middle:0, output:0 (1 of 3)"
+std::string places(const Data& data, const ControlReport& report) {
+  bool cross = false, self = false;
+  for (const auto& site : data.sites)
+    if (report.sites[site.index]) (site.cross ? cross : self) = true;
+  std::vector<BlockCount> blocks;
+  int all = 0;
+  for (const auto& site : data.sites) {
+    if (!(site.cross ? cross : self)) continue;
+    if (blocks.empty() || blocks.back().name != block_name(site)) blocks.push_back({block_name(site)});
+    ++blocks.back().all, ++all;
+    blocks.back().acting += report.sites[site.index];
+  }
+  return fmt::format("{} of {}{} layers{}", count(report.sites), all,
+                     cross && self ? ""
+                     : cross       ? " cross-attention"
+                                   : " self-attention",
+                     list(blocks));
 }
 
 std::vector<bool> steps_of(const Data& data, const std::vector<bool>& calls) {
@@ -112,6 +135,7 @@ std::string control_text(const Data& data, const ControlReport& report) {
   const auto steps = steps_of(data, report.calls);
   text += fmt::format("    acts on {} of {} steps ({})", count(steps), steps.size(), ranges(indices(steps)));
   if (!report.sites.empty()) text += ", " + places(data, report);
+  if (!report.layers.empty()) text += ", " + changed_places(data, report);
   text += "\n";
   for (const auto& [id, positions] : report.tokens)
     text += fmt::format("    tokens {} of text {} {}\n", fmt::join(positions, ", "), id, quote(data.texts[id].prompt));
@@ -182,6 +206,18 @@ std::string changing_text(const Data& data, const char* name, const std::functio
   return fmt::format("  the {}:{}\n", name, line);
 }
 
+/** Controls that change weights, in the blocks in which they do. */
+void add_weights(const Data& data, std::vector<BlockRow>& rows) {
+  for (const auto& report : data.reports)
+    for (size_t i = 0; i < report.layers.size(); ++i) {
+      if (!report.layers[i] || data.layers[i].kind == BlockKind::none || report.pairs == 0) continue;
+      const auto name = block_name(data.layers[i]);
+      const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.name == name; });
+      if (row == rows.end()) continue;  // without attention
+      for (const int call : indices(report.calls)) row->acting[static_cast<size_t>(call)].insert(report.index);
+    }
+}
+
 }  // namespace
 
 std::vector<BlockRow> block_rows(const Data& data) {
@@ -196,6 +232,7 @@ std::vector<BlockRow> block_rows(const Data& data) {
     for (size_t call = 0; call < data.calls.size(); ++call)
       for (const int i : data.table.at(site, static_cast<int>(call)).acting) row->acting[call].insert(i);
   }
+  add_weights(data, rows);
   return rows;
 }
 

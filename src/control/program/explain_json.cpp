@@ -10,9 +10,9 @@ namespace {
 
 using Data = Program::Data;
 
-OrderedJson sites_of(const Data& data, const std::vector<bool>& chosen) {
+OrderedJson paths_of(const std::vector<Site>& sites, const std::vector<bool>& chosen) {
   auto paths = OrderedJson::array();
-  for (const int i : indices(chosen)) paths.push_back(data.sites[i].path);
+  for (const int i : indices(chosen)) paths.push_back(sites[static_cast<size_t>(i)].path);
   return paths;
 }
 
@@ -29,7 +29,8 @@ OrderedJson control_json(const Data& data, const ControlReport& report) {
   if (!report.reason.empty()) json["reason"] = report.reason;
   json["pairs"] = report.pairs;
   json["calls"] = indices(report.calls);
-  json["layers"] = sites_of(data, report.sites);
+  json["layers"] = report.layers.empty() ? paths_of(data.sites, report.sites) : paths_of(data.layers, report.layers);
+  if (report.texts) json["text_encoders"] = true;
   if (!report.tokens.empty()) json["tokens"] = tokens_of(report.tokens);
   for (const auto& cells : report.region) {
     json["region"].push_back({{"height", cells.grid.height},
@@ -112,7 +113,7 @@ std::string explain_json(const Program& program) {
     json["captures"].push_back({{"name", spec.name},
                                 {"what", name_of(spec.what)},
                                 {"tokens", tokens_of(spec.positions)},
-                                {"layers", sites_of(data, spec.sites)},
+                                {"layers", paths_of(data.sites, spec.sites)},
                                 {"calls", indices(spec.calls)}});
   json["notes"] = data.notes;
   return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace);

@@ -5,6 +5,7 @@
 
 #include "control/kind.h"
 #include "control/program/recording.h"
+#include "control/program/weights.h"
 #include "control/program/window.h"
 #include "control/quote.h"
 #include "control/recipe/check.h"
@@ -127,6 +128,7 @@ Placement place(Context& context, StepInputs& steps) {
     if (kind.attention) all.placed.push_back(place_control(i, context, steps));
     if (kind.attention && all.placed.back().role) add_rows(all.placed.back(), context, steps);
     if (kind.capture) all.captures.push_back(place_capture(i, context, steps));
+    if (kind.weights) change_weights(i, context, steps);
   }
   for (size_t i = 0; i < context.inputs.functions.size(); ++i) {
     const auto& use = context.inputs.functions[i];

@@ -23,6 +23,8 @@ struct ControlReport {
   enum class State { acts, neutral, disabled } state = State::acts;
   std::string reason;              ///< Why it is neutral.
   std::vector<bool> sites, calls;  ///< Where and when it changes something.
+  std::vector<bool> layers;        ///< Of a kind that changes weights, in place of sites: of Data::layers.
+  bool texts = false;              ///< It changes text encoders.
   int pairs = 0;                   ///< (layer, model call) pairs at which it does.
   /** Where its phrase stands: text and positions. */
   std::map<TextId, std::vector<int>> tokens;

@@ -33,10 +33,12 @@ constexpr const char* kRanges[] = {"0..1", "0 or more", "more than 0", "a finite
 void check_common(const corepulse::Control& c, const Kind& kind, const std::string& path) {
   const auto& has = kind.common;
   const auto absent = [&](bool unset, const char* field) {
-    if (!unset) refuse(path + "." + field, fmt::format("{} has no such field; leave it out", kind.name));
+    if (unset) return;
+    refuse(path + "." + field,
+           has.instead ? has.instead : fmt::format("{} has no such field; leave it out", kind.name));
   };
-  if (!has.sites) {
-    absent(c.where.empty(), "where");
+  if (!has.where) absent(c.where.empty(), "where");
+  if (!has.rows) {
     absent(!c.rows, "rows");
     absent(c.images.empty(), "images");
     absent(c.heads.empty(), "heads");

@@ -41,10 +41,10 @@ void fields(V& v, Type<Tokens>) {
 template <class V>
 void common(V& v, const CommonFields& has) {
   v("enabled", &corepulse::Control::enabled);
-  if (has.sites) v("where", &corepulse::Control::where);
+  if (has.where) v("where", &corepulse::Control::where);
   v("when", &corepulse::Control::when);
   if (has.region) v("region", &corepulse::Control::region);
-  if (has.sites) {
+  if (has.rows) {
     v("rows", &corepulse::Control::rows);
     v("images", &corepulse::Control::images);
     v("heads", &corepulse::Control::heads);
@@ -55,9 +55,9 @@ void common(V& v, const CommonFields& has) {
 /** The common fields that a kind lacks. What is set all the same is refused by check(), and lost nowhere before. */
 template <class V>
 void lacking_fields(V& v, const CommonFields& has) {
-  if (!has.sites) v("where", &corepulse::Control::where);
+  if (!has.where) v("where", &corepulse::Control::where);
   if (!has.region) v("region", &corepulse::Control::region);
-  if (!has.sites) {
+  if (!has.rows) {
     v("rows", &corepulse::Control::rows);
     v("images", &corepulse::Control::images);
     v("heads", &corepulse::Control::heads);
@@ -171,6 +171,7 @@ void fields(V& v, Type<Recipe>) {
   v.always("dtype", &Recipe::dtype);
   v("clip_skip", &Recipe::clip_skip);
   v("embeddings", &Recipe::embeddings);
+  v("loras", &Recipe::loras);
   v("init", &Recipe::init);
   v("second_pass", &Recipe::second_pass);
   v("controls", &Recipe::controls);

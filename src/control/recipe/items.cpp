@@ -24,8 +24,11 @@ void take_window(Scanner& s, C& c) {
 }
 
 // What a kind has, as the fields of its JSON say.
-bool has_sites(const Effect& effect) {
-  return kind_of(effect).common.sites;
+bool has_where(const Effect& effect) {
+  return kind_of(effect).common.where;
+}
+bool has_rows(const Effect& effect) {
+  return kind_of(effect).common.rows;
 }
 bool has_region(const Effect& effect) {
   return kind_of(effect).common.region;
@@ -39,10 +42,10 @@ constexpr Item kWindows[] = {{"steps", take_window<Window::Unit::steps>, "when"}
                              {"sigma", take_window<Window::Unit::sigma>, "when"},
                              {"percent", take_window<Window::Unit::percent>, "when"}};
 constexpr Item kCommon[] = {{"region", [](Scanner& s, C& c) { c.region = s.region(); }, "region", has_region},
-                            {"rows", [](Scanner& s, C& c) { c.rows = word_of<Rows>(s); }, "rows", has_sites},
+                            {"rows", [](Scanner& s, C& c) { c.rows = word_of<Rows>(s); }, "rows", has_rows},
                             {"mode", [](Scanner& s, C& c) { c.mode = word_of<Mode>(s); }, "mode", has_mode},
-                            {"images", [](Scanner& s, C& c) { c.images = whole_numbers(s); }, "images", has_sites},
-                            {"heads", [](Scanner& s, C& c) { c.heads = whole_numbers(s); }, "heads", has_sites}};
+                            {"images", [](Scanner& s, C& c) { c.images = whole_numbers(s); }, "images", has_rows},
+                            {"heads", [](Scanner& s, C& c) { c.heads = whole_numbers(s); }, "heads", has_rows}};
 
 /** Of a control, in the order of messages. */
 std::vector<Item> items_for(const Effect& effect) {
@@ -73,10 +76,10 @@ std::vector<std::string> words_for(const Effect& effect) {
 // A selector has no spaces.
 void take_selector(Scanner& s, corepulse::Control& c) {
   const auto word = s.peek_word();
-  const bool sites = has_sites(c.effect);
-  if (word.empty()) s.refuse(sites ? "a layer such as middle:0, or an item such as sigma 15..0" : "an item");
+  const bool where = has_where(c.effect);
+  if (word.empty()) s.refuse(where ? "a layer such as middle:0, or an item such as sigma 15..0" : "an item");
   Scanner ahead = s;
-  if (!sites || ahead.item().size() != word.size())
+  if (!where || ahead.item().size() != word.size())
     s.refuse(fmt::format("an item of {}; {}", kind_name(c.effect), choices(word, words_for(c.effect))));
   c.where += (c.where.empty() ? "" : ", ") + s.item();
 }

@@ -41,6 +41,10 @@ void read(const Json& json, std::optional<T>& out, const std::string& path) {
   read(json, out.emplace(), path);
 }
 
+inline void read(const Json& json, std::optional<Curve>& out, const std::string& path) {
+  read(json, out.emplace(0), path);  // which has no value of its own accord
+}
+
 template <class E>
   requires std::is_enum_v<E>
 void read(const Json& json, E& out, const std::string& path) {

@@ -9,6 +9,7 @@
 #include "pipeline/forecast/hints.h"
 #include "pipeline/prepare.h"
 #include "pipeline/recipe_model.h"
+#include "pipeline/weights/variants.h"
 
 namespace corepulse {
 namespace {
@@ -74,7 +75,10 @@ Explanation explain(const Recipe& recipe) {
         {{"step", step}, {"program", nlohmann::ordered_json::parse(control::explain_json(program))}});
   }
   if (prepared.second) add_second(prepared, explanation, json);
-  for (const auto& hint : pipeline::hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings)) {
+  auto hints = pipeline::notes_of(prepared.control, prepared.adapters);
+  for (auto& hint : pipeline::hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings))
+    hints.push_back(std::move(hint));
+  for (const auto& hint : hints) {
     explanation.text += "note: " + hint + "\n";
     json["notes"].push_back(hint);
   }

@@ -32,10 +32,13 @@ std::pair<std::string, double> with_weight(std::string_view text) {
 /** What A1111 takes out of a prompt before it reads the weights. */
 void refuse_unread(std::string_view written) {
   if (split_prompts(written).size() > 1) refuse_prompt("AND joins prompts; expected it in the recipe's prompt alone");
-  for (const std::string_view network : {"<lora:", "<lyco:", "<locon:", "<hypernet:"})
+  for (const std::string_view network : {"<lora:", "<lyco:", "<locon:"})
     if (written.find(network) != written.npos)
-      refuse_prompt(
-          fmt::format("{}...>, a file of added weights, cannot be read from a prompt yet; leave it out", network));
+      refuse_prompt(fmt::format(
+          "{}...> names a file of added weights; expected it in the recipe's prompt alone, or the control lora",
+          network));
+  if (written.find("<hypernet:") != written.npos)
+    refuse_prompt("<hypernet:...>, a file of added weights, cannot be read; leave it out");
 }
 
 }  // namespace

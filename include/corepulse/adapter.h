@@ -1,0 +1,32 @@
+#pragma once
+// What is in a file of added weights (LoRA and its family), told from its header alone.
+//
+//   if (const auto lora = corepulse::inspect_adapter("style.safetensors")) std::cout << to_text(*lora);
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+namespace corepulse {
+
+struct AdapterSummary {
+  std::string format;                 ///< "kohya LoRA, rank 16".
+  std::string family;                 ///< "Stable Diffusion XL"; "": the file does not tell.
+  std::map<std::string, int> layers;  ///< How many it changes, by network: "unet", "text_encoder", "text_encoder_2".
+  uint64_t tensors = 0, bytes = 0;
+  std::map<std::string, std::string> metadata;  ///< As the trainer wrote it.
+};
+
+/**
+ * Nothing if no tensor of the file is named as such files name them. Whether all of it fits a model is for a run, or
+ * corepulse::explain, to say. @throws Error not_found, bad_file.
+ */
+std::optional<AdapterSummary> inspect_adapter(const std::string& file);
+
+/** A few lines for people. */
+std::string to_text(const AdapterSummary& summary);
+/** One JSON object, fields named as above. */
+std::string to_json(const AdapterSummary& summary);
+
+}  // namespace corepulse

@@ -1,0 +1,31 @@
+#include "pipeline/weights/networks.h"
+
+#include <algorithm>
+
+namespace corepulse::pipeline {
+
+bool keeps_texts(const control::WeightChanges& changes) {
+  return std::all_of(changes.begin(), changes.end(), [](const auto& change) { return change.text_strength == 0; });
+}
+
+Network& Networks::at(const control::WeightChanges& weights) {
+  auto found = std::find_if(changed_.begin(), changed_.end(), [&](const auto& c) { return c.weights == weights; });
+  if (found == changed_.end()) {
+    if (changed_.size() >= kVariants) changed_.pop_back();
+    changed_.push_front({weights, nullptr, {}, nullptr});
+    found = changed_.begin();
+  }
+  changed_.splice(changed_.begin(), changed_, found);
+  auto& changed = changed_.front();
+  if (!changed.network) {
+    changed.model = model_.variants.with(weights, prepared_.adapters, *model_.own, parts_, model_.precision);
+    changed.network = std::make_unique<Network>(changed.model->unet, keeps_texts(weights) ? own_texts_ : changed.texts);
+  }
+  // An edit of the controls may have brought texts.
+  if (!keeps_texts(weights))
+    encode_texts(*changed.model, prepared_.control.texts(), prepared_.resolved.recipe, changed.texts,
+                 prepared_.words.get());
+  return *changed.network;
+}
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,56 @@
+#pragma once
+// The models with changed weights that a pipeline's runs ask for: merged when first needed, the last ones kept.
+
+#include <list>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "control/program/timeline.h"
+#include "model/model.h"
+#include "pipeline/weights/adapter_files.h"
+
+namespace corepulse::pipeline {
+
+/** Two may be held at once: a run that goes to and fro between two sets of strengths merges each once. */
+constexpr size_t kVariants = 2;
+
+class Variants {
+ public:
+  /**
+   * `model` with the changes, which are not none. On the engine's thread. @param parts and precision as the model was
+   * loaded with. @throws Error out_of_memory before anything is read; as model::changed.
+   */
+  std::shared_ptr<const model::Model> with(const control::WeightChanges& changes, const AdapterFiles& files,
+                                           const model::Model& model, const model::Parts& parts,
+                                           model::Precision precision);
+
+ private:
+  /** A change by what is in its file. */
+  struct Change {
+    std::string sha256;
+    DoraReading dora;
+    float strength, text_strength;
+    std::shared_ptr<const std::set<std::string>> layers;
+    bool operator==(const Change& other) const;
+  };
+  struct Variant {
+    std::vector<Change> changes;
+    std::shared_ptr<const model::Model> model;
+  };
+  std::list<Variant> variants_;  // the last used first
+};
+
+/** Bytes of the weights that the changes make anew. */
+uint64_t changed_bytes(const control::WeightChanges& changes, const AdapterFiles& files, const model::Parts& parts,
+                       model::Precision precision);
+
+/** The most bytes of changed weights that a run holds at once. */
+uint64_t most_changed_bytes(const control::Timeline& control, const AdapterFiles& files, const model::Parts& parts,
+                            model::Precision precision);
+
+/** For people: what was left out of files that need not fit; how often a run merges weights, if more than once. */
+std::vector<std::string> notes_of(const control::Timeline& control, const AdapterFiles& files);
+
+}  // namespace corepulse::pipeline
