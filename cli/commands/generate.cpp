@@ -159,8 +159,8 @@ const char* const kGenerateExamples = R"(Examples:
       what A1111, Forge, ComfyUI, InvokeAI or stable-diffusion.cpp drew, as far as its text says
   corepulse generate -m sd15.safetensors -p "a lighthouse" -W 512 -H 512 --sampler "DPM++ 2M Karras"
 
-Selectors: input:N, middle:0, output:N as `corepulse inspect` lists them; composition, content, style (all input, middle,
-output blocks); coarse, mid, fine; all.
+Selectors: input:N, middle:0, output:N as `corepulse inspect` lists them; input or composition, middle or
+content, output or style: all such blocks; coarse, mid, fine; all.
 Names of options as other programs have them are taken where they mean the same: --negative-prompt, --cfg-scale, ...
 Pictures are PNG, JPEG or WebP by extension and hold their recipe. Without -o they are named after
 prompt and seed, here in this folder.)";

@@ -76,7 +76,7 @@ build_libraries() {
     touch "$folder/libraries/$package/installed"
   done
   for header in $headers; do
-    cp -R "/usr/include/$header" "$prefix/include/"
+    cp -Rp "/usr/include/$header" "$prefix/include/"  # with their times, or all would be compiled again
   done
 }
 
@@ -109,7 +109,10 @@ check() {
   missing=$(comm -23 "$folder/asked.txt" "$folder/given.txt")
   [[ -z $missing ]] || stop "libmlx.dylib lacks: $missing"
   [[ -s $folder/asked.txt ]] || stop "the library asks MLX for nothing"
-  # What MLX asks of libc++ is there on macOS 14. Of the rest nobody here can tell: zig's headers are newer.
+  # Two that newer libc++ asks for, to see that its headers were told which macOS this is for.
+  ! llvm-nm-19 --undefined-only --format=just-symbols "$folder"/corepulse/{bin/corepulse,lib/libcorepulse.dylib} |
+    grep -E 'hash_memory|cxa_init_primary_exception' || stop "made for a newer libc++ than that of macOS $minimum"
+  # What MLX asks of libc++ is there on macOS 14. Of the rest nobody here can tell.
   llvm-nm-19 --undefined-only --format=just-symbols "$mlx/lib/libmlx.dylib" | sort -u >"$folder/known.txt"
   llvm-nm-19 --undefined-only --format=just-symbols "$folder"/corepulse/lib/libcorepulse.dylib | grep -E 'St3__1|__cxa|^__ZSt' |
     sort -u | comm -23 - "$folder/known.txt" >"$folder/unproven.txt"

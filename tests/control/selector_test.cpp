@@ -73,6 +73,9 @@ TEST_CASE("every spelling of a layer names the same layers") {
 
 TEST_CASE("groups are unions of blocks or of token grids at this picture's size") {
   CHECK(chosen(sd15(), "composition") == chosen(sd15(), "input:0, input:1, input:2"));
+  CHECK(chosen(sd15(), "input") == chosen(sd15(), "composition"));
+  CHECK(chosen(sd15(), "middle") == chosen(sd15(), "content"));
+  CHECK(chosen(sd15(), "output") == chosen(sd15(), "style"));
   CHECK(chosen(sd15(), "content") == chosen(sd15(), "middle:0"));
   CHECK(chosen(sd15(), "style") == chosen(sd15(), "output:1, output:2, output:3"));
   CHECK(chosen(sd15(), "fine") == chosen(sd15(), "input:0, output:3"));
@@ -115,7 +118,7 @@ TEST_CASE("unknown layers are errors that list the valid ones of the same form")
             .find("valid: up_blocks.1.attentions.0, "
                   "up_blocks.1.attentions.1") != std::string::npos);
   for (const char* bad :
-       {"input:1,", "input:1, ,middle:0", "down_block", "input:1.0#1", "ALL", "up_blocks.1.", "input", ":", "grid:"})
+       {"input:1,", "input:1, ,middle:0", "down_block", "input:1.0#1", "ALL", "up_blocks.1.", "inputs", ":", "grid:"})
     CHECK_FALSE(error(sd15(), bad).empty());
   for (const char* odd_space : {"\f", "\v", "\fmiddle:0\v", "input:1,\f"})
     CHECK_FALSE(error(sd15(), odd_space).empty());

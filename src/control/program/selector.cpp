@@ -35,9 +35,9 @@ bool is_path_prefix(std::string_view prefix, const std::string& path) {
 // Groups that mean the same on every model.
 Match group(const SiteTable& table, std::string_view name) {
   if (name == "all") return [](const Site&) { return true; };
-  if (name == "composition") return [](const Site& s) { return s.kind == BlockKind::input; };
-  if (name == "content") return [](const Site& s) { return s.kind == BlockKind::middle; };
-  if (name == "style") return [](const Site& s) { return s.kind == BlockKind::output; };
+  if (name == "composition" || name == "input") return [](const Site& s) { return s.kind == BlockKind::input; };
+  if (name == "content" || name == "middle") return [](const Site& s) { return s.kind == BlockKind::middle; };
+  if (name == "style" || name == "output") return [](const Site& s) { return s.kind == BlockKind::output; };
   const auto [least, most] = std::minmax_element(table.sites().begin(), table.sites().end(),
                                                  [](const Site& a, const Site& b) { return a.level < b.level; });
   if (least == table.sites().end()) return {};
