@@ -318,12 +318,33 @@ std::vector<std::string> RunFlags::notes() const {
   return notes;
 }
 
+namespace {
+
+/** A finished picture's second pass says everything; of that, what was the recipe's own follows the recipe's flags. */
+void follow(const Recipe& before, Recipe& recipe) {
+  auto& pass = recipe.second_pass;
+  if (!pass || pass != before.second_pass) return;
+  const bool resized = recipe.width != before.width || recipe.height != before.height;
+  if (resized && before.width > 0 && pass->width > 0) {
+    pass->scale = static_cast<double>(pass->width) / before.width;
+    pass->width = pass->height = 0;
+  }
+  if (pass->steps == before.steps) pass->steps = 0;
+  if (pass->guidance == before.guidance) pass->guidance.reset();
+  if (pass->sampler == before.sampler) pass->sampler.reset();
+  if (pass->schedule == before.schedule) pass->schedule.reset();
+}
+
+}  // namespace
+
 Recipe RunFlags::recipe(std::vector<std::string>* notes) const {
   Recipe recipe;
   if (!recipe_file_.empty()) recipe = read_recipe(recipe_file_);
   if (!picture_file_.empty()) recipe = recipe_in_picture(picture_file_, notes);
   take_away(recipe);
+  const auto before = recipe;
   for (const auto& change : changes_) change(recipe);
+  follow(before, recipe);
   if (batch_ > 0) {
     const auto first = recipe.seeds.empty() ? 0 : recipe.seeds[0];
     recipe.seeds.resize(size_t(batch_));

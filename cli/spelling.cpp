@@ -40,19 +40,20 @@ constexpr std::pair<const char*, const char*> kSame[] = {{"--negative-prompt", "
                                                          {"--denoise", "--strength"},
                                                          {"--inpaint", "--repaint"},
                                                          {"--mask-image", "--repaint"},
+                                                         {"--lora-dir", "--loras"},
+                                                         {"--lora-model-dir", "--loras"},
                                                          {"--embd-dir", "--embeddings"},
                                                          {"--embeddings-dir", "--embeddings"},
                                                          {"--negative-prompt-2", "--negative-2"}};
 
 // What other programs have and this one does not.
 constexpr std::pair<const char*, const char*> kInstead[] = {
-    {"--lora", "files of added weights are not read; merge it into a checkpoint, which -m takes"},
     {"--embedding", "--embeddings names the folder of files whose names are words of prompts"},
     {"--textual-inversion", "--embeddings names the folder of files whose names are words of prompts"},
     {"--controlnet", "there is none; --region, --attend and --share decide what stands where"},
     {"--img2img", "--init names the picture to start from"},
-    {"--hires-fix", "there is none; draw, then start from that picture: --init FILE --strength 0.5 -W 1024 -H 1024"},
-    {"--upscale", "there is none; draw, then start from that picture: --init FILE --strength 0.5 -W 1024 -H 1024"},
+    {"--hires-fix", "--second-pass \"2x, strength 0.5\" enlarges the picture and draws on"},
+    {"--upscale", "--second-pass \"2x, strength 0.5\" enlarges the picture and draws on"},
     {"--xformers", "attention needs no switch here"}};
 
 std::string dashed(std::string name) {

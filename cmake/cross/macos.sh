@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Library, program and examples for macOS arm64, built and inspected on Debian, and an archive that a Mac needs no compiler
-# for. NOT RUN YET to its end, and its result on no Mac.
+# for. Its result HAS RUN ON NO MAC.
 #   cmake/cross/macos.sh PYTHON     an interpreter with pip
 set -euo pipefail
 python=$1

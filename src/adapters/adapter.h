@@ -50,6 +50,7 @@ struct Adapter {
   std::string format;  ///< For people: "kohya LoRA, rank 16".
   /** By network, then by tensor ("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight"). */
   std::map<std::string, std::map<std::string, std::shared_ptr<const Delta>>> deltas;
+  std::string settings;            ///< What a configuration beside the file says; "": there is none.
   std::vector<std::string> notes;  ///< What was left out, in words: keys without a layer, if that was allowed.
 };
 

@@ -60,7 +60,8 @@ KronFactor first(Layer& layer) {
   } else {
     const auto& a = layer.need("lokr_w1_a");
     const auto sizes = a.sizes();
-    if (sizes.size() != 2) a.refuse(fmt::format("is {}; expected a matrix", shown(sizes)));
+    if (sizes.size() != 2 || sizes[1] > kMostRank)
+      a.refuse(fmt::format("is {}; expected a matrix of at most {} columns", shown(sizes), kMostRank));
     const auto& b = layer.need("lokr_w1_b", {sizes[1], 0});
     shown_by = &a;
     factor.a = a, factor.b = b;

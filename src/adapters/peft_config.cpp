@@ -115,6 +115,7 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, const io::Safeten
   }
   if (!json.is_object()) fail(ErrorCode::bad_file, "adapter", where + " is no JSON object");
   PeftConfig config;
+  if (inside == file.metadata.end()) config.beside_ = json.dump();
   for (const std::string network : {"unet", "text_encoder", "text_encoder_2", ""}) {
     const auto prefix = network.empty() ? network : network + ".";
     if (json.contains(prefix + "r")) config.networks_[network] = PeftReader{json, where, prefix}.read();

@@ -20,6 +20,8 @@ class PeftConfig {
   static PeftConfig read(const std::filesystem::path& path, const io::SafetensorsFile& file);
   /** How a layer is scaled, by its network and its name in the model; nullopt if there are no settings. */
   std::optional<PeftScale> scale(const std::string& network, const std::string& layer) const;
+  /** The settings that stand in a file of their own; "": there is none. */
+  const std::string& beside() const { return beside_; }
 
  private:
   /** A layer's own number: of the first pattern that its name is, or ends with after a '.'. */
@@ -34,6 +36,7 @@ class PeftConfig {
     std::vector<Pattern> alphas, ranks;
   };
   friend struct PeftReader;
+  std::string beside_;
   std::map<std::string, Settings> networks_;  ///< "" for all that have no own.
 };
 

@@ -32,11 +32,14 @@ class Reader {
         file_(io::open_safetensors(path)),
         source_(std::make_shared<Source>(Source{io::shown(path), file_.mapping})),
         names_(model),
-        peft_(PeftConfig::read(path, file_)) {}
+        peft_(PeftConfig::read(path, file_)) {
+    result_.settings = peft_.beside();
+  }
 
   Adapter read() {
     try {
       sort_keys();
+      if (!unknown_.empty()) refuse_other_family();
       for (auto& [name, layer] : layers_) change(layer);
     } catch (const Error&) {
       refuse_other_family();

@@ -118,15 +118,21 @@ void Layer::refuse(std::string_view what) const {
   parts.begin()->second.refuse(what);
 }
 
-float Layer::scale(int64_t rank) {
+double Layer::scale_of(int64_t rank) {
   if (const auto* alpha = take("alpha")) {
     const double value = alpha->scalar();
     // Trainers write 0 for "as the rank".
-    return value == 0 ? 1.0f : static_cast<float>(value / static_cast<double>(rank));
+    return value == 0 ? 1 : value / static_cast<double>(rank);
   }
   if (!peft) return 1;
   const double r = peft->rank.value_or(static_cast<double>(rank));
-  return static_cast<float>(peft->alpha / (peft->square_root ? std::sqrt(r) : r));
+  return peft->alpha / (peft->square_root ? std::sqrt(r) : r);
+}
+
+float Layer::scale(int64_t rank) {
+  const auto scale = static_cast<float>(scale_of(rank));
+  if (!std::isfinite(scale)) refuse("has an alpha beyond the numbers of float32");
+  return scale;
 }
 
 }  // namespace corepulse::adapters

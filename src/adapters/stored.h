@@ -71,7 +71,8 @@ class Layer {
   const Stored& need_flat(std::string_view slot, int64_t rows);
   /** Tensors of the file that nothing took. */
   std::vector<const Stored*> left() const;
-  /** What the difference of matrices of this rank is multiplied by: alpha / rank. */
+  /** What the difference of matrices of this rank is multiplied by: alpha / rank. @throws Error bad_file if that is no
+   * number of float32. */
   float scale(int64_t rank);
 
   /** The sizes of the weight without its outputs: [in] or [in, k, k]. */
@@ -80,6 +81,7 @@ class Layer {
   [[noreturn]] void refuse(std::string_view what) const;
 
  private:
+  double scale_of(int64_t rank);
   std::map<std::string_view, bool> used_;
 };
 

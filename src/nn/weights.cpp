@@ -21,7 +21,6 @@ struct Weights::Bundle {
   mx::Dtype dtype;
   Files files;
   bool int8;
-  std::shared_ptr<Made> made;
   Additions additions;
   bool header = false;
 
@@ -77,7 +76,8 @@ auto plus(Addition add, Convert convert) {
 Weights::Weights(io::Tensors tensors, std::string component, mx::Dtype dtype, Files files, bool int8,
                  std::shared_ptr<Made> made, Additions additions)
     : bundle_(std::make_shared<Bundle>(
-          Bundle{{}, std::move(component), dtype, std::move(files), int8, std::move(made), std::move(additions)})) {
+          Bundle{{}, std::move(component), dtype, std::move(files), int8, std::move(additions)})),
+      made_(std::move(made)) {
   bundle_->entries.reserve(tensors.size());
   for (auto& [name, view] : tensors) bundle_->entries.emplace(name, Bundle::Entry{std::move(view)});
 }
@@ -88,11 +88,11 @@ Weights Weights::header(io::Tensors tensors, std::string component) {
   return result;
 }
 
-Weights::Weights(std::shared_ptr<Bundle> bundle, std::string prefix)
-    : bundle_(std::move(bundle)), prefix_(std::move(prefix)) {}
+Weights::Weights(std::shared_ptr<Bundle> bundle, std::shared_ptr<Made> made, std::string prefix)
+    : bundle_(std::move(bundle)), made_(std::move(made)), prefix_(std::move(prefix)) {}
 
 Weights Weights::operator/(std::string_view child) const {
-  return {bundle_, prefix_ + std::string(child) + "."};
+  return {bundle_, made_, prefix_ + std::string(child) + "."};
 }
 
 bool Weights::has(std::string_view name) const {
@@ -135,14 +135,14 @@ mx::array Weights::take_as(std::string_view name, const mx::Shape& shape, mx::Dt
   if (bundle_->header) return kernels::LazyArray::placeholder(shape);
   const auto convert = [&](const io::TensorView& stored) { return to_array(stored, shape, dtype); };
   if (const auto add = addition(name)) return bundle_->read(view, plus(add, convert));
-  auto& arrays = bundle_->made->arrays;
+  auto& arrays = made_->arrays;
   const auto full = prefix_ + std::string(name);
   if (const auto found = arrays.find(full); found != arrays.end()) return found->second;
   return arrays.emplace(full, bundle_->read(view, convert)).first->second;
 }
 
 kernels::Linear Weights::linear(int out, int in, bool bias) const {
-  auto& linears = bundle_->made->linears;
+  auto& linears = made_->linears;
   const auto name = prefix_ + "weight";
   const bool own = addition("weight") || (bias && addition("bias")) || bundle_->header;
   const auto found = own ? linears.end() : linears.find(name);
@@ -152,7 +152,7 @@ kernels::Linear Weights::linear(int out, int in, bool bias) const {
 }
 
 kernels::Conv2d Weights::conv2d(int out, int in, int k, int stride, kernels::Padding padding) const {
-  auto& convolutions = bundle_->made->convolutions;
+  auto& convolutions = made_->convolutions;
   const auto name = prefix_ + "weight";
   const bool own = addition("weight") || addition("bias") || bundle_->header;
   const auto found = own ? convolutions.end() : convolutions.find(name);

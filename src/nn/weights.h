@@ -91,13 +91,14 @@ class Weights {
 
  private:
   struct Bundle;
-  Weights(std::shared_ptr<Bundle> bundle, std::string prefix);
+  Weights(std::shared_ptr<Bundle> bundle, std::shared_ptr<Made> made, std::string prefix);
   const io::TensorView& use(std::string_view name, const std::vector<std::vector<int64_t>>& shapes) const;
   mx::array take_as(std::string_view name, const mx::Shape& shape, mx::Dtype dtype) const;
   /** Empty: nothing is added. */
   Addition addition(std::string_view name) const;
   std::shared_ptr<Bundle> bundle_;
-  std::string prefix_;  // "" or ends with '.'
+  std::shared_ptr<Made> made_;  // not in the bundle, which the layers in it hold until they are read
+  std::string prefix_;          // "" or ends with '.'
 };
 
 }  // namespace corepulse::nn

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "io/utf8.h"
+#include "pipeline/resolve.h"
 #include "text/prompt/choices.h"
 
 namespace corepulse::pipeline {
@@ -26,6 +27,7 @@ void choose_in(std::vector<Control>& controls, const Choose& choose) {
 }  // namespace
 
 Recipe with_choices(Recipe recipe, std::vector<std::string>& notes) {
+  check_texts(recipe);  // before anything looks through them
   if (recipe.syntax != PromptSyntax::a1111 && recipe.syntax != PromptSyntax::comfy) return recipe;
   uint64_t seed = recipe.seeds.empty() ? 0 : recipe.seeds[0];
   const auto choose = [&seed](std::string& prompt) -> void { prompt = text::choose(prompt, seed); };

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fmt/format.h>
 
+#include "mlx/memory.h"
 #include "mlx/transforms.h"
 
 #include "control/program/program_data.h"
@@ -101,11 +102,16 @@ bool one_by_one() {
 void require_memory_for(const Setting& setting, const Prepared& pass, bool pictures, size_t recorded) {
   const auto& [model, dtype] = std::tie(setting.model, setting.dtype);
   const auto& resolved = pass.resolved;
-  const size_t bytes = recorded * size_of(dtype);
+  const size_t held = recorded * size_of(dtype);
   const auto calls = calls_of(pass.control, one_by_one());
-  const auto recordings = bytes > 0 ? fmt::format(" with {} of recordings", engine::gigabytes(bytes)) : "";
+  const auto recordings = held > 0 ? fmt::format(" with {} of recordings", engine::gigabytes(held)) : "";
+  // Those that the run before left may be this one's.
+  const size_t changed =
+      setting.loaded.variants.empty()
+          ? most_changed_bytes(pass.control, pass.adapters, setting.outline.parts, setting.loaded.precision)
+          : 0;
   require_memory(fmt::format("a picture of {}x{}{}", resolved.recipe.width, resolved.recipe.height, recordings),
-                 activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures) + bytes);
+                 activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures) + held + changed);
 }
 
 void require_memory_for_all(const Setting& setting, const Prepared& first) {
@@ -116,6 +122,19 @@ void require_memory_for_all(const Setting& setting, const Prepared& first) {
     recorded += recorded_numbers(pass->control, {unet, resolved.latent_height, resolved.latent_width});
     const auto& next = resolved.recipe.second_pass;
     require_memory_for(setting, *pass, next ? starts_from_pictures(*next) : setting.request.decode, recorded);
+  }
+}
+
+/** What runs before left of changed weights yields to this one. */
+void make_room(const Setting& setting, const Prepared& first) {
+  auto& variants = setting.loaded.variants;
+  try {
+    require_memory_for_all(setting, first);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::out_of_memory || variants.empty()) throw;
+    variants.clear();
+    mx::clear_cache();
+    require_memory_for_all(setting, first);
   }
 }
 
@@ -165,6 +184,7 @@ struct Running {
       auto& [controls, program, recordings, adapters] = edit;
       for (auto& line : neutral_notes(program, fmt::format("edit at step {}: ", step)))
         result.notes.push_back(std::move(line));
+      for (auto& line : notes_of(adapters, prepared.adapters.size())) result.notes.push_back(std::move(line));
       prepared.control.edit(step, std::move(program));
       prepared.recordings = std::move(recordings), prepared.adapters = std::move(adapters);
       encode();
@@ -241,7 +261,7 @@ Result generate(const LoadedModel& model, const Outline& outline, const MadeWith
                 LiveEdits& live, const Request& request) {
   const kernels::StopScope stop(request.stop.get());
   const Setting setting{model, *model.own, outline, model.precision.dtype, made.model, request};
-  require_memory_for_all(setting, prepared);
+  make_room(setting, prepared);
   Result result{.recipe = prepared.resolved.recipe, .notes = prepared.notes};
   result.recipe.made_with = made;
   const int passes = prepared.second ? 2 : 1;

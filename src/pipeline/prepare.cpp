@@ -280,10 +280,15 @@ std::unique_ptr<Prepared> second_pass(const Prepared& first, const Outline& outl
   resolved.encodings = starts_from_pictures(pass) ? static_cast<int>(resolved.recipe.seeds.size()) : 0;
   std::vector<std::string> notes;
   const auto controls = pass.controls ? *pass.controls : of_second_pass(resolved.recipe.controls, resolved, notes);
-  auto made = resolve(controls, resolved, {}, *first.masks, {{}, first.adapters, first.loras}, outline, first.words,
-                      functions, {.elide = elide, .path = pass.controls ? "second_pass.controls" : "controls"});
+  std::optional<Start> measured;  // what pixels of the recipe's controls are
+  if (const auto& own = first.resolved.recipe; !pass.controls && measures_in_pixels(controls))
+    measured = Start{{}, {}, Surroundings{{own.width, own.height, {}, {}}, {0, 0, own.width, own.height}}};
+  auto made =
+      resolve(controls, resolved, measured, *first.masks, {{}, first.adapters, first.loras}, outline, first.words,
+              functions, {.elide = elide, .path = pass.controls ? "second_pass.controls" : "controls"});
   resolved.recipe.controls = std::move(made.controls);
   if (pass.controls) append(notes, neutral_notes(made.program, "second pass: "));
+  append(notes, notes_of(made.adapters, first.adapters.size()));
   return std::make_unique<Prepared>(Prepared{.resolved = std::move(resolved),
                                              .control = control::Timeline(std::move(made.program)),
                                              .recordings = std::move(made.recordings),
@@ -340,8 +345,7 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   const auto words = words_of(recipe, outline);
   if (recipe.syntax == PromptSyntax::plain) note_cuts(recipe, outline, words, notes);
   check_edits(resolved.recipe, resolved.schedule.steps());
-  std::optional<Start> start;
-  if (beginning) start = beginning->start(resolved.recipe, *masks);
+  auto start = beginning ? std::optional(beginning->start(resolved.recipe, *masks)) : std::nullopt;
   auto first = resolve(of_first_pass(recipe), resolved, start, *masks, {{}, {}, recipe.loras}, outline, words,
                        functions, {.elide = elide});
   for (size_t i = 0; i < recipe.controls.size(); ++i) first.controls[i].enabled = recipe.controls[i].enabled;
@@ -363,7 +367,8 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   add_edits(prepared, outline, functions);
   add_second_pass(prepared, outline, functions, elide);
   name_words(prepared, outline, prepared.resolved.recipe);
-  append(prepared.notes, notes_of(prepared.control, prepared.adapters));
+  append(prepared.notes, notes_of(prepared.adapters));
+  append(prepared.notes, merge_notes(prepared.control));
   append(prepared.notes, hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings));
   note_unknown_words(prepared, outline);
   return prepared;

@@ -37,7 +37,6 @@ void check_text(const char* field, const std::string& text) {
 }
 
 void check_second(const char* field, const std::string& text, Family family) {
-  check_text(field, text);
   if (!text.empty() && family != Family::sdxl)
     refuse(fmt::format("{} is what SDXL's second text encoder reads; this model is {}, which has one", field,
                        name(family)));
@@ -76,12 +75,18 @@ SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options, 
 
 }  // namespace
 
+void check_texts(const Recipe& recipe) {
+  check_text("prompt", recipe.prompt);
+  check_text("negative_prompt", recipe.negative_prompt);
+  check_text("prompt_2", recipe.prompt_2);
+  check_text("negative_prompt_2", recipe.negative_prompt_2);
+}
+
 Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& scheduler,
                  const std::optional<StartSize>& start) {
   Resolved resolved{.recipe = given};
   auto& recipe = resolved.recipe;
-  check_text("prompt", recipe.prompt);
-  check_text("negative_prompt", recipe.negative_prompt);
+  check_texts(recipe);
   check_second("prompt_2", recipe.prompt_2, info.family);
   check_second("negative_prompt_2", recipe.negative_prompt_2, info.family);
   set_size(recipe, info, start);

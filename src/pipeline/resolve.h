@@ -21,6 +21,9 @@ struct Resolved {
   int encodings = 0;  ///< Pictures that it starts from.
 };
 
+/** The recipe's own texts are no longer than any prompt is. @throws Error{invalid_request} naming the field. */
+void check_texts(const Recipe& recipe);
+
 /**
  * @param start of what the recipe's `init` names, absent without one.
  * @throws Error{invalid_request} naming the field; Error{unsupported_model} for models that only load.

@@ -73,6 +73,8 @@ TEST_CASE("a file for another family is one error, whatever does not fit first")
   AdapterFile flux;
   flux.add("lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight", {2, 8});
   CHECK_REFUSED(flux, "unsupported_model: ", "is for Flux");
+  flux.add("lora_te_text_model_encoder_layers_0_mlp_fc1.alpha", {1});  // whose text encoder is ours, too
+  CHECK(has(flux.refusal(sd1(), {.strict = false}), {"is for Flux"}));
   AdapterFile said;
   said.add("lora_unet_hello.lora_down.weight", {2, 8}).meta("ss_base_model_version", "sdxl_base_v1-0");
   CHECK_REFUSED(said, "is for Stable Diffusion XL");

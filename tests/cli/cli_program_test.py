@@ -108,7 +108,7 @@ class ProgramTest(ProgramCase):
         def error(*arguments):
             return self.run_program(*arguments, status=INVALID).stderr
         self.assertIn("did you mean --steps?", error("generate", *CAT, "--stpes", "3"))
-        self.assertIn("merge it into a checkpoint", error("generate", *CAT, "--lora", "x.safetensors"))
+        self.assertIn("--second-pass", error("generate", *CAT, "--hires-fix"))
         self.assertIn("did you mean generate?", error("genrate", *CAT))
         self.assertIn("spaces around the @", error("generate", *CAT, "--inject", "a dragon@output:0"))
         self.assertIn("expected a prompt", error("generate", *CAT, "--inject", ""))

@@ -88,6 +88,21 @@ TEST_CASE("what is repainted is a region or a mask's file") {
   for (const char* wrong : {"8", "1,2,3", "1,2,3,4,5", "a,b,c,d"}) CHECK_THROWS_AS(parse({"--grow", wrong}), Error);
 }
 
+TEST_CASE("a finished picture's second pass follows what flags change of the first one") {
+  Recipe made;
+  made.prompt = "a cat", made.width = 256, made.height = 256, made.steps = 12, made.guidance = 5;
+  made.second_pass = SecondPass{.width = 512, .height = 512, .steps = 12, .guidance = 3};
+  const File file("corepulse_second_pass.json");
+  std::ofstream(file.path) << to_json(made);
+  const auto same = parse({"--recipe", file.path.string()});
+  CHECK(same.second_pass->width == 512);
+  const auto wide = parse({"--recipe", file.path.string(), "-W", "384", "--steps", "20", "-g", "7"});
+  CHECK(wide.second_pass->scale == 2);
+  CHECK(wide.second_pass->width == 0);
+  CHECK(wide.second_pass->steps == 0);
+  CHECK(wide.second_pass->guidance == 3);
+}
+
 TEST_CASE("a second pass has a short form, of which the last one counts") {
   CHECK(parse({"--second-pass", "3x", "--second-pass", "2x, strength 0.4"}).second_pass ==
         SecondPass{.scale = 2, .strength = 0.4});

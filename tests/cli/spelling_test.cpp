@@ -20,7 +20,7 @@ TEST_CASE("an unknown option names the nearest, or what there is instead") {
   CHECK(unknown_option("--stpes", valid) == "unknown option --stpes; did you mean --steps?");
   CHECK(unknown_option("--injekt=a", valid) == "unknown option --injekt; did you mean --inject?");
   CHECK(unknown_option("--zzzzzz", valid) == "unknown option --zzzzzz");
-  CHECK(unknown_option("--lora", valid).find("merge it into a checkpoint") != std::string::npos);
-  CHECK(unknown_option("--loras", valid).find("merge it into a checkpoint") != std::string::npos);
+  CHECK(unknown_option("--hires-fix", valid).find("--second-pass") != std::string::npos);
+  CHECK(unknown_option("--upscales", valid).find("--second-pass") != std::string::npos);
   CHECK(unknown_option("--s", valid) == "unknown option --s");
 }

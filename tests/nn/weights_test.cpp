@@ -180,6 +180,16 @@ TEST_CASE("what is added to a tensor is added in float32, in the file's order, b
   CHECK_THROWS_AS(other.require_all_taken(), Error);
 }
 
+TEST_CASE("layers that are never read keep nothing of their network in memory") {
+  const auto made = std::make_shared<nn::Made>();
+  const auto stored = view({2, 3}, {1, 2, 3, 4, 5, 6});
+  {
+    const nn::Weights weights({{"a.weight", stored}}, "unet", mx::float32, {}, false, made);
+    (weights / "a").linear(2, 3, false);
+  }
+  CHECK(made.use_count() == 1);
+}
+
 TEST_CASE("networks of the same tensors share the layers that nothing is added to") {
   const auto none = [](const mx::array& x) { return x; };
   const auto made = std::make_shared<nn::Made>();

@@ -233,6 +233,23 @@ TEST_CASE("ComfyUI's further passes are named, and the first one is read") {
     CHECK(noted(read, words));
 }
 
+TEST_CASE("a part of a schedule is all of its steps, for every part; an empty second text stays one") {
+  for (int steps = 1; steps <= 40; ++steps)
+    for (int from = 0; from < steps; ++from) {
+      const auto read = graph(fmt::format(
+          R"({{"1": {{"class_type": "SaveImage", "inputs": {{"images": ["5", 0]}}}},
+          "5": {{"class_type": "KSamplerAdvanced", "inputs": {{"noise_seed": 1, "steps": {}, "cfg": 6, "sampler_name": "euler", "scheduler": "normal",
+            "start_at_step": {}, "end_at_step": 10000, "latent_image": ["6", 0], "positive": ["8", 0], "negative": ["8", 0]}}}},
+          "6": {{"class_type": "VAEEncode", "inputs": {{"pixels": ["7", 0]}}}}, "7": {{"class_type": "LoadImage", "inputs": {{"image": "cat.png"}}}},
+          "8": {{"class_type": "CLIPTextEncodeSDXL", "inputs": {{"text_g": "", "text_l": "a cat"}}}}}})",
+          steps, from));
+      CHECK(read.recipe.prompt == "a cat");
+      CHECK(read.recipe.prompt_2 == " ");
+      CHECK(read.recipe.steps == steps - from);
+      CHECK(static_cast<int>(read.recipe.steps / read.recipe.init->strength) == steps);
+    }
+}
+
 TEST_CASE("a picture that ComfyUI drew from another one keeps its denoise") {
   const auto nodes =
       R"("20": {"class_type": "VAEEncode", "inputs": {"pixels": ["21", 0]}}, "21": {"class_type": "LoadImage", "inputs": {"image": "cat.png"}},)";
@@ -284,6 +301,10 @@ TEST_CASE("InvokeAI's metadata is read") {
   CHECK(older.recipe.init->strength == 0.5);
   CHECK(noted(older, "\"k_lms\" is not here"));
   CHECK(noted(older, "init_image x.png"));
+  const auto both = invoke(
+      R"({"positive_prompt": "a", "negative_prompt": "b", "positive_style_prompt": "a", "negative_style_prompt": "c"})");
+  CHECK(both.recipe.prompt_2.empty());
+  CHECK(both.recipe.negative_prompt_2 == "c");
 }
 
 TEST_CASE("a picture without a recipe, or with a program's that is not known, says so") {

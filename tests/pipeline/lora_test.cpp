@@ -199,6 +199,8 @@ TEST_CASE("a LoRA is found by its name in the folder of LoRAs, from a prompt of 
   auto untagged = recipe;
   untagged.prompt = words;
   CHECK(run("sd1", recipe).latents == with("sd1", untagged, {unet_alone}).latents);
+  recipe.prompt = words + "<lora:style:0.8:te=0>";  // te is the UNet's, too, where nothing else is said
+  CHECK(run("sd1", recipe).latents == run("sd1", untagged).latents);
   for (const auto* wrong : {"<lora:style:much>", "<lora:style:1:1:1>", "<lora:style:lbw=1>", "<lora::1>"}) {
     recipe.prompt = wrong;
     CHECK(has(refusal([&] { run("sd1", recipe); }), {"invalid_request: [prompt]"}));

@@ -2,6 +2,7 @@
 // Pictures of the goldens as files and images.
 
 #include <filesystem>
+#include <unistd.h>
 
 #include "corepulse/image.h"
 
@@ -16,11 +17,11 @@ inline Image golden_picture(const Golden& golden, const std::string& name) {
   return {static_cast<int>(view.shape[1]), static_cast<int>(view.shape[0]), {bytes, bytes + view.bytes}, {}};
 }
 
-/** A picture's file that goes away. */
+/** A picture's file that goes away; of this process, for a test may run in two types of numbers at once. */
 struct PictureFile {
   std::filesystem::path path;
   PictureFile(const std::string& name, const Image& image)
-      : path(std::filesystem::temp_directory_path() / ("corepulse_" + name)) {
+      : path(std::filesystem::temp_directory_path() / ("corepulse_" + std::to_string(getpid()) + "_" + name)) {
     save_image(image, path);
   }
   ~PictureFile() { std::filesystem::remove(path); }

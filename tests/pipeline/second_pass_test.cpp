@@ -104,6 +104,15 @@ TEST_CASE("law: two passes are a run, and a run from its picture enlarged, bit f
   CHECK(both.model_calls == 3 + second.model_calls);
 }
 
+TEST_CASE("law: a region in pixels of the first pass is the same part of the second one's picture") {
+  auto recipe = two_passes();
+  const double half = recipe.width / 2.0, height = recipe.height;
+  recipe.controls = {inject("a dragon").within(rectangle(0, 0, half, height).pixels())};
+  const auto pixels = run("small", recipe).latents;
+  recipe.controls = {inject("a dragon").within(rectangle(0, 0, 0.5, 1))};
+  CHECK(relative_error(pixels.at(0), run("small", recipe).latents.at(0)) <= 1e-5);
+}
+
 TEST_CASE("law: another prompt in all layers and steps of both passes is that prompt, bit for bit") {
   auto recipe = two_passes();
   recipe.second_pass->upscale = Upscale::latent_bicubic;

@@ -1,6 +1,7 @@
 #include "control/program/weights.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -66,6 +67,8 @@ void change_weights(int index, Context& context, StepInputs& steps) {
     if (!active[call]) continue;
     change.strength = layers > 0 ? static_cast<float>(use.strength->at(progress)) : 0;
     change.text_strength = use.text_strength && adapter.texts ? static_cast<float>(use.text_strength->at(progress)) : 0;
+    if (!std::isfinite(change.strength) || !std::isfinite(change.text_strength))
+      fail(ErrorCode::invalid_request, path + ".strength", "is beyond the numbers of float32; expected a smaller one");
     if (change.strength == 0 && change.text_strength == 0) continue;
     steps.plans[call].weights.push_back(change);
     report.calls[call] = true;

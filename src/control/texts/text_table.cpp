@@ -86,9 +86,10 @@ int TextTable::add(const std::string& written, bool negative) {
 int TextTable::add(const PromptText& prompt, bool negative, const std::optional<PromptText>& second) {
   const auto& encoders = tokenize(prompt, second);
   std::vector<std::vector<int>> ids;
-  for (const auto& e : encoders) ids.push_back(e.ids);
+  std::vector<std::vector<double>> weights;
+  for (const auto& e : encoders) ids.push_back(e.ids), weights.push_back(e.weights);
   const auto [place, fresh] =
-      plain_.emplace(std::tuple{negative, ids, encoders.front().weights}, static_cast<int>(texts_.size()));
+      plain_.emplace(std::tuple{negative, std::move(ids), std::move(weights)}, static_cast<int>(texts_.size()));
   if (fresh)
     add_text(
         {{.prompt = prompt.text, .stretches = prompt.stretches, .negative = negative, .second = second}, encoders});

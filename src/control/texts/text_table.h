@@ -112,7 +112,7 @@ class TextTable {
   };
   std::map<std::string, std::vector<Tokenized>> tokenized_;
   std::vector<Text> texts_;
-  std::map<std::tuple<bool, std::vector<std::vector<int>>, std::vector<double>>, int> plain_;
+  std::map<std::tuple<bool, std::vector<std::vector<int>>, std::vector<std::vector<double>>>, int> plain_;
   std::map<std::tuple<int, std::string, int, int>, Found> found_;
   std::vector<ContextSpec> specs_;
   std::vector<int> numbers_;

@@ -75,7 +75,8 @@ Explanation explain(const Recipe& recipe) {
         {{"step", step}, {"program", nlohmann::ordered_json::parse(control::explain_json(program))}});
   }
   if (prepared.second) add_second(prepared, explanation, json);
-  auto hints = pipeline::notes_of(prepared.control, prepared.adapters);
+  auto hints = pipeline::notes_of(prepared.adapters);
+  for (auto& note : pipeline::merge_notes(prepared.control)) hints.push_back(std::move(note));
   for (auto& hint : pipeline::hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings))
     hints.push_back(std::move(hint));
   for (const auto& hint : hints) {

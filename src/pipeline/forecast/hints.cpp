@@ -52,8 +52,9 @@ void words_without_files(const std::string& prompt, const std::optional<Embeddin
                         [](char a, char b) { return lower(a) == lower(b); });
     };
     if (read && std::any_of(read->files.begin(), read->files.end(), fits)) continue;
-    notes.push_back(fmt::format("there is no file for \"{}\": it is drawn as text; --embeddings names their folder",
-                                io::printable(prompt.substr(at, rest.find_first_of(" ,)\n") + kEmbedding.size()))));
+    notes.push_back(fmt::format(
+        "there is no file for \"{}\": it is drawn as text; --embeddings names their folder",
+        io::printable(prompt.substr(at, std::min(rest.find_first_of(" ,)\n"), rest.size()) + kEmbedding.size()))));
   }
 }
 

@@ -1,5 +1,6 @@
 // ComfyUI's "prompt": from the picture that was saved back through its graph to what drew it.
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 
 #include "io/python_json.h"
@@ -12,6 +13,12 @@ namespace {
 
 bool is_comfy_sampler(const ComfyNode& node) {
   return node.kind == "KSampler" || node.kind == "KSamplerAdvanced";
+}
+
+/** The strength with which compat comfy runs the steps from `from` on of a schedule of just so many. */
+double strength_of_part(double steps, double from) {
+  const double strength = (steps - from) / steps;
+  return from > 0 ? std::nextafter(strength, 0.0) : strength;
 }
 
 bool is_any_of(const ComfyNode& node, std::initializer_list<std::string_view> kinds) {
@@ -151,7 +158,7 @@ bool ComfyReader::take_start(const ComfyNode& node, const ComfyNode& sampler) {
   const bool advanced = sampler.kind == "KSamplerAdvanced";
   const auto steps = number(sampler, "steps"), from = number(sampler, "start_at_step");
   reading_.take_strength(!advanced                     ? number(sampler, "denoise")
-                         : steps && from && *steps > 0 ? std::optional(1 - *from / *steps)
+                         : steps && from && *steps > 0 ? std::optional(strength_of_part(*steps, *from))
                                                        : std::nullopt,
                          shown(sampler, advanced ? "start_at_step" : "denoise"));
   if (node.kind != "VAEEncode" && node.kind != "VAEEncodeTiled") reading_.leave_out(node.shown());
@@ -165,7 +172,7 @@ void ComfyReader::take_part_of_schedule(const ComfyNode& node) {
   auto& recipe = reading_.recipe();
   if (from && steps && *from > 0 && *from < *steps) {
     if (recipe.init)
-      recipe.steps = static_cast<int>(*steps - *from);
+      reading_.take_steps(*steps - *from, shown(node, "start_at_step"));
     else
       reading_.leave_out("start_at_step", shown(node, "start_at_step"));
   }
@@ -187,7 +194,10 @@ ComfyReader::Texts ComfyReader::take_text(const ComfyNode& node) {
   follow_clip(node);
   if (node.input("text_g") && node.input("text_l")) {
     auto local = word(node, "text_l"), global = word(node, "text_g");
-    if (global == local) global.clear();
+    if (global == local)
+      global.clear();
+    else if (global.empty())
+      global = " ";  // no tokens; "" would mean the first one's
     const auto& recipe = reading_.recipe();
     for (const auto& [name, own] : {std::pair{"width", recipe.width},
                                     {"target_width", recipe.width},

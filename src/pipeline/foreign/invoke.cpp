@@ -102,8 +102,10 @@ PictureRecipe read_invoke_metadata(std::string_view text) {
   ForeignReading reading({"InvokeAI", PromptSyntax::compel, Compat::diffusers, NoiseKind::cpu});
   reading.recipe().prompt = data.text("positive_prompt");  // compel knows no choices
   reading.recipe().negative_prompt = data.text("negative_prompt");
-  reading.recipe().prompt_2 = data.text("positive_style_prompt");
-  reading.recipe().negative_prompt_2 = data.text("negative_style_prompt");
+  // It writes the prompt twice where the second encoder reads the same.
+  const auto apart = [](std::string second, const std::string& first) { return second == first ? "" : second; };
+  reading.recipe().prompt_2 = apart(data.text("positive_style_prompt"), reading.recipe().prompt);
+  reading.recipe().negative_prompt_2 = apart(data.text("negative_style_prompt"), reading.recipe().negative_prompt);
   const auto *steps = data.take("steps"), *guidance = data.take("cfg_scale"), *seed = data.take("seed");
   const auto *width = data.take("width"), *height = data.take("height");
   reading.take_steps(foreign_number(steps), foreign_shown(steps));

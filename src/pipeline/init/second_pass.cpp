@@ -7,6 +7,7 @@
 #include "mlx/transforms.h"
 
 #include "pipeline/picture/resample.h"
+#include "pipeline/visit_files.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -31,7 +32,27 @@ void set_pass_size(const SecondPass& pass, int multiple, Recipe& run) {
   run.height = high ? pass.height : side(wide ? pass.width / proportion : run.height * scale);
 }
 
+bool in_pixels(const Region& region, int depth = 0) {
+  return region.unit == LengthUnit::pixel ||
+         (depth < kDeepestRegion && std::any_of(
+                                        region.parts.begin(), region.parts.end(),
+                                        [=](const Region& part) { return in_pixels(part, depth + 1); }));
+}
+
+bool in_pixels(const Control& control) {
+  if (control.region && in_pixels(*control.region)) return true;
+  if (const auto* attend = std::get_if<Attend>(&control.effect); attend && attend->target)
+    return in_pixels(*attend->target);
+  const auto* regions = std::get_if<Regions>(&control.effect);
+  return regions && std::any_of(regions->prompts.begin(), regions->prompts.end(),
+                                [](const RegionPrompt& prompt) { return in_pixels(prompt.region); });
+}
+
 }  // namespace
+
+bool measures_in_pixels(const std::vector<Control>& controls) {
+  return std::any_of(controls.begin(), controls.end(), [](const Control& control) { return in_pixels(control); });
+}
 
 Recipe second_run(const Recipe& first, int multiple) {
   const auto& pass = *first.second_pass;

@@ -2,6 +2,7 @@
 // The second pass of a recipe, as a run of its own.
 
 #include <string>
+#include <vector>
 
 #include "corepulse/error.h"
 #include "corepulse/recipe.h"
@@ -23,6 +24,9 @@ SecondPass resolved_pass(SecondPass pass, const Recipe& run);
 
 /** Whether it starts from the first pass's pictures, not from its latents. */
 bool starts_from_pictures(const SecondPass& pass);
+
+/** Whether a region of the controls is measured in pixels: of the first pass, wherever the recipe's controls act. */
+bool measures_in_pixels(const std::vector<Control>& controls);
 
 /** Latents [B, h, w, c] at another size, as torch's interpolate; how: one of latent_*. */
 mx::array resize_latents(const mx::array& latents, Upscale how, int height, int width);

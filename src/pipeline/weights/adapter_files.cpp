@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "control/quote.h"
 #include "io/digest/digests.h"
+#include "io/digest/sha256.h"
 #include "io/file.h"
 #include "io/tensors/safetensors.h"
 #include "io/utf8.h"
@@ -35,8 +36,12 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
+bool is_looked_up(const std::string& name, const std::string& folder) {
+  return !folder.empty() && !name.empty() && !fs::path(name).has_parent_path();
+}
+
 std::string file_named(const std::string& name, const std::string& folder) {
-  const bool looked_up = !folder.empty() && !fs::path(name).has_parent_path();
+  const bool looked_up = is_looked_up(name, folder);
   const auto place = looked_up ? folder / fs::path(name) : fs::path(name);
   for (const auto& file : {place, fs::path(place.string() + kEnding)})
     if (is_regular(file)) return file.string();
@@ -79,6 +84,7 @@ std::shared_ptr<const AdapterFile> read_adapter(const Lora& lora, const model::P
   AdapterFile file{{.name = lora.file, .strict = lora.strict, .dora = lora.dora}, {}, {}};
   file.content = adapters::read(lora.file, shapes_of(parts), {.strict = lora.strict, .dora = dora_of(lora.dora)});
   file.sha256 = io::kept_sha256(io::open_safetensors(lora.file).mapping);
+  if (!file.content.settings.empty()) file.sha256 = io::sha256_of(file.sha256 + file.content.settings);
   for (const auto& [network, deltas] : file.content.deltas) {
     if (network != name(Part::unet)) file.info.texts |= !deltas.empty();
     if (network == name(Part::unet))
@@ -119,6 +125,10 @@ void each_lora(Controls& controls, const std::string& path, const Visit& visit) 
 
 void find_adapters(std::vector<Control>& controls, const std::string& folder, const std::string& path) {
   each_lora(controls, path, [&](Lora& lora) { lora.file = file_named(lora.file, folder); });
+  // One that is switched off need not be there, but is still looked for in this folder when it is switched on.
+  for (auto& control : controls)
+    if (auto* lora = adapter_of(control); lora && !control.enabled && is_looked_up(lora->file, folder))
+      lora->file = (folder / fs::path(lora->file)).string();
 }
 
 AdapterFiles with_adapters(AdapterFiles known, const std::vector<Control>& controls, const std::string& path,
@@ -134,6 +144,13 @@ AdapterFiles with_adapters(AdapterFiles known, const std::vector<Control>& contr
 void keep_digests(std::vector<Control>& controls, const AdapterFiles& files) {
   each_lora(controls, "controls",
             [&](Lora& lora) { lora.sha256 = (*std::find_if(files.begin(), files.end(), of(lora)))->sha256; });
+}
+
+std::vector<std::string> notes_of(const AdapterFiles& files, size_t from) {
+  std::vector<std::string> notes;
+  for (size_t i = from; i < files.size(); ++i)
+    notes.insert(notes.end(), files[i]->content.notes.begin(), files[i]->content.notes.end());
+  return notes;
 }
 
 std::string adapted_name(model::Part part, const std::string& tensor) {

@@ -38,6 +38,9 @@ AdapterFiles with_adapters(AdapterFiles known, const std::vector<Control>& contr
 /** Every control that reads one of the files has its digest. */
 void keep_digests(std::vector<Control>& controls, const AdapterFiles& files);
 
+/** For people: what was left out of files that need not fit. @param from of those from this one on. */
+std::vector<std::string> notes_of(const AdapterFiles& files, size_t from = 0);
+
 /** A text encoder's tensor as adapters call it: transformers' name, which some files shorten. */
 std::string adapted_name(model::Part part, const std::string& tensor);
 

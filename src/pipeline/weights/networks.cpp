@@ -17,8 +17,11 @@ Network& Networks::at(const control::WeightChanges& weights) {
   }
   changed_.splice(changed_.begin(), changed_, found);
   auto& changed = changed_.front();
-  if (!changed.network) {
-    changed.model = model_.variants.with(weights, prepared_.adapters, *model_.own, parts_, model_.precision);
+  // Asked for each time, so that it forgets what this forgets.
+  auto model = model_.variants.with(weights, prepared_.adapters, *model_.own, parts_, model_.precision);
+  if (model != changed.model) {
+    changed.network.reset(), changed.texts.clear();
+    changed.model = std::move(model);
     changed.network = std::make_unique<Network>(changed.model->unet, keeps_texts(weights) ? own_texts_ : changed.texts);
   }
   // An edit of the controls may have brought texts.

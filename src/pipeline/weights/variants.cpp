@@ -120,10 +120,7 @@ uint64_t most_changed_bytes(const control::Timeline& control, const AdapterFiles
   return most;
 }
 
-std::vector<std::string> notes_of(const control::Timeline& control, const AdapterFiles& files) {
-  std::vector<std::string> notes;
-  for (const auto& file : files)
-    for (const auto& note : file->content.notes) notes.push_back(note);
+std::vector<std::string> merge_notes(const control::Timeline& control) {
   std::vector<WeightChanges> held;
   std::vector<int> steps;
   for (const auto& [step, weights] : weights_by_step(control)) {
@@ -136,13 +133,12 @@ std::vector<std::string> notes_of(const control::Timeline& control, const Adapte
       std::rotate(held.begin(), found, found + 1);
     }
   }
-  if (steps.size() > 1)
-    notes.push_back(
-        fmt::format("LoRAs are merged into the weights {} times, in steps {}; each takes about as long as loading the "
-                    "layers that they change{}",
-                    steps.size(), control::ranges(steps),
-                    steps.size() > kVariants ? "; a constant strength, or two windows, would need less" : ""));
-  return notes;
+  if (steps.size() < 2) return {};
+  return {
+      fmt::format("LoRAs are merged into the weights {} times, in steps {}; each takes about as long as loading the "
+                  "layers that they change{}",
+                  steps.size(), control::ranges(steps),
+                  steps.size() > kVariants ? "; a constant strength, or two windows, would need less" : "")};
 }
 
 }  // namespace corepulse::pipeline

@@ -25,6 +25,8 @@ class Variants {
   std::shared_ptr<const model::Model> with(const control::WeightChanges& changes, const AdapterFiles& files,
                                            const model::Model& model, const model::Parts& parts,
                                            model::Precision precision);
+  bool empty() const { return variants_.empty(); }
+  void clear() { variants_.clear(); }
 
  private:
   /** A change by what is in its file. */
@@ -50,7 +52,7 @@ uint64_t changed_bytes(const control::WeightChanges& changes, const AdapterFiles
 uint64_t most_changed_bytes(const control::Timeline& control, const AdapterFiles& files, const model::Parts& parts,
                             model::Precision precision);
 
-/** For people: what was left out of files that need not fit; how often a run merges weights, if more than once. */
-std::vector<std::string> notes_of(const control::Timeline& control, const AdapterFiles& files);
+/** For people: how often a run merges weights, if more than once. */
+std::vector<std::string> merge_notes(const control::Timeline& control);
 
 }  // namespace corepulse::pipeline

@@ -89,16 +89,13 @@ class Cutter {
     const int comma = id(",");
     size_t behind_comma = begin_;  // begin_: there is none in this chunk
     for (size_t i = begin_; i < end; ++i) {
-      if (added_word_end(i, end) > begin_ + room_) {
-        end_chunk(i);
-        behind_comma = begin_;
-      }
       if (tokens_.all[i].id == comma) {
         behind_comma = i + 1;
       } else if (i - begin_ == room_ && behind_comma > begin_ && i + 1 - behind_comma <= kCommaReach) {
         end_chunk(behind_comma);
+        behind_comma = begin_;
       }
-      if (i - begin_ < room_) continue;
+      if (i - begin_ < room_ && added_word_end(i, end) <= begin_ + room_) continue;
       end_chunk(i);
       behind_comma = begin_;
     }

@@ -52,7 +52,7 @@ std::optional<LoraTag> read(std::string_view inside) {
       (both ? unet : both) = number(parts[i], inside);
   }
   tag.text_strength = named_text.value_or(both.value_or(1));
-  tag.strength = named_unet.value_or(unet.value_or(both.value_or(tag.text_strength)));
+  tag.strength = named_unet.value_or(unet.value_or(tag.text_strength));
   return tag;
 }
 
