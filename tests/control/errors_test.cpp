@@ -114,10 +114,10 @@ TEST_CASE("fields a kind does not have are errors, whoever set them") {
   CHECK(refuses(mask_tokens("cat").context(TokenContext::replace), "[controls[0].context]"));
   CHECK(refuses(pooled("x"), "pooled needs a model of the SDXL family"));
   CHECK(refuses(corepulse::Control{.effect = Capture{.what = Capture::What::keys}}, "\"name\" is missing"));
-  CHECK_THROWS_AS(guidance(3).strength(1), Error);
-  CHECK_THROWS_AS(reweight("x", 1).gains(1, 1), Error);
-  CHECK_THROWS_AS(inject("x").occurrence(1), Error);
-  CHECK_THROWS_AS(inject("x").context(TokenContext::keep), Error);
+  CHECK_THROWS_AS(static_cast<void>(guidance(3).strength(1)), Error);
+  CHECK_THROWS_AS(static_cast<void>(reweight("x", 1).gains(1, 1)), Error);
+  CHECK_THROWS_AS(static_cast<void>(inject("x").occurrence(1)), Error);
+  CHECK_THROWS_AS(static_cast<void>(inject("x").context(TokenContext::keep)), Error);
 }
 
 TEST_CASE("what guides and what edits by another image says what it needs") {

@@ -62,7 +62,7 @@ TEST_CASE("the short form of a second pass is a size and items in any order") {
                    .sampler = SamplerKind::dpmpp_2m,
                    .schedule = ScheduleKind::karras,
                    .guidance = 3.5,
-                   .controls = std::vector<Control>{}});
+                   .controls = std::vector<corepulse::Control>{}});
   CHECK(error(parse_second_pass, "2x, 3x").find("one item for \"size\", not two") != std::string::npos);
   CHECK(error(parse_second_pass, "2x, steps 3, steps 4").find("not two") != std::string::npos);
   CHECK(error(parse_second_pass, "2x strength 0.5").find("a comma and the next item") != std::string::npos);

@@ -52,10 +52,11 @@ TEST_CASE("latents come to another size as torch's interpolate brings them there
   const auto shape = golden.view("latents").shape;
   const auto source = numbers(golden, "latents");
   for (const auto* how : {"latent-nearest", "latent-nearest-exact", "latent-bilinear", "latent-bicubic"})
-    for (const auto& [height, width] : {std::pair{9, 12}, {12, 16}, {5, 4}, {6, 13}}) {
+    for (const auto& size : {std::pair{9, 12}, {12, 16}, {5, 4}, {6, 13}}) {
+      const int height = size.first, width = size.second;
       const auto name = std::string(how) + "/" + std::to_string(height) + "x" + std::to_string(width);
       CAPTURE(name);
-      const auto resized = engine::Engine::instance().run([&, height = height, width = width] {
+      const auto resized = engine::Engine::instance().run([&] {
         const mx::array latents(source.begin(), {2, 4, 6, 8}, mx::float32);
         const auto nchw = mx::contiguous(mx::transpose(
             pipeline::resize_latents(mx::transpose(latents, {0, 2, 3, 1}), upscale_of(how), height, width),

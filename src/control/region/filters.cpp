@@ -49,12 +49,11 @@ Mask shrink_rows(const Picture& in, int width) {
 
 /** Of each row the part from begin to end, as columns. */
 Mask part_of_rows(const Mask& in, const std::pair<double, double>& part) {
-  const auto [begin, end] = part;
+  const double begin = part.first, end = part.second;
   const int width = std::max(1, static_cast<int>(std::lround(end - begin)));
   const double step = (end - begin) / width;
-  return columns(in.values, in.height, in.width, width, [=, begin = begin](const Line& line, int i) {
-    return line.mean(begin + i * step, begin + (i + 1) * step);
-  });
+  return columns(in.values, in.height, in.width, width,
+                 [=](const Line& line, int i) { return line.mean(begin + i * step, begin + (i + 1) * step); });
 }
 
 Mask average_rows(const Mask& in, double size) {

@@ -53,8 +53,8 @@ void lay_over(const Image& drawn, int left, int top, const Share& share, Image& 
 
 std::optional<control::Mask> start_mask(const StartPicture& source, const Margins& margins, InitPicture& init,
                                         PictureSize size, bool finely, MaskPictures& masks) {
-  const auto [width, height] = size;
-  control::Canvas canvas{height, width, [&, width = width, height = height](const Region& region) {
+  const int width = size.width, height = size.height;
+  control::Canvas canvas{height, width, [&](const Region& region) {
                            return placed_like(source.image, init.fit, margins, width, height, masks.read(region));
                          }};
   if (finely) canvas.view = control::PixelBox{0, 0, width, height};
