@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "io/file.h"
 
 namespace corepulse::adapters {
 
@@ -47,7 +48,8 @@ class Delta {
 using Shapes = std::map<std::string, std::map<std::string, std::vector<int64_t>>>;
 
 struct Adapter {
-  std::string format;  ///< For people: "kohya LoRA, rank 16".
+  std::shared_ptr<const io::MappedFile> file;  ///< That was read, and that the deltas read.
+  std::string format;                          ///< For people: "kohya LoRA, rank 16".
   /** By network, then by tensor ("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.weight"). */
   std::map<std::string, std::map<std::string, std::shared_ptr<const Delta>>> deltas;
   std::string settings;            ///< What a configuration beside the file says; "": there is none.

@@ -33,6 +33,7 @@ class Reader {
         source_(std::make_shared<Source>(Source{io::shown(path), file_.mapping})),
         names_(model),
         peft_(PeftConfig::read(path, file_)) {
+    result_.file = file_.mapping;
     result_.settings = peft_.beside();
   }
 

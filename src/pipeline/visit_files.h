@@ -1,5 +1,5 @@
 #pragma once
-// The files that controls name.
+// The regions and the files that controls name.
 
 #include <variant>
 
@@ -16,14 +16,19 @@ void visit_pictures(Region& region, Visit&& visit, int depth = 0) {
     for (auto& part : region.parts) visit_pictures(part, visit, depth + 1);
 }
 
+/** visit(region) for each region of the control, but not for what they are made of. */
+template <class C, class Visit>
+void each_region(C& control, Visit&& visit) {
+  if (control.region) visit(*control.region);
+  if (auto* regions = std::get_if<Regions>(&control.effect))
+    for (auto& prompt : regions->prompts) visit(prompt.region);
+  if (auto* attend = std::get_if<Attend>(&control.effect); attend && attend->target) visit(*attend->target);
+}
+
 /** visit(Region&) for every picture among the control's regions. */
 template <class Visit>
 void visit_pictures(Control& control, Visit&& visit) {
-  if (control.region) visit_pictures(*control.region, visit);
-  if (auto* regions = std::get_if<Regions>(&control.effect))
-    for (auto& prompt : regions->prompts) visit_pictures(prompt.region, visit);
-  if (auto* attend = std::get_if<Attend>(&control.effect); attend && attend->target)
-    visit_pictures(*attend->target, visit);
+  each_region(control, [&](Region& region) { visit_pictures(region, visit); });
 }
 
 /** The control as a share of a recorded run, or null. */

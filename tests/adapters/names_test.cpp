@@ -8,10 +8,6 @@ using namespace corepulse::test;
 
 namespace {
 
-const TinyModel& sd1() {
-  static const TinyModel model("sd1");
-  return model;
-}
 const TinyModel& sdxl() {
   static const TinyModel model("sdxl");
   return model;

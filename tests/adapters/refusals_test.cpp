@@ -8,11 +8,6 @@ using namespace corepulse::test;
 
 namespace {
 
-const TinyModel& sd1() {
-  static const TinyModel model("sd1");
-  return model;
-}
-
 const std::string kLayer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q";
 const std::string kDown = kLayer + ".lora_down.weight", kUp = kLayer + ".lora_up.weight", kAlpha = kLayer + ".alpha";
 

@@ -39,6 +39,11 @@ class TinyModel {
   std::map<std::string, io::Tensors> tensors_;
 };
 
+inline const TinyModel& sd1() {
+  static const TinyModel model("sd1");
+  return model;
+}
+
 /** A file of tensors that a test writes down. */
 class AdapterFile {
  public:

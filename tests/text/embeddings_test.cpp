@@ -8,6 +8,7 @@
 #include "corepulse/embedding_list.h"
 #include "corepulse/error.h"
 
+#include "encoders.h"
 #include "io/digest/sha256.h"
 #include "io/json.h"
 #include "kernels/device.h"
@@ -22,27 +23,6 @@ namespace corepulse::text {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Encoder {
-  ClipTokenizer tokenizer;
-  ClipTextModel model;
-};
-
-Encoder load(const std::string& family, const std::string& tokenizer, const std::string& encoder) {
-  const auto folder = fs::path(test::golden_folder()) / "models" / family;
-  auto tensors = io::open_safetensors(folder / encoder / "model.safetensors").tensors;
-  std::erase_if(tensors, [](const auto& entry) { return entry.first.ends_with("position_ids"); });
-  const nn::Weights weights(tensors, "text encoder", mx::float32);
-  return {ClipTokenizer(read_tokenizer_folder(folder / tokenizer)),
-          ClipTextModel(weights, config_from_json(io::read_json(folder / encoder / "config.json"), "config.json"))};
-}
-
-std::vector<Encoder> encoders(const std::string& family) {
-  std::vector<Encoder> all;
-  all.push_back(load(family, "tokenizer", "text_encoder"));
-  if (family == "sdxl") all.push_back(load(family, "tokenizer_2", "text_encoder_2"));
-  return all;
-}
 
 fs::path words_folder() {
   return fs::path(test::golden_folder()) / "embeddings";

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "encoders.h"
 #include "golden.h"
 #include "kernels/device.h"
 #include "support/golden.h"
@@ -11,27 +12,6 @@
 
 namespace corepulse::text {
 namespace {
-
-struct Encoder {
-  ClipTokenizer tokenizer;
-  ClipTextModel model;
-};
-
-Encoder load(const std::string& family, const std::string& tokenizer, const std::string& encoder) {
-  const auto folder = std::filesystem::path(test::golden_folder()) / "models" / family;
-  auto tensors = io::open_safetensors(folder / encoder / "model.safetensors").tensors;
-  std::erase_if(tensors, [](const auto& entry) { return entry.first.ends_with("position_ids"); });
-  const nn::Weights weights(tensors, "text encoder", mx::float32);
-  return {ClipTokenizer(read_tokenizer_folder(folder / tokenizer)),
-          ClipTextModel(weights, config_from_json(io::read_json(folder / encoder / "config.json"), "config.json"))};
-}
-
-std::vector<Encoder> encoders(const std::string& family) {
-  std::vector<Encoder> all;
-  all.push_back(load(family, "tokenizer", "text_encoder"));
-  if (family == "sdxl") all.push_back(load(family, "tokenizer_2", "text_encoder_2"));
-  return all;
-}
 
 OutputRule rule_of(const std::string& family) {
   return family == "sdxl" ? OutputRule{1, false} : OutputRule{0, true};
@@ -65,7 +45,7 @@ TEST_CASE("weights and chunks give the contexts that the tools give") {
 }
 
 TEST_CASE("a prompt without weights is the same bits in every syntax, and so is a weight of 1") {
-  const auto model = load("sd1", "tokenizer", "text_encoder");
+  const auto model = load_encoder("sd1", "tokenizer", "text_encoder");
   const auto plain = encoded(model, "a red cat in a park", {}, PromptSyntax::plain);
   for (const auto syntax : {PromptSyntax::a1111, PromptSyntax::comfy, PromptSyntax::compel}) {
     CHECK(test::same_bits(encoded(model, "a red cat in a park", {}, syntax).context, plain.context));
@@ -75,7 +55,7 @@ TEST_CASE("a prompt without weights is the same bits in every syntax, and so is 
 }
 
 TEST_CASE("the pooled vector is the first chunk's, without weights") {
-  const auto model = load("sdxl", "tokenizer_2", "text_encoder_2");
+  const auto model = load_encoder("sdxl", "tokenizer_2", "text_encoder_2");
   const auto rule = rule_of("sdxl");
   const auto plain = encoded(model, "a red cat", rule, PromptSyntax::plain);
   const auto weighed = encoded(model, "a (red cat:1.4) BREAK a big dog", rule, PromptSyntax::a1111);

@@ -9,6 +9,7 @@
 #include "control/kind.h"
 #include "control/recipe/words.h"
 #include "io/utf8.h"
+#include "pipeline/visit_files.h"
 #include "text/foreign_syntax.h"
 
 namespace corepulse::pipeline {
@@ -92,13 +93,7 @@ void units(const Region& region, Notes& notes) {
 }
 
 void units(const std::vector<Control>& controls, Notes& notes) {
-  for (const auto& control : controls) {
-    if (control.region) units(*control.region, notes);
-    if (const auto* regions = std::get_if<Regions>(&control.effect))
-      for (const auto& prompt : regions->prompts) units(prompt.region, notes);
-    if (const auto* attend = std::get_if<Attend>(&control.effect); attend && attend->target)
-      units(*attend->target, notes);
-  }
+  for (const auto& control : controls) each_region(control, [&](const Region& region) { units(region, notes); });
 }
 
 /** Images that are to be composed as another, but begin elsewhere. */

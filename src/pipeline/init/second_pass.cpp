@@ -39,19 +39,12 @@ bool in_pixels(const Region& region, int depth = 0) {
                                         [=](const Region& part) { return in_pixels(part, depth + 1); }));
 }
 
-bool in_pixels(const Control& control) {
-  if (control.region && in_pixels(*control.region)) return true;
-  if (const auto* attend = std::get_if<Attend>(&control.effect); attend && attend->target)
-    return in_pixels(*attend->target);
-  const auto* regions = std::get_if<Regions>(&control.effect);
-  return regions && std::any_of(regions->prompts.begin(), regions->prompts.end(),
-                                [](const RegionPrompt& prompt) { return in_pixels(prompt.region); });
-}
-
 }  // namespace
 
 bool measures_in_pixels(const std::vector<Control>& controls) {
-  return std::any_of(controls.begin(), controls.end(), [](const Control& control) { return in_pixels(control); });
+  bool any = false;
+  for (const auto& control : controls) each_region(control, [&](const Region& region) { any |= in_pixels(region); });
+  return any;
 }
 
 Recipe second_run(const Recipe& first, int multiple) {

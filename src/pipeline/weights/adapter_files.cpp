@@ -9,8 +9,6 @@
 #include "control/quote.h"
 #include "io/digest/digests.h"
 #include "io/digest/sha256.h"
-#include "io/file.h"
-#include "io/tensors/safetensors.h"
 #include "io/utf8.h"
 #include "pipeline/visit_files.h"
 
@@ -83,7 +81,7 @@ adapters::Dora dora_of(DoraReading reading) {
 std::shared_ptr<const AdapterFile> read_adapter(const Lora& lora, const model::Parts& parts) {
   AdapterFile file{{.name = lora.file, .strict = lora.strict, .dora = lora.dora}, {}, {}};
   file.content = adapters::read(lora.file, shapes_of(parts), {.strict = lora.strict, .dora = dora_of(lora.dora)});
-  file.sha256 = io::kept_sha256(io::open_safetensors(lora.file).mapping);
+  file.sha256 = io::kept_sha256(file.content.file);
   if (!file.content.settings.empty()) file.sha256 = io::sha256_of(file.sha256 + file.content.settings);
   for (const auto& [network, deltas] : file.content.deltas) {
     if (network != name(Part::unet)) file.info.texts |= !deltas.empty();
