@@ -6,7 +6,7 @@
 //
 // Said elsewhere: the file in CMakeLists.txt, its maker in corepulse/control.h, its parser in corepulse/shorthand.h and
 // flag in cli/run_flags.cpp, its entry in docs/recipe.schema.json and example in docs/control.md, which tests demand;
-// and in pipeline/visit_files.h which regions or files it holds.
+// and in pipeline/prepare/visit_files.h which regions or files it holds.
 
 #include <functional>
 #include <memory>

@@ -20,7 +20,7 @@
 #include "pipeline/init/latents.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/picture/preview.h"
-#include "pipeline/recipe_words.h"
+#include "pipeline/prepare/recipe_words.h"
 #include "sampler/noise/noise.h"
 
 namespace corepulse::pipeline {

@@ -4,7 +4,7 @@
 #include "corepulse/request.h"
 
 #include "pipeline/live_edits.h"
-#include "pipeline/prepare.h"
+#include "pipeline/prepare/prepare.h"
 #include "pipeline/weights/networks.h"
 
 namespace corepulse::pipeline {

@@ -6,7 +6,7 @@
 #include "corepulse/live_controls.h"
 #include "corepulse/request.h"
 
-#include "pipeline/prepare.h"
+#include "pipeline/prepare/prepare.h"
 
 namespace corepulse {
 

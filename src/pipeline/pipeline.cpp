@@ -18,8 +18,8 @@
 #include "pipeline/generate.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/placement.h"
-#include "pipeline/prepare.h"
-#include "pipeline/recipe_model.h"
+#include "pipeline/prepare/prepare.h"
+#include "pipeline/prepare/recipe_model.h"
 
 namespace corepulse {
 

@@ -1,6 +1,6 @@
 // Images with a prompt of their own, and calls with other rows than two: what is said of them around a run.
 #include "pipeline/forecast/estimate.h"
-#include "pipeline/prepare.h"
+#include "pipeline/prepare/prepare.h"
 #include "support.h"
 
 using namespace corepulse;

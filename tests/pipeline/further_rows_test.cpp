@@ -5,7 +5,7 @@
 #include "engine/engine.h"
 #include "model/model.h"
 #include "pipeline/denoise.h"
-#include "pipeline/prepare.h"
+#include "pipeline/prepare/prepare.h"
 #include "sampler/noise/noise.h"
 #include "support.h"
 #include "support/plain_control.h"

@@ -5,7 +5,7 @@
 #include "model/model.h"
 #include "pipeline/denoise.h"
 #include "pipeline/init/latents.h"
-#include "pipeline/prepare.h"
+#include "pipeline/prepare/prepare.h"
 #include "sampler/noise/noise.h"
 #include "support.h"
 

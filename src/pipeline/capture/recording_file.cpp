@@ -15,7 +15,7 @@
 #include "io/tensors/stored_type.h"
 #include "io/utf8.h"
 #include "kernels/parallel.h"
-#include "pipeline/visit_files.h"
+#include "pipeline/prepare/visit_files.h"
 #include "unet/sites.h"
 
 namespace corepulse {

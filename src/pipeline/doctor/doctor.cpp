@@ -12,7 +12,7 @@
 #include "pipeline/doctor/self_test.h"
 #include "pipeline/forecast/work.h"
 #include "pipeline/placement.h"
-#include "pipeline/prepare.h"
+#include "pipeline/prepare/prepare.h"
 
 namespace corepulse {
 namespace {

@@ -7,7 +7,7 @@
 #include "control/program/timeline.h"
 #include "engine/pace.h"
 #include "model/parts.h"
-#include "pipeline/resolve.h"
+#include "pipeline/prepare/resolve.h"
 #include "unet/config.h"
 #include "vae/config.h"
 

@@ -7,8 +7,8 @@
 
 #include "control/recipe/words.h"
 #include "pipeline/forecast/hints.h"
-#include "pipeline/prepare.h"
-#include "pipeline/recipe_model.h"
+#include "pipeline/prepare/prepare.h"
+#include "pipeline/prepare/recipe_model.h"
 #include "pipeline/weights/variants.h"
 
 namespace corepulse {

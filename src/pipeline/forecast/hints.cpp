@@ -9,7 +9,7 @@
 #include "control/kind.h"
 #include "control/recipe/words.h"
 #include "io/utf8.h"
-#include "pipeline/visit_files.h"
+#include "pipeline/prepare/visit_files.h"
 #include "text/foreign_syntax.h"
 
 namespace corepulse::pipeline {

@@ -7,7 +7,7 @@
 
 #include "model/model.h"
 #include "pipeline/init/start.h"
-#include "pipeline/resolve.h"
+#include "pipeline/prepare/resolve.h"
 #include "sampler/noise/noise.h"
 
 namespace corepulse::pipeline {

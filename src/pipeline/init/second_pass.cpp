@@ -7,7 +7,7 @@
 #include "mlx/transforms.h"
 
 #include "pipeline/picture/resample.h"
-#include "pipeline/visit_files.h"
+#include "pipeline/prepare/visit_files.h"
 
 namespace corepulse::pipeline {
 namespace {

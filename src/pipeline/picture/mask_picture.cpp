@@ -9,7 +9,7 @@
 #include "io/file.h"
 #include "io/picture/image_format.h"
 #include "pipeline/picture/picture_file.h"
-#include "pipeline/visit_files.h"
+#include "pipeline/prepare/visit_files.h"
 
 namespace corepulse::pipeline {
 namespace {

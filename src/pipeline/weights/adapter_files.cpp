@@ -10,7 +10,7 @@
 #include "io/digest/digests.h"
 #include "io/digest/sha256.h"
 #include "io/utf8.h"
-#include "pipeline/visit_files.h"
+#include "pipeline/prepare/visit_files.h"
 
 namespace corepulse::pipeline {
 namespace {

@@ -8,7 +8,7 @@
 #include "attention/pass.h"
 #include "engine/replay.h"
 #include "pipeline/encode_prompt.h"
-#include "pipeline/prepare.h"
+#include "pipeline/prepare/prepare.h"
 #include "pipeline/weights/variants.h"
 
 namespace corepulse::pipeline {

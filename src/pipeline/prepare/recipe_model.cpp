@@ -1,5 +1,5 @@
 // The files a recipe names: which model it means, and paths as seen from another folder.
-#include "pipeline/recipe_model.h"
+#include "pipeline/prepare/recipe_model.h"
 
 #include <array>
 #include <fmt/format.h>
@@ -10,7 +10,7 @@
 #include "io/file.h"
 #include "io/hf_cache.h"
 #include "io/utf8.h"
-#include "pipeline/visit_files.h"
+#include "pipeline/prepare/visit_files.h"
 
 namespace corepulse {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "pipeline/prepare.h"
+#include "pipeline/prepare/prepare.h"
 #include "text/embeddings/embedded_words.h"
 
 namespace corepulse::pipeline {

@@ -1,4 +1,4 @@
-#include "pipeline/resolve.h"
+#include "pipeline/prepare/resolve.h"
 
 #include <algorithm>
 #include <fmt/format.h>

@@ -1,10 +1,10 @@
-#include "pipeline/choices.h"
+#include "pipeline/prepare/choices.h"
 
 #include <fmt/format.h>
 #include <variant>
 
 #include "io/utf8.h"
-#include "pipeline/resolve.h"
+#include "pipeline/prepare/resolve.h"
 #include "text/prompt/choices.h"
 
 namespace corepulse::pipeline {

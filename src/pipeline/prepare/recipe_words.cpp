@@ -1,4 +1,4 @@
-#include "pipeline/recipe_words.h"
+#include "pipeline/prepare/recipe_words.h"
 
 #include <map>
 
