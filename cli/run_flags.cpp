@@ -204,6 +204,11 @@ void RunFlags::add_sampling() {
                    [](Recipe& recipe, const std::string& value) { recipe.rng = parse_noise(value); });
   auto* compat = text("--compat", "Whose arithmetic: diffusers, comfy, a1111 [diffusers]",
                       [](Recipe& recipe, const std::string& value) { recipe.compat = parse_compat(value); });
+  command_
+      .add_flag_callback(
+          "--zero-snr", [this] { changes_.push_back([](Recipe& recipe) { recipe.zero_snr = true; }); },
+          "Start from pure noise: the model's noise levels are rescaled so")
+      ->group(group_);
   field("--clip-skip", &Recipe::clip_skip, "Leave out the text encoder's last N layers [0]");
   offer(sampler, sampler_names);
   offer(schedule, schedule_names);
@@ -221,7 +226,8 @@ void RunFlags::add_model() {
   field("--tokenizer", &Recipe::tokenizer, "A folder with vocab.json and merges.txt");
   field("--config", &Recipe::config, "A Diffusers folder whose config.json files are used");
   offer(field("--family", &Recipe::family, "sd1, sd2, sdxl [detected]"), {"sd1", "sd2", "sdxl"});
-  offer(field("--prediction", &Recipe::prediction, "epsilon, v [as the model says]"), {"epsilon", "v"});
+  offer(field("--prediction", &Recipe::prediction, "epsilon, v, sample [as the model says]"),
+        {"epsilon", "v", "sample"});
   field("--variant", &Recipe::variant, "Prefer files of this variant, e.g. fp16");
   field("--dtype", &Recipe::dtype, "[auto]")->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "int8"}));
 }

@@ -117,7 +117,8 @@ void add_inspect(CLI::App& app, Global& global) {
   command->add_option("--tokenizer", source->tokenizer, "A folder with vocab.json and merges.txt");
   command->add_option("--config", source->config, "A Diffusers folder whose config.json files are used");
   offer(command->add_option("--family", source->family, "sd1, sd2, sdxl [detected]"), {"sd1", "sd2", "sdxl"});
-  offer(command->add_option("--prediction", source->prediction, "epsilon, v [as the model says]"), {"epsilon", "v"});
+  offer(command->add_option("--prediction", source->prediction, "epsilon, v, sample [as the model says]"),
+        {"epsilon", "v", "sample"});
   command->add_option("--variant", source->variant, "Prefer files of this variant, e.g. fp16");
   auto fingerprint = std::make_shared<bool>(false);
   command->add_flag("--fingerprint", *fingerprint, "Show what recipes know the model by: reads all weights, once");

@@ -25,7 +25,7 @@ struct ModelSource {
   /** A Diffusers folder whose configs and tokenizers are used where the model has none: single files. */
   std::string config;
   std::string family;      ///< "" (detect), "sd1", "sd2", "sdxl".
-  std::string prediction;  ///< "" (as the model says), "epsilon", "v".
+  std::string prediction;  ///< "" (as the model says), "epsilon", "v", "sample".
   std::string variant;     ///< Diffusers folders: "fp16" prefers *.fp16.safetensors.
 };
 
@@ -66,7 +66,7 @@ struct LayerInfo {
 
 /** One block of the UNet, in order of execution. */
 struct BlockInfo {
-  std::string id;    ///< "input:1", "middle:0", "output:2".
+  std::string id;    ///< "input:1", "middle:0" (where there is one), "output:2".
   std::string path;  ///< "down_blocks.1", "mid_block", "up_blocks.2".
   int channels = 0;
   int grid_height = 0, grid_width = 0;  ///< Of its layers, at the model's native size.
@@ -80,6 +80,12 @@ struct ModelInfo {
   std::string name;  ///< File or folder name, org/name, or "builtin".
   Prediction prediction = Prediction::epsilon;
   bool zero_snr = false;  ///< Trained with zero terminal SNR.
+  /** Trained with EDM's noise levels and preconditioning (Karras et al. 2022): Playground v2.5, CosXL. Else 0. */
+  bool edm = false;
+  double sigma_min = 0, sigma_max = 0;
+  /** What models of this shape, or with these markers, are called: "SSD-1B", "Playground v2.5". "": the family's own
+   * shape, or one that has no name. */
+  std::string known_as;
   /** The default: what its scheduler_config names, where it is here. */
   SamplerKind sampler = SamplerKind::euler;
   int width = 512, height = 512;  ///< Native picture size in pixels.

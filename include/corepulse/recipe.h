@@ -79,6 +79,9 @@ struct Recipe {
   std::optional<double> eta;  ///< Share of fresh noise; absent: the sampler's own.
   NoiseKind rng = NoiseKind::cpu;
   Compat compat = Compat::diffusers;
+  /** The model's noise levels are rescaled so that the run starts from pure noise (zero terminal SNR): for models that
+   * were trained so and do not say it. Schedule `model` is `trailing` then. No effect on models that say it. */
+  bool zero_snr = false;
   std::string dtype = "auto";  ///< "auto", "f32", "f16", "bf16", "int8".
   int clip_skip = 0;           ///< Last text encoder layers left out; compat diffusers: not of negative prompts.
   std::optional<Embeddings> embeddings = {};  ///< Words that files define; absent: none.

@@ -53,6 +53,7 @@ Recipe everything() {
            .eta = 0.5,
            .rng = NoiseKind::cuda,
            .compat = Compat::comfy,
+           .zero_snr = true,
            .dtype = "f16",
            .clip_skip = 2,
            .loras = "styles"};

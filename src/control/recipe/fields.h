@@ -168,6 +168,7 @@ void fields(V& v, Type<Recipe>) {
   v("eta", &Recipe::eta);
   v.always("rng", &Recipe::rng);
   v.always("compat", &Recipe::compat);
+  v("zero_snr", &Recipe::zero_snr);
   v.always("dtype", &Recipe::dtype);
   v("clip_skip", &Recipe::clip_skip);
   v("embeddings", &Recipe::embeddings);
