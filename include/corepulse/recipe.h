@@ -60,6 +60,16 @@ struct Embeddings {
   bool operator==(const Embeddings&) const = default;
 };
 
+/**
+ * What a model, or a LoRA over it, was distilled to in order to draw in a few steps. Its authors' settings are one word
+ * (docs/samplers.md, "Few-step models").
+ */
+enum class FewSteps { lcm, turbo, lightning, hyper, dmd2 };
+
+/** @throws Error{invalid_request} naming the nearest valid one. */
+FewSteps parse_few_steps(std::string_view name);
+const char* name(FewSteps kind) noexcept;
+
 struct Recipe {
   int version = 1;
   std::string model;  ///< "": the pipeline's, else the built-in one. And its parts, "" = its own (see ModelSource).
@@ -70,13 +80,24 @@ struct Recipe {
   PromptSyntax syntax = PromptSyntax::plain;  ///< Of these, and of the prompts of controls.
   int width = 0, height = 0;       ///< Pixels; 0: the model's native size, with `init` in its picture's proportions.
   std::vector<uint64_t> seeds{0};  ///< One image each. JSON: `seed` for one, or `seeds`.
+  /**
+   * A word about the model. with_few_steps() sets the settings that go with it, and reading JSON does; a run looks
+   * only whether the model's files look like it, for a note.
+   */
+  std::optional<FewSteps> few_steps = {};
   int steps = 20;
   double guidance = 5;          ///< 1: no negative prompt is read, one row per image.
   double guidance_rescale = 0;  ///< 0..1.
   /** A picture's recipe names the sampler and the schedule that drew it. */
   SamplerKind sampler = SamplerKind::model;
   ScheduleKind schedule = ScheduleKind::model;
-  std::optional<double> eta;  ///< Share of fresh noise; absent: the sampler's own.
+  /**
+   * Timesteps to call the model at, falling, instead of `steps` and `schedule`: as many steps as there are. In a
+   * picture's recipe `steps` is their number and `schedule` is `model`.
+   */
+  std::vector<double> timesteps = {};
+  std::vector<double> sigmas = {};  ///< Likewise, noise levels; a last 0 may be given, for every run ends there.
+  std::optional<double> eta;        ///< Share of fresh noise; absent: the sampler's own.
   NoiseKind rng = NoiseKind::cpu;
   Compat compat = Compat::diffusers;
   /** The model's noise levels are rescaled so that the run starts from pure noise (zero terminal SNR): for models that
@@ -93,6 +114,9 @@ struct Recipe {
   MadeWith made_with;
   bool operator==(const Recipe&) const = default;
 };
+
+/** `recipe` with what the authors of such models publish: sampler, schedule or timesteps, steps, guidance. */
+Recipe with_few_steps(Recipe recipe, FewSteps kind);
 
 /** All numbers in full, so that reading gives the same recipe. @param indent spaces per level; -1: one line. */
 std::string to_json(const Recipe& recipe, int indent = 2);

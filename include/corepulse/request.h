@@ -29,7 +29,10 @@ struct Progress {
   int steps = 0;
   double sigma = 0;    ///< Noise level the latents are at now.
   double seconds = 0;  ///< Time of this step.
-  /** A rough RGB picture of image `i` at latent size (8x smaller), from the estimate of the final latent. */
+  /**
+   * A picture of image `i` from the estimate of the final latent: rough RGB at latent size (8x smaller), or what
+   * Request::taesd makes of it, at full size.
+   */
   std::function<Image(int i)> preview;
   int pass = 1, passes = 1;  ///< `step` and `steps` are those of this pass.
 };
@@ -41,6 +44,7 @@ struct Request {
   Recipe recipe;
   ProgressFunction progress;  ///< Called on the engine's thread.
   bool decode = true;         ///< False: latents only (Result::images is empty).
+  std::string taesd;          ///< The file of a tiny decoder (TAESD, TAESDXL) that draws previews; "": none.
   /** Attention of your own, see corepulse/attention_function.h. Not part of the recipe: a note of the result says so.
    */
   std::vector<std::shared_ptr<const ReplacedAttention>> functions;

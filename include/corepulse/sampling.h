@@ -10,7 +10,30 @@
 namespace corepulse {
 
 /** `model` = the one that the model's scheduler_config names, euler where it names none that is here. */
-enum class SamplerKind { model, euler, euler_a, heun, ddim, dpmpp_2m, dpmpp_2m_sde, dpmpp_sde, unipc, lcm };
+enum class SamplerKind {
+  model,
+  euler,
+  euler_a,
+  heun,
+  ddim,
+  dpmpp_2m,
+  dpmpp_2m_sde,
+  dpmpp_sde,
+  unipc,
+  lcm,
+  dpmpp_2s_a,
+  dpmpp_3m_sde,
+  dpm_2,
+  dpm_2_a,
+  lms,
+  ddpm,
+  pndm,
+  tcd,
+  deis,
+  ipndm,
+  euler_cfg_pp,
+  dpmpp_2m_cfg_pp
+};
 
 /** How the n noise levels are spread. `model` = as the model's scheduler_config says. */
 enum class ScheduleKind { model, linspace, leading, trailing, karras, exponential, sgm_uniform, simple, beta, ays };
@@ -39,8 +62,12 @@ struct SamplingOptions {
   SamplerKind sampler = SamplerKind::euler;
   ScheduleKind schedule = ScheduleKind::model;
   int steps = 20;  ///< 1..1000.
+  // Levels chosen one by one instead of `schedule` and `steps`; at most one of the two is given.
+  std::vector<double> timesteps;  ///< Falling.
+  std::vector<double> sigmas;     ///< Falling, without the 0 that every run ends at.
   Compat compat = Compat::diffusers;
-  double eta = 1;  ///< 0..1, share of fresh noise in euler_a and the SDE samplers; ddim: 0 unless given.
+  /** 0..1, share of fresh noise in the ancestral and the SDE samplers; unless given 0 for ddim and 0.3 for tcd. */
+  double eta = 1;
   bool eta_given = false;
   bool sdxl = false;  ///< Which table `ays` uses.
   // The model's scheduler_config, used by ScheduleKind::model and where spacings need them.

@@ -32,6 +32,18 @@ std::unique_ptr<Sampler> make_sampler(const Schedule& schedule, const Training& 
       return make_unipc(schedule, options.solver);
     case SamplerKind::lcm:
       return make_lcm(schedule, options.timestep_scaling, options.solver.clip);
+    case SamplerKind::dpmpp_2s_a:
+    case SamplerKind::dpmpp_3m_sde:
+    case SamplerKind::dpm_2:
+    case SamplerKind::dpm_2_a:
+    case SamplerKind::lms:
+    case SamplerKind::ddpm:
+    case SamplerKind::pndm:
+    case SamplerKind::tcd:
+    case SamplerKind::deis:
+    case SamplerKind::ipndm:
+    case SamplerKind::euler_cfg_pp:
+    case SamplerKind::dpmpp_2m_cfg_pp:
     case SamplerKind::model:
       break;
   }

@@ -2,6 +2,7 @@
 // ourselves.
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <variant>
 
 #include "corepulse/pipeline.h"
@@ -14,29 +15,31 @@ namespace {
 
 /** Names as A1111 prints them. */
 const char* a1111_sampler(SamplerKind sampler) {
-  switch (sampler) {
-    case SamplerKind::euler:
-      return "Euler";
-    case SamplerKind::euler_a:
-      return "Euler a";
-    case SamplerKind::heun:
-      return "Heun";
-    case SamplerKind::ddim:
-      return "DDIM";
-    case SamplerKind::dpmpp_2m:
-      return "DPM++ 2M";
-    case SamplerKind::dpmpp_2m_sde:
-      return "DPM++ 2M SDE";
-    case SamplerKind::dpmpp_sde:
-      return "DPM++ SDE";
-    case SamplerKind::unipc:
-      return "UniPC";
-    case SamplerKind::lcm:
-      return "LCM";
-    case SamplerKind::model:
-      break;  // a result's recipe names the sampler
-  }
-  return "Automatic";
+  static const std::map<SamplerKind, const char*> names = {
+      {SamplerKind::euler, "Euler"},
+      {SamplerKind::euler_a, "Euler a"},
+      {SamplerKind::heun, "Heun"},
+      {SamplerKind::ddim, "DDIM"},
+      {SamplerKind::dpmpp_2m, "DPM++ 2M"},
+      {SamplerKind::dpmpp_2m_sde, "DPM++ 2M SDE"},
+      {SamplerKind::dpmpp_sde, "DPM++ SDE"},
+      {SamplerKind::unipc, "UniPC"},
+      {SamplerKind::lcm, "LCM"},
+      {SamplerKind::dpmpp_2s_a, "DPM++ 2S a"},
+      {SamplerKind::dpmpp_3m_sde, "DPM++ 3M SDE"},
+      {SamplerKind::dpm_2, "DPM2"},
+      {SamplerKind::dpm_2_a, "DPM2 a"},
+      {SamplerKind::lms, "LMS"},
+      {SamplerKind::ddpm, "DDPM"},
+      {SamplerKind::pndm, "PLMS"},
+      {SamplerKind::tcd, "TCD"},
+      {SamplerKind::deis, "DEIS"},
+      {SamplerKind::ipndm, "IPNDM"},
+      {SamplerKind::euler_cfg_pp, "Euler CFG++"},
+      {SamplerKind::dpmpp_2m_cfg_pp, "DPM++ 2M CFG++"},
+  };
+  const auto found = names.find(sampler);
+  return found == names.end() ? "Automatic" : found->second;  // a result's recipe names the sampler
 }
 
 std::string a1111_schedule(ScheduleKind schedule) {
