@@ -24,6 +24,22 @@ enum class Fit { crop, pad, stretch };
  */
 enum class SoftMask { blend, strength };
 
+/**
+ * DDIM inversion: the steps are gone backwards from the picture to latents that draw it again, and all images begin
+ * with these. So controls that look at image 0 look at the picture. Samplers ddim without eta, and euler.
+ */
+struct Inversion {
+  std::optional<std::string> prompt = {};  ///< What the picture shows; absent: the recipe's prompts.
+  /** 0..20: at each step so many fixed-point iterations, a model call each, towards what that step starts from. */
+  int refine = 0;
+  /**
+   * Image 0 goes the inversion's way in each step, whatever the model says (PnP-Inversion): it ends as what the VAE
+   * makes of the picture, bit for bit. False: it is drawn as the others are.
+   */
+  bool correct = true;
+  bool operator==(const Inversion&) const = default;
+};
+
 /** Docs: docs/from-a-picture.md. */
 struct InitPicture {
   std::string file;        ///< PNG, JPEG or WebP; or
@@ -42,6 +58,7 @@ struct InitPicture {
    * has the picture's size. Absent: all of the picture is drawn at the run's size.
    */
   std::optional<int> only_masked = {};
+  std::optional<Inversion> invert = {};  ///< The run starts from latents that draw the picture, not from noise over it.
   bool operator==(const InitPicture&) const = default;
 };
 

@@ -91,6 +91,7 @@ struct ModelInfo {
   int width = 512, height = 512;  ///< Native picture size in pixels.
   int latent_downscale = 8;       ///< Pixels per latent, each way; sizes are multiples of it.
   bool inpaint = false;           ///< 9 input channels: latent, mask, masked picture.
+  bool pix2pix = false;           ///< 8 input channels: latent, picture (instruct-pix2pix).
   int context_width = 768;        ///< Numbers per token that cross-attention reads.
   std::vector<ComponentInfo> components;
   std::vector<BlockInfo> blocks;

@@ -26,9 +26,11 @@ struct PictureRecipe {
  * can say is in it, with that program's prompt syntax, arithmetic and random numbers; the rest is named in the notes.
  * No model is: the recipe's is empty. A picture that was drawn from another one has `init` with its strength and
  * without a file.
+ * @param loras the folder where LoRAs lie that another program's text names: they are in the recipe then. "": they are
+ * named in the notes.
  * @throws Error{invalid_request} where nothing of these is there, or what is there cannot be followed; bad_file where
  * it is damaged.
  */
-PictureRecipe recipe_of_picture(const ImageText& text);
+PictureRecipe recipe_of_picture(const ImageText& text, const std::string& loras = "");
 
 }  // namespace corepulse

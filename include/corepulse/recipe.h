@@ -88,6 +88,8 @@ struct Recipe {
   int steps = 20;
   double guidance = 5;          ///< 1: no negative prompt is read, one row per image.
   double guidance_rescale = 0;  ///< 0..1.
+  /** instruct-pix2pix models: how strongly `init` leads, as `guidance` the prompt; absent: 1.5. */
+  std::optional<double> image_guidance = {};
   /** A picture's recipe names the sampler and the schedule that drew it. */
   SamplerKind sampler = SamplerKind::model;
   ScheduleKind schedule = ScheduleKind::model;

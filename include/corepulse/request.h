@@ -35,6 +35,8 @@ struct Progress {
    */
   std::function<Image(int i)> preview;
   int pass = 1, passes = 1;  ///< `step` and `steps` are those of this pass.
+  /** They are those of the inversion of `init`, before the first pass: sigma rises. */
+  bool inverting = false;
 };
 
 /** Return false to stop: the run ends with Error{cancelled} before its next model call. What it throws ends the run. */

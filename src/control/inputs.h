@@ -114,8 +114,9 @@ struct ProgramInputs {
   double guidance = 1;
   /** Whether guidance below 1 reads the negative prompt; Diffusers takes it for no guidance. */
   bool guided_below_one = true;
-  bool pooled = false;              ///< The model takes a pooled text vector (SDXL).
-  std::optional<TimeIds> time_ids;  ///< The request's, if the model takes any (SDXL).
+  std::optional<double> image_guidance = {};  ///< Of models that read a picture beside (instruct-pix2pix).
+  bool pooled = false;                        ///< The model takes a pooled text vector (SDXL).
+  std::optional<TimeIds> time_ids;            ///< The request's, if the model takes any (SDXL).
   Tokenizer tokenizer;
   PictureReader picture;  ///< May be empty: regions of pictures are then errors.
   std::vector<RecordingInfo> recordings;

@@ -13,16 +13,19 @@
 
 namespace corepulse::control {
 
-/** What a batch row of a UNet call is for. Those from 2 on are the program's own: StepPlan::further. */
+/** What a batch row of a UNet call is for. Those from 3 on are the program's own; from 2 on they are StepPlan::further.
+ */
 using Role = int;
-constexpr Role kNegative = 0;  ///< Reads the negative prompt.
-constexpr Role kPrompt = 1;    ///< Reads the prompt.
+constexpr Role kNegative = 0;        ///< Reads the negative prompt.
+constexpr Role kPrompt = 1;          ///< Reads the prompt.
+constexpr Role kWithoutPicture = 2;  ///< Reads the negative prompt; the channels of the run's picture are 0.
 
 /** Whom a batch row of a UNet call belongs to. */
 struct Row {
   int image = 0;  ///< Index in the request's batch.
   Role role = kPrompt;
-  bool conditional() const { return role != kNegative; }
+  bool conditional() const { return role != kNegative && role != kWithoutPicture; }
+  bool pictured() const { return role != kWithoutPicture; }
   bool operator==(const Row&) const = default;
 };
 
@@ -115,15 +118,16 @@ struct AttentionPlan {
 /** SDXL's size conditioning: original height, width, crop top, left, target height, width. */
 using TimeIds = std::array<float, 6>;
 
-/** A further row of a model call, and what its prediction p adds: scale (p - u) or scale (c - p). */
+/** A further row of a model call, and what its prediction p adds: scale (p - u), scale (c - p) or scale (u - p). */
 struct FurtherRow {
   enum class Kind {
-    prompt,    ///< Another prompt's, beside the prompt's: with u the negative prompt's prediction.
-    perturbed  ///< The prompt's row, perturbed: with c the unperturbed one's prediction.
+    prompt,          ///< Another prompt's, beside the prompt's: with u the negative prompt's prediction.
+    perturbed,       ///< The prompt's row, perturbed: with c the unperturbed one's prediction.
+    without_picture  ///< The negative prompt's, of role kWithoutPicture: with u that of its row with the picture.
   } kind = Kind::perturbed;
-  Role role = 2;
+  Role role = kWithoutPicture;
   double scale = 0;
-  TextId text = 0;          ///< Kind prompt: what it reads.
+  TextId text = 0;          ///< Kinds prompt, without_picture: what it reads.
   std::vector<int> images;  ///< Those that have it.
 
   bool has(int image) const;

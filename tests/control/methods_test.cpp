@@ -116,7 +116,7 @@ TEST_CASE("a perturbed row has its prompt's row's plan, then its perturbation, a
   auto own = inputs;
   own.negative_prompt = "the park";
   const auto program = Program::resolve(guided, own);
-  const auto at = call(own, 0, {{0, kNegative}, {0, kPrompt}, {0, 3}, {0, 5}});
+  const auto at = call(own, 0, {{0, kNegative}, {0, kPrompt}, {0, 4}, {0, 6}});
   const auto cross = program.plan(site_of(own.sites, "middle:0"), at).rows;
   CHECK(cross[1].size() == 2);
   CHECK(cross[2] == cross[1]);

@@ -48,6 +48,7 @@ Recipe everything() {
            .steps = 31,
            .guidance = 7.1,
            .guidance_rescale = 0.7,
+           .image_guidance = 1.25,
            .sampler = SamplerKind::dpmpp_2m,
            .schedule = ScheduleKind::karras,
            .eta = 0.5,
@@ -93,8 +94,10 @@ Recipe everything() {
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);
-  r.init = InitPicture{"cat.png", "iVBORw0K",         "cd90", 0.1 + 0.2, true, Fit::pad, {8, 0, 16, 0},
-                       region,    SoftMask::strength, false,  24};
+  r.init = InitPicture{"cat.png",     "iVBORw0K", "cd90",
+                       0.1 + 0.2,     true,       Fit::pad,
+                       {8, 0, 16, 0}, region,     SoftMask::strength,
+                       false,         24,         Inversion{"a cat", 3, false}};
   r.second_pass = SecondPass{1.25,
                              640,
                              480,
@@ -224,7 +227,11 @@ TEST_CASE("the schema accepts what is written, and both list the same fields") {
   CHECK(keys(recipe_schema()["properties"]["made_with"]["properties"]) == set_of(made_with));
   FieldNames init;
   fields(init, Type<InitPicture>());
-  CHECK(keys(recipe_schema()["properties"]["init"]["properties"]) == set_of(init));
+  FieldNames invert;
+  fields(invert, Type<Inversion>());
+  const auto& init_schema = recipe_schema()["properties"]["init"]["properties"];
+  CHECK(keys(init_schema) == set_of(init));
+  CHECK(keys(init_schema["invert"]["properties"]) == set_of(invert));
   FieldNames second_pass;
   fields(second_pass, Type<SecondPass>());
   CHECK(keys(recipe_schema()["properties"]["second_pass"]["properties"]) == set_of(second_pass));

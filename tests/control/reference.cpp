@@ -293,7 +293,7 @@ std::vector<Pixel> expected_row(const std::vector<corepulse::Control>& controls,
   std::vector<const corepulse::Control*> acting;
   for (const auto& c : controls)
     if (!std::holds_alternative<GuideBy>(c.effect)) acting.push_back(&c);
-  if (row.role > kPrompt) acting.push_back(&controls.at(static_cast<size_t>(row.role) - 2));
+  if (row.role > kWithoutPicture) acting.push_back(&controls.at(static_cast<size_t>(row.role) - kWithoutPicture - 1));
   std::vector<Pixel> all;
   for (int h = 0; h < site.heads; ++h)
     for (int p = 0; p < pixels; ++p) {

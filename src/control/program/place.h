@@ -19,7 +19,7 @@ struct Placed {
 
   bool takes_image(int image) const;
   bool takes_row(bool conditional) const { return rows == Rows::both || (rows == Rows::cond) == conditional; }
-  bool takes_role(Role which) const { return role ? *role == which : takes_row(which != kNegative); }
+  bool takes_role(Role which) const { return role ? *role == which : takes_row(Row{0, which}.conditional()); }
 };
 
 struct Placement {

@@ -20,10 +20,10 @@ inline const std::vector<int>& prompts_at(const StepInputs& steps, int call) {
 
 /** The rows of a control of the list, and the control of such rows. */
 constexpr Role role_of(int index) {
-  return kPrompt + 1 + index;
+  return kWithoutPicture + 1 + index;
 }
 constexpr int control_of(Role role) {
-  return role - kPrompt - 1;
+  return role - kWithoutPicture - 1;
 }
 
 /** @throws Error{invalid_request} for controls of these kinds that are wrong or set nothing of this run. */

@@ -86,6 +86,16 @@ void fields(V& v, Type<MadeWith>) {
   v("model_sha256", &MadeWith::model_sha256);
 }
 
+constexpr const char* what(Type<Inversion>) {
+  return "init.invert";
+}
+template <class V>
+void fields(V& v, Type<Inversion>) {
+  v("prompt", &Inversion::prompt);
+  v("refine", &Inversion::refine);
+  v("correct", &Inversion::correct);
+}
+
 constexpr const char* what(Type<InitPicture>) {
   return "init";
 }
@@ -102,6 +112,7 @@ void fields(V& v, Type<InitPicture>) {
   v("soft", &InitPicture::soft);
   v("paste", &InitPicture::paste);
   v("only_masked", &InitPicture::only_masked);
+  v("invert", &InitPicture::invert);
 }
 
 constexpr const char* what(Type<SecondPass>) {
@@ -163,6 +174,7 @@ void fields(V& v, Type<Recipe>) {
   v.always("steps", &Recipe::steps);
   v.always("guidance", &Recipe::guidance);
   v("guidance_rescale", &Recipe::guidance_rescale);
+  v("image_guidance", &Recipe::image_guidance);
   v.always("sampler", &Recipe::sampler);
   v.always("schedule", &Recipe::schedule);
   v("eta", &Recipe::eta);

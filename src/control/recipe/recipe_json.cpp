@@ -60,6 +60,12 @@ void check_recipe(const Recipe& recipe) {
   expect(recipe.steps >= 1 && recipe.steps <= 1000, "steps", fmt::format("{}; expected 1..1000", recipe.steps));
   expect(recipe.guidance_rescale >= 0 && recipe.guidance_rescale <= 1, "guidance_rescale",
          fmt::format("{}; expected 0..1", recipe.guidance_rescale));
+  if (recipe.image_guidance)
+    expect(*recipe.image_guidance >= 0 && *recipe.image_guidance <= 1000, "image_guidance",
+           fmt::format("{}; expected 0..1000", *recipe.image_guidance));
+  if (recipe.init && recipe.init->invert)
+    expect(recipe.init->invert->refine >= 0 && recipe.init->invert->refine <= 20, "init.invert.refine",
+           fmt::format("{}; expected 0..20", recipe.init->invert->refine));
   if (recipe.init)
     expect(recipe.init->strength > 0 && recipe.init->strength <= 1, "init.strength",
            fmt::format("{}; expected more than 0, to 1", recipe.init->strength));

@@ -8,7 +8,7 @@
 
 namespace corepulse {
 
-PictureRecipe recipe_of_picture(const ImageText& text) {
+PictureRecipe recipe_of_picture(const ImageText& text, const std::string& /*loras*/) {
   for (const auto& [key, value] : text)
     if (!io::is_utf8(value))
       pipeline::refuse_foreign(ErrorCode::bad_file, fmt::format("its text \"{}\" is no UTF-8", io::printable(key)));
