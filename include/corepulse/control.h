@@ -32,7 +32,7 @@ struct Control {
   std::string where;  ///< "middle:0, output:1"; "": all layers of the effect's attention; lora: everything.
   Window when;
   std::optional<Region> region;  ///< Absent: everywhere.
-  std::optional<Rows> rows;      ///< Absent: cond; legacy modes: as the legacy does.
+  std::optional<Rows> rows;      ///< Absent: cond; lora: both; legacy modes: as the legacy does.
   std::vector<int> images;       ///< Indices in the batch; empty: all.
   std::vector<int> heads;        ///< Empty: all.
   Mode mode = Mode::standard;

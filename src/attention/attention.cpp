@@ -69,9 +69,12 @@ mx::array Attention::finish_rows(const mx::array& found, const mx::array& q, con
                                  const Pass& pass) const {
   std::vector<mx::array> rows;
   for (int r = 0; r < q.shape(0); ++r) {
+    const Reader reader{
+        [&](const Reading&) { return row_of(q, r); },
+        [&](const mx::array& own, const Reading& reading) { return read(own, reading, keys.of(reading, r), pass); }};
     auto z = row_of(found, r);
     for (const auto& finish : plan.finishes[r])
-      z = finished(z, read(row_of(q, r), finish.against, keys.of(finish.against, r), pass), finish, pass.cache);
+      z = finished(z, blend(finish.against, site.heads, pass.cache, reader), finish, pass.cache);
     rows.push_back(z);
   }
   return rows.size() == 1 ? rows[0] : mx::concatenate(rows, 0);

@@ -33,7 +33,20 @@ std::vector<Row> StepPlan::rows(const std::vector<int>& for_images) const {
 bool WeightChange::operator==(const WeightChange& other) const {
   const bool everywhere = !layers || !other.layers;
   return adapter == other.adapter && strength == other.strength && text_strength == other.text_strength &&
-         (everywhere ? layers == other.layers : *layers == *other.layers);
+         (everywhere ? layers == other.layers : *layers == *other.layers) && region == other.region &&
+         (region.empty() || control == other.control);
+}
+
+bool RowChange::has(const Row& row) const {
+  const bool takes = row.role == kNegative ? negative : prompt;
+  return takes && (images.empty() || std::find(images.begin(), images.end(), row.image) != images.end());
+}
+
+WeightChanges StepPlan::weights_of(const Row& row) const {
+  WeightChanges changes;
+  for (const auto& one : weights)
+    if (one.has(row)) changes.push_back(one.change);
+  return changes;
 }
 
 bool FurtherRow::has(int image) const {
@@ -48,7 +61,12 @@ TextId StepPlan::text_of(const Row& row) const {
 }
 
 bool alike(const Control& control, const std::vector<Site>& sites, const Step& a, const Step& b) {
-  return a.rows == b.rows && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
+  if (a.rows != b.rows) return false;
+  const auto before_all = control.step(a), now_all = control.step(b);
+  const bool same_weights = std::all_of(a.rows.begin(), a.rows.end(), [&](const Row& row) {
+    return before_all.weights_of(row) == now_all.weights_of(row);
+  });
+  return same_weights && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
            const auto before = control.plan(site, a), now = control.plan(site, b);
            return before.rows == now.rows && before.finishes == now.finishes && closed(before) && closed(now);
          });

@@ -85,6 +85,8 @@ struct Reading {
   bool identity = false;  ///< Every token looks at itself alone: P := 1, the result is V.
   /** Stands beside the readings whose shares sum to 1 at every pixel and head: its share is a weight of its own. */
   bool added = false;
+  /** The controls (WeightChange::control) whose regional changes its keys and values have, whole. */
+  std::vector<int> beside;
 
   bool operator==(const Reading&) const = default;
   /** What the values come from. */
@@ -92,7 +94,7 @@ struct Reading {
   /** Whole row, one source of keys and values each, no edit: rows of such readings are one fused call. */
   bool plain() const {
     return sources.size() == 1 && values.size() <= 1 && !share && !bias && !key_gain && !value_gain &&
-           temperature == 1 && function < 0 && !blur && !align && !identity;
+           temperature == 1 && function < 0 && !blur && !align && !identity && beside.empty();
   }
 };
 
@@ -102,7 +104,7 @@ struct Reading {
  * r = |g|_1 / |z|_1, by pixel over all heads.
  */
 struct Finish {
-  Reading against;
+  std::vector<Reading> against;  ///< Whose shares sum to 1.
   float scale = 0, limit = 0;
   Values share;  ///< [1 or pixels].
   bool operator==(const Finish&) const = default;
@@ -140,10 +142,27 @@ struct WeightChange {
   float strength = 0;                                   ///< Times what it says of the UNet,
   float text_strength = 0;                              ///< and of the text encoders.
   std::shared_ptr<const std::set<std::string>> layers;  ///< The UNet's that it changes, by path. null: all it can.
+  /**
+   * The pixels whose output changes, 0..1: for every grid of the UNet as many numbers as it has tokens, by which grids
+   * are told apart. Then the change stands beside the weights: a layer's result y becomes y + region * strength * (what
+   * the file adds makes of its input); to_k and to_v, whose results are no pixels' own, leave that to Reading::beside.
+   * Empty: everywhere, in the weights.
+   */
+  std::vector<Values> region = {};
+  int control = 0;  ///< Whose it is, by its place in the list: with a region, Reading::beside names it.
   bool operator==(const WeightChange& other) const;
 };
 /** All of them are added to the weights as the model's files have them. */
 using WeightChanges = std::vector<WeightChange>;
+
+/** A change in some rows of a call. */
+struct RowChange {
+  WeightChange change;
+  bool negative = true, prompt = true;  ///< In the negative prompt's rows; in all others.
+  std::vector<int> images = {};         ///< Of these. Empty: all.
+
+  bool has(const Row& row) const;
+};
 
 /** What the pipeline asks once per model call. The prediction is u + guidance (c - u) and what further rows add. */
 struct StepPlan {
@@ -156,7 +175,7 @@ struct StepPlan {
   std::vector<TextId> prompts = {};  ///< By image, where images have their own. Empty: all read text 0.
   std::optional<TimeIds> time_ids;   ///< Absent: the request's.
   std::vector<FurtherRow> further = {};
-  WeightChanges weights = {};  ///< Of the model that makes the call. Empty: its own.
+  std::vector<RowChange> weights = {};  ///< Rows that others change go through the UNet by themselves.
   /** Some image looks at another of its batch in this call: all must go through the UNet together. */
   bool joins_images = false;
 
@@ -164,6 +183,8 @@ struct StepPlan {
   std::vector<Row> rows(const std::vector<int>& for_images) const;
   /** What a row's cross-attention reads where no control acts. */
   TextId text_of(const Row& row) const;
+  /** What is changed for a row. */
+  WeightChanges weights_of(const Row& row) const;
 };
 
 /** Decides what each model call and each attention call does. Const: the same question has the same answer. */

@@ -6,6 +6,7 @@
 
 #include "mlx/transforms.h"
 
+#include "attention/keys.h"
 #include "base/fail.h"
 #include "kernels/stop.h"
 #include "pipeline/finite.h"
@@ -66,20 +67,53 @@ mx::array for_rows(const mx::array& x, const std::vector<control::Row>& roles, c
   return mx::concatenate(all, 0);
 }
 
-/** One UNet call for some images of the batch: x [n, h, w, 4] at step.sigma -> the guided
- * prediction. */
-mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
-                  Network& own) {
-  const auto plan = run.control.step(step);
-  auto& network = plan.weights.empty() ? own : run.networks->at(plan.weights);
-  step.rows = plan.rows(images);
-  auto scaled = sampler::model_input(x, step.sigma);
-  if (run.beside) scaled = mx::concatenate({scaled, rows(*run.beside, images.front(), images.back() + 1)}, 3);
-  const auto input = for_rows(scaled, step.rows, images);
+/** Rows of a call whose weights are the same: they go through the UNet together. */
+struct RowGroup {
+  control::WeightChanges weights;
+  std::vector<int> places;  ///< Among all rows of the call.
+};
+
+std::vector<RowGroup> groups_of(const control::StepPlan& plan, const std::vector<control::Row>& rows) {
+  std::vector<RowGroup> groups;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    auto weights = plan.weights_of(rows[r]);
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.weights == weights; });
+    if (group == groups.end()) group = groups.insert(group, {std::move(weights), {}});
+    group->places.push_back(static_cast<int>(r));
+  }
+  return groups;
+}
+
+/** What the UNet makes of some rows: x [n, h, w, c], as it wants them. */
+mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan& plan, const control::Step& step,
+                    Network& network) {
   const auto texts = contexts(network.texts);
   const attention::Pass pass{run.control, step, texts, network.cache, run.instruments};
   const auto added = added_conditioning(network.texts, plan, run.time_ids, step.rows);
-  const auto output = mx::astype(network.unet(mx::astype(input, run.dtype), pass, added), mx::float32);
+  return mx::astype(network.unet(mx::astype(x, run.dtype), pass, added), mx::float32);
+}
+
+/** One model call for some images of the batch: x [n, h, w, 4] at step.sigma -> the guided prediction. */
+mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
+                  Network& own) {
+  const auto plan = run.control.step(step);
+  const auto all = plan.rows(images);
+  auto scaled = sampler::model_input(x, step.sigma);
+  if (run.beside) scaled = mx::concatenate({scaled, rows(*run.beside, images.front(), images.back() + 1)}, 3);
+  const auto input = for_rows(scaled, all, images);
+  const auto groups = groups_of(plan, all);
+  std::vector<mx::array> outputs;
+  std::vector<int> order(all.size());  // where each row's prediction stands among them
+  int next = 0;
+  for (const auto& [weights, places] : groups) {
+    auto& network = weights.empty() ? own : run.networks->at(weights, groups.size());
+    step.rows.clear();
+    for (const int place : places) step.rows.push_back(all[place]), order[place] = next++;
+    const auto x_t = groups.size() == 1 ? input : attention::rows_of(input, places);
+    outputs.push_back(call_unet(run, x_t, plan, step, network));
+  }
+  if (groups.size() == 1) return combined(outputs[0], plan, images, run.guidance_rescale);
+  const auto output = attention::rows_of(mx::concatenate(outputs, 0), order);
   return combined(output, plan, images, run.guidance_rescale);
 }
 

@@ -172,9 +172,7 @@ struct Running {
   /** What the model's own text encoders are asked, if they are. */
   void encode() {
     const auto& control = prepared.control;
-    const auto& calls = control.programs().front().second.data().calls;
-    if (std::any_of(calls.begin(), calls.end(),
-                    [&](const auto& call) { return keeps_texts(control.step(call).weights); }))
+    if (reads_own_texts(control))
       encode_texts(*model.own, control.texts(), prepared.resolved.recipe, texts, prepared.words.get());
   }
 

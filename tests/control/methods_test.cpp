@@ -140,7 +140,7 @@ TEST_CASE("normalised guidance reads its negative prompt also where there is no 
     const auto plan = program.plan(site_of(inputs.sites, "middle:0"), at);
     REQUIRE(plan.finishes.size() == 1);
     const auto& finish = plan.finishes[0].at(0);
-    return program.texts().at(finish.against.sources[0].id).prompt;
+    return program.texts().at(finish.against.at(0).sources[0].id).prompt;
   };
   CHECK(finish_of(normalized_guidance()) == "fog");
   CHECK(finish_of(normalized_guidance("snow")) == "snow");

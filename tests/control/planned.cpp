@@ -49,7 +49,7 @@ std::vector<Pixel> planned_row(const Program& program, const ProgramInputs& inpu
   std::vector<Finish> finishes;
   if (!plan.finishes.empty()) finishes = plan.finishes[row];
   for (const auto& finish : finishes) {
-    readings.push_back(finish.against);
+    readings.push_back(finish.against.at(0));
     readings.back().share = finish.share, readings.back().share_pixels = static_cast<int>(finish.share->size());
   }
   const size_t proper = readings.size() - finishes.size();

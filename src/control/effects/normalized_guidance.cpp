@@ -14,7 +14,10 @@ class NormalizedGuidanceEffect : public AttentionEffect {
       : AttentionEffect({&e.strength, &e.scale, &e.limit}), against_(against) {}
 
   bool apply(Mix& mix, const Moment& m) const override {
-    mix.finish({.against = against_, .scale = m.numbers[1], .limit = m.numbers[2], .share = m.part});
+    mix.finish({.against = {{.sources = {{Source::Kind::text, against_}}}},
+                .scale = m.numbers[1],
+                .limit = m.numbers[2],
+                .share = m.part});
     return true;
   }
   std::string neutral() const override { return "its scale is 0"; }

@@ -239,12 +239,17 @@ class Composer {
   PlanTable::RowPlan published(const Mix& mix) {
     PlanTable::RowPlan made;
     for (const auto& draft : mix.readings()) made.readings.push_back(published(draft));
-    for (const auto& draft : mix.finishes())
-      made.finishes.push_back({.against = {.sources = {{Source::Kind::text, publish(draft.against)}}},
-                               .scale = static_cast<float>(draft.scale),
-                               .limit = static_cast<float>(draft.limit),
-                               .share = interner_(draft.share.values)});
+    for (const auto& draft : mix.finishes()) made.finishes.push_back(published(draft));
     return made;
+  }
+
+  Finish published(const FinishDraft& draft) {
+    Finish finish{.against = {},
+                  .scale = static_cast<float>(draft.scale),
+                  .limit = static_cast<float>(draft.limit),
+                  .share = interner_(draft.share.values)};
+    for (const auto& reading : draft.against) finish.against.push_back(published(reading));
+    return finish;
   }
 
   Reading published(const Draft& draft) {
@@ -266,7 +271,7 @@ class Composer {
     r.map = interner_(draft.map);
     r.temperature = static_cast<float>(draft.temperature);
     r.function = draft.function;
-    r.identity = draft.identity, r.added = draft.added;
+    r.identity = draft.identity, r.added = draft.added, r.beside = draft.beside;
     return r;
   }
 

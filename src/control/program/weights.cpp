@@ -70,7 +70,7 @@ void change_weights(int index, Context& context, StepInputs& steps) {
     if (!std::isfinite(change.strength) || !std::isfinite(change.text_strength))
       fail(ErrorCode::invalid_request, path + ".strength", "is beyond the numbers of float32; expected a smaller one");
     if (change.strength == 0 && change.text_strength == 0) continue;
-    steps.plans[call].weights.push_back(change);
+    steps.plans[call].weights.push_back({change});
     report.calls[call] = true;
     report.texts |= change.text_strength != 0;
     if (change.strength != 0) report.pairs += layers;

@@ -20,6 +20,36 @@ bool all_are(const std::vector<double>& values, double value) {
   return std::all_of(values.begin(), values.end(), [=](double v) { return v == value; });
 }
 
+/** Equal ones become one; those without a share, and numbers that say nothing, go. */
+void merge(std::vector<Draft>& readings) {
+  std::vector<Draft> merged;
+  for (auto& r : readings) {
+    if (r.share.is(0)) continue;
+    if (!r.bias.empty() && std::isfinite(r.bias[0]) && all_are(r.bias, r.bias[0])) r.bias.clear();
+    if (all_are(r.key_gain, 1)) r.key_gain.clear();
+    if (all_are(r.value_gain, 1)) r.value_gain.clear();
+    const auto same = std::find_if(merged.begin(), merged.end(), [&](const Draft& m) { return m.reads_same(r); });
+    if (same == merged.end())
+      merged.push_back(std::move(r));
+    else
+      same->share = same->share + r.share;
+  }
+  readings = std::move(merged);
+  const auto sharing = [](const Draft& r) { return !r.added; };
+  // Shares sum to 1, whatever was rounded.
+  if (std::count_if(readings.begin(), readings.end(), sharing) == 1)
+    std::find_if(readings.begin(), readings.end(), sharing)->share = {};
+}
+
+/** A change as replace() takes it. */
+std::function<std::vector<Draft>(const Draft&)> edit_of(const std::function<bool(Draft&)>& change) {
+  return [&change](const Draft& old) {
+    std::vector<Draft> edited{old};
+    if (!change(edited[0])) edited.clear();
+    return edited;
+  };
+}
+
 }  // namespace
 
 void Draft::weigh(const std::vector<double>& weights) {
@@ -52,7 +82,8 @@ void Draft::soften(double t) {
 bool Draft::reads_same(const Draft& o) const {
   return sources == o.sources && bias == o.bias && key_gain == o.key_gain && value_gain == o.value_gain &&
          temperature == o.temperature && function == o.function && query == o.query && blur == o.blur &&
-         align == o.align && values == o.values && map == o.map && identity == o.identity && added == o.added;
+         align == o.align && values == o.values && map == o.map && identity == o.identity && added == o.added &&
+         beside == o.beside;
 }
 
 bool Draft::bars_every_key(const Part& part) const {
@@ -65,28 +96,29 @@ void Mix::append(const std::vector<Draft>& fresh, const Part& taken) {
   const Part kept = 1 - taken;
   for (auto& reading : readings_) reading.share = reading.share * kept;
   readings_.insert(readings_.end(), fresh.begin(), fresh.end());
-  settle();
+  settle(readings_);
 }
 
 void Mix::edit(const Part& part, const std::function<bool(Draft&)>& change) {
-  replace(part, [&](const Draft& old) {
-    std::vector<Draft> edited{old};
-    if (!change(edited[0])) edited.clear();
-    return edited;
-  });
+  replace(part, edit_of(change));
 }
 
-void Mix::replace(const Part& part, const std::function<std::vector<Draft>(const Draft&)>& change) {
+void Mix::edit_all(const Part& part, const std::function<bool(Draft&)>& change) {
+  edit(part, change);
+  for (auto& finish : finishes_) replace(finish.against, part, edit_of(change));
+}
+
+void Mix::replace(std::vector<Draft>& readings, const Part& part, const Change& change) const {
   std::vector<Draft> all;
-  for (auto& reading : readings_) {
+  for (auto& reading : readings) {
     auto fresh = change(reading);
     for (auto& draft : fresh) draft.share = reading.share * part, draft.added |= reading.added;
     if (!fresh.empty()) reading.share = reading.share * (1 - part);
     if (fresh.empty() || !elide_ || !part.is(1)) all.push_back(std::move(reading));
     for (auto& draft : fresh) all.push_back(std::move(draft));
   }
-  readings_ = std::move(all);
-  settle();
+  readings = std::move(all);
+  settle(readings);
 }
 
 void Mix::finish(FinishDraft finish) {
@@ -95,33 +127,13 @@ void Mix::finish(FinishDraft finish) {
   finishes_.push_back(std::move(finish));
 }
 
-void Mix::merge() {
-  std::vector<Draft> merged;
-  for (auto& r : readings_) {
-    if (r.share.is(0)) continue;
-    if (!r.bias.empty() && std::isfinite(r.bias[0]) && all_are(r.bias, r.bias[0])) r.bias.clear();
-    if (all_are(r.key_gain, 1)) r.key_gain.clear();
-    if (all_are(r.value_gain, 1)) r.value_gain.clear();
-    const auto same = std::find_if(merged.begin(), merged.end(), [&](const Draft& m) { return m.reads_same(r); });
-    if (same == merged.end())
-      merged.push_back(std::move(r));
-    else
-      same->share = same->share + r.share;
-  }
-  readings_ = std::move(merged);
-  const auto sharing = [](const Draft& r) { return !r.added; };
-  // Shares sum to 1, whatever was rounded.
-  if (std::count_if(readings_.begin(), readings_.end(), sharing) == 1)
-    std::find_if(readings_.begin(), readings_.end(), sharing)->share = {};
-}
-
-void Mix::settle() {
+void Mix::settle(std::vector<Draft>& readings) const {
   size_t numbers = 1;
-  for (const auto& r : readings_)
+  for (const auto& r : readings)
     numbers += r.share.values.size() + r.bias.size() + r.key_gain.size() + r.value_gain.size() + r.map.size();
   budget_->spend(numbers);
-  if (elide_) merge();
-  if (readings_.size() > kMostReadings)
+  if (elide_) merge(readings);
+  if (readings.size() > kMostReadings)
     fail(ErrorCode::invalid_request, "controls",
          fmt::format("more than {} readings of one row at one layer; use fewer prompts, regions or "
                      "fractional strengths",

@@ -33,6 +33,7 @@ struct Draft {
   std::vector<Source> values;
   std::vector<double> map;  ///< [keys, values]
   bool identity = false, added = false;
+  std::vector<int> beside;
 
   /** Whose values are read, and by whose words phrases find them: the keys' unless `values` says otherwise. */
   const Source& says() const { return values.empty() ? sources[0] : values[0]; }
@@ -51,9 +52,9 @@ struct Draft {
   bool operator==(const Draft&) const = default;
 };
 
-/** A Finish while it is being made: `against` is the text's internal number. */
+/** A Finish while it is being made. */
 struct FinishDraft {
-  int against = 1;
+  std::vector<Draft> against;
   double scale = 0, limit = 0;
   Part share;
   bool operator==(const FinishDraft&) const = default;
@@ -69,8 +70,12 @@ class Mix {
   void append(const std::vector<Draft>& readings, const Part& taken);
   /** An edit of a part of every reading; `change` returns false for readings it does not apply to. */
   void edit(const Part& part, const std::function<bool(Draft&)>& change);
+  /** The same of what finishes compare with, too. */
+  void edit_all(const Part& part, const std::function<bool(Draft&)>& change);
   /** In a part of the row other readings in place of each, with its share; none: it stays. */
-  void replace(const Part& part, const std::function<std::vector<Draft>(const Draft&)>& change);
+  void replace(const Part& part, const std::function<std::vector<Draft>(const Draft&)>& change) {
+    replace(readings_, part, change);
+  }
   /** After all readings. */
   void finish(FinishDraft finish);
 
@@ -79,8 +84,9 @@ class Mix {
   bool operator==(const Mix& other) const { return readings_ == other.readings_ && finishes_ == other.finishes_; }
 
  private:
-  void settle();
-  void merge();
+  using Change = std::function<std::vector<Draft>(const Draft&)>;
+  void replace(std::vector<Draft>& readings, const Part& part, const Change& change) const;
+  void settle(std::vector<Draft>& readings) const;
 
   std::vector<Draft> readings_;
   std::vector<FinishDraft> finishes_;

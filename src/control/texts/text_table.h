@@ -28,6 +28,7 @@ struct ContextSpec {
   std::optional<PromptText> second;  ///< What all text encoders but the first read instead.
   double noise = 0;                  ///< Standard deviation of Gaussian noise added to the embeddings.
   unsigned noise_seed = 0;
+  WeightChanges changes = {};  ///< Of the text encoders that read it, beside those of the call.
   bool operator==(const ContextSpec&) const = default;
 
   PromptText text() const { return {prompt, stretches}; }

@@ -28,7 +28,7 @@ struct LoadedModel {
   Variants& variants;
 };
 
-/** Those with changed weights; of the last kVariants sets of changes. */
+/** Those with changed weights; of the last kVariants sets of changes, or as many as a call has. */
 class Networks {
  public:
   /** @param own_texts what the model's own text encoders made. The arguments must outlive this. */
@@ -36,8 +36,9 @@ class Networks {
            const std::vector<EncodedText>& own_texts)
       : model_(model), parts_(parts), prepared_(prepared), own_texts_(own_texts) {}
 
-  /** For a call with these weights, merged now if they are not held. @throws as Variants::with. */
-  Network& at(const control::WeightChanges& weights);
+  /** For rows with these weights, merged now if they are not held. @param sets in a call, that are held. @throws as
+   * Variants::with. */
+  Network& at(const control::WeightChanges& weights, size_t sets = 1);
 
  private:
   struct Changed {
@@ -53,7 +54,7 @@ class Networks {
   std::list<Changed> changed_;  // the last used first
 };
 
-/** Whether the changes leave the text encoders as they are. */
-bool keeps_texts(const control::WeightChanges& changes);
+/** Whether some row of the run reads what the model's own text encoders make. */
+bool reads_own_texts(const control::Timeline& control);
 
 }  // namespace corepulse::pipeline

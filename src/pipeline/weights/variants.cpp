@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
+#include <numeric>
 
 #include "control/program/program_data.h"
 #include "control/quote.h"
@@ -58,15 +59,37 @@ model::Changes additions(const WeightChanges& changes, const AdapterFiles& files
   return all;
 }
 
-/** The weights of every call in order, without the model's own. */
-std::vector<std::pair<int, WeightChanges>> weights_by_step(const control::Timeline& control) {
-  std::vector<std::pair<int, WeightChanges>> all;
-  for (const auto& call : control.programs().front().second.data().calls)
-    if (auto weights = control.step(call).weights; !weights.empty()) all.emplace_back(call.index, std::move(weights));
-  return all;
+/** visit(step, held) each time that a run merges weights; held are the sets that are in memory then. */
+template <class Visit>
+void each_merge(const control::Timeline& control, const Visit& visit) {
+  std::vector<WeightChanges> held;
+  for (const auto& call : control.programs().front().second.data().calls) {
+    const auto sets = weights_of_rows(control, call);
+    for (const auto& weights : sets) {
+      const auto found = std::find(held.begin(), held.end(), weights);
+      if (found != held.end()) {
+        std::rotate(held.begin(), found, found + 1);
+      } else if (!weights.empty()) {
+        if (const auto most = std::max(kVariants, sets.size()); held.size() >= most) held.resize(most - 1);
+        held.insert(held.begin(), weights);
+        visit(call.index, held);
+      }
+    }
+  }
 }
 
 }  // namespace
+
+std::vector<WeightChanges> weights_of_rows(const control::Timeline& control, const control::Step& call) {
+  const auto plan = control.step(call);
+  std::vector<int> images(static_cast<size_t>(control.at(call.index).data().batch));
+  std::iota(images.begin(), images.end(), 0);
+  std::vector<WeightChanges> sets;
+  for (const auto& row : plan.rows(images))
+    if (auto weights = plan.weights_of(row); std::find(sets.begin(), sets.end(), weights) == sets.end())
+      sets.push_back(std::move(weights));
+  return sets;
+}
 
 bool Variants::Change::operator==(const Change& other) const {
   const bool everywhere = !layers || !other.layers;
@@ -76,7 +99,7 @@ bool Variants::Change::operator==(const Change& other) const {
 
 std::shared_ptr<const model::Model> Variants::with(const WeightChanges& changes, const AdapterFiles& files,
                                                    const model::Model& model, const model::Parts& parts,
-                                                   model::Precision precision) {
+                                                   model::Precision precision, size_t most) {
   std::vector<Change> wanted;
   for (const auto& change : changes) {
     const auto& file = *files.at(static_cast<size_t>(change.adapter));
@@ -88,7 +111,7 @@ std::shared_ptr<const model::Model> Variants::with(const WeightChanges& changes,
     variants_.splice(variants_.begin(), variants_, found);
     return variants_.front().model;
   }
-  if (variants_.size() >= kVariants) variants_.pop_back();
+  while (variants_.size() >= most) variants_.pop_back();
   require_memory("the model's weights with LoRAs", changed_bytes(changes, files, parts, precision));
   variants_.push_front({std::move(wanted), model::changed(model, parts, precision, additions(changes, files, parts))});
   return variants_.front().model;
@@ -109,30 +132,18 @@ uint64_t changed_bytes(const WeightChanges& changes, const AdapterFiles& files, 
 
 uint64_t most_changed_bytes(const control::Timeline& control, const AdapterFiles& files, const model::Parts& parts,
                             model::Precision precision) {
-  WeightChanges last;
-  uint64_t before = 0, now = 0, most = 0;
-  for (const auto& [step, weights] : weights_by_step(control)) {
-    if (weights == last) continue;
-    before = now, now = changed_bytes(weights, files, parts, precision);
-    most = std::max(most, before + now);
-    last = weights;
-  }
+  uint64_t most = 0;
+  each_merge(control, [&](int, const std::vector<WeightChanges>& held) {
+    uint64_t bytes = 0;
+    for (const auto& weights : held) bytes += changed_bytes(weights, files, parts, precision);
+    most = std::max(most, bytes);
+  });
   return most;
 }
 
 std::vector<std::string> merge_notes(const control::Timeline& control) {
-  std::vector<WeightChanges> held;
   std::vector<int> steps;
-  for (const auto& [step, weights] : weights_by_step(control)) {
-    const auto found = std::find(held.begin(), held.end(), weights);
-    if (found == held.end()) {
-      steps.push_back(step);
-      if (held.size() >= kVariants) held.pop_back();
-      held.insert(held.begin(), weights);
-    } else {
-      std::rotate(held.begin(), found, found + 1);
-    }
-  }
+  each_merge(control, [&](int step, const auto&) { steps.push_back(step); });
   if (steps.size() < 2) return {};
   return {
       fmt::format("LoRAs are merged into the weights {} times, in steps {}; each takes about as long as loading the "

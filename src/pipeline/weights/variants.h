@@ -20,11 +20,12 @@ class Variants {
  public:
   /**
    * `model` with the changes, which are not none. On the engine's thread. @param parts and precision as the model was
-   * loaded with. @throws Error out_of_memory before anything is read; as model::changed.
+   * loaded with. @param most that are held afterwards. @throws Error out_of_memory before anything is read; as
+   * model::changed.
    */
   std::shared_ptr<const model::Model> with(const control::WeightChanges& changes, const AdapterFiles& files,
                                            const model::Model& model, const model::Parts& parts,
-                                           model::Precision precision);
+                                           model::Precision precision, size_t most = kVariants);
   bool empty() const { return variants_.empty(); }
   void clear() { variants_.clear(); }
 
@@ -43,6 +44,9 @@ class Variants {
   };
   std::list<Variant> variants_;  // the last used first
 };
+
+/** What is changed for the rows of a call, each set once; an empty one for those that nothing changes. */
+std::vector<control::WeightChanges> weights_of_rows(const control::Timeline& control, const control::Step& call);
 
 /** Bytes of the weights that the changes make anew. */
 uint64_t changed_bytes(const control::WeightChanges& changes, const AdapterFiles& files, const model::Parts& parts,
