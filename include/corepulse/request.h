@@ -46,7 +46,6 @@ struct Request {
   Recipe recipe;
   ProgressFunction progress;  ///< Called on the engine's thread.
   bool decode = true;         ///< False: latents only (Result::images is empty).
-  std::string taesd;          ///< The file of a tiny decoder (TAESD, TAESDXL) that draws previews; "": none.
   /** Attention of your own, see corepulse/attention_function.h. Not part of the recipe: a note of the result says so.
    */
   std::vector<std::shared_ptr<const ReplacedAttention>> functions;
@@ -56,6 +55,7 @@ struct Request {
    * model call or the decoding of a large picture, else after the one that is going on.
    */
   std::shared_ptr<const std::atomic<bool>> stop;
+  std::string taesd;  ///< The file of a tiny decoder (TAESD, TAESDXL) that draws previews; "": none.
 };
 
 /** One finished picture's numbers, and the recipe that repeats it. */
