@@ -106,6 +106,8 @@ def check(file):
                 error = "public headers include the standard library and corepulse/ only"
         elif part == "cli" and name.split("/")[0] in {*ALLOWED, "mlx"}:
             error = "the program includes public headers only"
+        elif part == "python" and name.split("/")[0] in ALLOWED:
+            error = "the Python package includes public headers only"
         if error:
             yield f"{where}: includes {name}: {error}"
 
@@ -134,7 +136,7 @@ def check_kinds():
 
 
 def main():
-    checked = [f for folder in ("include", "src", "cli") for f in files(folder)]
+    checked = [f for folder in ("include", "src", "cli", "python") for f in files(folder)]
     errors = [e for f in checked for e in check(f)] + list(check_plan_calls()) + list(check_kinds())
     print("\n".join(errors + [f"layers: {len(checked)} files, {len(errors)} wrong"]))
     return bool(errors)

@@ -39,6 +39,7 @@ class ChecksTest(unittest.TestCase):
             "include/corepulse/image.h": "#include <png.h>\n",
             "include/corepulse/model.h": '#include "base/fail.h"\n',
             "cli/args.cpp": '#include "pipeline/denoise.h"\n',
+            "python/src/result.cpp": '#include "pipeline/denoise.h"\n',
             "src/kernels/cpu/linear.cpp": '#include "kernels/linear.h"\n',
             "src/kernels/cpu/simd/norm.cpp": '#include "kernels/cuda/kernel.h"\n',
             "src/kernels/amx/product.cpp": '#include "kernels/cpu/product.h"\n',

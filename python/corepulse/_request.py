@@ -1,0 +1,145 @@
+"""From the arguments of a call, in Diffusers' words, to a recipe."""
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
+
+import PIL.Image
+
+from . import _core
+from ._control import Control, control_data
+from .errors import InvalidRequest
+from .pictures import Picture, named_or_encoded
+from .region import Region, RegionLike, region_data
+
+RecipeLike = Union[str, "os.PathLike[str]", Mapping[str, Any]]
+ControlLike = Union[Control, Mapping[str, Any]]
+
+# Arguments whose values a recipe takes as they are, under its own name.
+RECIPE_NAMES = {
+    "prompt": "prompt",
+    "negative_prompt": "negative_prompt",
+    "prompt_2": "prompt_2",
+    "negative_prompt_2": "negative_prompt_2",
+    "num_inference_steps": "steps",
+    "guidance_rescale": "guidance_rescale",
+    "height": "height",
+    "width": "width",
+    "eta": "eta",
+    "clip_skip": "clip_skip",
+    "sampler": "sampler",
+    "schedule": "schedule",
+    "syntax": "syntax",
+    "compat": "compat",
+    "rng": "rng",
+    "second_pass": "second_pass",
+}
+
+
+def load_recipe(source: RecipeLike) -> dict[str, Any]:
+    """A recipe from a JSON file, a picture that holds one (of this program or of others), a preset's name, or a mapping.
+
+    Relative paths in files are then seen from the current folder. What another program's picture says and a recipe
+    cannot, `corepulse inspect PICTURE` lists.
+    """
+    if isinstance(source, Mapping):
+        return dict(source)
+    found: dict[str, Any]
+    name = os.fspath(source)
+    if pathlib.Path(name).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"):
+        found = json.loads(_core.recipe_in(name)[0])
+    elif pathlib.Path(name).is_file():
+        text = pathlib.Path(name).read_text(encoding="utf-8")
+        found = json.loads(_core.recipe_seen_from(text, os.fspath(pathlib.Path(name).parent)))
+    else:
+        found = json.loads(_core.preset_json(name))
+    return found
+
+
+def seeds_from(seed: int | Sequence[int] | None, generator: Any, count: int) -> dict[str, Any]:
+    """`seeds` of the recipe, one per picture, and whose random numbers; empty: as the recipe says."""
+    if seed is not None and generator is not None:
+        raise InvalidRequest("[seed] seed and generator were given; expected one of them")
+    if generator is not None:
+        return _generators(generator, count)
+    if seed is None and count == 1:
+        return {}
+    seeds = [int(s) for s in seed] if isinstance(seed, Sequence) else [int(seed or 0) + i for i in range(count)]
+    if isinstance(seed, Sequence) and count not in (1, len(seeds)):
+        raise InvalidRequest(f"[num_images_per_prompt] {count} pictures and {len(seeds)} seeds; expected as many")
+    return {"seeds": seeds}
+
+
+def _generators(generator: Any, count: int) -> dict[str, Any]:
+    """torch's, by its seed and device; a list has one for each picture."""
+    generators = list(generator) if isinstance(generator, (list, tuple)) else [generator]
+    if len(generators) != count and count != 1:
+        raise InvalidRequest(
+            f"[generator] {len(generators)} generators for {count} pictures; expected a list of one for each: the second "
+            "picture of one generator would start from numbers in the middle of its stream"
+        )
+    devices = {getattr(getattr(g, "device", "cpu"), "type", "cpu") for g in generators}
+    if not devices <= {"cpu", "cuda"} or len(devices) != 1:
+        raise InvalidRequest(f"[generator] random numbers of {', '.join(sorted(devices))}; expected cpu or cuda")
+    seeds = [int(g.initial_seed()) if hasattr(g, "initial_seed") else int(g) for g in generators]
+    return {"seeds": seeds, "rng": devices.pop()}
+
+
+def _mask(mask: Picture | RegionLike) -> dict[str, Any]:
+    """White is drawn anew. Text that is no file is a region's short form."""
+    if isinstance(mask, (Region, Mapping)):
+        return region_data(mask)
+    if isinstance(mask, str) and not pathlib.Path(mask).is_file():
+        return region_data(mask)
+    if isinstance(mask, PIL.Image.Image):
+        mask = mask.convert("L")
+    return {"shape": "picture", **named_or_encoded(mask)}
+
+
+def _init(given: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any] | None:
+    image, strength, mask, more = (given.get(n) for n in ("image", "strength", "mask_image", "init"))
+    init = {**recipe.get("init", {}), **(more or {})}
+    if image is not None:
+        init = {k: v for k, v in init.items() if k not in ("file", "data", "sha256")}
+        init.update(named_or_encoded(image.convert("RGB") if isinstance(image, PIL.Image.Image) else image))
+    if strength is not None:
+        init["strength"] = float(strength)
+    if mask is not None:
+        init["mask"] = _mask(mask)
+    if init and "file" not in init and "data" not in init:
+        raise InvalidRequest("[image] strength, mask_image and init are of a picture to start from; expected image, too")
+    return init or None
+
+
+def _scale(guidance: float) -> float:
+    """Diffusers calls 0 what is 1 here: no guidance."""
+    return max(1.0, float(guidance))
+
+
+def recipe_json(given: Mapping[str, Any], standing: Sequence[ControlLike], dtype: str) -> str:
+    """The recipe of a call: what `recipe` says, then what the other arguments do; None leaves it as it is."""
+    recipe = load_recipe(given["recipe"]) if given.get("recipe") is not None else {}
+    recipe.pop("made_with", None)
+    recipe["version"], recipe["dtype"] = 1, dtype  # a loaded model computes as it was loaded
+    for name, field in RECIPE_NAMES.items():
+        if given.get(name) is not None:
+            recipe[field] = given[name]
+    if given.get("guidance_scale") is not None:
+        recipe["guidance"] = _scale(given["guidance_scale"])
+    drawn = seeds_from(given.get("seed"), given.get("generator"), given.get("num_images_per_prompt") or 1)
+    if drawn:
+        recipe.pop("seed", None)
+        recipe.update(drawn)
+    init = _init(given, recipe)
+    if init:
+        recipe["init"] = init
+    controls = [control_data(c) for c in (*standing, *(given.get("controls") or ()))]
+    if controls:
+        recipe["controls"] = [*recipe.get("controls", []), *controls]
+    try:
+        return json.dumps(recipe)
+    except TypeError as error:
+        raise InvalidRequest(f"[request] {error}; expected numbers and text as docs/recipe.schema.json has them") from None

@@ -1,0 +1,68 @@
+"""Pictures and arrays at the border: PIL, NumPy, DLPack, paths."""
+from __future__ import annotations
+
+import base64
+import io
+import os
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+
+from .errors import InvalidRequest
+
+Bytes = npt.NDArray[np.uint8]
+# A file, a PIL picture, or numbers: [height, width] or [height, width, 1, 3 or 4], bytes or 0..1.
+Picture = Union[str, "os.PathLike[str]", PIL.Image.Image, npt.NDArray[Any]]
+
+
+def as_array(value: Any) -> npt.NDArray[Any]:
+    """NumPy's array of whatever speaks DLPack or NumPy's protocol: torch's on the CPU, mlx.core's, JAX's ..."""
+    if isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "detach"):  # torch refuses arrays that want gradients
+        value = value.detach().cpu()
+    if hasattr(value, "__array__"):
+        return np.asarray(value)
+    if hasattr(value, "__dlpack__"):
+        return np.from_dlpack(value)
+    raise InvalidRequest(f"[array] {type(value).__name__} is no array; expected NumPy's, or one that speaks DLPack")
+
+
+def to_bytes(value: Any) -> Bytes:
+    """Numbers of 0..1 become 0..255; bytes stay."""
+    array = as_array(value)
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == bool:
+        return array.astype(np.uint8) * np.uint8(255)
+    if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
+        raise InvalidRequest(f"[array] a picture of {array.dtype} numbers; expected uint8, or finite ones of 0..1")
+    return (array.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def to_pil(value: Any) -> PIL.Image.Image:
+    """A PIL picture of an array [height, width] or [height, width, channels]; torch's [3, height, width] is not guessed."""
+    if isinstance(value, PIL.Image.Image):
+        return value
+    array = to_bytes(value)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise InvalidRequest(f"[array] a picture of shape {array.shape}; expected [height, width] or [height, width, 3]")
+    return PIL.Image.fromarray(array)
+
+
+def png(value: Any) -> bytes:
+    """The bytes of a PNG file."""
+    file = io.BytesIO()
+    to_pil(value).save(file, format="PNG")
+    return file.getvalue()
+
+
+def named_or_encoded(source: Picture) -> dict[str, str]:
+    """A recipe's words for a picture: the `file`, or its `data` in base64."""
+    if isinstance(source, (str, os.PathLike)):
+        return {"file": os.fspath(source)}
+    return {"data": base64.b64encode(png(source)).decode("ascii")}

@@ -1,0 +1,201 @@
+"""From prompt to picture: a loaded model, called as Diffusers' pipelines are."""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Union
+
+from . import _core
+from ._control import controls_json
+from ._names import arguments_of, check_arguments, names_nearest
+from ._request import ControlLike, RecipeLike, recipe_json
+from .errors import InvalidRequest
+from .explain import Explanation
+from .pictures import Picture
+from .region import RegionLike
+from .result import Result
+from .steps import Steps, run_async
+
+Progress = _core.Progress
+Stop = _core.Stop
+# Called between two steps, on the engine's thread; False ends the run.
+ProgressCallback = Callable[[_core.Progress], Any]
+# Diffusers': (pipe, step from 0, noise level, {"preview": () -> array}).
+StepCallback = Callable[["Pipeline", int, float, dict[str, Any]], Any]
+OUTPUTS = ("pil", "np", "mx", "latent")
+DTYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "int8", "auto": "auto"}
+
+
+def dtype_name(dtype: Any) -> str:
+    """"f16" of "f16", "float16", torch.float16, numpy.float16, mlx.core.float16; "auto" of None."""
+    if dtype is None:
+        return "auto"
+    name = getattr(dtype, "__name__", None) or str(dtype)
+    name = name.rsplit(".", 1)[-1]
+    return DTYPES.get(name, name)
+
+
+class LiveControls:
+    """Steers one run at a time, from any thread and from callbacks: pipe(..., live=controls)."""
+
+    def __init__(self) -> None:
+        self._core = _core.LiveControls()
+
+    def set(self, controls: Sequence[ControlLike]) -> None:
+        """From the run's next step on its controls are these; InvalidRequest if one is wrong, or if no run listens."""
+        self._core.set(controls_json(controls))
+
+
+class Pipeline:
+    """A loaded model. It may be used from any thread; runs happen one after the other.
+
+    `controls` is a list that acts in every call, before the call's own.
+    """
+
+    def __init__(self, core: _core.Pipeline, source: Mapping[str, str], dtype: str) -> None:
+        self._core, self._source, self._dtype = core, dict(source), dtype
+        self.controls: list[ControlLike] = []
+        self._interrupt = False
+
+    @classmethod
+    @names_nearest
+    def from_pretrained(
+        cls,
+        model: Union[str, "os.PathLike[str]"] = "builtin",
+        *,
+        torch_dtype: Any = None,
+        dtype: Any = None,
+        device: str = "auto",
+        variant: str = "",
+        unet: str = "",
+        vae: str = "",
+        text_encoder: str = "",
+        text_encoder_2: str = "",
+        tokenizer: str = "",
+        config: str = "",
+        family: str = "",
+        prediction: str = "",
+        lazy: bool = False,
+    ) -> Pipeline:
+        """Loads "builtin", a Diffusers folder, a .safetensors file, or org/name of the Hugging Face cache.
+
+        dtype: what it computes in: auto, f32, f16, bf16, int8, or torch's, NumPy's, MLX's type; torch_dtype is the same.
+        device: auto, cpu, gpu. lazy: weights are read at the first run. The rest: components from elsewhere.
+        Raises NotFound, BadFile, UnsupportedModel, OutOfMemory. Nothing is ever downloaded.
+        """
+        if dtype is not None and torch_dtype is not None:
+            raise InvalidRequest("[dtype] dtype and torch_dtype were given; expected one of them")
+        given = dict(model=os.fspath(model), unet=unet, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2,
+                     tokenizer=tokenizer, config=config, family=family, prediction=prediction, variant=variant)
+        source = {name: value for name, value in given.items() if value}
+        chosen = dtype_name(torch_dtype if dtype is None else dtype)
+        core = _core.Pipeline.load(json.dumps({"version": 1, **source}), chosen, device, lazy)
+        return cls(core, source, chosen)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """Family, components, blocks, attention layers: what `corepulse inspect --json` prints."""
+        found: dict[str, Any] = json.loads(self._core.info)
+        return found
+
+    @names_nearest
+    def __call__(
+        self,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        *,
+        prompt_2: str | None = None,
+        negative_prompt_2: str | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        guidance_rescale: float | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        seed: int | Sequence[int] | None = None,
+        generator: Any = None,
+        num_images_per_prompt: int = 1,
+        image: Picture | None = None,
+        strength: float | None = None,
+        mask_image: Picture | RegionLike | None = None,
+        init: Mapping[str, Any] | None = None,
+        second_pass: Mapping[str, Any] | None = None,
+        eta: float | None = None,
+        clip_skip: int | None = None,
+        sampler: str | None = None,
+        schedule: str | None = None,
+        syntax: str | None = None,
+        compat: str | None = None,
+        rng: str | None = None,
+        controls: Sequence[ControlLike] = (),
+        attention: Sequence[_core.AttentionReplacement] = (),
+        recipe: RecipeLike | None = None,
+        output_type: str = "pil",
+        callback_on_step_end: StepCallback | None = None,
+        progress: ProgressCallback | None = None,
+        live: LiveControls | None = None,
+        stop: _core.Stop | None = None,
+    ) -> Result:
+        """Draws. What is left out is as the recipe says, and a recipe's own default else.
+
+        seed: one number, or one for each picture; num_images_per_prompt counts on from it. generator: torch's, by its
+        seed and device. image, strength, mask_image (white is drawn anew; or a region), init (more fields of a recipe's
+        `init`): docs/from-a-picture.md. guidance_scale below 1 is none. controls: of the module corepulse.controls,
+        behind those of `recipe` and of the pipeline. attention: of replace_attention. output_type: pil, np (0..1,
+        [n, height, width, 3]), mx (the same), latent. callback_on_step_end and progress may return False to end the
+        run: Cancelled. Ctrl-C ends it, too, inside a call of the UNet.
+        """
+        return self._run({n: v for n, v in locals().items() if n != "self"})
+
+    def explain(self, prompt: str | None = None, negative_prompt: str | None = None, **arguments: Any) -> Explanation:
+        """Which control acts in which block at which step, of a call with these arguments. Nothing is drawn."""
+        return Explanation(self._recipe({"prompt": prompt, "negative_prompt": negative_prompt, **arguments}, whole=True))
+
+    def estimate(self, prompt: str | None = None, **arguments: Any) -> dict[str, float]:
+        """`seconds` (0: not known, or short), `bytes` of memory at most, `model_calls`, of a call with these arguments."""
+        seconds, size, calls = self._core.estimate(self._recipe({"prompt": prompt, **arguments}))
+        return {"seconds": seconds, "bytes": size, "model_calls": calls}
+
+    async def agenerate(self, prompt: str | None = None, negative_prompt: str | None = None, **arguments: Any) -> Result:
+        """A call that other tasks do not wait for; to cancel its task ends the run."""
+        return await run_async(self, {"prompt": prompt, "negative_prompt": negative_prompt, **arguments})
+
+    def steps(self, prompt: str | None = None, negative_prompt: str | None = None, **arguments: Any) -> Steps:
+        """A call as an iterator over its steps, with previews; `.result` when it has ended. To leave it early ends the run."""
+        return Steps(self, {"prompt": prompt, "negative_prompt": negative_prompt, **arguments})
+
+    def _recipe(self, given: Mapping[str, Any], whole: bool = False) -> str:
+        """Of a call; whole: with the model's name, for whoever reads it without this pipeline."""
+        check_arguments("Pipeline", given, ARGUMENTS)
+        text = recipe_json(given, self.controls, self._dtype)
+        return json.dumps({**json.loads(text), **self._source}) if whole else text
+
+    def _run(self, given: dict[str, Any]) -> Result:
+        output = given["output_type"]
+        if output not in OUTPUTS:
+            near = _core.nearest_name(str(output), list(OUTPUTS)) or ", ".join(OUTPUTS)
+            raise InvalidRequest(f"[output_type] unknown {output!r}; did you mean {near}?")
+        live = given["live"]._core if given["live"] is not None else None
+        core = self._core.generate(self._recipe(given), output != "latent", self._callback(given),
+                                   list(given["attention"]), live, given["stop"])
+        return Result(core, output)
+
+    def _callback(self, given: Mapping[str, Any]) -> ProgressCallback | None:
+        own, theirs = given["progress"], given["callback_on_step_end"]
+        if theirs is None:
+            return own  # type: ignore[no-any-return]
+        self._interrupt = False
+
+        def both(at: _core.Progress) -> bool:
+            goes_on = own is None or own(at) is not False
+            answer = theirs(self, at.step - 1, at.sigma, {"preview": at.preview})
+            return goes_on and answer is not False and not self._interrupt
+
+        return both
+
+    def __repr__(self) -> str:
+        info = self.info
+        return f"<Pipeline {info['name']}: {info['family']}, {info['width']} x {info['height']}>"
+
+
+ARGUMENTS = arguments_of(Pipeline.__call__)

@@ -1,0 +1,175 @@
+"""Threads, Ctrl-C, several pipelines, other processes and interpreters, memory."""
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import corepulse
+
+CAT = dict(prompt="a cat in a park", seed=3, num_inference_steps=2, width=64, height=64)
+
+
+def script(text, **options):
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(text)], capture_output=True, text=True, timeout=120, **options)
+
+
+def test_threads_share_a_pipeline_and_others_go_on(pipe):
+    expected, results, counted = pipe(**CAT).latents, [], 0
+
+    def run():
+        results.append(pipe(**CAT).latents)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        counted += 1  # the GIL is free
+        time.sleep(0.001)
+    assert counted > 10 and len(results) == 3
+    assert all(np.array_equal(r, expected) for r in results)
+
+
+def test_two_pipelines_keep_apart(pipe):
+    other = corepulse.Pipeline.from_pretrained("builtin", dtype="f32")
+    other.controls.append(corepulse.inject("a dragon", where="content"))
+    assert not np.array_equal(other(**CAT).latents, pipe(**CAT).latents)
+    del other
+    gc.collect()
+    assert pipe(**CAT).images
+
+
+def test_ctrl_c_ends_a_run_and_leaves_everything_usable(pipe):
+    before = pipe(**CAT).latents
+    started = []
+
+    def interrupt(at):
+        if not started:
+            started.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        pipe("a cat in a park", num_inference_steps=500, progress=interrupt)
+    assert time.monotonic() - started[0] < 3
+    assert np.array_equal(pipe(**CAT).latents, before)
+
+
+def test_a_stop_ends_a_run_from_another_thread(pipe):
+    stop = corepulse.Stop()
+    threading.Timer(0.2, stop.set).start()
+    with pytest.raises(corepulse.Cancelled):
+        pipe("a cat in a park", num_inference_steps=500, stop=stop)
+
+
+def test_leaving_an_iterator_early_ends_its_run(pipe):
+    for step in pipe.steps("a cat in a park", num_inference_steps=500, previews=False):
+        if step.step == 2:
+            break
+    started = time.monotonic()
+    assert pipe(**CAT).images
+    assert time.monotonic() - started < 5
+
+
+def test_a_cancelled_task_ends_its_run(pipe):
+    import asyncio
+
+    async def main():
+        task = asyncio.ensure_future(pipe.agenerate("a cat in a park", num_inference_steps=500))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert pipe(**CAT).images
+
+
+def test_a_callback_may_draw_on_its_own(pipe):
+    drawn = []
+
+    def draw(at):
+        if at.step == 1:
+            drawn.append(pipe(**CAT).latents)
+
+    outer = pipe(**CAT, progress=draw)
+    assert np.array_equal(drawn[0], outer.latents)
+
+
+def test_a_process_forked_from_one_that_computed_is_refused():
+    done = script("""
+        import os, corepulse
+        pipe = corepulse.Pipeline.from_pretrained("builtin", lazy=True)
+        child = os.fork()
+        if child == 0:
+            try:
+                pipe("a cat", num_inference_steps=1)
+            except corepulse.InvalidRequest as error:
+                os._exit(7 if "spawn" in str(error) else 8)
+            os._exit(9)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """)
+    assert done.stdout.strip() == "7", done.stderr
+
+
+def test_a_sub_interpreter_is_refused():
+    done = script("""
+        import corepulse
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            import _interpreters as interpreters
+        inner = interpreters.create()
+        code = "try:\\n import corepulse\\nexcept ImportError as e:\\n print('refused', e)\\nelse:\\n print('taken')"
+        interpreters.run_string(inner, "import sys; sys.path[:] = " + repr(__import__("sys").path) + "\\n" + code)
+        print(corepulse.Pipeline.from_pretrained("builtin", lazy=True))
+    """)
+    assert "refused" in done.stdout and "<Pipeline builtin" in done.stdout, done.stdout + done.stderr
+
+
+def test_another_mlx_is_refused(tmp_path):
+    """The check itself: a wheel of another version beside the library that is there."""
+    (tmp_path / "mlx-0.1.0.dist-info").mkdir()
+    (tmp_path / "mlx-0.1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mlx\nVersion: 0.1.0\n")
+    done = script("import corepulse", env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ['PYTHONPATH']}"})
+    assert "was built for MLX" in done.stderr and "0.1.0 is installed" in done.stderr
+
+
+def test_the_interpreters_end_ends_runs():
+    started = time.monotonic()
+    done = script("""
+        import threading, time, corepulse
+        pipe = corepulse.Pipeline.from_pretrained("builtin")
+        run = lambda: pipe("a cat", num_inference_steps=1000, progress=lambda at: None)
+        threading.Thread(target=run, daemon=True).start()
+        time.sleep(0.5)
+    """)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 30
+
+
+def memory():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_stays_level(pipe):
+    small = {**CAT, "num_inference_steps": 1}
+
+    def run(times):
+        for i in range(times):
+            controls = [corepulse.inject("a dragon", where="content"), corepulse.capture("cat")]
+            result = pipe(**{**small, "seed": i}, controls=controls, progress=lambda at: None)
+            assert result.heatmaps[0].values.size
+        gc.collect()
+        return memory()
+
+    run(5)
+    before = run(5)
+    assert run(15) - before < 8e6
