@@ -84,7 +84,7 @@ Read exchanged(const Read& old, const Tokens& tokens, std::string with, bool kee
     prompt.replace(*at, size, with);
   }
   auto fresh = of_text(prompt);
-  fresh.share = old.share, fresh.temperature = old.temperature;
+  fresh.share = old.share, fresh.temperature = old.temperature, fresh.query = old.query;
   // Words in order: the old ones without the phrase are the new ones without the new words.
   const auto gone = positions(old.prompt, tokens);
   const int added = static_cast<int>(tokenize(with)[0].tokens.size());
