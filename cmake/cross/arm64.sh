@@ -21,7 +21,7 @@ unpack_libraries() {
   mkdir -p "$folder/libraries/packages"
   debian deb arm64
   # shellcheck disable=SC2086  # a list
-  (cd "$folder/libraries/packages" && "${apt[@]}" download $packages)  # Linux
+  (cd "$folder/libraries/packages" && "${apt[@]}" download $packages) || unavailable "Debian's packages"  # Linux
   for package in "$folder"/libraries/packages/*.deb; do
     dpkg-deb -x "$package" "$folder/libraries"
   done
@@ -83,7 +83,7 @@ everything() {
   local bin=$folder/build/bin name
   emulated "$bin/corepulse" --version | grep neon || stop "the kernels for NEON are off"
   for name in kernels control sampler io text; do
-    emulated "$bin/test_$name"
+    emulated "$bin/test_$name" "--test-case-exclude=*takes milliseconds"  # not here
   done
   cases "$bin/test_unet" "*Diffusers*"
   cases "$bin/test_pipeline" "guidance rescale follows Diffusers"

@@ -2,6 +2,7 @@
 # What cross builds share; sourced by macos.sh and arm64.sh, which ./run starts in the project's folder.
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 stop() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+unavailable() { printf '%s: %s cannot be had here\n' "${0##*/}" "$*" >&2; exit 77; }
 
 # need PROGRAM PACKAGE: on Debian.
 need() {
@@ -22,7 +23,7 @@ debian() {
   apt=(apt-get -qq -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null
     -o Dir::State::Lists="$state/lists" -o Dir::State::status="$state/status" -o Dir::Cache="$state/cache"
     -o APT::Architecture="$2" -o APT::Architectures="$2" -o APT::Sandbox::User="$(id -un)")
-  "${apt[@]}" update
+  "${apt[@]}" update || unavailable "Debian's packages"
 }
 
 # pinned NAME: the line of wheels.txt, for pip install -r.
@@ -40,7 +41,7 @@ wheel() {
   mkdir -p "$3"
   echo "$line" >"$3/pinned.txt"
   "${python:?}" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
-    --platform "$2" --dest "$3" -r "$3/pinned.txt"
+    --platform "$2" --dest "$3" -r "$3/pinned.txt" || unavailable "$1 for $2"
   "${python:?}" -m zipfile -e "$3"/*.whl "$3"
   rm "$3"/*.whl
   echo "$line $2" >"$3/stamp"
