@@ -1,0 +1,239 @@
+"""Diffusers' pipelines of Stable Diffusion: their calls, arguments and defaults."""
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from .._names import check_arguments
+from ..controls import TimeIds
+from ..errors import InvalidRequest
+from ..pictures import to_pil
+from ..result import Result
+from .loaded import Loaded
+
+# As Diffusers 0.42 has them, in the order in which they may be given by position.
+FIRST = ("prompt", "height", "width", "num_inference_steps", "timesteps", "sigmas", "guidance_scale", "negative_prompt")
+FIRST_XL = ("prompt", "prompt_2", "height", "width", "num_inference_steps")
+DEFAULTS: dict[str, Any] = dict.fromkeys(
+    ("prompt", "prompt_2", "negative_prompt", "negative_prompt_2", "height", "width", "timesteps", "sigmas", "generator",
+     "guidance_rescale", "clip_skip", "callback_on_step_end", "cross_attention_kwargs", "original_size", "target_size",
+     "controls", "attention"))
+DEFAULTS |= {"num_inference_steps": 50, "guidance_scale": 7.5, "num_images_per_prompt": 1, "eta": 0.0, "output_type": "pil",
+             "return_dict": True, "callback_on_step_end_tensor_inputs": ["latents"], "crops_coords_top_left": (0, 0)}
+# Known there and not here: anything but these values is an error.
+ABSENT: dict[str, Any] = dict.fromkeys(
+    ("latents", "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
+     "ip_adapter_image", "ip_adapter_image_embeds", "denoising_start", "denoising_end", "masked_image_latents",
+     "negative_original_size", "negative_target_size"))
+ABSENT |= {"negative_crops_coords_top_left": (0, 0), "aesthetic_score": 6.0, "negative_aesthetic_score": 2.5}
+OUTPUTS = {"pil": "pil", "np": "np", "latent": "latent", "pt": "np"}
+
+
+class Output:
+    """`images`, as `output_type` asked; nothing was checked for safety. `results`: the runs themselves."""
+
+    def __init__(self, images: Any, results: list[Result]) -> None:
+        self.images, self.nsfw_content_detected, self.results = images, None, results
+
+    def __getitem__(self, index: int) -> Any:
+        return (self.images, self.nsfw_content_detected)[index]
+
+
+class DiffusionPipeline(Loaded):
+    """Text to picture; every other class of this module differs in what it takes and in defaults."""
+
+    _by_position: tuple[str, ...] = FIRST
+    _own: dict[str, Any] = {}
+    _interrupt = False
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        given = self._given(arguments, named)
+        prompts = _listed(given["prompt"])
+        count = int(given["num_images_per_prompt"])
+        generators = self._generators(given["generator"], len(prompts) * count)
+        results = []
+        for i, prompt in enumerate(prompts):
+            own = {n: _one_of(given[n], i, len(prompts), n) for n in ("prompt_2", "negative_prompt", "negative_prompt_2")}
+            drawn = generators[i * count:(i + 1) * count]
+            call = {"prompt": prompt, **own, "generator": drawn, "num_images_per_prompt": count, **self._rest(given)}
+            results.append(self.corepulse(**call, callback_on_step_end=self._callback(given["callback_on_step_end"], call)))
+        images = _joined(results, given["output_type"])
+        if not given["return_dict"]:
+            return (images,) if self._is_xl() else (images, None)
+        return Output(images, results)
+
+    def _is_xl(self) -> bool:
+        return str(self.corepulse.info["family"]) == "sdxl"
+
+    def _given(self, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
+        valid = {**DEFAULTS, **self._own, **({"guidance_scale": 5.0} if self._is_xl() and "guidance_scale" not in self._own else {})}
+        order = self._by_position if not (self._is_xl() and self._by_position is FIRST) else FIRST_XL
+        if len(arguments) > len(order):
+            raise InvalidRequest(f"[{type(self).__name__}] {len(arguments)} arguments by position; expected at most {len(order)}")
+        given = {**dict(zip(order, arguments)), **named}
+        check_arguments(type(self).__name__, given, [*valid, *ABSENT])
+        for name in given.keys() & ABSENT.keys():
+            if given[name] is not None and given[name] != ABSENT[name]:
+                raise InvalidRequest(f"[{name}] is not here; expected none, or another way: docs/python.md")
+        return {**valid, **given}
+
+    def _rest(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What all prompts have in common, in the words of corepulse.Pipeline."""
+        controls = [*(given["controls"] or ()), *self._lora_controls(given["cross_attention_kwargs"]), *self._sizes(given)]
+        recipe = {n: given[n] for n in ("timesteps", "sigmas") if given[n] is not None}
+        rest = {n: given[n] for n in ("height", "width", "num_inference_steps", "guidance_scale", "clip_skip")}
+        output = OUTPUTS.get(given["output_type"], given["output_type"])
+        return {**rest, **self._words_for(given), "guidance_rescale": given["guidance_rescale"] or None, "controls": controls,
+                "attention": given["attention"] or (), "output_type": output, "recipe": {**self._words_left(), **recipe},
+                **self._start(given)}
+
+    def _words_for(self, given: dict[str, Any]) -> dict[str, Any]:
+        words = {n: v for n, v in self._words.items() if n in ("sampler", "schedule")}
+        return {**words, "eta": given["eta"] or None}
+
+    def _words_left(self) -> dict[str, Any]:
+        return {n: v for n, v in self._words.items() if n not in ("sampler", "schedule")}
+
+    def _start(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def _lora_controls(self, cross_attention: Any) -> list[Any]:
+        scale = (cross_attention or {}).get("scale", 1.0)
+        loras = [lora.data() for lora in self._loras.values()]
+        return [{**lora, "strength": lora.get("strength", 1.0) * scale} for lora in loras]
+
+    def _sizes(self, given: dict[str, Any]) -> list[Any]:
+        sizes = {n: given[f] for n, f in (("original", "original_size"), ("target", "target_size")) if given[f] is not None}
+        if tuple(given["crops_coords_top_left"]) != (0, 0):
+            sizes["crop"] = given["crops_coords_top_left"]
+        return [TimeIds(**sizes)] if sizes else []
+
+    def _callback(self, theirs: Any, call: dict[str, Any]) -> Any:
+        if theirs is None:
+            return None
+        self._interrupt = False
+        calls = self.corepulse.explain(**call).data["calls"]
+        timesteps = [c["t"] for c in calls if c["first"]]
+
+        def called(pipe: Any, step: int, sigma: float, more: dict[str, Any]) -> bool:
+            return theirs(self, step, timesteps[step], more) is not False and not self._interrupt
+
+        return called
+
+    def _generators(self, generator: Any, count: int) -> list[Any]:
+        if generator is None:
+            return [random.getrandbits(32) for _ in range(count)]
+        generators = list(generator) if isinstance(generator, (list, tuple)) else [generator]
+        if len(generators) != count:
+            raise InvalidRequest(
+                f"[generator] {len(generators)} for {count} pictures; expected a list of one for each: of one generator the "
+                "second picture would start from numbers in the middle of its stream")
+        return generators
+
+
+class StableDiffusionPipeline(DiffusionPipeline):
+    """Stable Diffusion 1 and 2."""
+
+
+class StableDiffusionXLPipeline(DiffusionPipeline):
+    """Stable Diffusion XL."""
+
+    _by_position = FIRST_XL
+    _own = {"guidance_scale": 5.0}
+
+
+class StableDiffusionImg2ImgPipeline(DiffusionPipeline):
+    """From a picture, whose size the result has."""
+
+    _by_position = ("prompt", "image", "strength", "num_inference_steps")
+    _own = {"image": None, "strength": 0.8}
+
+    def _start(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["image"] is None:
+            raise InvalidRequest("[image] is missing; expected a picture to start from")
+        picture = _picture(given["image"])
+        size = {n: given[n] or side // 8 * 8 for n, side in (("width", picture.width), ("height", picture.height))}
+        return {**size, "image": picture, "strength": given["strength"], "init": {"fit": "stretch", "paste": False}}
+
+
+class StableDiffusionXLImg2ImgPipeline(StableDiffusionImg2ImgPipeline):
+    """The same of Stable Diffusion XL."""
+
+    _by_position = ("prompt", "prompt_2", "image", "strength", "num_inference_steps")
+    _own = {"image": None, "strength": 0.3, "guidance_scale": 5.0}
+
+
+class StableDiffusionInpaintPipeline(StableDiffusionImg2ImgPipeline):
+    """What the mask shows white is drawn anew."""
+
+    _by_position = ("prompt", "image", "mask_image")
+    _own = {"image": None, "mask_image": None, "strength": 1.0, "padding_mask_crop": None}
+
+    def _start(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["mask_image"] is None:
+            raise InvalidRequest("[mask_image] is missing; expected a picture, white where it is drawn anew")
+        start = super()._start(given)
+        # Diffusers' masks are hard, and leave the latents outside to the decoder.
+        mask = _picture(given["mask_image"]).convert("L").point(lambda v: 255 if v >= 128 else 0)
+        if given["padding_mask_crop"] is not None:
+            start["init"] = {**start["init"], "only_masked": int(given["padding_mask_crop"]), "paste": True}
+        return {**start, "mask_image": mask}
+
+
+class StableDiffusionXLInpaintPipeline(StableDiffusionInpaintPipeline):
+    """The same of Stable Diffusion XL."""
+
+    _by_position = ("prompt", "prompt_2", "image", "mask_image")
+    _own = {**StableDiffusionInpaintPipeline._own, "strength": 0.9999}
+
+
+AutoPipelineForText2Image = DiffusionPipeline
+AutoPipelineForImage2Image = StableDiffusionImg2ImgPipeline
+AutoPipelineForInpainting = StableDiffusionInpaintPipeline
+
+
+def _picture(image: Any) -> PIL.Image.Image:
+    """One, or a list of one; torch's [1, 3, h, w] of 0..1."""
+    if isinstance(image, (list, tuple)):
+        if len(image) != 1:
+            raise InvalidRequest(f"[image] {len(image)} pictures; expected one")
+        image = image[0]
+    if isinstance(image, PIL.Image.Image):
+        return image
+    array = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
+    if array.ndim == 4 and len(array) == 1:
+        array = array[0]
+    if array.ndim == 3 and array.shape[0] in (1, 3):
+        array = np.ascontiguousarray(array.transpose(1, 2, 0))
+    return to_pil(array)
+
+
+def _listed(prompt: Any) -> list[str]:
+    if isinstance(prompt, str):
+        return [prompt]
+    if not isinstance(prompt, (list, tuple)) or not prompt:
+        raise InvalidRequest("[prompt] is missing; expected text, or a list of it")
+    return list(prompt)
+
+
+def _one_of(value: Any, i: int, count: int, name: str) -> Any:
+    if value is None or isinstance(value, str):
+        return value
+    if len(value) != count:
+        raise InvalidRequest(f"[{name}] {len(value)} for {count} prompts; expected as many")
+    return value[i]
+
+
+def _joined(results: list[Result], output: str) -> Any:
+    if output == "pil":
+        return [image for result in results for image in result.images]
+    images = np.concatenate([np.asarray(result.images) for result in results])
+    if output != "pt":
+        return images
+    import torch  # type: ignore[import-not-found,unused-ignore]
+
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))

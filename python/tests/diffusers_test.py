@@ -1,0 +1,104 @@
+"""A script for Diffusers, changed in its import line only."""
+import pathlib
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import corepulse
+from corepulse import diffusers
+
+HERE = pathlib.Path(__file__).parent
+MODELS = HERE.parents[1] / "tests" / "golden" / "models"
+
+
+class Generator:
+    """torch's, as far as scripts see it."""
+
+    def __init__(self, device="cpu"):
+        self.device = types.SimpleNamespace(type=device)
+
+    def manual_seed(self, seed):
+        self.seed = seed
+        return self
+
+    def initial_seed(self):
+        return self.seed
+
+
+@pytest.fixture
+def torch(monkeypatch):
+    module = types.ModuleType("torch")
+    module.Generator, module.float32, module.float16 = Generator, "torch.float32", "torch.float16"
+    monkeypatch.setitem(sys.modules, "torch", module)
+    return module
+
+
+def test_a_script_changed_in_its_import_line_draws_the_same(torch, monkeypatch, tmp_path):
+    text = (HERE / "golden" / "diffusers_script.py").read_text()
+    changed = text.replace("from diffusers import", "from corepulse.diffusers import")
+    assert changed != text
+    monkeypatch.setattr(sys, "argv", ["script", str(MODELS), str(tmp_path / "ours.npz")])
+    exec(compile(changed, "diffusers_script.py", "exec"), {"__name__": "script"})
+    ours, theirs = np.load(tmp_path / "ours.npz"), np.load(HERE / "golden" / "diffusers_script.npz")
+    assert set(ours) == set(theirs) and len(set(ours)) == 5
+    assert np.allclose(ours["timesteps"], theirs["timesteps"])
+    for name in set(theirs) - {"timesteps"}:
+        assert theirs[name].std() > 5, "a picture of nothing compares with everything"
+        assert np.abs(ours[name].astype(int) - theirs[name]).max() <= 1, name
+
+
+@pytest.fixture
+def xl():
+    return diffusers.StableDiffusionXLPipeline.from_pretrained(MODELS / "sdxl")
+
+
+def test_lists_of_prompts_and_generators(torch, xl):
+    small = dict(num_inference_steps=1, height=32, width=32)
+    generators = [Generator().manual_seed(i) for i in range(2)]
+    both = xl(["a cat", "a dog"], generator=generators, **small)
+    alone = xl("a dog", generator=Generator().manual_seed(1), **small)
+    assert len(both.images) == 2 and np.array_equal(np.asarray(both.images[1]), np.asarray(alone.images[0]))
+    assert xl("a cat", return_dict=False, **small)[0][0].size == (32, 32)
+    with pytest.raises(corepulse.InvalidRequest, match="one for each"):
+        xl("a cat", num_images_per_prompt=2, generator=generators[0], **small)
+    assert len(xl("a cat", num_images_per_prompt=2, **small).images) == 2
+
+
+@pytest.mark.parametrize("wrong, said", [
+    (dict(prompt_embeds=[1]), "prompt_embeds"),
+    (dict(latents=[1]), "latents"),
+    (dict(num_inference_stepz=1), "num_inference_steps"),
+])
+def test_what_is_not_here_is_said(xl, wrong, said):
+    with pytest.raises(corepulse.InvalidRequest, match=said):
+        xl("a cat", **wrong)
+
+
+def test_schedulers_become_samplers(xl):
+    assert xl.scheduler.config.timestep_spacing == "leading" and xl.scheduler.config["steps_offset"] == 1
+    multistep = diffusers.DPMSolverMultistepScheduler
+    xl.scheduler = multistep.from_config(xl.scheduler.config, algorithm_type="sde-dpmsolver++", use_karras_sigmas=True)
+    recipe = xl("a cat", num_inference_steps=2, height=32, width=32).results[0].recipe
+    assert (recipe["sampler"], recipe["schedule"]) == ("dpmpp_2m_sde", "karras")
+    with pytest.raises(corepulse.InvalidRequest, match="beta_end"):
+        xl.scheduler = multistep.from_config(xl.scheduler.config, beta_end=0.02)
+    with pytest.raises(AttributeError):
+        diffusers.FlowMatchEulerDiscreteScheduler
+    with pytest.raises(AttributeError, match="enable_freeu"):
+        xl.enable_freeu(s1=0.9)
+    xl.enable_vae_tiling(), xl.enable_model_cpu_offload()
+
+
+def test_pictures_to_start_from_keep_their_size():
+    pipe = diffusers.StableDiffusionInpaintPipeline.from_pretrained("builtin")
+    picture = np.zeros((64, 96, 3), np.uint8)
+    mask = np.zeros((64, 96), np.uint8)
+    mask[:, 48:] = 255
+    drawn = pipe("a cat", image=picture, mask_image=mask, num_inference_steps=2, generator=Generator().manual_seed(1))
+    assert drawn.images[0].size == (96, 64)
+    with pytest.raises(corepulse.InvalidRequest, match="mask_image"):
+        pipe("a cat", image=picture)
+    start = diffusers.AutoPipelineForImage2Image.from_pretrained("builtin")
+    assert start("a cat", image=picture, num_inference_steps=4, generator=Generator().manual_seed(1)).images[0].size == (96, 64)
