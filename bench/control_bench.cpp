@@ -145,10 +145,7 @@ void whole_runs(const std::string& model, int size, int steps, const std::string
 
 unet::Config sd15() {
   unet::Config config;
-  config.levels = {{.channels = 320},
-                   {.channels = 640},
-                   {.channels = 1280},
-                   {.channels = 1280, .down_attention = false, .up_attention = false}};
+  config.levels = {{.channels = 320}, {.channels = 640}, {.channels = 1280}, {1280, 8, {0, 0}, {0, 0, 0}}};
   return config;
 }
 

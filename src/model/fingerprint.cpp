@@ -27,8 +27,9 @@ std::string listing(const io::Tensors& tensors) {
   std::string text;
   for (const auto* item : sorted(tensors)) {
     const auto& [name, view] = *item;
-    text += fmt::format("{} {} {}{}\n", name, io::name(view.type), fmt::join(view.shape, "x"),
-                        view.transposed ? " transposed" : "");
+    text +=
+        fmt::format("{} {} {}{}{}\n", name, io::name(view.type), fmt::join(view.shape, "x"),
+                    view.transposed ? " transposed" : "", view.scale == 1 ? "" : fmt::format(" times {}", view.scale));
   }
   return text;
 }
@@ -56,10 +57,12 @@ std::string facts(const Parts& parts) {
   const auto& training = parts.scheduler.training;
   auto text = fmt::format("{} predicts {} zero_snr {} levels {}\n", name(parts.family), name(training.prediction),
                           parts.scheduler.zero_snr, fmt::join(training.alphas_cumprod, " "));
+  if (const auto& edm = training.edm)
+    text += fmt::format("edm {} {} {}\n", edm->sigma_min, edm->sigma_max, edm->sigma_data);
   const auto& unet = parts.unet;
   text += fmt::format("unet {} {} {} {} {} {} {}", unet.norm_groups, unet.norm_eps, unet.flip_sin_to_cos,
                       unet.freq_shift, unet.downsample_padding, unet.upcast_attention, unet.middle_heads);
-  for (const auto& level : unet.levels) text += fmt::format(" {}", level.heads);
+  for (const auto& level : unet.levels) text += fmt::format(" {}{}", level.heads, level.self ? "" : "t");
   const auto& vae = parts.vae;
   text += fmt::format("\nvae {} {} {} {} {}\n", vae.norm_groups, vae.scaling_factor, vae.shift_factor,
                       fmt::join(vae.latents_mean, " "), fmt::join(vae.latents_std, " "));

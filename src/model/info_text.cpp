@@ -85,10 +85,13 @@ Json list(const std::vector<T>& items) {
 }  // namespace
 
 std::string to_text(const ModelInfo& info) {
-  auto text =
-      fmt::format("{}: {}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\n", info.name, name(info.family),
-                  info.inpaint ? " (inpainting)" : "", name(info.prediction), info.zero_snr ? " from pure noise" : "",
-                  name(info.sampler), info.width, info.height, info.context_width);
+  const auto levels = info.edm        ? fmt::format(" at EDM's sigmas {:g} to {:g}", info.sigma_max, info.sigma_min)
+                      : info.zero_snr ? " from pure noise"
+                                      : "";
+  const auto known = info.known_as.empty() ? "" : fmt::format(" ({})", info.known_as);
+  auto text = fmt::format("{}: {}{}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\n", info.name,
+                          name(info.family), known, info.inpaint ? " (inpainting)" : "", name(info.prediction), levels,
+                          name(info.sampler), info.width, info.height, info.context_width);
   if (!info.fingerprint.empty()) text += fmt::format("fingerprint {}\n", info.fingerprint);
   text += "\n" + components_text(info) + "\n" + blocks_text(info);
   for (const auto& note : info.notes) text += "\nnote: " + note;
@@ -100,6 +103,10 @@ std::string to_json(const ModelInfo& info) {
                {"family", name(info.family)},
                {"prediction", name(info.prediction)},
                {"zero_snr", info.zero_snr},
+               {"edm", info.edm},
+               {"sigma_min", info.sigma_min},
+               {"sigma_max", info.sigma_max},
+               {"known_as", info.known_as},
                {"width", info.width},
                {"height", info.height},
                {"latent_downscale", info.latent_downscale},

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "io/tensors/stored_type.h"
+#include "model/known.h"
 #include "unet/sites.h"
 
 namespace corepulse::model {
@@ -32,9 +33,16 @@ ComponentInfo component(Part part, const Network& network) {
   return info;
 }
 
+/** How many blocks its transformer has. */
+int depth_of(const control::Site& site, const unet::Config& config) {
+  if (site.kind == BlockKind::middle) return config.middle_depth;
+  const auto& level = config.levels[site.level];
+  return (site.kind == BlockKind::input ? level.down : level.up)[site.attention];
+}
+
 SiteInfo site_info(const control::Site& site, const unet::Config& config) {
   const auto grid = control::grid(site, config.sample_size, config.sample_size);
-  const int depth = site.kind == BlockKind::middle ? config.middle_depth : config.levels[site.level].depth;
+  const int depth = depth_of(site, config);
   const auto block = fmt::format("{}:{}", word(site.kind), site.block);
   const auto id = fmt::format("{}.{}", block, site.attention);
   return {depth > 1 ? fmt::format("{}#{}", id, site.depth) : id,
@@ -77,7 +85,7 @@ std::vector<BlockInfo> blocks(const unet::Config& config, const std::vector<Site
   std::vector<BlockInfo> result;
   const int levels = static_cast<int>(config.levels.size());
   for (int i = 0; i < levels; ++i) result.push_back(block_info(BlockKind::input, i, i, config, sites));
-  result.push_back(block_info(BlockKind::middle, 0, levels - 1, config, sites));
+  if (config.middle_resnets > 0) result.push_back(block_info(BlockKind::middle, 0, levels - 1, config, sites));
   for (int i = 0; i < levels; ++i) result.push_back(block_info(BlockKind::output, i, levels - 1 - i, config, sites));
   return result;
 }
@@ -92,6 +100,9 @@ ModelInfo describe(const Parts& parts) {
   info.prediction = parts.scheduler.training.prediction;
   info.sampler = parts.scheduler.sampler;
   info.zero_snr = parts.scheduler.zero_snr;
+  if (const auto& edm = parts.scheduler.training.edm)
+    info.edm = true, info.sigma_min = edm->sigma_min, info.sigma_max = edm->sigma_max;
+  info.known_as = known_as(parts);
   info.latent_downscale = parts.vae.downscale();
   info.width = info.height = parts.unet.sample_size * info.latent_downscale;
   info.inpaint = parts.unet.in_channels != parts.vae.latent_channels;

@@ -24,21 +24,24 @@ bool has(std::string_view path, std::string_view part) {
 }
 
 Site place(const std::string& path, const unet::Config& config) {
-  const int levels = static_cast<int>(config.levels.size()), per_block = config.layers_per_block;
-  Site site{.kind = BlockKind::none, .attention = -1, .depth = -1, .cross = has(path, ".attn2."), .heads = 0};
+  const int levels = static_cast<int>(config.levels.size());
+  Site site{.kind = BlockKind::none, .attention = -1, .depth = -1, .cross = false, .heads = 0};
   site.path = path;
   // A resnet stands with the attention of its number; what changes the size, with the last of its block.
   int layer = std::max(number_behind(path, ".resnets."), number_behind(path, ".attentions."));
   const bool resizes = has(path, "samplers.");
   if (const int b = number_behind(path, "down_blocks."); b >= 0) {
     site.kind = BlockKind::input, site.block = b, site.level = b + resizes;
-    site.ldm_block = 1 + b * (per_block + 1) + (resizes ? per_block : layer);
+    site.ldm_block = ldm_input(config, b, resizes ? static_cast<int>(config.levels[b].down.size()) : layer);
   } else if (const int up = number_behind(path, "up_blocks."); up >= 0) {
+    const auto& level = config.levels[levels - 1 - up];
     site.kind = BlockKind::output, site.block = up, site.level = levels - 1 - up - resizes;
-    site.ldm_block = up * (per_block + 1) + (resizes ? per_block : layer);
+    site.ldm_block = ldm_output(config, up, resizes ? static_cast<int>(level.up.size()) - 1 : layer);
   } else if (path.starts_with("mid_block.")) {
     site.kind = BlockKind::middle, site.level = levels - 1;
   }
+  const bool self = site.kind == BlockKind::middle || config.levels[site.level].self;
+  site.cross = has(path, ".attn2.") || (has(path, ".attn1.") && !self);
   if (has(path, ".attentions.")) site.attention = layer;
   if (has(path, ".transformer_blocks.")) site.depth = number_behind(path, ".transformer_blocks.");
   return site;

@@ -64,25 +64,47 @@ Family decide_family(const ModelSource& source, const Collection& collection) {
 
 /** What a UNet predicts that has no scheduler beside it. */
 Prediction guess_prediction(const Collection& collection, Family family, std::vector<std::string>& notes) {
-  if (collection.prediction) return *collection.prediction;
+  if (collection.markers.prediction) return *collection.markers.prediction;
   return family == Family::sd2 ? guess_sd2_prediction(collection, notes) : Prediction::epsilon;
 }
 
 Scheduler decide_scheduler(const ModelSource& source, const Collection& collection, Family family,
                            std::vector<std::string>& notes) {
   const auto wanted = parse_source_prediction(source.prediction);
+  const auto& markers = collection.markers;
   Scheduler result;
-  if (collection.scheduler) {
-    result = scheduler_config(collection.scheduler->json, collection.scheduler->path);
-    if (collection.prediction) result.training.prediction = *collection.prediction;
+  if (collection.scheduler) result = scheduler_config(collection.scheduler->json, collection.scheduler->path);
+  // A UNet's own marks are truer than the scheduler of a folder that it was put into.
+  if (markers.edm && !result.training.edm) {
+    result = edm_scheduler(*markers.edm);
+  } else if (collection.scheduler) {
+    if (markers.prediction) result.training.prediction = *markers.prediction;
   } else {
     const auto prediction = wanted ? *wanted : guess_prediction(collection, family, notes);
-    result = family_scheduler(family, prediction, collection.zero_snr);
+    result = family_scheduler(family, prediction, markers.zero_snr);
   }
   if (wanted) result.training.prediction = *wanted;
+  if (result.training.edm && result.training.prediction == Prediction::sample)
+    fail(ErrorCode::unsupported_model, "prediction", "sample of a model trained with EDM; expected epsilon or v");
   result.sdxl = family == Family::sdxl;
   notes.insert(notes.end(), result.notes.begin(), result.notes.end());
   return result;
+}
+
+/** A VAE has its config's scale, or its family's; and what the UNet's file says of latents where no config does. */
+vae::Config understand_vae(const Collection& collection, Family family, std::vector<std::string>& notes) {
+  const auto& network = require(collection, Part::vae);
+  auto config = network.config ? vae_config(network.config->json, network.config->path, notes)
+                               : derive_vae(network.stored.tensors, family, where(network));
+  const auto& edm = collection.markers.edm;
+  if (!edm || edm->latents_mean.empty() || !config.latents_mean.empty()) return config;
+  if (static_cast<int>(edm->latents_mean.size()) != config.latent_channels)
+    fail(ErrorCode::bad_file, "model",
+         fmt::format("{}: edm_mean has {} numbers; expected {}, as many as the VAE's latents have channels",
+                     collection.path.string(), edm->latents_mean.size(), config.latent_channels));
+  config.latents_mean = edm->latents_mean, config.latents_std = edm->latents_std;
+  config.scaling_factor = 0.5f;  // Playground's
+  return config;
 }
 
 /**
@@ -165,14 +187,13 @@ Parts understand(const ModelSource& source) {
   parts.notes = collection.notes;
   parts.family = decide_family(source, collection);
   const auto& unet = require(collection, Part::unet);
-  const auto& vae = require(collection, Part::vae);
   parts.unet = read_unet(unet, parts.family, parts.notes);
-  parts.vae = vae.config ? vae_config(vae.config->json, vae.config->path, parts.notes)
-                         : derive_vae(vae.stored.tensors, parts.family, where(vae));
+  parts.vae = understand_vae(collection, parts.family, parts.notes);
   parts.texts.push_back(understand_text(collection, Part::text_encoder, parts.family, parts.notes));
   if (parts.family == Family::sdxl)
     parts.texts.push_back(understand_text(collection, Part::text_encoder_2, parts.family, parts.notes));
   parts.scheduler = decide_scheduler(source, collection, parts.family, parts.notes);
+  parts.unet.time_is_sigma = parts.scheduler.training.edm.has_value();
   // SD2's two sizes differ in what they predict.
   if (!unet.config && parts.family == Family::sd2 && parts.scheduler.training.prediction == Prediction::v)
     parts.unet.sample_size = 96;

@@ -43,7 +43,7 @@ float from_f8(uint8_t bits, int exponent_bits) {
   return bits & 0x80 ? -value : value;
 }
 
-void to_float32(const io::TensorView& view, float* target) {
+void to_unscaled_float32(const io::TensorView& view, float* target) {
   using io::StoredType;
   const auto* bytes = view.data;
   const size_t n = view.elements();
@@ -76,6 +76,12 @@ void to_float32(const io::TensorView& view, float* target) {
   }
 }
 
+void to_float32(const io::TensorView& view, float* target) {
+  to_unscaled_float32(view, target);
+  if (view.scale == 1) return;
+  for (size_t i = 0, n = view.elements(); i < n; ++i) target[i] *= view.scale;
+}
+
 mx::array in_dtype(mx::array x, mx::Dtype dtype) {
   if (x.dtype() == dtype) return x;
   x = mx::astype(x, dtype);
@@ -86,7 +92,8 @@ mx::array in_dtype(mx::array x, mx::Dtype dtype) {
 /** Elements [begin, begin + n) of a view. */
 io::TensorView part(const io::TensorView& view, size_t begin, size_t n) {
   const size_t element = view.elements() ? view.bytes / view.elements() : 0;
-  return {view.type, {static_cast<int64_t>(n)}, view.data + begin * element, n * element, false, view.owner};
+  return {view.type, {static_cast<int64_t>(n)}, view.data + begin * element, n * element, false, view.owner,
+          view.scale};
 }
 
 void put(const float* from, float* to, size_t n) {
@@ -108,7 +115,8 @@ void turn(const io::TensorView& view, size_t outer, size_t rows, size_t columns,
     const auto source = part(view, (matrix * rows + first) * columns, n * columns);
     T* const to = out + matrix * rows * columns + first;
     if constexpr (std::is_same_v<T, BFloat16>)
-      if (columns == 1 && view.type == io::StoredType::f16) return kernels::f16_to_bf16(source.data, to, n);
+      if (columns == 1 && view.type == io::StoredType::f16 && view.scale == 1)
+        return kernels::f16_to_bf16(source.data, to, n);
     stored.resize(n * columns), column.resize(n);
     to_float32(source, stored.data());
     if (columns == 1) return put(stored.data(), to, n);
@@ -144,8 +152,8 @@ bool is_number(io::StoredType type) {
 
 mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype dtype) {
   const size_t n = view.elements();
-  const bool same = (view.type == io::StoredType::f16 && dtype == mx::float16) ||
-                    (view.type == io::StoredType::bf16 && dtype == mx::bfloat16);
+  const bool same = view.scale == 1 && ((view.type == io::StoredType::f16 && dtype == mx::float16) ||
+                                        (view.type == io::StoredType::bf16 && dtype == mx::bfloat16));
   if (same) {
     auto copy = uninitialised(shape, dtype, n);
     std::memcpy(copy.data<void>(), view.data, n * 2);
@@ -172,7 +180,7 @@ mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype 
 }
 
 uint64_t kept_bytes(const io::TensorView& view, mx::Dtype dtype, bool multiplied) {
-  const bool halves = view.type == io::StoredType::f16 && dtype == mx::float32 && multiplied &&
+  const bool halves = view.scale == 1 && view.type == io::StoredType::f16 && dtype == mx::float32 && multiplied &&
                       view.shape.size() >= 2 && mx::default_device() == mx::Device::cpu && kernels::keeps_halves();
   return view.elements() * (halves ? 2 : size_of(dtype));
 }

@@ -98,7 +98,7 @@ mx::array predict(const Run& run, const mx::array& x, control::Step step, const 
                   Network& own) {
   const auto plan = run.control.step(step);
   const auto all = plan.rows(images);
-  auto scaled = sampler::model_input(x, step.sigma);
+  auto scaled = sampler::model_input(run.training, x, step.sigma);
   if (run.beside) scaled = mx::concatenate({scaled, rows(*run.beside, images.front(), images.back() + 1)}, 3);
   const auto input = for_rows(scaled, all, images);
   const auto groups = groups_of(plan, all);
@@ -126,7 +126,7 @@ control::Step step_of(const sampler::Evaluation& at, int steps, int call) {
 
 mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noise, const StepFunction& on_step,
                   int& model_calls) {
-  const auto sampler = sampler::make_sampler(run.schedule, run.model.scheduler.training, run.sampling);
+  const auto sampler = sampler::make_sampler(run.schedule, run.training, run.sampling);
   const int steps = run.schedule.steps(), batch = x.shape(0);
   Network own(run.model.unet, run.texts);
   int call = 0;
@@ -142,7 +142,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
       kernels::check_stop();
       ++model_calls;
     }
-    return sampler::denoised(run.model.scheduler.training.prediction, x_t, mx::concatenate(outputs, 0), at.sigma);
+    return sampler::denoised(run.training, x_t, mx::concatenate(outputs, 0), at.sigma);
   };
   for (int i = 0; i < steps; ++i) {
     x = sampler->step(i, x, model, noise);

@@ -22,6 +22,7 @@ struct Run {
   const model::Model& model;
   const model::Parts& parts;  ///< The model's, to be looked at if something goes wrong.
   const control::Control& control;
+  const sampler::Training& training;  ///< The model's, with the noise levels that the recipe wants.
   const sampler::Schedule& schedule;
   const SamplingOptions& sampling;
   mx::Dtype dtype;  ///< What the UNet computes in.

@@ -236,6 +236,7 @@ mx::array draw(const Setting& setting, Prepared& pass, const StartFrom& from, Li
   const Run run{.model = model,
                 .parts = outline.parts,
                 .control = pass.control,
+                .training = resolved.training,
                 .schedule = resolved.schedule,
                 .sampling = resolved.sampling,
                 .dtype = setting.dtype,

@@ -45,6 +45,7 @@ std::vector<double> ddim_ends(const Schedule& schedule, const Training& training
   const SigmaTable table(training, options.compat);
   const auto kind = resolved_schedule(options);
   std::vector<double> ends(schedule.sigma.begin() + 1, schedule.sigma.end());
+  if (training.edm) return ends;
   if (options.compat == Compat::diffusers && is_spacing(kind)) {
     // Diffusers goes T / n timesteps back even where the spacing's own gaps are others.
     const int stride = table.size() / options.steps;

@@ -7,18 +7,29 @@
 
 namespace corepulse::sampler {
 
-mx::array model_input(const mx::array& x, double sigma) {
-  return times(1 / std::sqrt(sigma * sigma + 1), x);
+namespace {
+
+/** Of the latents that the scales were made for. */
+double sigma_data(const Training& training) {
+  return training.edm ? training.edm->sigma_data : 1;
 }
 
-mx::array denoised(Prediction prediction, const mx::array& x, const mx::array& model_output, double sigma) {
+}  // namespace
+
+mx::array model_input(const Training& training, const mx::array& x, double sigma) {
+  return times(1 / std::sqrt(sigma * sigma + sigma_data(training) * sigma_data(training)), x);
+}
+
+mx::array denoised(const Training& training, const mx::array& x, const mx::array& model_output, double sigma) {
   const auto output = mx::astype(model_output, x.dtype());
-  const double variance = sigma * sigma + 1;
-  switch (prediction) {
+  const double data = sigma_data(training), variance = sigma * sigma + data * data;
+  const double own = data * data / variance, share = sigma * data / std::sqrt(variance);
+  switch (training.prediction) {
     case Prediction::epsilon:
-      return x - times(sigma, output);
+      // EDM's networks say what is added to their share of x, not what was added to the picture.
+      return training.edm ? times(own, x) + times(share, output) : x - times(sigma, output);
     case Prediction::v:
-      return times(1 / variance, x) - times(sigma / std::sqrt(variance), output);
+      return times(own, x) - times(share, output);
     case Prediction::sample:
       return output;
   }

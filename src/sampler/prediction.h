@@ -4,13 +4,14 @@
 #include "corepulse/sampling.h"
 
 #include "base/tensor.h"
+#include "sampler/sampler.h"
 
 namespace corepulse::sampler {
 
-/** The network's input: x / sqrt(sigma^2 + 1), of variance about 1 at every sigma. */
-mx::array model_input(const mx::array& x, double sigma);
+/** The network's input: x / sqrt(sigma^2 + 1), of variance about 1 at every sigma; EDM: with sigma_data^2 for 1. */
+mx::array model_input(const Training& training, const mx::array& x, double sigma);
 
 /** The estimate of x0 from the network's output at `sigma`; shapes of x, dtype of x. */
-mx::array denoised(Prediction prediction, const mx::array& x, const mx::array& model_output, double sigma);
+mx::array denoised(const Training& training, const mx::array& x, const mx::array& model_output, double sigma);
 
 }  // namespace corepulse::sampler

@@ -50,10 +50,17 @@ class Sampler {
   std::optional<mx::array> denoised_;
 };
 
+/** Karras et al. 2022's training: noise levels of a continuous range, and inputs and outputs scaled by them. */
+struct Edm {
+  double sigma_min = 0.002, sigma_max = 80;
+  double sigma_data = 0.5;  ///< The deviation of the pictures' latents that the scales are made for.
+};
+
 /** Where a model was trained: its betas as cumulative products, and what it predicts. */
 struct Training {
-  std::vector<double> alphas_cumprod;  ///< 1000 values, falling; the last is 0 for zero terminal SNR.
+  std::vector<double> alphas_cumprod;  ///< 1000 values, falling; the last is 0 for zero terminal SNR. EDM: none.
   Prediction prediction = Prediction::epsilon;
+  std::optional<Edm> edm = {};
 };
 
 /**

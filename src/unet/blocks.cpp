@@ -9,10 +9,13 @@ using control::BlockKind;
 DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out) {
   const auto& config = context.config;
   const bool last = index + 1 == static_cast<int>(config.levels.size());
-  for (int l = 0; l < config.layers_per_block; ++l) {
+  const auto& depths = config.levels[index].down;
+  attentions.reserve(depths.size());
+  for (int l = 0; l < static_cast<int>(depths.size()); ++l) {
     resnets.emplace_back(w / "resnets" / l, l ? out : in, out, config.norm_groups, config.norm_eps, context.time);
-    if (config.levels[index].down_attention)
-      attentions.emplace_back(w / "attentions" / l, config, out, sites_of(context.sites, BlockKind::input, index, l));
+    auto& attention = attentions.emplace_back();
+    if (depths[l] > 0)
+      attention.emplace(w / "attentions" / l, config, out, sites_of(context.sites, BlockKind::input, index, l));
   }
   if (last) return;
   const auto padding = config.downsample_padding ? kernels::Padding::same(config.downsample_padding)
@@ -24,7 +27,7 @@ mx::array DownBlock::operator()(mx::array x, const nn::TimeRows& time, const Pas
                                 std::vector<mx::array>& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
     x = resnets[l](x, &time);
-    if (!attentions.empty()) x = attentions[l](x, pass);
+    if (attentions[l]) x = (*attentions[l])(x, pass);
     skips.push_back(x);
   }
   if (downsamplers_0) skips.push_back(x = downsamplers_0->conv(x));
@@ -33,29 +36,32 @@ mx::array DownBlock::operator()(mx::array x, const nn::TimeRows& time, const Pas
 
 MiddleBlock::MiddleBlock(const nn::Weights& w, const BlockContext& context, int channels) {
   const auto& config = context.config;
-  for (int i = 0; i < 2; ++i)
+  for (int i = 0; i < config.middle_resnets; ++i)
     resnets.emplace_back(w / "resnets" / i, channels, channels, config.norm_groups, config.norm_eps, context.time);
-  if (config.middle_attention)
-    attentions.emplace_back(w / "attentions" / 0, config, channels, sites_of(context.sites, BlockKind::middle, 0, 0));
+  if (config.middle_depth > 0)
+    attentions_0.emplace(w / "attentions" / 0, config, channels, sites_of(context.sites, BlockKind::middle, 0, 0));
 }
 
 mx::array MiddleBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass) const {
   x = resnets[0](x, &time);
-  if (!attentions.empty()) x = attentions[0](x, pass);
-  return resnets[1](x, &time);
+  if (attentions_0) x = (*attentions_0)(x, pass);
+  return resnets.size() > 1 ? resnets[1](x, &time) : x;
 }
 
 UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out,
                  const std::vector<int>& skip_channels) {
   const auto& config = context.config;
   const int levels = static_cast<int>(config.levels.size());
+  const auto& depths = config.levels[levels - 1 - index].up;
+  attentions.reserve(depths.size());
   for (size_t l = 0; l < skip_channels.size(); ++l) {
     const int layer = static_cast<int>(l);
     resnets.emplace_back(w / "resnets" / layer, (l ? out : in) + skip_channels[l], out, config.norm_groups,
                          config.norm_eps, context.time);
-    if (config.levels[levels - 1 - index].up_attention)
-      attentions.emplace_back(w / "attentions" / layer, config, out,
-                              sites_of(context.sites, BlockKind::output, index, layer));
+    auto& attention = attentions.emplace_back();
+    if (depths[l] > 0)
+      attention.emplace(w / "attentions" / layer, config, out,
+                        sites_of(context.sites, BlockKind::output, index, layer));
   }
   if (index + 1 < levels) upsamplers_0.emplace(w / "upsamplers" / 0, out, 1, kernels::Padding::same(1));
 }
@@ -65,7 +71,7 @@ mx::array UpBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass&
   for (size_t l = 0; l < resnets.size(); ++l) {
     x = resnets[l]({x, skips.back()}, &time);
     skips.pop_back();
-    if (!attentions.empty()) x = attentions[l](x, pass);
+    if (attentions[l]) x = (*attentions[l])(x, pass);
   }
   if (!upsamplers_0) return x;
   // Sizes that were odd before halving: the next skip says how large this level really is.

@@ -28,7 +28,7 @@ struct DownBlock {
   /** Appends every intermediate feature map to `skips`, for the up block that mirrors this one. */
   mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips) const;
   std::vector<nn::ResnetBlock> resnets;
-  std::vector<Transformer2D> attentions;
+  std::vector<std::optional<Transformer2D>> attentions;  ///< By resnet.
   std::optional<Sampler2D> downsamplers_0;
 };
 
@@ -36,7 +36,7 @@ struct MiddleBlock {
   MiddleBlock(const nn::Weights& w, const BlockContext& context, int channels);
   mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass) const;
   std::vector<nn::ResnetBlock> resnets;
-  std::vector<Transformer2D> attentions;
+  std::optional<Transformer2D> attentions_0;  ///< Behind the first resnet.
 };
 
 struct UpBlock {
@@ -46,7 +46,7 @@ struct UpBlock {
   /** Takes its skips from the end of `skips`. */
   mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips) const;
   std::vector<nn::ResnetBlock> resnets;
-  std::vector<Transformer2D> attentions;
+  std::vector<std::optional<Transformer2D>> attentions;  ///< By resnet.
   std::optional<Sampler2D> upsamplers_0;
 };
 

@@ -10,20 +10,22 @@ namespace corepulse::unet {
 /** One level of the UNet: a down block and the up block that mirrors it. */
 struct Level {
   int channels = 320;
-  bool down_attention = true;  ///< CrossAttnDownBlock2D, else DownBlock2D.
-  bool up_attention = true;    ///< CrossAttnUpBlock2D for the up block at this resolution, else UpBlock2D.
-  int heads = 8;               ///< Attention heads at this level.
-  int depth = 1;               ///< BasicTransformerBlocks per Transformer2D.
+  int heads = 8;  ///< Attention heads at this level; 1 without attention.
+  /** By resnet: BasicTransformerBlocks of the Transformer2D behind it; 0: there is none. An up block has one more. */
+  std::vector<int> down{1, 1}, up{1, 1, 1};
+  bool self = true;  ///< attn1 looks at the picture; false: it reads the text, as attn2 does (only_cross_attention).
+
+  bool attends() const;  ///< Anywhere at this level, the middle block left out.
 };
 
 struct Config {
   int in_channels = 4, out_channels = 4;  ///< in: 9 for inpainting (latent, mask, masked latent).
   std::vector<Level> levels;              ///< From the finest to the coarsest.
-  int layers_per_block = 2;
-  bool middle_attention = true;  ///< UNetMidBlock2DCrossAttn.
-  int middle_depth = 1, middle_heads = 8;
-  int context_width = 768;         ///< cross_attention_dim.
-  bool linear_projection = false;  ///< proj_in / proj_out are linear layers (SD2, SDXL).
+  /** 2 around a transformer (UNetMidBlock2DCrossAttn), 1 (UNetMidBlock2D); 0: there is no middle block. */
+  int middle_resnets = 2;
+  int middle_depth = 1, middle_heads = 8;  ///< Depth 0: the middle block has no transformer.
+  int context_width = 768;                 ///< cross_attention_dim.
+  bool linear_projection = false;          ///< proj_in / proj_out are linear layers (SD2, SDXL).
   int norm_groups = 32;
   float norm_eps = 1e-5f;
   bool flip_sin_to_cos = true;
@@ -34,6 +36,11 @@ struct Config {
   int addition_input = 0;         ///< SDXL: 2816 = pooled 1280 + 6 * 256.
   int time_cond_width = 0;        ///< time_cond_proj_dim of LCM-distilled UNets; 0 = none.
   int sample_size = 64;           ///< Native latent size.
+  bool time_is_sigma = false;     ///< It is told log(sigma) / 4 instead of a timestep (EDM).
 };
+
+/** N of LDM's input_blocks.N and output_blocks.N for a resnet of down_blocks.`block`, up_blocks.`block`. */
+int ldm_input(const Config& config, int block, int layer);
+int ldm_output(const Config& config, int block, int layer);
 
 }  // namespace corepulse::unet

@@ -15,35 +15,36 @@ struct Place {
   std::string path;
 };
 
-void append(std::vector<Site>& sites, const Place& place, int depth) {
+/** @param self whether attn1 looks at the picture. */
+void append(std::vector<Site>& sites, const Place& place, int depth, bool self) {
   for (int d = 0; d < depth; ++d)
-    for (const bool cross : {false, true})
-      sites.push_back({static_cast<int>(sites.size()), place.kind, place.block, place.attention, d, cross, place.heads,
-                       place.level, place.ldm_block,
-                       fmt::format("{}.attentions.{}.transformer_blocks.{}.{}", place.path, place.attention, d,
-                                   cross ? "attn2" : "attn1")});
+    for (const int n : {1, 2})
+      sites.push_back(
+          {static_cast<int>(sites.size()), place.kind, place.block, place.attention, d, n == 2 || !self, place.heads,
+           place.level, place.ldm_block,
+           fmt::format("{}.attentions.{}.transformer_blocks.{}.attn{}", place.path, place.attention, d, n)});
 }
 
 }  // namespace
 
 std::vector<Site> sites(const Config& config) {
   std::vector<Site> result;
-  const int levels = static_cast<int>(config.levels.size()), layers = config.layers_per_block;
-  for (int b = 0; b < levels; ++b)
-    for (int l = 0; l < layers && config.levels[b].down_attention; ++l)
+  const int levels = static_cast<int>(config.levels.size());
+  for (int b = 0; b < levels; ++b) {
+    const auto& level = config.levels[b];
+    for (int l = 0; l < static_cast<int>(level.down.size()); ++l)
       append(result,
-             {BlockKind::input, b, l, config.levels[b].heads, b, 1 + b * (layers + 1) + l,
-              fmt::format("down_blocks.{}", b)},
-             config.levels[b].depth);
-  if (config.middle_attention)
-    append(result, {BlockKind::middle, 0, 0, config.middle_heads, levels - 1, 0, "mid_block"}, config.middle_depth);
+             {BlockKind::input, b, l, level.heads, b, ldm_input(config, b, l), fmt::format("down_blocks.{}", b)},
+             level.down[l], level.self);
+  }
+  append(result, {BlockKind::middle, 0, 0, config.middle_heads, levels - 1, 0, "mid_block"}, config.middle_depth, true);
   for (int b = 0; b < levels; ++b) {
     const auto& level = config.levels[levels - 1 - b];
-    for (int l = 0; l < layers + 1 && level.up_attention; ++l)
-      append(
-          result,
-          {BlockKind::output, b, l, level.heads, levels - 1 - b, b * (layers + 1) + l, fmt::format("up_blocks.{}", b)},
-          level.depth);
+    for (int l = 0; l < static_cast<int>(level.up.size()); ++l)
+      append(result,
+             {BlockKind::output, b, l, level.heads, levels - 1 - b, ldm_output(config, b, l),
+              fmt::format("up_blocks.{}", b)},
+             level.up[l], level.self);
   }
   return result;
 }

@@ -11,7 +11,7 @@ namespace corepulse::unet {
 /** All attention layers in order of execution; site.index is the position in this list. */
 std::vector<control::Site> sites(const Config& config);
 
-/** The layers of one Transformer2D: self, cross by depth. */
+/** The layers of one Transformer2D: attn1, attn2 by depth. */
 std::vector<control::Site> sites_of(const std::vector<control::Site>& all, control::BlockKind kind, int block,
                                     int attention);
 

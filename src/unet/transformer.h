@@ -32,7 +32,7 @@ struct TransformerBlock {
 };
 
 struct Transformer2D {
-  /** @param sites the attention layers of this transformer: self, cross, self, cross, ... by depth.
+  /** @param sites the attention layers of this transformer: attn1, attn2, attn1, attn2, ... by depth.
    */
   Transformer2D(const nn::Weights& w, const Config& config, int channels, const std::vector<control::Site>& sites);
   mx::array operator()(const mx::array& x, const Pass& pass) const;  // [B, H, W, C]

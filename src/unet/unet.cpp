@@ -1,6 +1,7 @@
 #include "unet/unet.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/fail.h"
 
@@ -15,7 +16,7 @@ int time_width(const Config& config) {
 std::vector<int> skip_channels(const Config& config) {
   std::vector<int> channels{config.levels[0].channels};
   for (size_t b = 0; b < config.levels.size(); ++b) {
-    channels.insert(channels.end(), config.layers_per_block, config.levels[b].channels);
+    channels.insert(channels.end(), config.levels[b].down.size(), config.levels[b].channels);
     if (b + 1 < config.levels.size()) channels.push_back(config.levels[b].channels);
   }
   return channels;
@@ -37,11 +38,12 @@ UNet::UNet(const nn::Weights& w, const Config& config)
   for (int b = 0; b < levels; ++b)
     down_blocks_.emplace_back(w / "down_blocks" / b, context, b, config.levels[std::max(b - 1, 0)].channels,
                               config.levels[b].channels);
-  mid_block_.emplace(w / "mid_block", context, config.levels.back().channels);
+  if (config.middle_resnets > 0) mid_block_.emplace(w / "mid_block", context, config.levels.back().channels);
   auto skips = skip_channels(config);
   int channels = config.levels.back().channels;
   for (int b = 0; b < levels; ++b) {
-    const int out = config.levels[levels - 1 - b].channels, layers = config.layers_per_block + 1;
+    const int out = config.levels[levels - 1 - b].channels;
+    const int layers = static_cast<int>(config.levels[levels - 1 - b].up.size());
     const std::vector<int> taken(skips.rbegin(), skips.rbegin() + layers);
     skips.resize(skips.size() - layers);
     up_blocks_.emplace_back(w / "up_blocks" / b, context, b, channels, out, taken);
@@ -55,7 +57,8 @@ CallInputs UNet::inputs(const mx::array& x, const Pass& pass, const std::optiona
   const auto numbers = [&](const std::vector<float>& values, int width) {
     return sinusoids(values, width, config_.flip_sin_to_cos, config_.freq_shift, x.dtype());
   };
-  const std::vector<float> t(pass.step.rows.size(), static_cast<float>(pass.step.t));
+  const double time = config_.time_is_sigma ? std::log(pass.step.sigma) / 4 : pass.step.t;
+  const std::vector<float> t(pass.step.rows.size(), static_cast<float>(time));
   CallInputs inputs{x, numbers(t, config_.levels[0].channels), {}};
   if (!add_embedding_) return inputs;
   if (!added) fail(ErrorCode::internal, "unet", "this UNet needs pooled text and size ids");
@@ -85,7 +88,7 @@ mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   mx::array h = conv_in_(inputs.sample);
   std::vector<mx::array> skips{h};
   for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
-  h = (*mid_block_)(h, time, pass);
+  if (mid_block_) h = (*mid_block_)(h, time, pass);
   for (const auto& block : up_blocks_) h = block(h, time, pass, skips);
   return conv_out_(conv_norm_out_.silu(h));
 }

@@ -11,6 +11,8 @@ using io::Json;
 
 namespace {
 
+using Ints = std::vector<int>;
+
 unet::Config unet_of(const Json& json) {
   std::vector<std::string> notes;
   return unet_config(json, "unet/config.json", notes);
@@ -51,11 +53,11 @@ TEST_CASE("an absent field means Diffusers' default") {
   CHECK(unet.levels.size() == 4);
   CHECK(unet.levels[0].channels == 320);
   CHECK(unet.levels[0].heads == 8);
-  CHECK(unet.levels[2].down_attention);
-  CHECK_FALSE(unet.levels[3].down_attention);
-  CHECK_FALSE(unet.levels[3].up_attention);
+  CHECK(unet.levels[2].down == Ints{1, 1});
+  CHECK(unet.levels[2].up == Ints{1, 1, 1});
+  CHECK_FALSE(unet.levels[3].attends());
   CHECK(unet.context_width == 1280);
-  CHECK(unet.layers_per_block == 2);
+  CHECK(unet.middle_resnets == 2);
   CHECK(unet.norm_groups == 32);
   CHECK(unet.sample_size == 64);
   const auto vae = vae_of({{"block_out_channels", {64, 128}}});
@@ -66,12 +68,10 @@ TEST_CASE("an absent field means Diffusers' default") {
 
 TEST_CASE("SDXL's config is read whole") {
   const auto unet = unet_of(kSdxl);
-  CHECK_FALSE(unet.levels[0].down_attention);
-  CHECK_FALSE(unet.levels[0].up_attention);
-  CHECK(unet.levels[2].down_attention);
-  CHECK(unet.levels[2].up_attention);
+  CHECK_FALSE(unet.levels[0].attends());
   CHECK(unet.levels[1].heads == 10);
-  CHECK(unet.levels[2].depth == 10);
+  CHECK(unet.levels[2].down == Ints{10, 10});
+  CHECK(unet.levels[2].up == Ints{10, 10, 10});
   CHECK(unet.middle_depth == 10);
   CHECK(unet.middle_heads == 20);
   CHECK(unet.addition_time_width == 256);
@@ -104,25 +104,19 @@ TEST_CASE("every choice that this program does not implement is refused with fie
       {"mid_block_only_cross_attention", true},
       {"mid_block_scale_factor", 1.5},
       {"mid_block_type", "UNetMidBlock2DSimpleCrossAttn"},
-      {"mid_block_type", nullptr},
       {"norm_num_groups", nullptr},
       {"num_attention_heads", 8},
       {"num_class_embeds", 1000},
-      {"only_cross_attention", true},
-      {"only_cross_attention", {true, false, false}},
       {"resnet_out_scale_factor", 0.7},
       {"resnet_skip_time_act", true},
       {"resnet_time_scale_shift", "scale_shift"},
-      {"reverse_transformer_layers_per_block", {1, 1, 1}},
       {"time_embedding_act_fn", "silu"},
       {"time_embedding_dim", 512},
       {"time_embedding_type", "fourier"},
       {"timestep_post_act", "silu"},
       {"down_block_types", {"DownBlock2D", "AttnDownBlock2D", "CrossAttnDownBlock2D"}},
       {"up_block_types", {"UpBlock2D", "SimpleCrossAttnUpBlock2D", "UpBlock2D"}},
-      {"layers_per_block", {2, 2, 3}},
       {"cross_attention_dim", {2048, 2048, 1024}},
-      {"transformer_layers_per_block", {1, {2, 2}, 10}},
       {"sample_size", {128, 96}},
   };
   for (const auto& [field, value] : choices) {
@@ -133,15 +127,30 @@ TEST_CASE("every choice that this program does not implement is refused with fie
   }
 }
 
-TEST_CASE("a distilled UNet's config is refused by its kind") {
-  const std::pair<const char*, Json> fields[] = {{"mid_block_type", "UNetMidBlock2D"},
-                                                 {"mid_block_type", nullptr},
-                                                 {"reverse_transformer_layers_per_block", {{4, 4, 10}, {2, 1, 1}, 1}},
-                                                 {"transformer_layers_per_block", {1, {2, 2}, {4, 4}}}};
-  for (const auto& [field, value] : fields) {
-    CAPTURE(std::string(field));
-    CHECK(has(unet_refusal(sdxl_with(field, value)), {"unsupported_model", field, "distilled", "SSD-1B"}));
-  }
+TEST_CASE("parts that were taken out are read from the config as Diffusers reads them") {
+  auto ssd = sdxl_with("mid_block_type", "UNetMidBlock2D");
+  ssd["transformer_layers_per_block"] = {1, {2, 2}, {4, 4}};
+  CHECK(has(refusal([&] { unet_of(ssd); }), {"bad_file", "transformer_layers_per_block", "reverse_"}));
+  ssd["reverse_transformer_layers_per_block"] = {{4, 4, 10}, {2, 1, 1}, 1};
+  auto unet = unet_of(ssd);
+  CHECK(unet.levels[2].down == Ints{4, 4});
+  CHECK(unet.levels[2].up == Ints{4, 4, 10});
+  CHECK(unet.levels[1].up == Ints{2, 1, 1});
+  CHECK_FALSE(unet.levels[0].attends());
+  CHECK(unet.middle_resnets == 1);
+  CHECK(unet.middle_depth == 0);
+  auto koala = sdxl_with("mid_block_type", nullptr);
+  koala["layers_per_block"] = 1, koala["transformer_layers_per_block"] = {0, 2, 5};
+  unet = unet_of(koala);
+  CHECK(unet.levels[2].down == Ints{5});
+  CHECK(unet.levels[2].up == Ints{5, 5});
+  CHECK(unet.middle_resnets == 0);
+  unet = unet_of(sdxl_with("layers_per_block", {1, 2, 3}));
+  CHECK(unet.levels[0].up.size() == 2);
+  CHECK(unet.levels[2].down == Ints{10, 10, 10});
+  unet = unet_of(sdxl_with("only_cross_attention", {false, true, false}));
+  CHECK(unet.levels[0].self);
+  CHECK_FALSE(unet.levels[1].self);
 }
 
 TEST_CASE("numbers that no network can have are refused with field and value") {
@@ -172,6 +181,16 @@ TEST_CASE("numbers that no network can have are refused with field and value") {
       {"in_channels", 2147483648},
       {"out_channels", true},
       {"transformer_layers_per_block", {1, 2, 0}},
+      {"transformer_layers_per_block", {1, 0, 10}},
+      {"transformer_layers_per_block", {1, {2, 2, 2}, 10}},
+      {"transformer_layers_per_block", {1, Json::array(), 10}},
+      {"transformer_layers_per_block", {1, {2, "2"}, 10}},
+      {"transformer_layers_per_block", {1, {2, {2}}, 10}},
+      {"reverse_transformer_layers_per_block", {10, 2}},
+      {"reverse_transformer_layers_per_block", {{10, 10}, 2, 1}},
+      {"only_cross_attention", {true, false}},
+      {"only_cross_attention", {1, 0, 0}},
+      {"layers_per_block", {2, 0, 2}},
       {"transformer_layers_per_block", {1, 2}},
       {"transformer_layers_per_block", 4294967296},
       {"downsample_padding", 2},

@@ -4,6 +4,7 @@
 
 #include "../io/support.h"
 #include "full_size.h"
+#include "model/known.h"
 #include "model/parts.h"
 
 using namespace corepulse;
@@ -42,11 +43,12 @@ TEST_CASE("SD1's configs are derived from its shapes") {
   CHECK(per_level(unet, &unet::Level::channels) == Ints{320, 640, 1280, 1280});
   CHECK(per_level(unet, &unet::Level::heads) == Ints{8, 8, 8, 1});
   CHECK(unet.middle_heads == 8);
-  CHECK(unet.layers_per_block == 2);
+  CHECK(unet.levels[0].down == Ints{1, 1});
+  CHECK(unet.levels[0].up == Ints{1, 1, 1});
+  CHECK(unet.middle_resnets == 2);
   CHECK(unet.context_width == 768);
-  CHECK(unet.levels[2].down_attention);
-  CHECK_FALSE(unet.levels[3].down_attention);
-  CHECK_FALSE(unet.levels[3].up_attention);
+  CHECK(unet.levels[2].attends());
+  CHECK_FALSE(unet.levels[3].attends());
   CHECK_FALSE(unet.linear_projection);
   CHECK_FALSE(unet.upcast_attention);
   CHECK(unet.addition_input == 0);
@@ -87,10 +89,11 @@ TEST_CASE("SD2's text encoder loses the layer and the projection that it was not
 TEST_CASE("SDXL has transformers of 2 and 10 blocks and two text encoders, read one layer early") {
   const auto parts = parts_of(sdxl_shapes());
   CHECK(per_level(parts.unet, &unet::Level::channels) == Ints{320, 640, 1280});
-  CHECK(per_level(parts.unet, &unet::Level::depth) == Ints{1, 2, 10});
+  CHECK(parts.unet.levels[1].down == Ints{2, 2});
+  CHECK(parts.unet.levels[2].up == Ints{10, 10, 10});
   CHECK(per_level(parts.unet, &unet::Level::heads) == Ints{1, 10, 20});
   CHECK(parts.unet.middle_depth == 10);
-  CHECK_FALSE(parts.unet.levels[0].down_attention);
+  CHECK_FALSE(parts.unet.levels[0].attends());
   CHECK(parts.unet.addition_time_width == 256);
   CHECK(parts.unet.addition_input == 2816);
   CHECK(parts.vae.scaling_factor == 0.13025f);
@@ -117,6 +120,51 @@ TEST_CASE("the parameters counted are those that the models' authors state") {
   const auto sdxl = parts_of(sdxl_shapes());
   CHECK(parameters(sdxl, Part::unet) == 2'567'463'684);
   CHECK(parameters(sdxl, Part::text_encoder_2) == 694'659'840);
+}
+
+TEST_CASE("models that were cut down are known by their shape, with the parameters that their authors state") {
+  const auto known = [](const Shapes& shapes, const ModelSource& source = {}) {
+    const auto parts = parts_of(shapes, source);
+    return std::pair(known_as(parts), parameters(parts, Part::unet));
+  };
+  CHECK(known(sdxl_shapes()).first == "");
+  CHECK(known(sd1_shapes()).first == "");
+  CHECK(known(sdxl_shapes(ssd1b_unet())).first == "SSD-1B");
+  CHECK(known(sdxl_shapes(vega_unet())).first == "Segmind Vega");
+  const auto koala = [](int coarsest, int middle) {
+    auto unet = sdxl_unet();
+    unet.layers = 1, unet.depth = {0, 2, coarsest}, unet.middle_depth = middle;
+    return sdxl_shapes(unet);
+  };
+  const auto small = known(koala(5, -2)), large = known(koala(6, 6));
+  CHECK(small.first == "KOALA-700M");
+  CHECK(small.second / 1'000'000 == 782);
+  CHECK(large.first == "KOALA-1B");
+  CHECK(large.second / 1'000'000 == 1161);
+  const auto bk = [](std::vector<int> multiples, std::vector<int> depth, int middle) {
+    auto unet = sd1_unet();
+    unet.layers = 1, unet.multiples = std::move(multiples), unet.depth = std::move(depth), unet.middle_depth = middle;
+    return unet_shapes(unet) + vae_shapes() + clip_shapes("cond_stage_model.transformer.");
+  };
+  CHECK(known(bk({1, 2, 4, 4}, {1, 1, 1, 0}, 1)) ==
+        std::pair(std::string("BK-SDM-Base (small-sd)"), uint64_t{579'384'964}));
+  CHECK(known(bk({1, 2, 4, 4}, {1, 1, 1, 0}, -2)) == std::pair(std::string("BK-SDM-Small"), uint64_t{482'346'884}));
+  CHECK(known(bk({1, 2, 4}, {1, 1, 1}, -2)) == std::pair(std::string("BK-SDM-Tiny (tiny-sd)"), uint64_t{323'384'964}));
+}
+
+TEST_CASE("the first attention of SDXS's finest level reads the text: its keys are as wide as that") {
+  auto unet = sd2_unet();
+  unet.layers = 1, unet.multiples = {1, 2, 4}, unet.depth = {1, 1, 1}, unet.middle_depth = -2;
+  auto shapes = unet_shapes(unet) + vae_shapes() + open_clip_shapes("cond_stage_model.model.", 1024, 24);
+  CHECK(known_as(parts_of(shapes)) == "BK-SDM-v2-Tiny");
+  for (const auto* block : {"input_blocks.1", "output_blocks.4", "output_blocks.5"})
+    for (const auto* key : {"to_k", "to_v"})
+      shapes[std::string("model.diffusion_model.") + block + ".1.transformer_blocks.0.attn1." + key + ".weight"][1] =
+          1024;
+  const auto parts = parts_of(shapes);
+  CHECK(known_as(parts) == "SDXS-512-0.9");
+  CHECK_FALSE(parts.unet.levels[0].self);
+  CHECK(parts.unet.levels[1].self);
 }
 
 TEST_CASE("numbers that no shape tells are the family's or must be given") {

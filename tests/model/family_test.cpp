@@ -65,10 +65,93 @@ TEST_CASE("files of other models and of additions are refused by their names") {
   CHECK(has(one("control_model.input_hint_block.0.weight"), {"a ControlNet"}));
   CHECK(has(one("emb_params"), {"textual inversion"}));
   CHECK(has(one("quite.another.tensor"), {"unsupported_model", "quite.another.tensor"}));
-  for (const auto* marker : {"edm_mean", "edm_vpred.sigma_max"})
-    CHECK(has(refused(sdxl_shapes() + Shapes{{marker, {4}}}), {"unsupported_model", "EDM"}));
-  for (const auto* marker : {"scaled_fp8", "model.diffusion_model.middle_block.1.proj_in.scale_weight"})
-    CHECK(has(refused(sdxl_shapes() + Shapes{{marker, {1}}}), {"unsupported_model", "scaled fp8", marker}));
+  CHECK(has(one("model.diffusion_model.cap_embedder.1.weight"), {"Lumina"}));
+  CHECK(has(one("adaln_single.linear.weight"), {"PixArt"}));
+  CHECK(has(one("lora_unet_input_blocks_4_1_proj_in.lora_down.weight"), {"--lora FILE"}));
+  CHECK(has(refused(sdxl_shapes() + Shapes{{"encoder_hid_proj.weight", {2048, 4096}}}), {"Kolors", "ChatGLM3"}));
+}
+
+namespace {
+
+/** Little-endian float16. */
+std::string half(uint16_t bits) {
+  return {static_cast<char>(bits & 255), static_cast<char>(bits >> 8)};
+}
+
+/** What is found in a file of SDXL with these tensors and the bytes of each. */
+ModelInfo marked(const std::map<std::string, std::string>& markers, ModelSource source = {}) {
+  const Folder folder;
+  source.model = (folder / "model.safetensors").string();
+  auto shapes = sdxl_shapes();
+  for (const auto& [name, bytes] : markers) shapes[name] = {static_cast<int64_t>(bytes.size() / 2)};
+  write_header_only(source.model, shapes);
+  for (const auto& [name, bytes] : markers) fill(fs::path(source.model), name, bytes);
+  return inspect_model(source);
+}
+
+const std::string kFour = half(0x4400), kEighty = half(0x5500), kThousandth = half(0x1419);  // 4, 80, 0.001
+const std::string kMeans = half(0xbea1) + kFour + kFour + kFour, kDeviations = kFour + kFour + kFour + kFour;
+
+}  // namespace
+
+TEST_CASE("markers of EDM's training are read: CosXL's range, Playground's latents") {
+  const auto cosxl = marked({{"edm_vpred.sigma_max", kEighty}, {"edm_vpred.sigma_min", kThousandth}});
+  CHECK(cosxl.edm);
+  CHECK(cosxl.known_as == "CosXL");
+  CHECK(cosxl.prediction == Prediction::v);
+  CHECK(cosxl.sigma_max == 80);
+  CHECK(cosxl.sigma_min == doctest::Approx(0.001).epsilon(0.01));
+  CHECK(cosxl.sampler == SamplerKind::euler);
+  const auto playground = marked({{"edm_mean", kMeans}, {"edm_std", kDeviations}});
+  CHECK(playground.known_as == "Playground v2.5");
+  CHECK(playground.prediction == Prediction::epsilon);
+  CHECK(playground.sigma_max == 80);
+  CHECK(playground.sampler == SamplerKind::dpmpp_2m);
+  CHECK(has(to_text(playground), {"Playground v2.5", "EDM's sigmas 80 to 0.002"}));
+}
+
+TEST_CASE("markers of EDM's training that are damaged are refused by name") {
+  const auto wrong = [](const std::map<std::string, std::string>& markers, ModelSource source = {}) {
+    return refusal([&] { marked(markers, source); });
+  };
+  CHECK(has(wrong({{"edm_vpred.sigma_max", half(0)}}), {"bad_file", "edm_vpred.sigma_max"}));
+  CHECK(has(wrong({{"edm_vpred.sigma_max", half(0x7c00)}}), {"bad_file", "edm_vpred.sigma_max"}));
+  CHECK(has(wrong({{"edm_vpred.sigma_max", kFour + kFour}}), {"bad_file", "edm_vpred.sigma_max"}));
+  CHECK(has(wrong({{"edm_vpred.sigma_max", kFour}, {"edm_vpred.sigma_min", kEighty}}), {"bad_file", "sigma_min"}));
+  CHECK(has(wrong({{"edm_mean", kMeans}}), {"bad_file", "edm_std"}));
+  CHECK(has(wrong({{"edm_mean", kMeans}, {"edm_std", kFour}}), {"bad_file", "edm_std"}));
+  CHECK(has(wrong({{"edm_mean", kMeans}, {"edm_std", kDeviations.substr(2) + half(0)}}), {"bad_file", "edm_std"}));
+  CHECK(has(wrong({{"edm_mean", kFour}, {"edm_std", kFour}}), {"bad_file", "edm_mean", "4"}));
+  CHECK(has(wrong({{"edm_vpred.sigma_max", kFour}}, {.prediction = "sample"}), {"unsupported_model", "sample", "EDM"}));
+}
+
+TEST_CASE("scales beside weights in 8-bit floats are read; other quantised formats are refused by name") {
+  const std::string layer = "model.diffusion_model.middle_block.1.proj_in.", e4 = "F8_E4M3";
+  const auto found = [&](const Shapes& more, const std::map<std::string, std::string>& bytes,
+                         const std::map<std::string, std::string>& types) {
+    const Folder folder;
+    const auto file = (folder / "model.safetensors").string();
+    auto shapes = sdxl_shapes();
+    for (const auto& [name, shape] : more) shapes[name] = shape;
+    write_header_only(file, shapes, {}, types);
+    for (const auto& [name, numbers] : bytes) fill(fs::path(file), name, numbers);
+    return refusal([&] { inspect_model({.model = file}); });
+  };
+  for (const std::string scale : {"scale_weight", "weight_scale"}) {
+    CHECK(found({{layer + scale, {}}, {"scaled_fp8", {0}}}, {{layer + scale, kFour}}, {{layer + "weight", e4}}) == "");
+    CHECK(has(found({{layer + scale, {}}}, {{layer + scale, half(0)}}, {{layer + "weight", e4}}),
+              {"bad_file", scale.c_str()}));
+    CHECK(has(found({{layer + scale, {1280}}}, {}, {{layer + "weight", e4}}), {"unsupported_model", "several scales"}));
+    CHECK(has(found({{layer + "x." + scale, {}}}, {{layer + "x." + scale, kFour}}, {}), {"bad_file", "not there"}));
+  }
+  const auto format = [&](const std::string& json) {
+    return found({{layer + "comfy_quant", {static_cast<int64_t>(json.size())}}}, {{layer + "comfy_quant", json}},
+                 {{layer + "comfy_quant", "U8"}});
+  };
+  CHECK(format(R"({"format": "float8_e4m3fn"})") == "");
+  CHECK(has(format(R"({"format": "nvfp4"})"), {"unsupported_model", "nvfp4", "comfy_quant", "F16 version"}));
+  CHECK(has(format("{"), {"bad_file", "comfy_quant"}));
+  CHECK(has(format("[]"), {"unsupported_model", "comfy_quant"}));
 }
 
 TEST_CASE("what a file lacks is named with the option that gives it") {
@@ -130,6 +213,9 @@ TEST_CASE("what a file predicts: the option first, then its markers, then its me
   CHECK(found_in(sdxl_shapes() + v_marker, {.prediction = "epsilon"}).prediction == Prediction::epsilon);
   CHECK(found_in(sdxl_shapes(), {}, {{"modelspec.prediction_type", "v"}}).prediction == Prediction::v);
   CHECK(found_in(sd2_shapes(), {}, {{"modelspec.prediction_type", "epsilon"}}).prediction == Prediction::epsilon);
+  const auto strange = found_in(sdxl_shapes(), {}, {{"modelspec.prediction_type", "flow"}});
+  CHECK(strange.prediction == Prediction::epsilon);
+  CHECK(has(strange.notes.at(0), {"modelspec.prediction_type", "flow"}));
   CHECK_FALSE(found_in(sdxl_shapes() + v_marker).zero_snr);
   CHECK(found_in(sdxl_shapes() + v_marker + zero_marker).zero_snr);
 }

@@ -62,7 +62,7 @@ void unet_down(const Writer& w, const LdmUNet& unet, int time, std::vector<int>&
   int n = 1, in = unet.channels;
   for (size_t level = 0; level < unet.multiples.size(); ++level) {
     const int out = unet.channels * unet.multiples[level];
-    for (int layer = 0; layer < 2; ++layer, ++n, in = out) {
+    for (int layer = 0; layer < unet.layers; ++layer, ++n, in = out) {
       resnet(w.at(fmt::format("input_blocks.{}.0", n)), in, out, time);
       if (unet.depth[level]) transformer(w.at(fmt::format("input_blocks.{}.1", n)), out, unet.depth[level], unet);
       skips.push_back(out);
@@ -77,7 +77,7 @@ void unet_up(const Writer& w, const LdmUNet& unet, int time, std::vector<int>& s
   int n = 0, in = skips.back();
   for (size_t level = unet.multiples.size(); level-- > 0;) {
     const int out = unet.channels * unet.multiples[level];
-    for (int layer = 0; layer < 3; ++layer, ++n, in = out) {
+    for (int layer = 0; layer < unet.layers + 1; ++layer, ++n, in = out) {
       resnet(w.at(fmt::format("output_blocks.{}.0", n)), in + skips.back(), out, time);
       skips.pop_back();
       const int depth =
@@ -141,7 +141,7 @@ Shapes unet_shapes(const LdmUNet& unet, const std::string& prefix) {
   w.conv("input_blocks.0.0", unet.in, unet.channels, 3);
   std::vector<int> skips{unet.channels};
   unet_down(w, unet, time, skips);
-  resnet(w.at("middle_block.0"), coarsest, coarsest, time);
+  if (unet.middle_depth >= -1) resnet(w.at("middle_block.0"), coarsest, coarsest, time);
   if (unet.middle_depth >= 0) {
     transformer(w.at("middle_block.1"), coarsest, unet.middle_depth, unet);
     resnet(w.at("middle_block.2"), coarsest, coarsest, time);

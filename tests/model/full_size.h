@@ -18,7 +18,8 @@ struct LdmUNet {
   std::vector<int> depth{1, 1, 1, 0};  ///< Of the transformers at each level; 0 = no attention.
   /** Of distilled UNets' output blocks, by level from the coarsest and by layer; empty: as `depth`. */
   std::vector<std::vector<int>> up_depth;
-  int middle_depth = 1;  ///< -1: a resnet and nothing else.
+  int middle_depth = 1;  ///< -1: a resnet and nothing else; -2: no middle block.
+  int layers = 2;        ///< Of an input level; an output level has one more.
   int context = 768;
   bool linear = false;
   int added = 0;  ///< Width of SDXL's added conditioning.

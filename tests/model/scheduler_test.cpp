@@ -163,10 +163,51 @@ TEST_CASE("what no sampler here does is noted by its field, and what has no effe
             .notes.size() == 1);
 }
 
+TEST_CASE("EDM's schedulers say a range of noise levels, its curve and the deviation of the data") {
+  const auto edm = [](Json fields) {
+    fields["_class_name"] = "EDMDPMSolverMultistepScheduler";
+    return read(fields);
+  };
+  const auto plain = edm(Json::object());
+  REQUIRE(plain.training.edm);
+  CHECK(plain.training.edm->sigma_min == 0.002);
+  CHECK(plain.training.edm->sigma_max == 80);
+  CHECK(plain.training.edm->sigma_data == 0.5);
+  CHECK(plain.training.prediction == Prediction::epsilon);
+  CHECK(plain.options(SamplerKind::dpmpp_2m).model_curve == ScheduleKind::karras);
+  CHECK(plain.options(SamplerKind::euler_a).model_curve == ScheduleKind::karras);
+  CHECK(plain.notes.empty());
+  const auto cosxl = edm({{"sigma_max", 120},
+                          {"sigma_data", 1},
+                          {"sigma_schedule", "exponential"},
+                          {"prediction_type", "v_prediction"},
+                          {"rho", 7.0},
+                          {"solver_order", 2}});
+  CHECK(cosxl.training.edm->sigma_max == 120);
+  CHECK(cosxl.curve == ScheduleKind::exponential);
+  CHECK(cosxl.notes.empty());
+  CHECK(edm({{"rho", 5}}).notes.size() == 1);
+  for (const auto& [field, value] :
+       std::initializer_list<std::pair<const char*, Json>>{{"sigma_max", 0.001}, {"sigma_min", 0}, {"sigma_data", "x"}})
+    CHECK(has(refusal([&, f = field, v = value] { edm({{f, v}}); }), {"bad_file", field}));
+  CHECK(has(refusal([&] { edm({{"prediction_type", "sample"}}); }), {"unsupported_model", "prediction_type"}));
+  CHECK(has(refusal([&] { edm({{"sigma_schedule", "beta"}}); }), {"unsupported_model", "sigma_schedule"}));
+}
+
+TEST_CASE("zero terminal SNR can be asked for, and begins at the noisiest level") {
+  auto scheduler = read(sd1());
+  scheduler.start_from_noise();
+  CHECK(scheduler.zero_snr);
+  CHECK(scheduler.training.alphas_cumprod.back() == 0);
+  CHECK(scheduler.options(SamplerKind::ddim).model_spacing == ScheduleKind::trailing);
+  auto own = read(sd1({{"rescale_betas_zero_snr", true}, {"timestep_spacing", "linspace"}}));
+  own.start_from_noise();
+  CHECK(own.options(SamplerKind::ddim).model_spacing == ScheduleKind::linspace);
+}
+
 TEST_CASE("schedulers of other kinds of models, and impossible numbers, are refused by field") {
   const std::pair<const char*, Json> other[] = {
       {"_class_name", "FlowMatchEulerDiscreteScheduler"},
-      {"_class_name", "EDMEulerScheduler"},
       {"_class_name", "CosineDPMSolverMultistepScheduler"},
       {"use_flow_sigmas", true},
       {"prediction_type", "flow_prediction"},

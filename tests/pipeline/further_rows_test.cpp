@@ -64,6 +64,7 @@ Latents latents(const std::string& family, control::StepPlan plan, bool one_by_o
     const pipeline::Run run{.model = *model,
                             .parts = outline.parts,
                             .control = written,
+                            .training = resolved.training,
                             .schedule = resolved.schedule,
                             .sampling = resolved.sampling,
                             .dtype = mx::float32,

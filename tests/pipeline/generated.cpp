@@ -26,6 +26,7 @@ Recipe RecipeGenerator::recipe() {
   r.guidance = pick({5.0, 5.0, 2.5, 1.0});
   r.sampler = pick({SamplerKind::euler, SamplerKind::euler, SamplerKind::dpmpp_2m, SamplerKind::heun,
                     SamplerKind::euler_a, SamplerKind::dpmpp_sde});
+  if (family_ == "sd2v" && below(4) == 0) r.zero_snr = true;  // which it starts from anyway
   r.seeds = {random_() % 1000};
   if (below(4) == 0) r.seeds.push_back(1000 + random_() % 1000);
   const int n = 1 + below(4);
@@ -162,7 +163,8 @@ Effect RecipeGenerator::picture_effect() {
 
 Control RecipeGenerator::step_control() {
   auto c = pick<Control>({guidance({{0, 2}, {1, 6}}), guidance(3), negative("fog"), capture("cat")});
-  if (family_ == "sdxl" && below(2)) c = pick<Control>({pooled(prompt(), 0.5), time_ids({.crop = std::pair{8, 16}})});
+  if ((family_ == "sdxl" || family_ == "koala_700m") && below(2))
+    c = pick<Control>({pooled(prompt(), 0.5), time_ids({.crop = std::pair{8, 16}})});
   if (below(2)) c = c.steps(0, 2);
   return c;
 }

@@ -270,7 +270,8 @@ Verdict reweighting_scales_ratios(const Case& at, Recipe recipe) {
 
 // -- Running them -------------------------------------------------------------------------------
 
-const std::vector<std::string> kFamilies{"sd1", "sd2", "sd2v", "sdxl", "small"};
+// sd2v has the weights of sd2; koala_700m is SDXL with uneven depths and no middle block.
+const std::vector<std::string> kFamilies{"sd1", "sd2v", "sdxl", "koala_700m", "small"};
 
 /** The law over `count` recipes that can be judged. */
 void hold(const Law& law, const std::string& family, int count, unsigned first_seed) {

@@ -98,6 +98,7 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
         .model = *model,
         .parts = outline.parts,
         .control = watching,
+        .training = resolved.training,
         .schedule = resolved.schedule,
         .sampling = resolved.sampling,
         .dtype = mx::float32,

@@ -9,14 +9,18 @@
 
 #include "corepulse/pipeline.h"
 
+#include "assembled.h"
 #include "io/json.h"
 #include "support/golden.h"
 #include "support/places.h"
 
 namespace corepulse::test {
 
+/** Of a family of tests/golden/models, of a shape of tests/golden/shapes, or "builtin". */
 inline std::string tiny_folder(const std::string& family) {
-  return family == "builtin" ? family : test::golden_folder() + "/models/" + family;
+  if (family == "builtin") return family;
+  if (fs::exists(golden_folder() + "/shapes/" + family)) return assembled(family);
+  return golden_folder() + "/models/" + family;
 }
 
 /** The goldens are float32. COREPULSE_TEST_DTYPE=bf16 runs the laws in bfloat16. */

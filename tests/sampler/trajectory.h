@@ -37,13 +37,13 @@ inline Run run(const Case& c, const mx::array& noises, bool in_vp) {
   Run result;
   const auto keep = [&](int i) {
     const double sigma = in_vp ? schedule.sigma[i] : 0;
-    result.latents.push_back(model_input(x, sigma));
+    result.latents.push_back(model_input(c.training, x, sigma));
     result.latents.back().eval();
   };
   const Denoiser denoise = [&](const mx::array& at, const Evaluation& e) {
     result.t.push_back(e.t);
     result.sigma.push_back(e.sigma);
-    return denoised(c.training.prediction, at, network(model_input(at, e.sigma), e.t), e.sigma);
+    return denoised(c.training, at, network(model_input(c.training, at, e.sigma), e.t), e.sigma);
   };
   keep(0);
   for (int i = 0; i < schedule.steps(); ++i) {

@@ -11,15 +11,31 @@ namespace {
 
 unet::Config sd15() {
   unet::Config config;
-  config.levels = {
-      {320, true, true, 8, 1}, {640, true, true, 8, 1}, {1280, true, true, 8, 1}, {1280, false, false, 8, 1}};
+  config.levels = {{320, 8}, {640, 8}, {1280, 8}, {1280, 8, {0, 0}, {0, 0, 0}}};
   return config;
 }
 
 unet::Config sdxl() {
   unet::Config config;
-  config.levels = {{320, false, false, 5, 1}, {640, true, true, 10, 2}, {1280, true, true, 20, 10}};
+  config.levels = {{320, 5, {0, 0}, {0, 0, 0}}, {640, 10, {2, 2}, {2, 2, 2}}, {1280, 20, {10, 10}, {10, 10, 10}}};
   config.middle_depth = 10, config.middle_heads = 20;
+  return config;
+}
+
+/** SSD-1B: of SDXL, with other depths in each place and a middle block of one resnet. */
+unet::Config ssd_1b() {
+  auto config = sdxl();
+  config.levels[1].down = {2, 2}, config.levels[1].up = {2, 1, 1};
+  config.levels[2].down = {4, 4}, config.levels[2].up = {4, 4, 10};
+  config.middle_resnets = 1, config.middle_depth = 0;
+  return config;
+}
+
+/** SDXS: three levels of one layer and no middle block; the finest has no self-attention. */
+unet::Config sdxs() {
+  unet::Config config;
+  config.levels = {{320, 5, {1}, {1, 1}, false}, {640, 10, {1}, {1, 1}}, {1280, 20, {1}, {1, 1}}};
+  config.middle_resnets = 0, config.middle_depth = 0;
   return config;
 }
 
@@ -66,4 +82,34 @@ TEST_CASE(
   const auto grid = control::grid(unet::sites(sd15())[8], 63, 64);  // input:2, two halvings
   CHECK(grid.height == 16);
   CHECK(grid.width == 16);
+}
+
+TEST_CASE("a UNet that was cut down has the layers that were left, under the numbers that its own files have") {
+  CHECK(
+      cross_layers(ssd_1b()) ==
+      std::map<std::string, int>{{"down_blocks.1", 4}, {"down_blocks.2", 8}, {"up_blocks.0", 18}, {"up_blocks.1", 4}});
+  std::map<std::string, int> depth;
+  for (const auto& site : unet::sites(ssd_1b()))
+    if (site.kind == BlockKind::output && site.cross) ++depth[site.path.substr(0, site.path.find(".transformer"))];
+  CHECK(depth["up_blocks.0.attentions.2"] == 10);
+  CHECK(depth["up_blocks.1.attentions.0"] == 2);
+  CHECK(depth["up_blocks.1.attentions.1"] == 1);
+  std::vector<int> input, output;
+  for (const auto& site : unet::sites(sdxs())) {
+    CHECK(site.kind != BlockKind::middle);
+    CHECK(site.cross == (site.level == 0 || site.path.ends_with("attn2")));
+    if (site.path.ends_with("attn2")) (site.kind == BlockKind::input ? input : output).push_back(site.ldm_block);
+  }
+  CHECK(input == std::vector{1, 3, 5});
+  CHECK(output == std::vector{0, 1, 2, 3, 4, 5});
+}
+
+TEST_CASE("LDM's numbers go on behind blocks of other lengths") {
+  unet::Config config;
+  config.levels = {{8, 2, {2}, {3, 1}}, {8, 2, {0, 0}, {0, 0, 0}}, {12, 2, {1}, {1, 2}}};
+  CHECK(unet::ldm_input(config, 0, 0) == 1);
+  CHECK(unet::ldm_input(config, 1, 1) == 4);
+  CHECK(unet::ldm_input(config, 2, 0) == 6);
+  CHECK(unet::ldm_output(config, 1, 0) == 2);
+  CHECK(unet::ldm_output(config, 2, 1) == 6);
 }

@@ -25,8 +25,8 @@ inline unet::UNet tiny_unet(const std::string& family, mx::Dtype dtype = mx::flo
 
 /** One golden call: row 0 reads text 1 (unconditional), row 1 text 0. */
 struct Case {
-  Case(const Golden& golden, int n) {
-    const auto prefix = "unet/" + std::to_string(n) + "/";
+  Case(const Golden& golden, int n, const std::string& of = "") {
+    const auto prefix = of + "unet/" + std::to_string(n) + "/";
     x = golden.nhwc(prefix + "x");
     out = golden.nhwc(prefix + "out");
     const auto context = golden.array(prefix + "context");

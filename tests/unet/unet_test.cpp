@@ -21,6 +21,18 @@ TEST_CASE("a call equals Diffusers' within 1e-4, at every timestep, prompt and s
   }
 }
 
+TEST_CASE("UNets with parts taken out compute what Diffusers computes within 1e-4") {
+  const Golden golden("shapes");
+  for (const std::string shape :
+       {"ssd_1b", "vega", "koala_700m", "koala_1b", "bk_base", "bk_small", "bk_tiny", "sdxs", "uneven"}) {
+    CAPTURE(shape);
+    const auto unet = load_unet(test::golden_folder() + "/shapes/" + shape, mx::float32);
+    for (int n = 0; n < 2; ++n)
+      CHECK(relative_error(Case(golden, n, shape + "/").run(unet, PlainControl()), Case(golden, n, shape + "/").out) <=
+            1e-4);
+  }
+}
+
 TEST_CASE("another prompt moves the output by a tenth or more: broken text could not pass") {
   for (const std::string family : {"sd1", "sd2", "sdxl", "small"}) {
     const Golden golden(family);

@@ -21,6 +21,7 @@ struct TensorView {
   size_t bytes = 0;
   bool transposed = false;            ///< 2-D only: the wanted matrix is the transpose of what is stored.
   std::shared_ptr<const void> owner;  ///< Keeps the mapping alive.
+  float scale = 1;                    ///< What every stored number is multiplied by.
 
   size_t elements() const {
     size_t n = 1;

@@ -10,7 +10,7 @@
 namespace corepulse::model {
 namespace {
 
-constexpr Range kChannels{1, 16384}, kLayers{1, 16}, kGroups{1, 1024}, kHeads{1, 1024}, kDepth{1, 64};
+constexpr Range kChannels{1, 16384}, kLayers{1, 16}, kGroups{1, 1024}, kHeads{1, 1024}, kDepth{0, 64};
 constexpr Range kWidth{1, 65536}, kPictureChannels{1, 64}, kSize{1, 8192};
 constexpr size_t kMostLevels = 8;
 constexpr int kMostHeadSize = 512;  // what the attention kernel takes
@@ -33,7 +33,6 @@ constexpr Fixed kUNetFixed[] = {
     {"mid_block_scale_factor", "[1]"},
     {"num_attention_heads", "[null]"},
     {"num_class_embeds", "[null]"},
-    {"only_cross_attention", "[false]"},
     {"resnet_out_scale_factor", "[1]"},
     {"resnet_skip_time_act", "[false]"},
     {"resnet_time_scale_shift", R"(["default"])"},
@@ -85,14 +84,74 @@ void note_unread(const Fields& fields, std::vector<std::string>& notes) {
         fmt::format("{}: unknown fields, ignored as Diffusers does: {}", fields.where(), fmt::join(unread, ", ")));
 }
 
-/** Parts of a large UNet taken out, the rest trained on. */
-void refuse_distilled(const Fields& fields) {
-  constexpr Fixed own[] = {{"mid_block_type", R"(["UNetMidBlock2DCrossAttn"])"},
-                           {"reverse_transformer_layers_per_block", "[null]"}};
-  constexpr const char* kinds = "Stable Diffusion's own UNets, not distilled ones (SSD-1B, Vega, small-sd)";
-  for (const auto& fixed : own)
-    if (!fields.allows(fixed)) fields.unsupported(fixed.field, kinds);
-  fields.refuse_nested("transformer_layers_per_block", kinds);
+/** One number for each layer of each level, where one for a level, or for all, stands for all of its layers. */
+std::vector<std::vector<int>> per_layer(const Fields& fields, const char* name, const std::vector<int>& layers) {
+  const auto given = fields.nested(name, 1, layers.size(), kDepth);
+  std::vector<std::vector<int>> result;
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if (given[i].size() > 1 && given[i].size() != static_cast<size_t>(layers[i]))
+      fields.bad(name, fmt::format("one number for each block, or as many as the block has layers: block {} has {}", i,
+                                   layers[i]));
+    result.push_back(given[i].size() == 1 ? std::vector<int>(layers[i], given[i][0]) : given[i]);
+  }
+  return result;
+}
+
+/** Of the blocks' attentions, by level from the finest; all 0 where `types` has none. */
+std::vector<std::vector<int>> with_attention(const Fields& fields, const char* name,
+                                             std::vector<std::vector<int>> depths, const std::vector<bool>& types) {
+  for (size_t i = 0; i < depths.size(); ++i)
+    for (auto& depth : depths[i]) {
+      if (types[i] && depth == 0) fields.bad(name, "1 or more where the block has attention");
+      if (!types[i]) depth = 0;
+    }
+  return depths;
+}
+
+struct Depths {
+  std::vector<std::vector<int>> down, up;  ///< By level from the finest.
+  int middle = 1;
+};
+
+/** @param layers of the down blocks. @param down, up which blocks have attention, in their own order. */
+Depths read_depths(const Fields& fields, const std::vector<int>& layers, const std::vector<bool>& down,
+                   const std::vector<bool>& up) {
+  constexpr const char *own = "transformer_layers_per_block", *reverse = "reverse_transformer_layers_per_block";
+  std::vector<int> up_layers;
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) up_layers.push_back(*layer + 1);
+  Depths result;
+  result.down = with_attention(fields, own, per_layer(fields, own, layers), down);
+  const auto given = fields.nested(own, 1, layers.size(), kDepth);
+  result.middle = given.back().front();
+  if (fields.has(reverse)) {
+    result.up = with_attention(fields, reverse, per_layer(fields, reverse, up_layers), up);
+    std::ranges::reverse(result.up);
+    return result;
+  }
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if (given[i].size() > 1) fields.bad(own, fmt::format("lists in it only beside {}", reverse));
+    result.up.emplace_back(layers[i] + 1, up[layers.size() - 1 - i] ? given[i][0] : 0);
+  }
+  return result;
+}
+
+/** Whether attn1 looks at the picture, by level. */
+std::vector<bool> read_self(const Fields& fields, size_t levels) {
+  const auto text = fields.flags("only_cross_attention", false, levels);
+  std::vector<bool> self;
+  for (const bool only : text) self.push_back(!only);
+  return self;
+}
+
+void read_middle(const Fields& fields, int depth, unet::Config& config) {
+  const auto type = fields.is_null("mid_block_type") ? "" : fields.text("mid_block_type", "UNetMidBlock2DCrossAttn");
+  if (type != "" && type != "UNetMidBlock2DCrossAttn" && type != "UNetMidBlock2D")
+    fields.unsupported("mid_block_type", "UNetMidBlock2DCrossAttn, UNetMidBlock2D and null");
+  config.middle_resnets = type.empty() ? 0 : type == "UNetMidBlock2D" ? 1 : 2;
+  config.middle_depth = config.middle_resnets == 2 ? depth : 0;
+  if (config.middle_resnets == 2 && depth == 0)
+    fields.bad("transformer_layers_per_block", "1 or more for the middle block");
+  config.middle_heads = config.middle_depth > 0 ? config.levels.back().heads : 1;
 }
 
 void read_levels(const Fields& fields, unet::Config& config) {
@@ -106,19 +165,20 @@ void read_levels(const Fields& fields, unet::Config& config) {
   // Diffusers' field attention_head_dim means the number of heads (its issue 2011).
   if (fields.is_null("attention_head_dim")) fields.bad("attention_head_dim", "the number of heads");
   const auto heads = fields.integers("attention_head_dim", 8, levels, kHeads);
-  const auto depth = fields.integers("transformer_layers_per_block", 1, levels, kDepth);
+  const auto depths = read_depths(fields, fields.integers("layers_per_block", 2, levels, kLayers), down, up);
+  const auto self = read_self(fields, levels);
   config.norm_groups = norm_groups(fields, channels);
+  const bool middle = !fields.is_null("mid_block_type");
   for (size_t i = 0; i < levels; ++i) {
-    const unet::Level level{channels[i], down[i], up[levels - 1 - i], heads[i], depth[i]};
-    const bool attends = level.down_attention || level.up_attention || i + 1 == levels;
+    const unet::Level level{channels[i], heads[i], depths.down[i], depths.up[i], self[i]};
+    const bool attends = level.attends() || (middle && i + 1 == levels);
     if (attends && (channels[i] % heads[i] != 0 || channels[i] / heads[i] > kMostHeadSize))
       fields.bad("attention_head_dim",
                  fmt::format("numbers of heads that divide block_out_channels ([{}]) into heads of at most {}",
                              fmt::join(channels, ", "), kMostHeadSize));
     config.levels.push_back(level);
   }
-  config.middle_heads = heads.back();
-  config.middle_depth = depth.back();
+  read_middle(fields, depths.middle, config);
 }
 
 // Both or neither, one number per latent channel, and a deviation of 0 divides by zero.
@@ -147,14 +207,12 @@ unet::Config unet_config(const io::Json& json, const std::string& where, std::ve
   const Fields fields(json, where);
   if (const auto type = fields.text("_class_name", "UNet2DConditionModel"); type != "UNet2DConditionModel")
     fields.unsupported("_class_name", "UNet2DConditionModel");
-  refuse_distilled(fields);
   fields.require(kUNetFixed);
   fields.ignore(kUNetIgnored);
   unet::Config config;
   read_levels(fields, config);
   config.in_channels = fields.integer("in_channels", 4, kPictureChannels);
   config.out_channels = fields.integer("out_channels", 4, kPictureChannels);
-  config.layers_per_block = fields.uniform("layers_per_block", 2, kLayers);
   config.context_width = fields.uniform("cross_attention_dim", 1280, kWidth);
   config.linear_projection = fields.flag("use_linear_projection", false);
   config.norm_eps = static_cast<float>(fields.number("norm_eps", 1e-5, 0, 1));
@@ -176,7 +234,7 @@ unet::Config unet_config(const io::Json& json, const std::string& where, std::ve
 vae::Config vae_config(const io::Json& json, const std::string& where, std::vector<std::string>& notes) {
   const Fields fields(json, where);
   if (fields.text("_class_name", "AutoencoderKL") != "AutoencoderKL")
-    fields.unsupported("_class_name", "AutoencoderKL");
+    fields.unsupported("_class_name", "AutoencoderKL; one of the same latents can be given: --vae");
   fields.require(kVaeFixed);
   vae::Config config;
   config.channels = fields.list("block_out_channels", {64}, kMostLevels, kChannels);

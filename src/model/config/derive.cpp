@@ -77,48 +77,54 @@ int heads(const Shapes& shapes, Family family, int channels) {
 }
 
 int depth(const Shapes& shapes, const std::string& attention) {
-  return shapes.count(attention + ".transformer_blocks.", kMostLayers);
+  const int blocks = shapes.count(attention + ".transformer_blocks.", kMostLayers);
+  if (blocks == 0 && shapes.begins(attention + "."))
+    shapes.unsupported(fmt::format("{} is a transformer without blocks; expected one or more", attention));
+  return blocks;
 }
 
-// SSD-1B, Vega, Koala, small-sd ...: a large UNet of which parts were taken out and the rest trained on.
-constexpr const char* kDistilled =
-    "a distilled UNet (as SSD-1B, Vega, small-sd), which this program does not run, or an incomplete one; expected "
-    "Stable "
-    "Diffusion's own";
-
-/** The depth of the transformers beside the block's resnets: 0 for no transformers. */
-int common_depth(const Shapes& shapes, const std::string& block, int layers) {
-  std::vector<int> depths;
+/** Of the transformers behind the resnets of a block; 0: none. Models that were cut down have others in each place. */
+std::vector<int> depths(const Shapes& shapes, const std::string& block) {
+  std::vector<int> result;
   for (int l = 0; l < shapes.count(block + ".resnets.", kMostLayers); ++l)
-    depths.push_back(depth(shapes, fmt::format("{}.attentions.{}", block, l)));
-  if (static_cast<int>(depths.size()) != layers)
-    shapes.unsupported(fmt::format("{} has {} resnets, where its other blocks imply {}: {}", block, depths.size(),
-                                   layers, kDistilled));
-  if (std::any_of(depths.begin(), depths.end(), [&](int d) { return d != depths[0]; }))
-    shapes.unsupported(
-        fmt::format("the transformers of {} are {} blocks deep: {}", block, fmt::join(depths, ", "), kDistilled));
-  return depths[0];
+    result.push_back(depth(shapes, fmt::format("{}.attentions.{}", block, l)));
+  return result;
 }
 
-unet::Level derive_level(const Shapes& shapes, Family family, int index, int levels, int layers) {
+/** Whether the first attention of a block's transformers looks at the picture; SDXS's finest reads the text. */
+bool looks_at_itself(const Shapes& shapes, const std::string& block, const std::vector<int>& depths, int channels,
+                     int context) {
+  const auto first = std::ranges::find_if(depths, [](int d) { return d > 0; });
+  if (first == depths.end()) return true;
+  const auto key =
+      fmt::format("{}.attentions.{}.transformer_blocks.0.attn1.to_k.weight", block, first - depths.begin());
+  return channels == context || shapes.size(key, 1) != context;
+}
+
+unet::Level derive_level(const Shapes& shapes, Family family, int index, int levels, int context) {
   const auto down = fmt::format("down_blocks.{}", index), up = fmt::format("up_blocks.{}", levels - 1 - index);
   unet::Level level;
   level.channels = shapes.size(down + ".resnets.0.conv1.weight", 0);
   shapes.require_divides(kNormGroups, level.channels, "number of groups");
-  const int down_depth = common_depth(shapes, down, layers), up_depth = common_depth(shapes, up, layers + 1);
-  if (down_depth && up_depth && down_depth != up_depth)
-    shapes.unsupported(fmt::format("the transformers of {} are {} blocks deep, those of {} {}: {}", down, down_depth,
-                                   up, up_depth, kDistilled));
-  level.down_attention = down_depth > 0;
-  level.up_attention = up_depth > 0;
-  level.depth = std::max({1, down_depth, up_depth});
-  level.heads = down_depth + up_depth > 0 ? heads(shapes, family, level.channels) : 1;
+  level.down = depths(shapes, down), level.up = depths(shapes, up);
+  if (level.up.size() != level.down.size() + 1)
+    shapes.unsupported(
+        fmt::format("{} has {} resnets, where the {} of {} imply {}: a UNet that this program does not "
+                    "know, or an incomplete one",
+                    up, level.up.size(), level.down.size(), down, level.down.size() + 1));
+  level.self = looks_at_itself(shapes, down, level.down, level.channels, context) &&
+               looks_at_itself(shapes, up, level.up, level.channels, context);
+  level.heads = level.attends() ? heads(shapes, family, level.channels) : 1;
   return level;
 }
 
-void require_middle(const Shapes& shapes) {
-  if (!shapes.begins("mid_block.resnets.1.") && !shapes.begins("mid_block.attentions."))
-    shapes.unsupported(fmt::format("the middle block has no transformer: {}", kDistilled));
+void derive_middle(const Shapes& shapes, Family family, unet::Config& config) {
+  config.middle_resnets = shapes.count("mid_block.resnets.", kMostLayers);
+  config.middle_depth = depth(shapes, "mid_block.attentions.0");
+  if (config.middle_resnets > 2 || (config.middle_depth > 0 && config.middle_resnets < 2))
+    shapes.unsupported(fmt::format("the middle block has {} resnets; expected two around a transformer, one or none",
+                                   config.middle_resnets));
+  config.middle_heads = config.middle_depth > 0 ? heads(shapes, family, config.levels.back().channels) : 1;
 }
 
 }  // namespace
@@ -129,14 +135,10 @@ unet::Config derive_unet(const io::Tensors& tensors, Family family, std::string_
   config.in_channels = shapes.size("conv_in.weight", 1);
   config.out_channels = shapes.size("conv_out.weight", 0);
   const int levels = shapes.count("down_blocks.", kLevelLimit);
-  config.layers_per_block = shapes.count("down_blocks.0.resnets.", kMostLayers);
-  for (int i = 0; i < std::max(1, levels); ++i)
-    config.levels.push_back(derive_level(shapes, family, i, levels, config.layers_per_block));
-  require_middle(shapes);
-  config.middle_depth = depth(shapes, "mid_block.attentions.0");
-  config.middle_attention = config.middle_depth > 0;
-  config.middle_heads = config.middle_attention ? heads(shapes, family, config.levels.back().channels) : 1;
   config.context_width = static_cast<int>(context_width(tensors));
+  for (int i = 0; i < std::max(1, levels); ++i)
+    config.levels.push_back(derive_level(shapes, family, i, levels, config.context_width));
+  derive_middle(shapes, family, config);
   config.linear_projection = family != Family::sd1;
   config.upcast_attention = family == Family::sd2;  // SD2.1 overflows float16 without
   if (shapes.begins("add_embedding.")) {

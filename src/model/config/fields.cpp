@@ -90,6 +90,35 @@ std::vector<int> Fields::integers(const char* name, int fallback, size_t count, 
   return list(name, {}, count, range);
 }
 
+std::vector<std::vector<int>> Fields::nested(const char* name, int fallback, size_t count, Range range) const {
+  constexpr size_t kMost = 32;  // numbers in one list
+  const auto* value = find(name);
+  if (!value || !value->is_array()) return {count, {integer(name, fallback, range)}};
+  if (value->size() != count) bad(name, fmt::format("one number, or {} of them: one for each block", count));
+  std::vector<std::vector<int>> result;
+  for (const auto& element : *value) {
+    auto& list = result.emplace_back();
+    if (!element.is_array()) {
+      list.push_back(to_integer(name, element, range));
+      continue;
+    }
+    if (element.empty() || element.size() > kMost) bad(name, fmt::format("lists of 1 to {} integers", kMost));
+    for (const auto& number : element) list.push_back(to_integer(name, number, range));
+  }
+  return result;
+}
+
+std::vector<bool> Fields::flags(const char* name, bool fallback, size_t count) const {
+  const auto* value = find(name);
+  if (!value || !value->is_array()) return std::vector<bool>(count, flag(name, fallback));
+  std::vector<bool> result;
+  for (const auto& element : *value)
+    if (element.is_boolean()) result.push_back(element.get<bool>());
+  if (result.size() != count || value->size() != count)
+    bad(name, fmt::format("true or false, or {} of them: one for each block", count));
+  return result;
+}
+
 std::vector<int> Fields::list(const char* name, const std::vector<int>& fallback, size_t most, Range range) const {
   const auto* value = find(name);
   if (!value) return fallback;
@@ -129,13 +158,6 @@ int Fields::uniform(const char* name, int fallback, Range range) const {
   if (std::any_of(all.begin(), all.end(), [&](int n) { return n != all[0]; }))
     unsupported(name, "one number for all blocks");
   return all[0];
-}
-
-void Fields::refuse_nested(const char* name, std::string_view expected) const {
-  const auto* value = find(name);
-  if (value && value->is_array() &&
-      std::any_of(value->begin(), value->end(), [](const Json& element) { return element.is_array(); }))
-    unsupported(name, expected);
 }
 
 bool Fields::allows(const Fixed& fixed) const {

@@ -42,6 +42,10 @@ class Fields {
   std::string text(const char* name, const char* fallback) const;
   /** `count` integers; one number in the file stands for all of them. */
   std::vector<int> integers(const char* name, int fallback, size_t count, Range range) const;
+  /** `count` lists of integers; a number in the place of a list is one of itself, and one number stands for all. */
+  std::vector<std::vector<int>> nested(const char* name, int fallback, size_t count, Range range) const;
+  /** `count` flags; one in the file stands for all of them. */
+  std::vector<bool> flags(const char* name, bool fallback, size_t count) const;
   /** A list of any length within the limits. */
   std::vector<int> list(const char* name, const std::vector<int>& fallback, size_t most, Range range) const;
   std::vector<double> numbers(const char* name, size_t most) const;  ///< Empty if absent.
@@ -49,8 +53,6 @@ class Fields {
   /** A value that is one number, or a list whose numbers are all equal. */
   int uniform(const char* name, int fallback, Range range) const;
 
-  /** Throws unsupported_model if a list holds lists. */
-  void refuse_nested(const char* name, std::string_view expected) const;
   bool allows(const Fixed& fixed) const;
   void require(std::span<const Fixed> fixed) const;
   void ignore(std::span<const char* const> names) const;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <optional>
+#include <span>
 
 #include "io/utf8.h"
 #include "model/config/fields.h"
@@ -39,6 +40,8 @@ constexpr SchedulerClass kClasses[] = {
     {"KDPM2AncestralDiscreteScheduler", {}, 0.00085, 0.012},
     {"SASolverScheduler", {}},
     {"TCDScheduler", {}, 0.00085, 0.012, "scaled_linear"},
+    {"EDMEulerScheduler", SamplerKind::euler},
+    {"EDMDPMSolverMultistepScheduler", SamplerKind::dpmpp_2m},
 };
 
 // Of classes that nobody knows: what a silent config most likely means is Stable Diffusion's betas.
@@ -46,14 +49,14 @@ constexpr SchedulerClass kUnknown{"", {}, 0.00085, 0.012, "scaled_linear"};
 
 /** Whether models of this scheduler learn something else than noise levels that alphas_cumprod describes. */
 bool is_of_other_models(std::string_view name) {
-  constexpr const char* beginnings[] = {"FlowMatch", "EDM", "Cosine", "KarrasVe", "ScoreSde", "CMStochastic"};
+  constexpr const char* beginnings[] = {"FlowMatch", "Cosine", "KarrasVe", "ScoreSde", "CMStochastic"};
   return std::ranges::any_of(beginnings, [=](const char* beginning) { return name.starts_with(beginning); });
 }
 
 const SchedulerClass& scheduler_class(const Fields& fields, std::vector<std::string>& notes) {
   const auto name = fields.text("_class_name", "EulerDiscreteScheduler");
   if (is_of_other_models(name))
-    fields.unsupported("_class_name", "the schedulers of Stable Diffusion 1, 2 and XL (no flow, no EDM)");
+    fields.unsupported("_class_name", "the schedulers of Stable Diffusion 1, 2 and XL, and EDM's (no flow)");
   const auto* found = std::ranges::find_if(kClasses, [&](const auto& row) { return row.name == name; });
   const bool known = found != std::end(kClasses);
   if (known && found->sampler) return *found;
@@ -75,6 +78,30 @@ Prediction read_prediction(const Fields& fields) {
   if (type == "v_prediction") return Prediction::v;
   if (type == "sample") return Prediction::sample;
   fields.unsupported("prediction_type", "epsilon, v_prediction and sample");
+}
+
+bool is_edm(const Fields& fields) {
+  return fields.text("_class_name", "").starts_with("EDM");
+}
+
+/** The training of EDM's models, whose fields have other names. */
+sampler::Training read_edm(const Fields& fields) {
+  sampler::Edm edm;
+  edm.sigma_min = fields.number("sigma_min", edm.sigma_min, 1e-6, 1e3);
+  edm.sigma_max = fields.number("sigma_max", edm.sigma_max, 1e-6, 1e6);
+  edm.sigma_data = fields.number("sigma_data", edm.sigma_data, 1e-6, 1e3);
+  if (edm.sigma_max <= edm.sigma_min) fields.bad("sigma_max", fmt::format("more than sigma_min, {}", edm.sigma_min));
+  const auto prediction = read_prediction(fields);
+  if (prediction == Prediction::sample)
+    fields.unsupported("prediction_type", "epsilon and v_prediction of models trained with EDM");
+  return {{}, prediction, edm};
+}
+
+ScheduleKind read_edm_curve(const Fields& fields) {
+  const auto curve = fields.text("sigma_schedule", "karras");
+  if (curve == "karras") return ScheduleKind::karras;
+  if (curve == "exponential") return ScheduleKind::exponential;
+  fields.unsupported("sigma_schedule", "karras and exponential");
 }
 
 std::optional<ScheduleKind> read_spacing(const Fields& fields) {
@@ -123,21 +150,26 @@ constexpr Fixed kFollowed[] = {
     {"predict_x0", "[true]"},
     {"solver_p", "[null]"},
     {"noise_sampler_seed", "[null]"},
-    {"sigma_min", "[null]"},
-    {"sigma_max", "[null]"},
 };
+constexpr Fixed kFollowedInRange[] = {{"sigma_min", "[null]"}, {"sigma_max", "[null]"}};
+constexpr Fixed kFollowedByEdm[] = {{"rho", "[7]"}};
 
 // What a scheduler does that no sampler here does: kept as a note, since the picture is not the one of Diffusers.
 void note_left_out(const Fields& fields, const io::Json& json, Scheduler& out) {
-  for (const auto& fixed : kFollowed)
-    if (!fields.allows(fixed))
-      out.notes.push_back(
-          fmt::format("{}: {} is left out; the samplers know {}", fields.where(), fixed.field, fixed.values));
+  const auto note = [&](std::span<const Fixed> followed) {
+    for (const auto& fixed : followed)
+      if (!fields.allows(fixed))
+        out.notes.push_back(
+            fmt::format("{}: {} is left out; the samplers know {}", fields.where(), fixed.field, fixed.values));
+  };
+  note(kFollowed);
+  out.training.edm ? note(kFollowedByEdm) : note(kFollowedInRange);
   const int most = out.sampler == SamplerKind::dpmpp_2m_sde ? 2 : 3;
   if (const int order = fields.integer("solver_order", 2, {1, 1000}); order > most)
     out.notes.push_back(fmt::format("{}: solver_order {} is left out; {} knows up to {}", fields.where(), order,
                                     name(out.sampler), most));
   // Diffusers begins where log(alpha / sigma) exceeds it: it acts only where the noisiest levels do not.
+  if (out.training.edm) return;
   const auto least = json.value("lambda_min_clipped", io::Json());
   const double abar = out.training.alphas_cumprod.back();
   if (least.is_number() && least.get<double>() > std::log(abar / (1 - abar)) / 2)
@@ -157,7 +189,7 @@ SamplingOptions Scheduler::options(SamplerKind kind) const {
   result.sampler = kind;
   result.model_spacing = spacing.value_or(leads ? ScheduleKind::leading : ScheduleKind::linspace);
   result.steps_offset = steps_offset;
-  result.model_curve = has_curves(kind) ? curve : ScheduleKind::model;
+  result.model_curve = has_curves(kind) || training.edm ? curve : ScheduleKind::model;
   result.set_alpha_to_one = set_alpha_to_one;
   result.sdxl = sdxl;
   result.distilled_steps = distilled_steps;
@@ -177,8 +209,9 @@ Scheduler scheduler_config(const io::Json& json, const std::string& where) {
                              {"trained_betas", "[null]"},
                              {"beta_schedule", R"(["linear", "scaled_linear", "squaredcos_cap_v2"])"}};
   fields.require(fixed);
-  result.training = {read_alphas(fields, type), read_prediction(fields)};
-  result.zero_snr = fields.flag("rescale_betas_zero_snr", false);
+  const bool edm = is_edm(fields);
+  result.training = edm ? read_edm(fields) : sampler::Training{read_alphas(fields, type), read_prediction(fields)};
+  result.zero_snr = fields.flag("rescale_betas_zero_snr", false) && !edm;
   if (result.zero_snr)
     result.training.alphas_cumprod = sampler::rescale_zero_terminal_snr(result.training.alphas_cumprod);
   result.sampler = type.sampler.value_or(SamplerKind::euler);
@@ -186,12 +219,29 @@ Scheduler scheduler_config(const io::Json& json, const std::string& where) {
     result.sampler = SamplerKind::dpmpp_2m_sde;
   result.spacing = read_spacing(fields);
   result.steps_offset = fields.integer("steps_offset", 0, {0, 100});
-  result.curve = read_curve(fields);
+  result.curve = edm ? read_edm_curve(fields) : read_curve(fields);
   result.set_alpha_to_one = fields.flag("set_alpha_to_one", true);
   result.distilled_steps = fields.integer("original_inference_steps", 50, {1, 1000});
   result.timestep_scaling = fields.number("timestep_scaling", 10, 1e-6, 1e6);
   result.solver = read_solver(fields, json, result.sampler == SamplerKind::ddim);
   note_left_out(fields, json, result);
+  return result;
+}
+
+void Scheduler::start_from_noise() {
+  if (zero_snr) return;
+  training.alphas_cumprod = sampler::rescale_zero_terminal_snr(training.alphas_cumprod);
+  zero_snr = true;
+  spacing = ScheduleKind::trailing;  // any other starts below pure noise (Lin et al. 2023)
+}
+
+Scheduler edm_scheduler(const EdmMarks& marks) {
+  Scheduler result;
+  result.sdxl = true;
+  const bool cosxl = marks.prediction == Prediction::v;
+  result.training = {{}, marks.prediction, marks.range};
+  result.sampler = cosxl ? SamplerKind::euler : SamplerKind::dpmpp_2m;
+  result.curve = cosxl ? ScheduleKind::exponential : ScheduleKind::karras;
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include "corepulse/model.h"
 
 #include "io/json.h"
+#include "model/files/markers.h"
 #include "sampler/sampler.h"
 
 namespace corepulse::model {
@@ -33,10 +34,16 @@ struct Scheduler {
    * of the samplers whose scheduler has them: not of euler_a, ddim and lcm.
    */
   SamplingOptions options(SamplerKind kind) const;
+
+  /** Rescales the noise levels to zero terminal SNR, which `trailing` begins at. Not for models trained with EDM. */
+  void start_from_noise();
 };
 
 /** @throws Error bad_file, unsupported_model naming the field. */
 Scheduler scheduler_config(const io::Json& json, const std::string& where);
+
+/** What markers in a single file say of EDM: Playground v2.5 and CosXL, each sampled as its authors do. */
+Scheduler edm_scheduler(const EdmMarks& marks);
 
 /** What the family's own scheduler_config.json says, for single files. */
 Scheduler family_scheduler(Family family, Prediction prediction, bool zero_snr);

@@ -49,7 +49,7 @@ Prediction guess_sd2_prediction(const Collection& collection, std::vector<std::s
     return prediction;
   };
   // The last step of SD2-base's training: Diffusers' rule.
-  if (collection.global_step == 875000) return guess(Prediction::epsilon, "global_step is that of SD2-base");
+  if (collection.markers.global_step == 875000) return guess(Prediction::epsilon, "global_step is that of SD2-base");
   const auto& unet = collection.networks.at(Part::unet);
   if (input_channels(unet.stored.tensors) != 4)
     return guess(Prediction::epsilon, "its models with a mask or depth predict that");

@@ -1,11 +1,12 @@
 #include "model/files/checkpoint.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 
 #include "base/fail.h"
 #include "io/tensors/ldm_names.h"
+#include "model/files/foreign.h"
+#include "model/files/scales.h"
 
 namespace corepulse::model {
 namespace {
@@ -47,32 +48,6 @@ constexpr Mark kMarks[] = {
     {"transformer.resblocks.0.ln_1.weight", Part::text_encoder},
 };
 
-/** Files that are something else; `part` of a name is enough. */
-struct Foreign {
-  std::string_view part, what;
-};
-
-constexpr Foreign kForeign[] = {
-    {"double_blocks.", "a Flux model"},
-    {"joint_blocks.", "a Stable Diffusion 3 model"},
-    {"lora_unet_", "a LoRA"},
-    {"lora_te", "a LoRA"},
-    {".lora_A.", "a LoRA"},
-    {".lora_down.", "a LoRA"},
-    {"_lora.down.", "a LoRA"},
-    {".hada_w1_a", "a LyCORIS file"},
-    {"control_model.", "a ControlNet"},
-    {"controlnet_cond_embedding.", "a ControlNet"},
-    {"motion_modules.", "an AnimateDiff motion module"},
-    {"emb_params", "a textual inversion embedding"},
-    {"edm_mean", "trained with EDM's noise (Playground 2.5)"},
-    {"edm_vpred.sigma_max", "trained with EDM's noise (CosXL)"},
-    {"scaled_fp8", "quantised (scaled fp8)"},
-    {".scale_weight", "quantised (scaled fp8)"},
-    {".weight_scale", "quantised (with a scale for each weight)"},
-    {".comfy_quant", "quantised (ComfyUI's formats)"},
-};
-
 // Exact names, beginnings (trailing *) and endings (leading *), each with the reason why nothing is lost.
 constexpr std::string_view kIgnored[] = {
     // Averaged copies for further training; names without dots, so no network could take them.
@@ -97,6 +72,10 @@ constexpr std::string_view kIgnored[] = {
     "v_pred",
     "ztsnr",
     "global_step",
+    "edm_mean",
+    "edm_std",
+    "edm_vpred.sigma_max",
+    "edm_vpred.sigma_min",
     "scale_factor",
     "logvar",
     // 0, 1, 2, ... 76.
@@ -118,15 +97,6 @@ bool is_ignored_by(std::string_view pattern, std::string_view name) {
   if (pattern.ends_with('*')) return name.starts_with(pattern.substr(0, pattern.size() - 1));
   if (pattern.starts_with('*')) return name.ends_with(pattern.substr(1));
   return name == pattern;
-}
-
-void refuse_foreign(const io::Tensors& tensors, const std::filesystem::path& path) {
-  for (const auto& [part, what] : kForeign)
-    for (const auto& [name, view] : tensors)
-      if (name.find(part) != std::string::npos)
-        fail(ErrorCode::unsupported_model, "model",
-             fmt::format("{} is {} (tensor {}); expected a Stable Diffusion 1, 2 or XL model", path.string(), what,
-                         name));
 }
 
 // CLIP's other half, which looks at pictures, in files of the whole of CLIP.
@@ -161,26 +131,6 @@ const Mark* find_mark(const io::Tensors& tensors) {
   return nullptr;
 }
 
-/** An integer stored as a tensor of one element, if its data is there to be read. */
-std::optional<int64_t> scalar(const io::TensorView& view) {
-  if (view.type != io::StoredType::i64 || view.bytes != sizeof(int64_t) || !view.data) return {};
-  int64_t value;
-  std::memcpy(&value, view.data, sizeof value);
-  return value;
-}
-
-void read_markers(const io::SafetensorsFile& file, Checkpoint& result) {
-  if (file.tensors.contains("v_pred")) result.prediction = Prediction::v;
-  result.zero_snr = file.tensors.contains("ztsnr");
-  if (const auto step = file.tensors.find("global_step"); step != file.tensors.end())
-    result.global_step = scalar(step->second);
-  // https://github.com/Stability-AI/ModelSpec
-  const auto spec = file.metadata.find("modelspec.prediction_type");
-  if (result.prediction || spec == file.metadata.end()) return;
-  if (spec->second == "v") result.prediction = Prediction::v;
-  if (spec->second == "epsilon") result.prediction = Prediction::epsilon;
-}
-
 }  // namespace
 
 const char* name(Part part) noexcept {
@@ -210,13 +160,14 @@ std::string note_text_extras(const std::filesystem::path& path, size_t count) {
 
 Checkpoint take_apart(const io::SafetensorsFile& file, const std::filesystem::path& path) {
   refuse_foreign(file.tensors, path);
-  Checkpoint result;
-  read_markers(file, result);
-  const auto* alone = find_mark(file.tensors);
+  Checkpoint result{.markers = read_markers(file, path)};
+  io::check_unchanged(file);
+  const auto tensors = take_scales(file.tensors, path);
+  const auto* alone = find_mark(tensors);
   const Prefix none = alone ? Prefix{"", alone->part} : Prefix{};
   std::map<Part, io::Tensors> found;
   size_t extras = 0;
-  for (const auto& [name, view] : file.tensors) {
+  for (const auto& [name, view] : tensors) {
     if (is_ignored(name)) continue;
     const auto* prefix = std::find_if(std::begin(kPrefixes), std::end(kPrefixes),
                                       [&](const Prefix& p) { return name.starts_with(p.text); });
@@ -235,9 +186,9 @@ Checkpoint take_apart(const io::SafetensorsFile& file, const std::filesystem::pa
            fmt::format("{} holds two networks as its {} (tensor {})", path.string(),
                        corepulse::model::name(prefix->part), name));
   }
-  for (const auto& [part, tensors] : found) {
-    const auto naming = naming_of(part, tensors);
-    result.parts[part] = {io::to_diffusers(naming, tensors), naming == io::Naming::open_clip};
+  for (const auto& [part, own] : found) {
+    const auto naming = naming_of(part, own);
+    result.parts[part] = {io::to_diffusers(naming, own), naming == io::Naming::open_clip};
   }
   if (extras) result.notes.push_back(note_text_extras(path, extras));
   std::sort(result.unknown.begin(), result.unknown.end());

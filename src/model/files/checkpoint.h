@@ -3,13 +3,13 @@
 
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "corepulse/model.h"
 
 #include "io/tensors/safetensors.h"
+#include "model/files/markers.h"
 
 namespace corepulse::model {
 
@@ -28,19 +28,17 @@ struct PartTensors {
 };
 
 struct Checkpoint {
-  std::map<Part, PartTensors> parts;
-  /** Markers in names and metadata, e.g. v_pred; unset if the file says nothing. */
-  std::optional<Prediction> prediction;
-  bool zero_snr = false;
-  std::optional<int64_t> global_step;
+  std::map<Part, PartTensors> parts = {};
+  Markers markers;
   /** Tensors that belong to no network and are on no ignore list. */
-  std::vector<std::string> unknown;
-  std::vector<std::string> notes;  ///< What was left out.
+  std::vector<std::string> unknown = {};
+  std::vector<std::string> notes = {};  ///< What was left out.
 };
 
 /**
  * Sorts the tensors of a whole checkpoint, or of a file with one network alone (no prefixes).
- * @throws Error unsupported_model, naming what the file is instead (Flux, LoRA, ControlNet, EDM-trained models ...).
+ * @throws Error unsupported_model, naming what the file is instead (Flux, LoRA, ControlNet ...); bad_file for markers
+ * and scales that are no numbers.
  */
 Checkpoint take_apart(const io::SafetensorsFile& file, const std::filesystem::path& path);
 

@@ -10,6 +10,8 @@
 #include "io/tensors/ldm_names.h"
 #include "io/utf8.h"
 #include "model/files/folder.h"
+#include "model/files/foreign.h"
+#include "model/files/scales.h"
 #include "model/files/shipped.h"
 
 namespace corepulse::model {
@@ -83,6 +85,8 @@ Network read_network_folder(const fs::path& folder, Part part, const std::string
   auto component = read_component(folder, variant);
   if (component.note) notes.push_back(*component.note);
   auto& tensors = component.weights.tensors;
+  for (const auto& mapping : component.weights.mappings) mapping->check_unchanged();
+  tensors = take_scales(tensors, component.weights.files.front());
   std::erase_if(tensors, [](const auto& entry) { return is_ignored(entry.first); });
   if (folder_naming(part) == io::Naming::clip)
     if (const auto extras = std::erase_if(tensors, [](const auto& entry) { return is_text_extra(entry.first); }))
@@ -99,9 +103,8 @@ void append(std::vector<std::string>& notes, const std::vector<std::string>& mor
 
 /** What a file says about the training of the UNet in it. */
 void take_markers(const Checkpoint& checkpoint, Collection& result) {
-  result.prediction = checkpoint.prediction;
-  result.zero_snr = checkpoint.zero_snr;
-  result.global_step = checkpoint.global_step;
+  result.markers = checkpoint.markers;
+  append(result.notes, checkpoint.markers.notes);
 }
 
 /** A network given by itself: a folder, a file with nothing else in it, or a whole checkpoint that holds it. */
@@ -145,6 +148,7 @@ void collect_folder(const ModelSource& source, Collection& result) {
   const auto where = (folder / "model_index.json").string();
   if (!index.is_object()) fail(ErrorCode::bad_file, "model", where + " holds no JSON object");
   const auto pipeline = index.value("_class_name", io::Json());
+  if (pipeline.is_string()) refuse_foreign_pipeline(pipeline.get<std::string>(), folder);
   if (component_class(index, "unet").empty() && source.unet.empty())
     fail(ErrorCode::unsupported_model, "model",
          fmt::format("{} is a {} without a UNet; expected Stable Diffusion 1, 2 or XL", folder.string(),

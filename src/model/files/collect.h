@@ -40,10 +40,7 @@ struct Collection {
   std::map<Part, std::filesystem::path> tokenizers;
   /** SDXL: Diffusers replaces an absent negative prompt by zeros, unless the model's index says otherwise. */
   bool zeros_for_empty_prompt = true;
-  // What a single file says about its training.
-  std::optional<Prediction> prediction;
-  bool zero_snr = false;
-  std::optional<int64_t> global_step;
+  Markers markers;  ///< What a single file says about its training.
   std::vector<std::string> notes;
 };
 

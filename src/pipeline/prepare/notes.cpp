@@ -29,6 +29,18 @@ bool names_alike(const std::string& name, const std::string& word) {
 
 }  // namespace
 
+std::vector<std::string> notes_of_model(const Recipe& recipe, const Outline& outline) {
+  auto notes = outline.info.notes;
+  if (recipe.zero_snr && outline.info.zero_snr)
+    notes.push_back("zero_snr changes nothing: this model starts from pure noise by itself");
+  else if (recipe.zero_snr && outline.info.prediction == Prediction::epsilon)
+    notes.push_back(
+        "zero_snr: this model predicts noise, which in pure noise says nothing of the picture: its first step is a "
+        "guess "
+        "unless it was trained for that; models that start from pure noise predict v");
+  return notes;
+}
+
 void note_cuts(const Recipe& recipe, const Outline& outline, const Words& words, std::vector<std::string>& notes) {
   note_cut("prompt", recipe.prompt, outline, words, notes);
   note_cut("negative prompt", recipe.negative_prompt, outline, words, notes);

@@ -12,6 +12,9 @@
 
 namespace corepulse::pipeline {
 
+/** The model's own, and what becomes of one that was not trained to start from pure noise. */
+std::vector<std::string> notes_of_model(const Recipe& recipe, const Outline& outline);
+
 /** Of the prompts in syntax plain: the words behind the last token that is read. */
 void note_cuts(const Recipe& recipe, const Outline& outline, const Words& words, std::vector<std::string>& notes);
 

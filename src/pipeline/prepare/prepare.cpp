@@ -165,7 +165,7 @@ std::vector<std::string> written(const Prepared& prepared) {
 }  // namespace
 
 Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide) {
-  std::vector<std::string> notes = outline.info.notes;
+  auto notes = notes_of_model(given, outline);
   auto recipe = with_choices(given, notes);
   take_lora_tags(recipe, notes);
   const auto masks = std::make_shared<MaskPictures>();

@@ -73,6 +73,16 @@ SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options, 
   return options;
 }
 
+/** The model's own, or with the noise levels that the recipe wants. */
+model::Scheduler scheduler_for(const Recipe& recipe, const model::Scheduler& own) {
+  auto scheduler = own;
+  if (!recipe.zero_snr) return scheduler;
+  if (own.training.edm)
+    refuse("zero_snr is of models whose noise levels come from betas; this one was trained with EDM's; leave it out");
+  scheduler.start_from_noise();
+  return scheduler;
+}
+
 }  // namespace
 
 void check_texts(const Recipe& recipe) {
@@ -82,7 +92,7 @@ void check_texts(const Recipe& recipe) {
   check_text("negative_prompt_2", recipe.negative_prompt_2);
 }
 
-Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& scheduler,
+Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& own,
                  const std::optional<StartSize>& start) {
   Resolved resolved{.recipe = given};
   auto& recipe = resolved.recipe;
@@ -99,10 +109,12 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
     refuse(fmt::format("{} seeds; expected 1 to {}, one per picture", recipe.seeds.size(), kMaxBatch));
   if (recipe.init && !(recipe.init->strength > 0 && recipe.init->strength <= 1))
     refuse(fmt::format("init.strength is {}; expected more than 0, to 1", recipe.init->strength));
+  const auto scheduler = scheduler_for(recipe, own);
   if (recipe.sampler == SamplerKind::model) recipe.sampler = scheduler.sampler;
   const auto part = recipe.init ? steps_from_picture(*recipe.init, recipe.steps, recipe.compat)
                                 : StepsFromPicture{recipe.steps, recipe.steps};
   resolved.sampling = sampling_options(recipe, scheduler.options(recipe.sampler), part.of);
+  resolved.training = scheduler.training;
   resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling);
   const int skipped = std::max(0, resolved.schedule.steps() - part.run);
   if (skipped > 0) resolved.schedule = sampler::without_first(std::move(resolved.schedule), skipped);

@@ -16,6 +16,7 @@ namespace corepulse::pipeline {
 struct Resolved {
   Recipe recipe;  ///< Width, height, dtype are real values now.
   SamplingOptions sampling;
+  sampler::Training training;  ///< The model's, with the noise levels that the recipe wants.
   sampler::Schedule schedule;  ///< Of the steps that run.
   int latent_height = 0, latent_width = 0;
   int encodings = 0;  ///< Pictures that it starts from.
@@ -25,10 +26,10 @@ struct Resolved {
 void check_texts(const Recipe& recipe);
 
 /**
- * @param start of what the recipe's `init` names, absent without one.
+ * @param own the model's scheduler. @param start of what the recipe's `init` names, absent without one.
  * @throws Error{invalid_request} naming the field; Error{unsupported_model} for models that only load.
  */
-Resolved resolve(const Recipe& recipe, const ModelInfo& info, const model::Scheduler& scheduler,
+Resolved resolve(const Recipe& recipe, const ModelInfo& info, const model::Scheduler& own,
                  const std::optional<StartSize>& start = {});
 
 }  // namespace corepulse::pipeline

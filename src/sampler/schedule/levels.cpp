@@ -156,7 +156,7 @@ Values timesteps(ScheduleKind kind, int train, int n, const SamplingOptions& o) 
 
 Values curve(ScheduleKind kind, const SigmaTable& table, int n, const SamplingOptions& o) {
   double max = table.max(), min = table.min();
-  if (is_diffusers(o) && !variance_preserving(o.sampler)) {
+  if (is_diffusers(o) && !variance_preserving(o.sampler) && !table.continuous()) {
     // Diffusers' Euler family bends the curve between the ends of the model's own spacing.
     const auto t = spaced(o.model_spacing, table.size(), n, o);
     max = table.sigma(t.front()), min = table.sigma(t.back());

@@ -42,6 +42,7 @@ double initial_scale(double sigma, const SigmaTable& table, const SamplingOption
     case Compat::diffusers:
       break;
   }
+  if (table.continuous()) return with_picture;
   const auto kind = resolved_schedule(o);
   const auto spacing = is_spacing(kind) ? kind : o.model_spacing;
   return variance_preserving(o.sampler) || spacing == ScheduleKind::leading ? with_picture : sigma;
@@ -65,6 +66,10 @@ void add_second_evaluations(Schedule& schedule, const SigmaTable& table, Sampler
 
 Schedule make_schedule(const Training& training, const SamplingOptions& options) {
   check(options);
+  if (training.edm && options.sampler == SamplerKind::lcm)
+    fail(ErrorCode::invalid_request, "sampler",
+         "lcm is for models that were distilled for its timesteps; this model knows noise levels of EDM alone; use "
+         "euler or dpmpp_2m");
   const SigmaTable table(training, options.compat);
   auto levels = noise_levels(table, options);
   check(levels, table, options);

@@ -8,7 +8,18 @@
 
 namespace corepulse::sampler {
 
-SigmaTable::SigmaTable(const Training& training, Compat compat) : compat_(compat) {
+SigmaTable::SigmaTable(const Training& training, Compat compat)
+    : compat_(compat), continuous_(training.edm.has_value()) {
+  if (training.edm) {
+    constexpr int kLevels = 1000;  // ComfyUI's
+    const double least = std::log(training.edm->sigma_min), most = std::log(training.edm->sigma_max);
+    for (int i = 0; i < kLevels; ++i) {
+      log_sigmas_.push_back(least + i * ((most - least) / (kLevels - 1)));
+      sigmas_.push_back(std::exp(log_sigmas_.back()));
+    }
+    sigmas_.front() = training.edm->sigma_min, sigmas_.back() = training.edm->sigma_max;
+    return;
+  }
   const double floor = compat == Compat::diffusers ? 0x1p-24 : 4.8973451890853435e-08;
   for (size_t i = 0; i < training.alphas_cumprod.size(); ++i) {
     double abar = training.alphas_cumprod[i];
