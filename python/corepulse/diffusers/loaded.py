@@ -88,7 +88,8 @@ class Loaded:
         """Its `config` is the model's own until another is set."""
         if self._scheduler is None:
             name = self._model_config.get("_class_name", "EulerDiscreteScheduler")
-            self._scheduler = type(name, (Scheduler,), {}).from_config(self._model_config)
+            named: type[Scheduler] = type(name, (Scheduler,), {})
+            self._scheduler = named.from_config(self._model_config)
         return self._scheduler
 
     @scheduler.setter

@@ -142,14 +142,14 @@ class StableDiffusionPipeline(DiffusionPipeline):
 class StableDiffusionXLPipeline(DiffusionPipeline):
     """Stable Diffusion XL."""
 
-    _by_position = FIRST_XL
+    _by_position: tuple[str, ...] = FIRST_XL
     _own = {"guidance_scale": 5.0}
 
 
 class StableDiffusionImg2ImgPipeline(DiffusionPipeline):
     """From a picture, whose size the result has."""
 
-    _by_position = ("prompt", "image", "strength", "num_inference_steps")
+    _by_position: tuple[str, ...] = ("prompt", "image", "strength", "num_inference_steps")
     _own = {"image": None, "strength": 0.8}
 
     def _start(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -163,14 +163,14 @@ class StableDiffusionImg2ImgPipeline(DiffusionPipeline):
 class StableDiffusionXLImg2ImgPipeline(StableDiffusionImg2ImgPipeline):
     """The same of Stable Diffusion XL."""
 
-    _by_position = ("prompt", "prompt_2", "image", "strength", "num_inference_steps")
+    _by_position: tuple[str, ...] = ("prompt", "prompt_2", "image", "strength", "num_inference_steps")
     _own = {"image": None, "strength": 0.3, "guidance_scale": 5.0}
 
 
 class StableDiffusionInpaintPipeline(StableDiffusionImg2ImgPipeline):
     """What the mask shows white is drawn anew."""
 
-    _by_position = ("prompt", "image", "mask_image")
+    _by_position: tuple[str, ...] = ("prompt", "image", "mask_image")
     _own = {"image": None, "mask_image": None, "strength": 1.0, "padding_mask_crop": None}
 
     def _start(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class StableDiffusionInpaintPipeline(StableDiffusionImg2ImgPipeline):
 class StableDiffusionXLInpaintPipeline(StableDiffusionInpaintPipeline):
     """The same of Stable Diffusion XL."""
 
-    _by_position = ("prompt", "prompt_2", "image", "mask_image")
+    _by_position: tuple[str, ...] = ("prompt", "prompt_2", "image", "mask_image")
     _own = {**StableDiffusionInpaintPipeline._own, "strength": 0.9999}
 
 
