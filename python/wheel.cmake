@@ -1,6 +1,6 @@
 # What a wheel holds, all of it in the package's folder. Symbolic links do not travel in wheels: one file, one name.
 #   corepulse/*.py, _core.*.so, _core.pyi, py.typed
-#   corepulse/bin/corepulse                 the program, which corepulse/__main__.py becomes
+#   corepulse/bin/corepulse                 the program, which corepulse/_program.py becomes
 #   corepulse/lib/libcorepulse.so.0         finds MLX in the folder beside the package
 #   corepulse/share/corepulse               the built-in model, CLIP's vocabulary, recipes
 if(APPLE)

@@ -7,7 +7,7 @@ import subprocess
 from typing import Any, Union
 
 from . import _core
-from .__main__ import program
+from ._program import program
 
 
 def inspect_model(model: Union[str, "os.PathLike[str]"] = "builtin", **parts: str) -> dict[str, Any]:
