@@ -35,6 +35,7 @@ class Loaded:
         self._source, self._dtype, self._device = source, dtype, device
         self._loras: dict[str, Control] = {}
         self._pipe: Pipeline | None = None
+        self._controls: list[Any] = []
         self._model_config = read_config(self._folder() / "scheduler")
         self._scheduler: Any = None
         if scheduler is not None:
@@ -67,6 +68,7 @@ class Loaded:
         """Read from the disk at the first run."""
         if self._pipe is None:
             self._pipe = Pipeline.from_pretrained(**self._source, dtype=self._dtype, device=self._device, lazy=True)
+            self._pipe.controls = self._controls  # which outlive .to() and another scheduler
         return self._pipe
 
     def to(self: P, *where: Any, device: Any = None, dtype: Any = None, **given: Any) -> P:

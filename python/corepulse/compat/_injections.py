@@ -1,0 +1,135 @@
+"""Injections as controls: what weights mean, and how several in one block compose.
+
+In one block, prompts for the whole picture share it, in proportion to their weights up to 1; those with a mask lie above
+them in the order in which they were added.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .. import controls
+from .._control import Control
+from ..errors import InvalidRequest
+from ._blocks import BlockLike, where_of
+from ._masks import RegionData
+from ._windows import Window, number, when_of
+from .models.block_mapper import UNetBlockMapper
+
+
+Rows = Literal["cond", "uncond", "both"]
+
+
+@dataclass(frozen=True)
+class Injection:
+    """One prompt in some blocks. `phrase` and `words`: the words that stand in the prompt in place of the phrase."""
+
+    block: BlockLike
+    blocks: tuple[str, ...]
+    prompt: str
+    weight: float
+    window: Window
+    region: RegionData | None = None
+    rows: Rows | None = None
+    phrase: str | None = None
+    words: str = ""
+
+    @property
+    def strength(self) -> float:
+        """The share of the picture that it asks for; a masked injection reads its base prompt wholly."""
+        return 1.0 if self.phrase is not None else min(self.weight, 1.0)
+
+
+def checked_weight(weight: float, legacy: bool) -> float:
+    """0 is off, 1 the prompt itself, more says it louder; legacy: any number, times keys and values."""
+    found = number(weight, "weight")
+    if math.isinf(found) or (found < 0 and not legacy):
+        raise InvalidRequest(f"[weight] {found:g}; expected 0 (off) to 1 (the prompt), or more (louder); "
+                             "negative ones belong to legacy=True, which multiplies keys and values")
+    return found
+
+
+def _inject(one: Injection, where: str, strength: float, window: Window, legacy: bool) -> Control:
+    gain = one.weight if legacy else max(one.weight, 1.0)
+    made: Control = controls.inject(
+        one.prompt,
+        strength=None if strength == 1 else strength,
+        gain_k=None if gain == 1 else gain,
+        gain_v=None if gain == 1 else gain,
+        where=where,
+        when=when_of(window),
+        region=one.region,
+        rows=one.rows,
+        mode="corepulse" if legacy else None,
+    )
+    return made
+
+
+def _replace(one: Injection, where: str, legacy: bool) -> Control:
+    strength = 1.0 if legacy else min(one.weight, 1.0)
+    made: Control = controls.replace_tokens(
+        one.phrase,
+        with_=one.words,
+        strength=None if strength == 1 else strength,
+        where=where,
+        when=when_of(one.window),
+        region=one.region,
+        rows=one.rows,
+    )
+    return made
+
+
+def layered(shares: Sequence[float]) -> list[float]:
+    """Strengths of injections, one over the other, that leave each with its share, of a sum of at most 1."""
+    total = max(1.0, sum(shares))
+    strengths, above = [], 0.0
+    for share in reversed([s / total for s in shares]):
+        strengths.append(min(1.0, round(share / (1 - above), 12)) if above < 1 else 1.0)
+        above += share
+    return strengths[::-1]
+
+
+def _spans(whole: Sequence[Injection]) -> Iterator[tuple[Window, list[Injection]]]:
+    """The run in parts, from noisy to clean, in each of which the same injections act."""
+    ends = sorted({end for one in whole for end in one.window}, reverse=True)
+    for start, end in zip(ends, ends[1:]):
+        acting = [one for one in whole if one.window[0] >= start and one.window[1] <= end]
+        below = any(one.window[0] >= end > one.window[1] for one in whole)
+        yield (start, math.nextafter(end, math.inf) if below else end), acting
+
+
+def _sharing(whole: Sequence[Injection], where: str) -> Iterator[Control]:
+    if len({one.window for one in whole}) <= 1:
+        spans: list[tuple[Window, list[Injection]]] = [(one.window, list(whole)) for one in whole[:1]]
+    else:
+        spans = list(_spans(whole))
+    for window, acting in spans:
+        for one, strength in zip(acting, layered([one.strength for one in acting])):
+            yield _inject(one, where, strength, window, legacy=False)
+
+
+def _of_blocks(here: Sequence[Injection], where: str, legacy: bool) -> Iterator[Control]:
+    """Of blocks that have the same injections. Published maths knows no shares: there the last one wins."""
+    if legacy:
+        yield from (_inject(one, where, 1.0, one.window, legacy) for one in here)
+    else:
+        yield from _sharing([one for one in here if one.region is None and one.strength > 0], where)
+        yield from (_inject(one, where, one.strength, one.window, legacy) for one in here if one.region is not None)
+    yield from (_replace(one, where, legacy) for one in here if one.phrase is not None)
+
+
+def injection_controls(injections: Sequence[Injection], mapper: UNetBlockMapper, legacy: bool) -> list[Control]:
+    """All of them, with one control for all blocks that agree."""
+    by_block: dict[str, list[int]] = {}
+    for number_, one in enumerate(injections):
+        for block in one.blocks:
+            by_block.setdefault(block, []).append(number_)
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for block, numbers in by_block.items():
+        groups.setdefault(tuple(numbers), []).append(block)
+    made: list[Control] = []
+    for numbers_, blocks in groups.items():
+        made += _of_blocks([injections[i] for i in numbers_], where_of(blocks, mapper), legacy)
+    return made
