@@ -162,7 +162,7 @@ def test_16_masks_have_two_dimensions_or_are_refused(pipe):
         given = ("middle:0", "a dog") if name == "add_injection" else ("a dog",)
         getattr(injector, name)(*given, spatial_mask=mask)
         assert data(injector)[0]["region"]["shape"] == "picture"
-        for wrong in (mask.ravel(), mask[None], mask * 2, np.full((8, 8), np.nan), np.zeros((8, 8))):
+        for wrong in (mask.ravel(), mask[None], mask * 2, np.ones((8, 8, 3)), np.full((8, 8), np.nan), np.zeros((8, 8))):
             with pytest.raises(InvalidRequest):
                 getattr(injector, name)(*given, spatial_mask=wrong)
 
@@ -230,5 +230,10 @@ def test_22_replaced_words_are_aligned(pipe):
     assert [c.get("with") for c in data(injector)] == [None, None, "big red dog", "an owl"]
     assert data(injector)[3]["strength"] == 0.5 and data(injector)[0]["prompt"] == CAT
     assert [s["injection_prompt"] for s in injector.get_masking_summary()] == ["a big red dog in a park", "an owl"]
+    read = core_pulse.MaskedPromptEncoder(injector)
+    for other, words in (("a dog and a cat", ("dog", 1)), ("a cat and a red dog", ("red dog", 2)), ("A dog and a dog", ("dog", None)),
+                         ("an owl", ("an owl", None)), ("a dog and a fox", ("a dog and a fox", None))):
+        both = read.encode_masked_prompt("a cat and a cat", other, core_pulse.TokenMask(None, np.ones(1), "cat"), pipe)
+        assert (both.words, both.occurrence) == words
     with pytest.raises(InvalidRequest, match="same positions"):
         MaskedPromptInjector(pipe, legacy=True).add_masked_injection("middle:0", CAT, "an owl", "cat")

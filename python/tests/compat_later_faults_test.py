@@ -175,7 +175,11 @@ def test_35_regions_look_at_regions(pipe):
     injector = SelfAttentionInjector(pipe)
     injector.redirect_attention(LEFT, LEFT, RIGHT, 4.0)
     assert [c["scale"] for c in data(injector)] == [0.25, 4.0]
+    with pytest.raises(InvalidRequest):
+        injector.redirect_attention(LEFT, LEFT, RIGHT, 0.0)
     barrier = SelfAttentionInjector(pipe)
+    with pytest.raises(InvalidRequest, match="pixels"):
+        barrier.create_attention_barrier("left half")
     barrier.create_attention_barrier(core_pulse.create_vertical_strip_mask(), 0.0)
     found = pipe.explain(CAT, num_inference_steps=1, controls=barrier.controls).controls
     assert [means(c) for c in found] == [[0.33, 0.67], [0.67, 0.33], [0.33, 0.33], [0.33, 0.33]]  # of both sides as well

@@ -37,9 +37,9 @@ def pipeline_of(owner: Any) -> Pipeline:
     return found
 
 
-def explained(pipeline: Pipeline, prompt: str, wishes: Sequence[Control]) -> Explanation:
-    """What controls would do to a prompt, of this model, beside no others."""
-    recipe = {"version": 1, "prompt": prompt, "steps": 1, "controls": [c.data() for c in wishes]}
+def explained(pipeline: Pipeline, prompt: str, wishes: Sequence[Control], **fields: Any) -> Explanation:
+    """What controls would do to a prompt, of this model, beside no others. fields: of the recipe."""
+    recipe = {"version": 1, "prompt": prompt, "controls": [c.data() for c in wishes], **fields}
     return Explanation(json.dumps({**recipe, **pipeline._source}))
 
 
@@ -77,7 +77,7 @@ def _parts(name: str, mapper: UNetBlockMapper, cross: bool) -> list[str]:
 def _asked(name: str, mapper: UNetBlockMapper, cross: bool) -> list[str]:
     """Selectors of the library: it refuses unknown ones, and says the layers."""
     probe: Control = controls.temperature(2.0, attention="cross" if cross else "self", where=name)
-    layers = {layer for c in explained(mapper.pipeline, "", [probe]).controls for layer in c["layers"]}
+    layers = {layer for c in explained(mapper.pipeline, "", [probe], steps=1).controls for layer in c["layers"]}
     whole = [b for b in mapper.get_all_block_identifiers() if (of := mapper.layers(b, cross)) and of <= layers]
     covered = {layer for b in whole for layer in mapper.layers(b, cross)}
     return whole if whole and covered == layers else [name]

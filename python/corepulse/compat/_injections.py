@@ -35,6 +35,7 @@ class Injection:
     rows: Rows | None = None
     phrase: str | None = None
     words: str = ""
+    occurrence: int | None = None
 
     @property
     def strength(self) -> float:
@@ -72,6 +73,7 @@ def _replace(one: Injection, where: str, legacy: bool) -> Control:
     made: Control = controls.replace_tokens(
         one.phrase,
         with_=one.words,
+        occurrence=one.occurrence,
         strength=None if strength == 1 else strength,
         where=where,
         when=when_of(one.window),

@@ -9,11 +9,15 @@ from ..errors import InvalidRequest
 
 @dataclass(frozen=True)
 class EncodedPrompt:
-    """A text to read; with `phrase`, `words` stand in its place, and all other words keep their embeddings."""
+    """A text to read; with `phrase`, `words` stand in its place, and all other words keep their embeddings.
+
+    occurrence: of the phrase, from 1; None: all.
+    """
 
     text: str
     phrase: str | None = None
     words: str = ""
+    occurrence: int | None = None
 
     @classmethod
     def of(cls, conditioning: Any) -> EncodedPrompt:

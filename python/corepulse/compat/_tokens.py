@@ -28,7 +28,7 @@ def _positions(tokens: Sequence[dict[str, Any]]) -> list[int]:
 def token_indices(owner: Any, prompt: str, phrase: str, occurrence: int | None = None) -> TokenIndices:
     """All occurrences, or the n-th from 1; InvalidRequest if the prompt has it not, or cuts it off."""
     wish = controls.reweight(phrase, scale=2.0, occurrence=occurrence)
-    found = explained(pipeline_of(owner), prompt, [wish]).controls[0]
+    found = explained(pipeline_of(owner), prompt, [wish], steps=1).controls[0]
     return TokenIndices(_positions(found["tokens"]), phrase, occurrence)
 
 
@@ -41,7 +41,7 @@ def words_at(owner: Any, prompt: str, indices: Sequence[int]) -> list[tuple[str,
         seen[word.lower()] = seen.get(word.lower(), 0) + 1
         numbered.append((word, seen[word.lower()]))
     wishes = [controls.reweight(word, scale=2.0, occurrence=n) for word, n in numbered]
-    found = explained(pipeline_of(owner), prompt, wishes).controls if wishes else []
+    found = explained(pipeline_of(owner), prompt, wishes, steps=1).controls if wishes else []
     wanted, taken = set(indices), set()
     chosen = []
     for word, control in zip(numbered, found):

@@ -133,7 +133,8 @@ class UNetPatcher(BaseModelPatcher):
         blocks = tuple(blocks_of(block, self.block_mapper))
         checked = checked_weight(weight, self.legacy)
         window = window_of(sigma_start, sigma_end, self.legacy)
-        one = Injection(block, blocks, read.text, checked, window, region_of(spatial_mask), rows, read.phrase, read.words)
+        replaced = (read.phrase, read.words, read.occurrence)
+        one = Injection(block, blocks, read.text, checked, window, region_of(spatial_mask), rows, *replaced)
         injection_controls([one], self.block_mapper, self.legacy)  # wrong fields are told now
         self.injections.append(one)
         self._changed()

@@ -1,6 +1,7 @@
 """Some words of a prompt read as others, and nothing else of it."""
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,18 +55,21 @@ def _fold(words: Sequence[str]) -> list[str]:
     return [word.lower().strip(".,;:!?") for word in words]
 
 
-def words_for(base_prompt: str, injection_prompt: str, phrase: str) -> str:
-    """What stands for the phrase: what differs, if the injection is the base prompt but for it; else all of it."""
-    base, injected, target = base_prompt.split(), injection_prompt.split(), _fold(phrase.split())
-    for at in range(len(base) - len(target) + 1):
-        before, after = base[:at], base[at + len(target) :]
-        framed = len(before) + len(after) < len(injected)
-        if _fold(base[at : at + len(target)]) != target or not framed:
-            continue
-        rest = len(injected) - len(after)
-        if _fold(injected[:at]) == _fold(before) and _fold(injected[rest:]) == _fold(after):
-            return " ".join(injected[at:rest]).strip(".,;:!?")
-    return injection_prompt
+def words_for(base_prompt: str, injection_prompt: str, phrase: str) -> tuple[str, int | None] | None:
+    """The words that the injection has where the base prompt has the phrase, and at which occurrence (None: at all);
+    None if the prompts differ elsewhere, too."""
+    base, target = _fold(base_prompt.split()), _fold(phrase.split())
+    injected, n = " ".join(_fold(injection_prompt.split())), len(target)
+    places = [i for i in range(len(base) - n + 1) if base[i : i + n] == target]
+    for count, chosen in [(None, places), *((k, [place]) for k, place in enumerate(places, 1))]:
+        pattern, end = [], 0
+        for place in chosen:
+            pattern += [*map(re.escape, base[end:place]), "(?P<words>.+)" if place == chosen[0] else "(?P=words)"]
+            end = place + n
+        found = re.fullmatch(" ".join([*pattern, *map(re.escape, base[end:])]), injected) if chosen else None
+        if found:
+            return found["words"], count
+    return None
 
 
 class MaskedPromptEncoder:
@@ -78,13 +82,13 @@ class MaskedPromptEncoder:
         self, base_prompt: str, injection_prompt: str, token_mask: TokenMask, pipeline: PipelineLike
     ) -> EncodedPrompt:
         """The base prompt, aligned word by word, with other words for the masked ones; both encoders of SDXL."""
-        words = words_for(base_prompt, injection_prompt, token_mask.target_phrase)
-        if self.injector.legacy and words == injection_prompt:
+        found = words_for(base_prompt, injection_prompt, token_mask.target_phrase)
+        if self.injector.legacy and found is None:
             raise InvalidRequest(
                 "[injection_prompt] published maths copies embeddings from the same positions, which says something only "
                 f"where the prompts differ in {token_mask.target_phrase!r} alone; expected such a prompt, or legacy=False"
             )
-        return EncodedPrompt(base_prompt, token_mask.target_phrase, words)
+        return EncodedPrompt(base_prompt, token_mask.target_phrase, *(found or (injection_prompt, None)))
 
 
 class MaskedPromptInjector(AdvancedPromptInjector):

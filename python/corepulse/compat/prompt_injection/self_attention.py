@@ -1,10 +1,14 @@
 """How parts of the picture look at each other."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ...errors import InvalidRequest
+from ...region import Region
 from .._blocks import BlockLike, PipelineLike
 from .._masks import Mask, MaskLike, array_of, inverted, region_of
 from .._sides import sides
-from .._windows import COHERENCE_END, LATE_END, LATE_START
+from .._windows import COHERENCE_END, LATE_END, LATE_START, number
 from .advanced import AdvancedPromptInjector
 from .mask_shapes import create_bottom_half_mask, create_left_half_mask, create_right_half_mask, create_top_half_mask
 
@@ -65,6 +69,8 @@ class SelfAttentionInjector(LookInjector):
         sigma_end: float = LATE_END,
     ) -> None:
         """Pixels of the source look less at the old target (1 / scale) and more at the new one."""
+        if not number(attention_scale, "attention_scale"):
+            raise InvalidRequest("[attention_scale] 0; expected more than 0: the old target gets 1 / scale")
         self.suppress_region_interaction(source_region, old_target, 1 / attention_scale, block, sigma_start, sigma_end)
         self.enhance_region_interaction(source_region, new_target, attention_scale, block, sigma_start, sigma_end)
 
@@ -76,10 +82,15 @@ class SelfAttentionInjector(LookInjector):
         sigma_start: float = LATE_START,
         sigma_end: float = LATE_END,
     ) -> None:
-        """The region and the rest look less at each other, and so do the parts into which it cuts the rest."""
-        region = region_of(barrier_region, "barrier_region") or {}
+        """The region and the rest look less at each other, and so do the parts into which it cuts the rest.
+
+        These are found in its pixels: a mask, no corepulse.Region.
+        """
+        region = region_of(barrier_region, "barrier_region")
+        if region is None or (isinstance(barrier_region, (Region, str, Mapping)) and not self.legacy):
+            raise InvalidRequest("[barrier_region] expected a mask [height, width]: what it parts is found in its pixels")
         pairs: list[tuple[MaskLike, MaskLike]] = [(region, inverted(region)), (inverted(region), region)]
-        if not self.legacy and not isinstance(barrier_region, (str, dict)) and hasattr(barrier_region, "shape"):
+        if not self.legacy:
             values = array_of(barrier_region, "barrier_region")
             parts = sides(values)
             free = values <= 0.5

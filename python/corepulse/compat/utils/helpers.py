@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidRequest
-from .._blocks import PipelineLike, pipeline_of
+from .._blocks import PipelineLike, explained, pipeline_of
 from ..models.block_mapper import UNetBlockMapper
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _asked(config: Mapping[str, Any], pipeline: PipelineLike) -> list[str]:
     injector = AdvancedPromptInjector(pipeline)
     try:
         injector.add_injection(**config)
-        pipeline_of(pipeline).explain("", controls=injector.controls)
+        explained(pipeline_of(pipeline), "", injector.controls)
     except InvalidRequest as error:
         return [str(error)]
     return []
