@@ -150,6 +150,9 @@ TEST_CASE("models that were cut down are known by their shape, with the paramete
         std::pair(std::string("BK-SDM-Base (small-sd)"), uint64_t{579'384'964}));
   CHECK(known(bk({1, 2, 4, 4}, {1, 1, 1, 0}, -2)) == std::pair(std::string("BK-SDM-Small"), uint64_t{482'346'884}));
   CHECK(known(bk({1, 2, 4}, {1, 1, 1}, -2)) == std::pair(std::string("BK-SDM-Tiny (tiny-sd)"), uint64_t{323'384'964}));
+  const auto sdxs = bk({1, 2, 4}, {0, 1, 1}, -2);
+  CHECK(known(sdxs).first == "SDXS-512");
+  CHECK(per_level(parts_of(sdxs).unet, &unet::Level::heads) == Ints{1, 10, 20});
 }
 
 TEST_CASE("the first attention of SDXS's finest level reads the text: its keys are as wide as that") {

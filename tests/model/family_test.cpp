@@ -213,6 +213,7 @@ TEST_CASE("what a file predicts: the option first, then its markers, then its me
   CHECK(found_in(sdxl_shapes() + v_marker, {.prediction = "epsilon"}).prediction == Prediction::epsilon);
   CHECK(found_in(sdxl_shapes(), {}, {{"modelspec.prediction_type", "v"}}).prediction == Prediction::v);
   CHECK(found_in(sd2_shapes(), {}, {{"modelspec.prediction_type", "epsilon"}}).prediction == Prediction::epsilon);
+  CHECK(found_in(sdxl_shapes(), {}, {{"modelspec.predict_key", "v"}}).prediction == Prediction::v);
   const auto strange = found_in(sdxl_shapes(), {}, {{"modelspec.prediction_type", "flow"}});
   CHECK(strange.prediction == Prediction::epsilon);
   CHECK(has(strange.notes.at(0), {"modelspec.prediction_type", "flow"}));

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kLevelLimit = 8, kMostLayers = 64, kMostSize = 1 << 20;
 constexpr int kNormGroups = 32;  // of all families
-constexpr int kHeadSize = 64;    // of all families but SD1's UNet
+constexpr int kHeadSize = 64;    // of all families but most UNets of SD1
 
 /** Sizes read from the shapes of one network. */
 class Shapes {
@@ -67,8 +67,13 @@ class Shapes {
   std::set<std::string_view> names_;
 };
 
+/** SDXS-512 alone of SD1's kin has heads of one size; it has no attention at its finest level, and no middle block. */
+bool is_sdxs(const Shapes& shapes) {
+  return !shapes.begins("mid_block.") && !shapes.begins("down_blocks.0.attentions.");
+}
+
 int heads(const Shapes& shapes, Family family, int channels) {
-  if (family == Family::sd1) {
+  if (family == Family::sd1 && !is_sdxs(shapes)) {
     shapes.require_divides(8, channels, "number of heads");
     return 8;
   }

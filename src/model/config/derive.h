@@ -17,7 +17,7 @@ namespace corepulse::model {
 // tells (heads, groups of a model in another size than its family's) cannot be the family's: a
 // config must then be given.
 
-/** Heads: 8 at each level (SD1), or 64 channels each (SD2, SDXL). Groups: 32. */
+/** Heads: 8 at each level (SD1), or 64 channels each (SD2, SDXL, SDXS-512). Groups: 32. */
 unet::Config derive_unet(const io::Tensors& tensors, Family family, std::string_view where);
 
 vae::Config derive_vae(const io::Tensors& tensors, Family family, std::string_view where);

@@ -80,15 +80,18 @@ EdmMarks playground(const Numbers& numbers) {
   return marks;
 }
 
-/** https://github.com/Stability-AI/ModelSpec */
+/** https://github.com/Stability-AI/ModelSpec; ComfyUI writes the same under another name. */
 void read_spec(const io::SafetensorsFile& file, const std::filesystem::path& path, Markers& result) {
-  const auto spec = file.metadata.find("modelspec.prediction_type");
-  if (spec == file.metadata.end() || spec->second.empty()) return;
-  try {
-    result.prediction = parse_prediction(spec->second);
-  } catch (const Error&) {
-    result.notes.push_back(fmt::format("{}: modelspec.prediction_type \"{}\" is unknown, and ignored", path.string(),
-                                       io::printable(spec->second, 60)));
+  for (const std::string key : {"modelspec.prediction_type", "modelspec.predict_key"}) {
+    const auto spec = file.metadata.find(key);
+    if (spec == file.metadata.end() || spec->second.empty()) continue;
+    try {
+      result.prediction = parse_prediction(spec->second);
+      return;
+    } catch (const Error&) {
+      result.notes.push_back(
+          fmt::format("{}: {} \"{}\" is unknown, and ignored", path.string(), key, io::printable(spec->second, 60)));
+    }
   }
 }
 
