@@ -58,6 +58,8 @@ const char* const kOverview = R"(Start here:
   corepulse generate -p "a cat in a park" -o cat.png    one picture from the built-in model
   corepulse generate -p "a cat in a park" --inject "a dragon @ content" -o dragon.png
   corepulse explain -p "a cat in a park" --inject "a dragon @ content"
+  corepulse sweep -p "a cat in a park" --inject "a dragon" --axis where=input,middle,output --axis seed=1..3
+                                                        a sheet of them, and a table
   corepulse recipes                                     whole recipes to start from
   corepulse COMMAND --help                              every option, with examples
 
@@ -76,13 +78,9 @@ int run(int argc, char** argv) {
   app.footer(kOverview);
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
-  add_generate(app, global);
-  add_demo(app, global);
-  add_explain(app, global);
-  add_inspect(app, global);
-  add_models(app, global);
-  add_recipes(app, global);
-  add_doctor(app, global);
+  for (const auto add :
+       {add_generate, add_demo, add_explain, add_inspect, add_models, add_recipes, add_sweep, add_roles, add_doctor})
+    add(app, global);
   add_completion(app);
   add_man(app);
   try {

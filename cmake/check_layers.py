@@ -21,6 +21,7 @@ ALLOWED = {
     "model": {"text", "unet", "vae", "sampler", "nn", "io"},
     "engine": {"*"},
     "pipeline": {"*"},
+    "sweep": {"io"},
 }
 # The wings of kernels/, and what of kernels/ each may include beside the bottom headers: those that know no operation. An
 # operation sees a wing's one header; amx/ is below cpu/; cuda/ and metal/ stand apart.

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "corepulse/contact_sheet.h"
+
 #include "base/fail.h"
 #include "choose.h"
 #include "questions.h"
 #include "report.h"
-#include "sheet.h"
 
 namespace corepulse::efficacy {
 
@@ -116,7 +117,7 @@ std::vector<Tile> shown_tiles(const Facts& facts) {
 void write_sheets(const Facts& facts, const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder);
   for (const auto& sheet : sheets(facts)) {
-    std::vector<cli::LabelledImage> pictures;
+    std::vector<LabelledImage> pictures;
     for (const auto& cell : sheet.cells) {
       const auto found =
           std::find_if(facts.tiles.begin(), facts.tiles.end(), [&](const Tile& t) { return same(t, cell.tile); });
@@ -125,7 +126,7 @@ void write_sheets(const Facts& facts, const std::filesystem::path& folder) {
              fmt::format("no picture of {}, {}, pair {} was kept", cell.tile.suite, cell.tile.variant, cell.tile.pair));
       pictures.push_back({found->image, cell.label});
     }
-    if (!pictures.empty()) save_image(cli::make_sheet(pictures, sheet.columns), folder / sheet.file);
+    if (!pictures.empty()) save_image(make_sheet(pictures, sheet.columns), folder / sheet.file);
   }
 }
 

@@ -19,6 +19,8 @@ void add_explain(CLI::App& app, Global& global);
 void add_inspect(CLI::App& app, Global& global);
 void add_models(CLI::App& app, Global& global);
 void add_recipes(CLI::App& app, Global& global);
+void add_roles(CLI::App& app, Global& global);
+void add_sweep(CLI::App& app, Global& global);
 /** They describe all commands of the program. */
 void add_completion(CLI::App& app);
 void add_man(CLI::App& app);

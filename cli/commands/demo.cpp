@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <memory>
 
+#include "corepulse/contact_sheet.h"
 #include "corepulse/control.h"
 #include "corepulse/corepulse_adapter.h"
 #include "corepulse/pipeline.h"
@@ -11,7 +12,6 @@
 #include "commands/commands.h"
 #include "output.h"
 #include "run_flags.h"
-#include "sheet.h"
 #include "terminal/interrupt.h"
 #include "terminal/progress.h"
 

@@ -5,12 +5,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "corepulse/contact_sheet.h"
 #include "corepulse/pipeline.h"
 
 #include "commands/commands.h"
 #include "definitions.h"
 #include "output.h"
-#include "sheet.h"
 #include "terminal/interrupt.h"
 #include "terminal/progress.h"
 

@@ -38,13 +38,13 @@ std::string cut(const std::string& text, int columns) {
   return out;
 }
 
+}  // namespace
+
 std::string duration(double seconds) {
   if (seconds < 90) return fmt::format("{:.0f} s", seconds);
   if (seconds < 90 * 60) return fmt::format("{:.0f} min", seconds / 60);
   return fmt::format("{:.1f} h", seconds / 3600);
 }
-
-}  // namespace
 
 ProgressLine::ProgressLine(std::string title, bool quiet)
     : title_(std::move(title)), quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}

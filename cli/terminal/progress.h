@@ -48,6 +48,9 @@ int columns_of(const std::string& utf8);
 /** A line about a run that will take minutes; "" for others. */
 std::string long_run(const Estimate& estimate);
 
+/** "40 s", "12 min", "3.5 h". */
+std::string duration(double seconds);
+
 /** One line on stderr, unless quiet. */
 void note(const std::string& line, bool quiet);
 

@@ -26,7 +26,7 @@ class ProgramTest(ProgramCase):
 
     def test_every_help_teaches_with_examples(self):
         self.assertIn("corepulse demo", self.run_program("--help").stdout)
-        for command in ("generate", "demo", "explain", "inspect", "models", "doctor"):
+        for command in ("generate", "demo", "explain", "inspect", "models", "sweep", "roles", "doctor"):
             text = self.run_program(command, "--help").stdout
             self.assertIn("Examples:", text)
             self.assertLessEqual(max(map(len, text.splitlines())), 160, command)

@@ -1,12 +1,14 @@
 // Sheets of labelled pictures.
 
-#include "sheet.h"
+#include "corepulse/contact_sheet.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
 
+#include "sweep/lettering.h"
+
 using namespace corepulse;
-using namespace corepulse::cli;
+using namespace corepulse::sweep;
 
 namespace {
 

@@ -1,12 +1,12 @@
 // The letters of picture labels: printable ASCII, 5 x 8 pixels each, drawn as they look.
 
-#include "sheet.h"
+#include "sweep/lettering.h"
 
-namespace corepulse::cli {
+namespace corepulse::sweep {
 
 namespace {
 
-// Rows of 16 characters from U+0020 on; each is 8 lines high and 5 columns wide, one column apart.
+// Table of 16 characters from U+0020 on; each is 8 lines high and 5 columns wide, one column apart.
 // clang-format off
 const char* const kLetters[6 * 8] = {
   "..... ..#.. .#.#. .#.#. ..#.. ##..# .##.. ..#.. ...#. .#... ..... ..... ..... ..... ..... ....#",
@@ -67,4 +67,4 @@ bool glyph_pixel(char letter, int x, int y) {
   return kLetters[code / 16 * 8 + y][code % 16 * 6 + x] == '#';
 }
 
-}  // namespace corepulse::cli
+}  // namespace corepulse::sweep

@@ -6,12 +6,7 @@
 
 #include "corepulse/image.h"
 
-namespace corepulse::cli {
-
-constexpr int kGlyphWidth = 5, kGlyphHeight = 8;
-
-/** Whether the letter is inked at (x, y); letters other than printable ASCII look like '?'. */
-bool glyph_pixel(char letter, int x, int y);
+namespace corepulse {
 
 struct LabelledImage {
   Image image;
@@ -21,4 +16,4 @@ struct LabelledImage {
 /** Rows of `columns` pictures of equal size on white, under a title of at most two lines. */
 Image make_sheet(const std::vector<LabelledImage>& pictures, int columns, const std::string& title = "");
 
-}  // namespace corepulse::cli
+}  // namespace corepulse

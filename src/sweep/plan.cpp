@@ -1,0 +1,89 @@
+#include "sweep/plan.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+
+#include "base/fail.h"
+#include "io/file.h"
+
+namespace corepulse::sweep {
+
+namespace {
+
+bool changes_picture(const Control& control) {
+  return control.enabled && !std::holds_alternative<Capture>(control.effect);
+}
+
+/** All lists of controls that a recipe has. */
+std::vector<const std::vector<Control>*> lists_of(const Recipe& recipe) {
+  std::vector<const std::vector<Control>*> lists{&recipe.controls};
+  for (const auto& edit : recipe.edits) lists.push_back(&edit.controls);
+  if (recipe.second_pass && recipe.second_pass->controls) lists.push_back(&*recipe.second_pass->controls);
+  return lists;
+}
+
+bool is_plain(const Recipe& recipe) {
+  const auto lists = lists_of(recipe);
+  return std::none_of(lists.begin(), lists.end(),
+                      [](const auto* list) { return std::any_of(list->begin(), list->end(), changes_picture); });
+}
+
+Recipe without_controls(Recipe recipe) {
+  recipe.controls.clear();
+  recipe.edits.clear();
+  if (recipe.second_pass) recipe.second_pass->controls.reset();
+  return recipe;
+}
+
+}  // namespace
+
+Plan::Plan(const Sweep& sweep) : cells(sweep) {
+  for (auto& cell : corepulse::cells(sweep)) recipes.push_back(std::move(cell.recipe));
+  std::map<std::string, size_t> numbers;
+  for (const auto& recipe : recipes) {
+    auto& number = plain_of.emplace_back();
+    if (is_plain(recipe)) continue;
+    auto bare = without_controls(recipe);
+    const auto [at, fresh] = numbers.emplace(to_json(bare, -1), plain.size());
+    if (fresh) plain.push_back(std::move(bare));
+    number = at->second;
+  }
+}
+
+std::vector<Region> regions_of(const Recipe& recipe) {
+  std::vector<Region> regions;
+  for (const auto* list : lists_of(recipe))
+    for (const auto& control : *list) {
+      if (!changes_picture(control)) continue;
+      if (control.region) regions.push_back(*control.region);
+      if (const auto* parts = std::get_if<Regions>(&control.effect))
+        for (const auto& part : parts->prompts) regions.push_back(part.region);
+    }
+  return regions;
+}
+
+io::Json head_of(const Sweep& sweep, int shard, int shards) {
+  return {{"journal", 1},
+          {"sweep", io::parse_json(to_json(sweep, -1), "sweep", {}, ErrorCode::invalid_request)},
+          {"shard", {shard, shards}}};
+}
+
+Found found_in(const JournalText& journal, const std::filesystem::path& folder) {
+  Found found;
+  for (size_t i = 1; i < journal.entries.size(); ++i) {
+    const auto& entry = journal.entries[i];
+    if (entry.contains("drawn_plain")) {
+      if (!entry["drawn_plain"].is_number_unsigned())
+        fail(ErrorCode::bad_file, "journal", "a plain picture has no number");
+      const auto number = entry["drawn_plain"].get<size_t>();
+      if (io::is_there(folder / plain_name(number))) found.plain.insert(number);
+      continue;
+    }
+    auto row = row_of(entry);
+    if (io::is_there(folder / picture_name(row.cell))) found.rows.insert_or_assign(row.cell, std::move(row));
+  }
+  return found;
+}
+
+}  // namespace corepulse::sweep

@@ -1,0 +1,203 @@
+// Whole sweeps, drawn at once by a painter: killed anywhere they go on, and shards are the whole.
+
+#include "sweep/runner.h"
+
+#include <algorithm>
+#include <csignal>
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sweep/support.h"
+
+using namespace corepulse;
+using namespace corepulse::sweep;
+using test::Folder;
+using test::Painter;
+using test::small_sweep;
+namespace fs = std::filesystem;
+
+namespace {
+
+SweepReport run(const Sweep& sweep, const SweepOptions& options, Painter& painter) {
+  return Runner(sweep, options, painter).run();
+}
+
+SweepReport run(const Sweep& sweep, const SweepOptions& options) {
+  Painter painter;
+  return run(sweep, options, painter);
+}
+
+size_t pictures_in(const fs::path& folder) {
+  size_t count = 0;
+  for (const auto& file : fs::directory_iterator(folder / "cells")) count += file.path().extension() == ".png";
+  return count;
+}
+
+/** Everything that a sweep leaves but its journal, whose order tells how it went. */
+std::string result_of(const fs::path& folder) {
+  std::string all;
+  for (const char* name : {"cells.csv", "cells.jsonl", "sheet.png", "sheet-2.png", "sheet.html"})
+    all += test::text_of(folder / name);
+  for (int i = 0; i < 8; ++i) all += test::text_of(folder / picture_name(size_t(i)));
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("a sweep leaves a picture and a row a cell, a sheet a page, and each plain picture once") {
+  const Folder folder;
+  Painter painter;
+  const auto report = run(small_sweep(), {.folder = folder / "s"}, painter);
+  CHECK(report.cells == 8);
+  CHECK(report.drawn == 8);
+  CHECK(painter.drawn == 8 + 2);  // two seeds have a plain picture each
+  CHECK(pictures_in(folder / "s") == 8);
+  CHECK(report.sheets.size() == 3);
+  const auto table = test::text_of(folder / "s/cells.csv");
+  CHECK(std::count(table.begin(), table.end(), '\n') == 9);
+  CHECK(table.starts_with("cell,where,strength,seed,cell seed,seconds,difference,ssim,"));
+  const auto text = load_image_text(folder / "s/cells/000003.png");
+  CHECK(recipe_from_json(text.at("corepulse")).seeds[0] == 2);
+}
+
+TEST_CASE("a cell without controls is compared with nothing") {
+  const Folder folder;
+  Painter painter;
+  const Sweep seeds{R"({"version": 1, "prompt": "a cat"})", {parse_sweep_axis("seed=1..3")}, ""};
+  run(seeds, {.folder = folder / "s"}, painter);
+  CHECK(painter.drawn == 3);
+  CHECK(test::text_of(folder / "s/cells.csv").find(",0.000000,1.000000,,,cells/000000.png,,") != std::string::npos);
+}
+
+TEST_CASE("outside a region is measured where a control has one") {
+  const Folder folder;
+  auto sweep = small_sweep();
+  sweep.axes = {parse_sweep_axis("region=left half,null")};
+  run(sweep, {.folder = folder / "s"});
+  const auto table = io::Json::parse(
+      test::text_of(folder / "s/cells.jsonl").substr(0, test::text_of(folder / "s/cells.jsonl").find('\n')));
+  CHECK(table.contains("outside_ssim"));
+  CHECK(table["outside_difference"] != table["difference"]);
+}
+
+TEST_CASE("killed before any picture, a sweep that goes on ends as if nothing had happened") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "whole"});
+  const auto expected = result_of(folder / "whole");
+  for (int kill_at = 0; kill_at < 10; ++kill_at) {
+    const auto here = folder / fmt::format("killed-{}", kill_at);
+    const auto child = ::fork();
+    if (child == 0) {
+      Painter painter;
+      painter.before = [&](int drawn) {
+        if (drawn == kill_at) ::raise(SIGKILL);
+      };
+      run(small_sweep(), {.folder = here}, painter);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    REQUIRE(WIFSIGNALED(status));
+    Painter painter;
+    run(small_sweep(), {.folder = here, .resume = true}, painter);
+    CHECK(painter.drawn == 10 - kill_at);  // nothing lost, nothing twice
+    CHECK((result_of(here) == expected));
+  }
+}
+
+TEST_CASE("with a journal that ends anywhere, and pictures that it does not know of, a sweep goes on") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "whole"});
+  const auto expected = result_of(folder / "whole"), journal = test::text_of(folder / "whole/journal.jsonl");
+  for (size_t newline = 0; newline != journal.npos; newline = journal.find('\n', newline + 1))
+    for (const long at : {long(newline) - 40, long(newline) + 1}) {
+      if (at < 0 || at > long(journal.size())) continue;
+      CAPTURE(at);
+      fs::remove_all(folder / "s");
+      fs::copy(folder / "whole", folder / "s", fs::copy_options::recursive);
+      test::write(folder / "s/journal.jsonl", journal.substr(0, size_t(at)));
+      test::write(folder / "s/cells/.corepulse-1-0.tmp", "half a picture");
+      Painter painter;
+      const auto read = read_journal(journal.substr(0, size_t(at)), "j").entries.size();
+      run(small_sweep(), {.folder = folder / "s", .resume = true}, painter);
+      CHECK(painter.drawn == 10 - std::max(0, int(read) - 1));
+      CHECK((result_of(folder / "s") == expected));
+      CHECK_FALSE(fs::exists(folder / "s/cells/.corepulse-1-0.tmp"));
+    }
+}
+
+TEST_CASE("a picture that is gone is drawn again") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "s"});
+  const auto expected = result_of(folder / "s");
+  fs::remove(folder / "s/cells/000005.png");
+  Painter painter;
+  run(small_sweep(), {.folder = folder / "s", .resume = true}, painter);
+  CHECK(painter.drawn == 1);
+  CHECK((result_of(folder / "s") == expected));
+}
+
+TEST_CASE("a folder is of one sweep, and goes on only if that is asked for") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "s"});
+  CHECK_THROWS_AS(run(small_sweep(), {.folder = folder / "s"}), Error);
+  auto other = small_sweep();
+  other.axes[1] = parse_sweep_axis("strength=0.5,0.9");
+  CHECK_THROWS_AS(run(other, {.folder = folder / "s", .resume = true}), Error);
+  CHECK_THROWS_AS(run(small_sweep(), {.folder = folder / "s", .resume = true, .shard = 0, .shards = 2}), Error);
+  CHECK(run(small_sweep(), {.folder = folder / "s", .resume = true}).drawn == 0);
+}
+
+TEST_CASE("what the model would refuse is said of all cells before the folder is made") {
+  const Folder folder;
+  auto sweep = small_sweep();
+  sweep.axes.push_back(parse_sweep_axis("prompt=good,bad"));
+  try {
+    run(sweep, {.folder = folder / "s"});
+    FAIL("it was drawn");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()).find("8 cells are wrong") != std::string::npos);
+  }
+  CHECK_FALSE(fs::exists(folder / "s"));
+}
+
+TEST_CASE("the callback stops a sweep, which goes on later") {
+  const Folder folder;
+  const auto stop = [](const SweepProgress& at) { return at.done < 3; };
+  CHECK_THROWS_AS(run(small_sweep(), {.folder = folder / "s", .progress = stop}), Error);
+  CHECK(run(small_sweep(), {.folder = folder / "s", .resume = true}).drawn == 5);
+}
+
+TEST_CASE("shards merged are the unsharded sweep, byte for byte, whatever the order and also where two overlap") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "whole"});
+  std::vector<fs::path> shards;
+  for (int i = 0; i < 3; ++i) {
+    shards.insert(shards.begin(), folder / fmt::format("{}", i));
+    const auto report = run(small_sweep(), {.folder = shards[0], .shard = i, .shards = 3});
+    CHECK(report.done == (i < 2 ? 3 : 2));
+    CHECK(report.sheets.empty());
+  }
+  const auto report = merge_sweeps(shards, folder / "all");
+  CHECK(report.done == 8);
+  CHECK((result_of(folder / "all") == result_of(folder / "whole")));
+  shards.push_back(folder / "whole");
+  merge_sweeps(shards, folder / "more");
+  CHECK((result_of(folder / "more") == result_of(folder / "whole")));
+  CHECK_THROWS_AS(merge_sweeps(shards, folder / "whole"), Error);
+}
+
+TEST_CASE("a merge without some shards says so, and one of different sweeps is refused") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "0", .shard = 0, .shards = 2});
+  const auto report = merge_sweeps({folder / "0"}, folder / "all");
+  CHECK(report.done == 4);
+  CHECK(report.notes.size() == 1);
+  auto other = small_sweep();
+  other.recipe = R"({"version": 1, "prompt": "a dog", "controls": [{"kind": "inject", "prompt": "a dragon"}]})";
+  run(other, {.folder = folder / "1", .shard = 1, .shards = 2});
+  CHECK_THROWS_AS(merge_sweeps({folder / "0", folder / "1"}, folder / "both"), Error);
+  CHECK_THROWS_AS(merge_sweeps({folder / "nothing"}, folder / "both"), Error);
+  CHECK_THROWS_AS(merge_sweeps({}, folder / "both"), Error);
+}

@@ -1,0 +1,86 @@
+#pragma once
+// Sweeps without a model: pictures that recipes alone decide.
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <unistd.h>
+
+#include "corepulse/sweep.h"
+
+#include "sweep/artist.h"
+
+namespace corepulse::test {
+
+namespace fs = std::filesystem;
+
+/** A folder of its own, gone at the end. */
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (fs::temp_directory_path() / "corepulse_sweep_XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  fs::path operator/(const fs::path& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+inline std::string text_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+inline void write(const fs::path& file, const std::string& text) {
+  std::ofstream(file, std::ios::binary) << text;
+}
+
+/** Draws 24 x 16 pixels that a hash of the recipe fills, at once. */
+class Painter : public sweep::Artist {
+ public:
+  void check(const Recipe& recipe) override {
+    if (recipe.prompt == "bad") throw Error(ErrorCode::invalid_request, "[prompt] the model does not know this");
+  }
+  double seconds(const Recipe&) override { return 0; }
+  sweep::Drawn draw(const Recipe& recipe, const fs::path& folder) override {
+    if (before) before(drawn);
+    ++drawn;
+    auto resolved = recipe;
+    resolved.width = 24, resolved.height = 16;
+    Image image{24, 16, {}, {}};
+    auto state = std::hash<std::string>()(to_json(recipe, -1));
+    for (int i = 0; i < 24 * 16 * 3; ++i) {
+      state = state * 6364136223846793005ull + 1442695040888963407ull;
+      image.pixels.push_back(uint8_t(state >> 56));
+    }
+    return {image, {{"corepulse", to_json(recipe_for_folder(resolved, folder), -1)}}, resolved, 0.25};
+  }
+
+  int drawn = 0;
+  std::function<void(int)> before;  ///< Called with how many were drawn.
+};
+
+/** The table without its times. */
+inline std::string table_of(const fs::path& folder) {
+  return text_of(folder / "cells.csv");
+}
+
+inline Sweep small_sweep() {
+  Sweep sweep;
+  sweep.recipe = R"({"version": 1, "prompt": "a cat", "controls": [{"kind": "inject", "prompt": "a dragon"}]})";
+  sweep.axes = {parse_sweep_axis("where=input:0,middle:0"), parse_sweep_axis("strength=0.5,1"),
+                parse_sweep_axis("seed=1,2")};
+  return sweep;
+}
+
+}  // namespace corepulse::test
