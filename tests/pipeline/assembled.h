@@ -1,10 +1,11 @@
 #pragma once
 // Whole models around the tiny UNets of tests/golden/shapes.
 
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <string>
 
-#include "../io/support.h"
 #include "io/json.h"
 #include "support/places.h"
 
@@ -17,16 +18,33 @@ inline std::string family_of_shape(const std::string& shape) {
   return width == 56 ? "sdxl" : width == 32 ? "sd2" : "sd1";
 }
 
-/** A folder of links to the family's networks and the shape's UNet; it stays until the program ends. */
+/** A folder of links to the family's networks and to the shape's UNet. */
+class Assembled {
+ public:
+  explicit Assembled(const std::string& shape) {
+    namespace fs = std::filesystem;
+    std::string pattern = (fs::temp_directory_path() / "corepulse_shape_XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+    for (const auto& entry : fs::directory_iterator(golden_folder() + "/models/" + family_of_shape(shape)))
+      if (entry.path().filename() != "unet") fs::create_symlink(entry.path(), path_ / entry.path().filename());
+    fs::create_directory_symlink(golden_folder() + "/shapes/" + shape, path_ / "unet");
+  }
+  Assembled(const Assembled&) = delete;
+  Assembled& operator=(const Assembled&) = delete;
+  ~Assembled() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/** Made once for all tests of this program, and there until it ends. */
 inline std::string assembled(const std::string& shape) {
-  static std::map<std::string, Folder> folders;
-  const auto [place, made] = folders.try_emplace(shape);
-  const auto& folder = place->second;
-  if (!made) return folder.path().string();
-  for (const auto& entry : fs::directory_iterator(golden_folder() + "/models/" + family_of_shape(shape)))
-    if (entry.path().filename() != "unet") fs::create_symlink(entry.path(), folder / entry.path().filename().string());
-  fs::create_directory_symlink(golden_folder() + "/shapes/" + shape, folder / "unet");
-  return folder.path().string();
+  static std::map<std::string, Assembled> folders;
+  return folders.try_emplace(shape, shape).first->second.path().string();
 }
 
 }  // namespace corepulse::test

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 
+#include "../io/support.h"
 #include "../unet/support.h"
 #include "model/parts.h"
 #include "support.h"

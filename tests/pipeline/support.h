@@ -19,7 +19,7 @@ namespace corepulse::test {
 /** Of a family of tests/golden/models, of a shape of tests/golden/shapes, or "builtin". */
 inline std::string tiny_folder(const std::string& family) {
   if (family == "builtin") return family;
-  if (fs::exists(golden_folder() + "/shapes/" + family)) return assembled(family);
+  if (std::filesystem::exists(golden_folder() + "/shapes/" + family)) return assembled(family);
   return golden_folder() + "/models/" + family;
 }
 
