@@ -36,6 +36,13 @@ RECIPE_NAMES = {
     "compat": "compat",
     "rng": "rng",
     "second_pass": "second_pass",
+    "timesteps": "timesteps",
+    "sigmas": "sigmas",
+    "few_steps": "few_steps",
+    "zero_snr": "zero_snr",
+    "image_guidance": "image_guidance",
+    "embeddings": "embeddings",
+    "loras": "loras",
 }
 
 
