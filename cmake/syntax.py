@@ -27,7 +27,7 @@ FLAGS = ["-stdlib=libc++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-
          *shlex.split(os.environ.get("COREPULSE_SYNTAX_FLAGS", ""))]  # e.g. -isystem with newer libraries' headers
 # The project's own exception, and what decides how a source reads; optimization and warnings of g++ are left out.
 KEPT = re.compile(r"-[DI]|-fopenmp$|-Wno-missing-field-initializers$")
-FOLDERS = ("src", "cli", "tests", "examples", "bench")
+FOLDERS = ("src", "cli", "tests", "examples", "bench", "python")
 # Need CUDA's headers.
 SKIPPED = re.compile(r"src/kernels/cuda/(counters|driver|graph)\.cpp$")
 # Sources that Highway compiles several times over, that ask for a library's implementation, or that name a function as
@@ -64,6 +64,8 @@ def from_build(folder):
         files = [file]
         if file.suffix == ".cxx" and file.is_file():  # a unity file of CMake's
             files = [pathlib.Path(p) for p in re.findall(r'#include "(/[^"]+)"', file.read_text())]
+        if not any(files[0].is_relative_to(ROOT / folder) for folder in FOLDERS):
+            continue  # nanobind's own
         if seen.isdisjoint(files):
             result.append((kept(shlex.split(entry["command"])), files))
         seen.update(files)
