@@ -99,7 +99,7 @@ TEST_CASE(
     };
     const auto c = alone(0), u = alone(1), other = alone(2), p = alone(0, true);
     control::StepPlan plan{.guidance = 4, .guided = true};
-    plan.further = {{FurtherRow::Kind::prompt, 2, 1.5, 2, {1}},
+    plan.further = {{FurtherRow::Kind::prompt, 4, 1.5, 2, {1}},
                     {FurtherRow::Kind::perturbed, 5, 3, 0, {0, 1}},
                     {FurtherRow::Kind::prompt, 3, -0.5, 2, {0}}};
     for (const bool one_by_one : {true, false}) {
@@ -115,7 +115,7 @@ TEST_CASE(
       }
     }
     // Without guidance: c + s (c - p).
-    const auto unguided = latents(family, {.further = {{FurtherRow::Kind::perturbed, 2, 2, 0, {0, 1}}}}, true);
+    const auto unguided = latents(family, {.further = {{FurtherRow::Kind::perturbed, 4, 2, 0, {0, 1}}}}, true);
     auto expected = c[0];
     for (size_t i = 0; i < expected.size(); ++i) expected[i] += static_cast<float>(2.0 * (double(c[0][i]) - p[0][i]));
     CHECK(relative_error(unguided[0], expected) <= 2e-5);

@@ -125,7 +125,7 @@ Verdict injected_prompt_is_the_prompt(const Case& at, Recipe recipe) {
   std::erase_if(recipe.controls, [](const Control& c) { return c.mode == Mode::corepulse; });
   const auto other = RecipeGenerator(at.family, at.seed).prompt();
   Controls controls{inject(other)};
-  if (at.family == "sdxl") controls.push_back(pooled(other));
+  if (at.family == "sdxl" || at.family == "koala_700m") controls.push_back(pooled(other));
   controls.insert(controls.end(), recipe.controls.begin(), recipe.controls.end());
   const auto injected = at.latents(recipe, controls);
   recipe.prompt = other;
@@ -224,8 +224,10 @@ Verdict table_is_the_run(const Case& at, const Recipe& recipe) {
   if (recipe.controls.empty()) inapplicable();
   const auto done = observed_run(at.family, recipe);
   auto told = io::parse_json(explain(recipe).json, "explanation");
-  told.erase("init");  // of the whole run; the rest is the program's
-  if (told != io::parse_json(done.explanation, "explanation")) return "explain says something else than the run";
+  auto of_run = io::parse_json(done.explanation, "explanation");
+  // Of the whole run, as are hints among the notes; the rest is the program's.
+  told.erase("init"), told.erase("notes"), of_run.erase("notes");
+  if (told != of_run) return "explain says something else than the run: " + io::Json::diff(of_run, told).dump();
   if (told["calls"].size() != done.calls.size())
     return fmt::format("{} calls were told, {} made", told["calls"].size(), done.calls.size());
   size_t changed = 0, pairs = 0;
