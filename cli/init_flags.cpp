@@ -16,6 +16,11 @@ InitPicture& init_of(Recipe& recipe) {
   return recipe.init ? *recipe.init : recipe.init.emplace();
 }
 
+Inversion& inversion_of(Recipe& recipe) {
+  auto& invert = init_of(recipe).invert;
+  return invert ? *invert : invert.emplace();
+}
+
 /** A region's short form, or a mask's file by its extension. */
 Region region_or_file(const std::string& text) {
   const bool spaced = text.find(' ') != text.npos;
@@ -75,10 +80,34 @@ void RunFlags::add_init() {
     init_of(recipe).fit = fits.at(value);
   })->check(CLI::IsMember({"crop", "pad", "stretch"}));
   init_flag("--exact-steps", "All --steps run, whatever the strength", [](InitPicture& i) { i.exact_steps = true; });
+  add_inversion();
   text("--second-pass",
        "\"2x, strength 0.5, steps 20, upscale lanczos\", or 512x768: over what was drawn, at another size",
        [](Recipe& recipe, const std::string& value) { recipe.second_pass = parse_second_pass(value); });
+  command_
+      .add_flag_callback(
+          "--no-second-pass", [this] { changes_.push_back([](Recipe& recipe) { recipe.second_pass.reset(); }); },
+          "Without that of --recipe or --from")
+      ->group(group_);
   init_flag("--no-paste", "What stays is what the VAE makes of it", [](InitPicture& i) { i.paste = false; });
+}
+
+void RunFlags::add_inversion() {
+  text("--invert",
+       "Start from latents that draw it: what image 0 draws is the picture, for others to look at; with what it shows "
+       "[the prompt]",
+       [](Recipe& recipe, const std::string& value) {
+         auto& invert = inversion_of(recipe);
+         if (!value.empty() && value != "true") invert.prompt = value;
+       })
+      ->expected(0, 1);
+  text("--invert-refine", "0 to 20 more model calls at each step of --invert, for a nearer way back [0]",
+       [](Recipe& recipe, const std::string& value) {
+         if (!CLI::detail::lexical_cast(value, inversion_of(recipe).refine))
+           throw CLI::ConversionError(value, "--invert-refine");
+       });
+  init_flag("--no-correction", "Image 0 is drawn as the others, not held to the way of --invert",
+            [](InitPicture& i) { (i.invert ? *i.invert : i.invert.emplace()).correct = false; });
 }
 
 }  // namespace corepulse::cli

@@ -42,12 +42,15 @@ Recipe read_recipe(const std::string& file) {
   return recipe_in({std::istreambuf_iterator<char>(stream), {}}, expand_home(file));
 }
 
-/** @param notes takes what the recipe lacks of a picture that another program drew. */
-Recipe recipe_in_picture(const std::string& file, std::vector<std::string>* notes) {
+/**
+ * @param loras where the LoRAs lie that another program's picture names; "": nobody knows. @param notes takes what the
+ * recipe lacks of such a picture.
+ */
+Recipe recipe_in_picture(const std::string& file, const std::string& loras, std::vector<std::string>* notes) {
   const auto text = load_image_text(expand_home(file));
   if (const auto own = text.find("corepulse"); own != text.end()) return recipe_in(own->second, expand_home(file));
   try {
-    auto read = recipe_of_picture(text);
+    auto read = recipe_of_picture(text, loras);
     if (notes)
       for (const auto& line : read.notes) notes->push_back(fmt::format("{} ({}): {}", file, read.program, line));
     return read.recipe;
@@ -186,6 +189,12 @@ void RunFlags::add_picture() {
 void RunFlags::add_sampling() {
   field("--steps", &Recipe::steps, "1 to 1000 [20]");
   field("-g,--guidance", &Recipe::guidance, "How strongly the prompt leads; 1 = no guidance [5]");
+  text("--image-guidance", "How strongly --init leads an instruct-pix2pix model [1.5]",
+       [](Recipe& recipe, const std::string& value) {
+         double guidance = 0;
+         if (!CLI::detail::lexical_cast(value, guidance)) throw CLI::ConversionError(value, "--image-guidance");
+         recipe.image_guidance = guidance;
+       });
   field("--guidance-rescale", &Recipe::guidance_rescale, "0 to 1 [0]");
   auto* sampler = text("--sampler", fmt::format("{} [model: as its scheduler says]", fmt::join(sampler_names(), ", ")),
                        [](Recipe& recipe, const std::string& value) {
@@ -346,7 +355,9 @@ void follow(const Recipe& before, Recipe& recipe) {
 Recipe RunFlags::recipe(std::vector<std::string>* notes) const {
   Recipe recipe;
   if (!recipe_file_.empty()) recipe = read_recipe(recipe_file_);
-  if (!picture_file_.empty()) recipe = recipe_in_picture(picture_file_, notes);
+  const auto loras = command_.get_option("--loras")->results();
+  if (!picture_file_.empty())
+    recipe = recipe_in_picture(picture_file_, loras.empty() ? "" : expand_home(loras.back()), notes);
   take_away(recipe);
   const auto before = recipe;
   for (const auto& change : changes_) change(recipe);

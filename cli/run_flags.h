@@ -31,6 +31,7 @@ class RunFlags {
   void add_start();
   void add_picture();
   void add_init();
+  void add_inversion();
   void init_flag(const std::string& flag, const std::string& help, void (*change)(InitPicture&));
   void add_sampling();
   void add_model();

@@ -110,7 +110,8 @@ nlohmann::json describe(const std::string& model) {
                 {"bytes", info.bytes},
                 {"width", info.width},
                 {"height", info.height},
-                {"inpaint", info.inpaint}});
+                {"inpaint", info.inpaint},
+                {"pix2pix", info.pix2pix}});
   } catch (const Error& error) {
     row["error"] = {{"code", name(error.code())}, {"message", error.what()}};
   }
@@ -131,7 +132,10 @@ void print_row(const nlohmann::json& row) {
   }
   fmt::print("{:<40} {:<6} {:>7.1f} M parameters {:>7.2f} GB  {} x {}{}\n", model, row["family"].get<std::string>(),
              row["parameters"].get<double>() / 1e6, row["bytes"].get<double>() / 1e9, row["width"].get<int>(),
-             row["height"].get<int>(), row["inpaint"].get<bool>() ? "  inpaint" : "");
+             row["height"].get<int>(),
+             row["inpaint"].get<bool>()   ? "  inpaint"
+             : row["pix2pix"].get<bool>() ? "  instruct-pix2pix"
+                                          : "");
 }
 
 }  // namespace

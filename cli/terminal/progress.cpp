@@ -56,7 +56,8 @@ void ProgressLine::finish() {
 
 ProgressFunction ProgressLine::callback() {
   return [this](const Progress& at) {
-    if (std::exchange(pass_, at.pass) != at.pass) counted_ = 0, total_ = 0;  // its steps take another time
+    const int pass = at.inverting ? 0 : at.pass;
+    if (std::exchange(pass_, pass) != pass) counted_ = 0, total_ = 0;  // its steps take another time
     if (counted_++ == 0)
       first_ = at.seconds;
     else
@@ -71,7 +72,9 @@ double ProgressLine::seconds_per_step() const {
 }
 
 void ProgressLine::show(const Progress& at) {
-  const auto title = at.passes > 1 ? fmt::format("{}, pass {} of {}", title_, at.pass, at.passes) : title_;
+  const auto title = at.inverting    ? "inverting the picture"
+                     : at.passes > 1 ? fmt::format("{}, pass {} of {}", title_, at.pass, at.passes)
+                                     : title_;
   if (!terminal_) return print_line(title, at);
   // \033[K clears what a longer line before left behind.
   const auto bar = progress_bar(title, at.step, at.steps, seconds_per_step(), terminal_columns());

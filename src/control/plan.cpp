@@ -38,7 +38,7 @@ bool WeightChange::operator==(const WeightChange& other) const {
 }
 
 bool RowChange::has(const Row& row) const {
-  const bool takes = row.role == kNegative ? negative : prompt;
+  const bool takes = row.conditional() ? prompt : negative;
   return takes && (images.empty() || std::find(images.begin(), images.end(), row.image) != images.end());
 }
 
@@ -56,7 +56,7 @@ bool FurtherRow::has(int image) const {
 TextId StepPlan::text_of(const Row& row) const {
   if (row.role == kNegative) return negative;
   for (const auto& one : further)
-    if (one.role == row.role && one.kind == FurtherRow::Kind::prompt) return one.text;
+    if (one.role == row.role && one.kind != FurtherRow::Kind::perturbed) return one.text;
   return prompts.empty() ? 0 : prompts[static_cast<size_t>(row.image)];
 }
 

@@ -158,7 +158,7 @@ using WeightChanges = std::vector<WeightChange>;
 /** A change in some rows of a call. */
 struct RowChange {
   WeightChange change;
-  bool negative = true, prompt = true;  ///< In the negative prompt's rows; in all others.
+  bool negative = true, prompt = true;  ///< In rows that read the negative prompt; in all others.
   std::vector<int> images = {};         ///< Of these. Empty: all.
 
   bool has(const Row& row) const;

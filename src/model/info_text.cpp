@@ -90,7 +90,7 @@ std::string to_text(const ModelInfo& info) {
                                       : "";
   const auto known = info.known_as.empty() ? "" : fmt::format(" ({})", info.known_as);
   auto text = fmt::format("{}: {}{}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\n", info.name,
-                          name(info.family), known, info.inpaint ? " (inpainting)" : "", name(info.prediction), levels,
+                          name(info.family), known, info.inpaint ? " (inpainting)" : info.pix2pix ? " (instruct-pix2pix)" : "", name(info.prediction), levels,
                           name(info.sampler), info.width, info.height, info.context_width);
   if (!info.fingerprint.empty()) text += fmt::format("fingerprint {}\n", info.fingerprint);
   text += "\n" + components_text(info) + "\n" + blocks_text(info);
@@ -111,6 +111,7 @@ std::string to_json(const ModelInfo& info) {
                {"height", info.height},
                {"latent_downscale", info.latent_downscale},
                {"inpaint", info.inpaint},
+               {"pix2pix", info.pix2pix},
                {"context_width", info.context_width},
                {"parameters", info.parameters},
                {"bytes", info.bytes},

@@ -105,7 +105,8 @@ ModelInfo describe(const Parts& parts) {
   info.known_as = known_as(parts);
   info.latent_downscale = parts.vae.downscale();
   info.width = info.height = parts.unet.sample_size * info.latent_downscale;
-  info.inpaint = parts.unet.in_channels != parts.vae.latent_channels;
+  info.inpaint = parts.unet.in_channels == 2 * parts.vae.latent_channels + 1;
+  info.pix2pix = parts.unet.in_channels == 2 * parts.vae.latent_channels;
   info.context_width = parts.unet.context_width;
   for (const auto& [part, network] : parts.collection.networks) {
     info.components.push_back(component(part, network));

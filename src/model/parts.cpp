@@ -152,12 +152,12 @@ void check_fit(bool fits, const Parts& parts, Part part, const std::string& mess
 void check_together(const Parts& parts) {
   const auto& [unet, vae] = std::tie(parts.unet, parts.vae);
   const int latent = vae.latent_channels;
-  check_fit(unet.in_channels != 2 * latent, parts, Part::unet,
-            "the UNet reads 8 channels: instruct-pix2pix, which this program does not run");
-  check_fit(unet.in_channels == latent || unet.in_channels == 2 * latent + 1, parts, Part::unet,
-            fmt::format("the UNet reads {} channels; the VAE's latents have {} (with mask and "
-                        "picture to inpaint: {})",
-                        unet.in_channels, latent, 2 * latent + 1));
+  const bool beside = unet.in_channels == 2 * latent || unet.in_channels == 2 * latent + 1;
+  check_fit(
+      unet.in_channels == latent || beside, parts, Part::unet,
+      fmt::format("the UNet reads {} channels; the VAE's latents have {} (with a picture to edit: {}; with mask and "
+                  "picture to inpaint: {})",
+                  unet.in_channels, latent, 2 * latent, 2 * latent + 1));
   check_fit(unet.out_channels == latent, parts, Part::unet,
             fmt::format("the UNet writes {} channels; the VAE's latents have {}", unet.out_channels, latent));
   int width = 0;

@@ -34,8 +34,8 @@ mx::array added(const control::FurtherRow& further, const mx::array& predicted, 
     }
     const auto own = rows(predicted, next, next + 1);
     ++next;
-    const bool perturbed = further.kind == control::FurtherRow::Kind::perturbed;
-    parts.push_back(sampler::times(further.scale, perturbed ? one - own : own - one));
+    const bool away = further.kind != control::FurtherRow::Kind::prompt;
+    parts.push_back(sampler::times(further.scale, away ? one - own : own - one));
   }
   return mx::concatenate(parts, 0);
 }
@@ -56,13 +56,17 @@ mx::array combined(const mx::array& predicted, const control::StepPlan& plan, co
   return plan.guided ? sampler::rescale_guidance(sum, prompt, rescale) : sum;
 }
 
-/** The latents of every row: those of its image. */
-mx::array for_rows(const mx::array& x, const std::vector<control::Row>& roles, const std::vector<int>& images) {
-  if (roles.size() == images.size()) return x;
+/** What every row sees: its image's latents and, where there is more, what it reads beside them. */
+mx::array for_rows(const mx::array& x, const std::optional<mx::array>& beside, const std::vector<control::Row>& roles,
+                   const std::vector<int>& images) {
+  const auto whole = beside ? mx::concatenate({x, *beside}, 3) : x;
+  if (roles.size() == images.size()) return whole;
   std::vector<mx::array> all;
   for (const auto& row : roles) {
-    const auto place = std::find(images.begin(), images.end(), row.image) - images.begin();
-    all.push_back(rows(x, static_cast<int>(place), static_cast<int>(place) + 1));
+    const auto place = static_cast<int>(std::find(images.begin(), images.end(), row.image) - images.begin());
+    all.push_back(rows(whole, place, place + 1));
+    if (!row.pictured())
+      all.back() = mx::concatenate({rows(x, place, place + 1), mx::zeros_like(rows(*beside, place, place + 1))}, 3);
   }
   return mx::concatenate(all, 0);
 }
@@ -93,14 +97,15 @@ mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan&
   return mx::astype(network.unet(mx::astype(x, run.dtype), pass, added), mx::float32);
 }
 
-/** One model call for some images of the batch: x [n, h, w, 4] at step.sigma -> the guided prediction. */
-mx::array predict(const Run& run, const mx::array& x, control::Step step, const std::vector<int>& images,
+}  // namespace
+
+mx::array predict(const Run& run, const mx::array& x, double sigma, control::Step step, const std::vector<int>& images,
                   Network& own) {
   const auto plan = run.control.step(step);
   const auto all = plan.rows(images);
-  auto scaled = sampler::model_input(run.training, x, step.sigma);
-  if (run.beside) scaled = mx::concatenate({scaled, rows(*run.beside, images.front(), images.back() + 1)}, 3);
-  const auto input = for_rows(scaled, all, images);
+  std::optional<mx::array> beside;
+  if (run.beside) beside = rows(*run.beside, images.front(), images.back() + 1);
+  const auto input = for_rows(sampler::model_input(run.training, x, sigma), beside, all, images);
   const auto groups = groups_of(plan, all);
   std::vector<mx::array> outputs;
   std::vector<int> order(all.size());  // where each row's prediction stands among them
@@ -116,8 +121,6 @@ mx::array predict(const Run& run, const mx::array& x, control::Step step, const 
   const auto output = attention::rows_of(mx::concatenate(outputs, 0), order);
   return combined(output, plan, images, run.guidance_rescale);
 }
-
-}  // namespace
 
 control::Step step_of(const sampler::Evaluation& at, int steps, int call) {
   const double progress = steps > 1 ? at.step / (steps - 1.0) : 0;
@@ -137,7 +140,7 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
     for (int image = 0; image < batch; image += stride) {
       std::vector<int> images(stride);
       std::iota(images.begin(), images.end(), image);
-      outputs.push_back(predict(run, rows(x_t, image, image + stride), step, images, own));
+      outputs.push_back(predict(run, rows(x_t, image, image + stride), at.sigma, step, images, own));
       mx::eval(outputs.back());
       kernels::check_stop();
       ++model_calls;

@@ -17,6 +17,7 @@
 #include "pipeline/finite.h"
 #include "pipeline/forecast/estimate.h"
 #include "pipeline/functions.h"
+#include "pipeline/init/invert.h"
 #include "pipeline/init/latents.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/picture/preview.h"
@@ -138,6 +139,12 @@ void make_room(const Setting& setting, const Prepared& first) {
   }
 }
 
+/** What the model's own text encoders are asked, if they are. */
+void encode(const LoadedModel& model, const Prepared& run, std::vector<EncodedText>& texts) {
+  if (reads_own_texts(run.control))
+    encode_texts(*model.own, run.control.texts(), run.resolved.recipe, texts, run.words.get());
+}
+
 /** A pass while it goes on: what live edits change, and what watches it. */
 struct Running {
   const LoadedModel& model;
@@ -169,13 +176,6 @@ struct Running {
     for (auto& recording : recorder.recordings()) result.recordings.push_back(std::move(recording));
   }
 
-  /** What the model's own text encoders are asked, if they are. */
-  void encode() {
-    const auto& control = prepared.control;
-    if (reads_own_texts(control))
-      encode_texts(*model.own, control.texts(), prepared.resolved.recipe, texts, prepared.words.get());
-  }
-
   void take(LiveEdits* live, int step) {
     if (!live) return;
     live->take(step + 1 == prepared.resolved.schedule.steps(), [&](ResolvedControls edit) {
@@ -185,7 +185,7 @@ struct Running {
       for (auto& line : notes_of(adapters, prepared.adapters.size())) result.notes.push_back(std::move(line));
       prepared.control.edit(step, std::move(program));
       prepared.recordings = std::move(recordings), prepared.adapters = std::move(adapters);
-      encode();
+      encode(model, prepared, texts);
       name_words(prepared, outline, result.recipe);
       heat_maps.enter(prepared.control.at(step));
       recorder.enter(prepared.control.at(step));
@@ -200,6 +200,35 @@ struct Running {
 struct Place {
   int pass = 1, passes = 1;
 };
+
+/** The way back from the picture of the pass's `init` to what draws it; request.progress hears of every step. */
+Way way_back(const Setting& setting, const Prepared& pass, Place place, Result& result) {
+  const auto& run = *pass.inversion;
+  const auto& resolved = run.resolved;
+  Clock clock;
+  std::vector<EncodedText> texts;
+  encode(setting.loaded, run, texts);
+  result.seconds_text += clock.lap();
+  Networks networks(setting.loaded, setting.outline.parts, run, texts);
+  const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
+    const auto show = [&](int) { return preview(denoised, 0, setting.model.info); };
+    const Progress at{i, resolved.schedule.steps(), sigma, clock.lap(), show, place.pass, place.passes, true};
+    result.seconds_steps += at.seconds;
+    return !setting.request.progress || call_back(setting.request.progress, at);
+  };
+  return invert({.model = setting.model,
+                 .parts = setting.outline.parts,
+                 .control = run.control,
+                 .training = resolved.training,
+                 .schedule = resolved.schedule,
+                 .sampling = resolved.sampling,
+                 .dtype = setting.dtype,
+                 .texts = texts,
+                 .time_ids = own_size(resolved.recipe),
+                 .networks = &networks},
+                picture_latent(setting.model, setting.outline.parts, pass.start->picture),
+                pass.resolved.recipe.init->invert->refine, on_step, result.model_calls);
+}
 
 /** From x at the first step's sigma to the final latents; request.progress hears of every step. */
 mx::array take_steps(const Run& run, const mx::array& x, const sampler::BatchNoise& noise, Running& running,
@@ -216,17 +245,18 @@ mx::array take_steps(const Run& run, const mx::array& x, const sampler::BatchNoi
 }
 
 /** One pass to its final latents. @param live null: it takes no edits. */
-mx::array draw(const Setting& setting, Prepared& pass, const StartFrom& from, LiveEdits* live, Place place,
-               Result& result) {
+mx::array draw(const Setting& setting, Prepared& pass, StartFrom from, LiveEdits* live, Place place, Result& result) {
   const auto& [model, outline] = std::tie(setting.model, setting.outline);
   const auto& resolved = pass.resolved;
   const auto& recipe = resolved.recipe;
   const RecordedShape shape{model.unet.config(), resolved.latent_height, resolved.latent_width};
+  std::optional<Way> way;
+  if (pass.inversion) from.way = &way.emplace(way_back(setting, pass, place, result));
   Clock clock;
   HeatMaps heat_maps(pass.control, shape.latent_height, shape.latent_width);
   Recorder recorder(pass.control, shape, setting.fingerprint);
   Running running{setting.loaded, outline, pass, result, heat_maps, recorder};
-  running.encode();
+  encode(setting.loaded, pass, running.texts);
   running.take(live, 0);
   result.seconds_text += clock.lap();
 

@@ -148,6 +148,10 @@ Estimate PreparedRun::estimate() const {
         std::max<uint64_t>(activations, pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode));
     changed = std::max(changed, pipeline::most_changed_bytes(pass->control, pass->adapters, parts, owner->precision()));
     work += pipeline::work_of(parts, resolved, calls, decode);
+    if (!pass->inversion) continue;
+    const auto inverting = pipeline::calls_of_inversion(pass->inversion->control, resolved.recipe.init->invert->refine);
+    estimate.model_calls += inverting.count;
+    work += pipeline::work_of(parts, pass->inversion->resolved, inverting, false);
   }
   estimate.bytes = model::weight_bytes(parts, owner->precision()) + changed + activations;
   if (owner->placement.device == mx::Device::cpu && work.sum() > kLong)

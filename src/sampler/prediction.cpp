@@ -36,4 +36,12 @@ mx::array denoised(const Training& training, const mx::array& x, const mx::array
   fail(ErrorCode::invalid_request, "sampler", "no such prediction");
 }
 
+mx::array noise_in(Prediction prediction, const mx::array& x, const mx::array& model_output, double sigma) {
+  const auto output = mx::astype(model_output, x.dtype());
+  const double variance = sigma * sigma + 1;
+  if (prediction == Prediction::epsilon) return output;
+  if (prediction == Prediction::v) return times(1 / std::sqrt(variance), output) + times(sigma / variance, x);
+  fail(ErrorCode::internal, "sampler", "noise is asked of a model that does not tell it");
+}
+
 }  // namespace corepulse::sampler

@@ -14,4 +14,7 @@ mx::array model_input(const Training& training, const mx::array& x, double sigma
 /** The estimate of x0 from the network's output at `sigma`; shapes of x, dtype of x. */
 mx::array denoised(const Training& training, const mx::array& x, const mx::array& model_output, double sigma);
 
+/** The noise in x (of variance 1) that the output means, of predictions epsilon and v alone. */
+mx::array noise_in(Prediction prediction, const mx::array& x, const mx::array& model_output, double sigma);
+
 }  // namespace corepulse::sampler

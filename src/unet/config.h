@@ -19,7 +19,7 @@ struct Level {
 };
 
 struct Config {
-  int in_channels = 4, out_channels = 4;  ///< in: 9 for inpainting (latent, mask, masked latent).
+  int in_channels = 4, out_channels = 4;  ///< in: 9 for inpainting (latent, mask, masked latent); 8: latent, picture.
   std::vector<Level> levels;              ///< From the finest to the coarsest.
   /** 2 around a transformer (UNetMidBlock2DCrossAttn), 1 (UNetMidBlock2D); 0: there is no middle block. */
   int middle_resnets = 2;

@@ -107,6 +107,7 @@ TEST_CASE("a second pass has a short form, of which the last one counts") {
   CHECK(parse({"--second-pass", "3x", "--second-pass", "2x, strength 0.4"}).second_pass ==
         SecondPass{.scale = 2, .strength = 0.4});
   CHECK_FALSE(parse({}).second_pass);
+  CHECK_FALSE(parse({"--second-pass", "2x", "--no-second-pass"}).second_pass);
 }
 
 TEST_CASE("how much around the mask is drawn may be left out, behind the flag or at its end") {
@@ -116,6 +117,16 @@ TEST_CASE("how much around the mask is drawn may be left out, behind the flag or
   CHECK(parse({"--only-masked=-8"}).init->only_masked == -8);  // which the run refuses
   CHECK_FALSE(parse({"--init", "cat.png"}).init->only_masked);
   CHECK_THROWS_AS(parse({"--only-masked", "wide"}), Error);
+}
+
+TEST_CASE("an inversion reads the prompt unless it is given another one") {
+  CHECK(parse({"--invert", "--init", "cat.png"}).init->invert == Inversion{});
+  CHECK(parse({"--init", "cat.png", "--invert"}).init->invert == Inversion{});
+  CHECK(parse({"--invert", "a cat", "--invert-refine", "3", "--no-correction"}).init->invert ==
+        Inversion{"a cat", 3, false});
+  CHECK(parse({"--invert-refine", "2"}).init->invert == Inversion{.refine = 2});
+  CHECK_FALSE(parse({"--init", "cat.png"}).init->invert);
+  CHECK(parse({"--image-guidance", "1.2"}).image_guidance == 1.2);
 }
 
 TEST_CASE("of a flag given twice the last counts") {

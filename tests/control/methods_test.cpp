@@ -96,15 +96,15 @@ TEST_CASE("a perturbed row is there in its window, for its images, where its sca
       Program::resolve({reweight("cat", 2), guide_by(Perturb::blur, {{0, 2}, {0.5, 0}, {1, -1}})}, inputs);
   CHECK(scales(curve, inputs) == std::vector<double>{2, 1, 0, -0.5, -1});
   const auto further = curve.step(inputs.calls[0]).further.at(0);
-  CHECK(further == FurtherRow{FurtherRow::Kind::perturbed, 3, 2, 0, {0, 1}});
+  CHECK(further == FurtherRow{FurtherRow::Kind::perturbed, 4, 2, 0, {0, 1}});
   CHECK(Program::resolve({guide_by(Perturb::identity).for_images({1})}, inputs)
             .step(inputs.calls[0])
             .further.at(0)
             .images == std::vector<int>{1});
   // Where it is none, no row of it can be asked for.
-  CHECK_THROWS_AS(curve.plan(inputs.sites[0], call(inputs, 2, {{0, 3}})), Error);
-  CHECK_THROWS_AS(curve.plan(inputs.sites[0], call(inputs, 0, {{0, 2}})), Error);
-  CHECK(curve.plan(inputs.sites[0], call(inputs, 1, {{0, 3}})).rows[0][0].blur);
+  CHECK_THROWS_AS(curve.plan(inputs.sites[0], call(inputs, 2, {{0, 4}})), Error);
+  CHECK_THROWS_AS(curve.plan(inputs.sites[0], call(inputs, 0, {{0, 3}})), Error);
+  CHECK(curve.plan(inputs.sites[0], call(inputs, 1, {{0, 4}})).rows[0][0].blur);
 }
 
 TEST_CASE("a perturbed row has its prompt's row's plan, then its perturbation, and no other row's") {

@@ -48,8 +48,12 @@ TEST_CASE("nine input channels are an inpainting model of any family") {
   }
 }
 
-TEST_CASE("eight input channels are instruct-pix2pix, which is refused by name") {
-  CHECK(has(refused(sd1_shapes(8)), {"unsupported_model", "8 channels", "instruct-pix2pix"}));
+TEST_CASE("eight input channels are instruct-pix2pix; other numbers are refused") {
+  const auto info = found_in(sd1_shapes(8));
+  CHECK(info.pix2pix);
+  CHECK_FALSE(info.inpaint);
+  CHECK(info.family == Family::sd1);
+  CHECK(has(refused(sd1_shapes(7)), {"unsupported_model", "7 channels", "with a picture to edit: 8"}));
 }
 
 TEST_CASE("SDXL's refiner is recognised and refused by name") {

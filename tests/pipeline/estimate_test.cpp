@@ -63,6 +63,18 @@ TEST_CASE("an estimate knows the model calls, and of a short run no more") {
   CHECK(estimate.bytes > 0);
 }
 
+TEST_CASE("an estimate knows the keys and values of a text that is longer than one chunk") {
+  auto run = request("builtin", 256, 3);
+  run.recipe.syntax = PromptSyntax::a1111;
+  const auto plain = tiny("builtin").estimate(run).bytes;
+  for (int i = 0; i < 200; ++i) run.recipe.prompt += ", a cat in a park";
+  const auto longer = tiny("builtin").estimate(run).bytes;
+  const auto info = tiny("builtin").info();
+  // 1001 tokens: 13 chunks and more beyond the first of each text, of which two are read.
+  CHECK(longer > plain + 13 * 77 * 4 * 2 * 128 * static_cast<uint64_t>(info.sites.size() / 2));
+  CHECK(longer < plain + (uint64_t{1} << 30));
+}
+
 TEST_CASE("a prepared run is drawn once, also when it fails") {
   auto once = request("small", 64, 3);
   auto run = tiny("small").prepare(once);

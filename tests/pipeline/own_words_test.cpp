@@ -115,6 +115,19 @@ TEST_CASE("a second prompt is drawn, stays in the recipe, and leaves controls' p
   CHECK(run("sdxl", recipe).latents.size() == 1);
 }
 
+TEST_CASE("law: an edited image keeps the second encoder's prompt") {
+  auto recipe = small_recipe("sdxl", "a red cat in a park");
+  recipe.prompt_2 = "an oil painting of a house", recipe.seeds = {3, 3};
+  auto edit = prompt_to_prompt("a red dog in a park with snow");
+  std::get<PromptToPrompt>(edit.effect).cross = 0, std::get<PromptToPrompt>(edit.effect).self = 0;
+  recipe.controls = {edit};
+  const auto both = run("sdxl", recipe).latents;
+  recipe.controls.clear(), recipe.seeds = {3};
+  CHECK(run("sdxl", recipe).latents[0] == both[0]);
+  recipe.prompt = "a red dog in a park with snow";
+  CHECK(run("sdxl", recipe).latents[0] == both[1]);
+}
+
 TEST_CASE("a second prompt is an error for models with one text encoder") {
   auto recipe = small_recipe("sd1", "a cat");
   recipe.negative_prompt_2 = "a dog";

@@ -52,7 +52,7 @@ std::vector<double> diagonal(const std::vector<double>& weights) {
 class PromptToPromptEffect : public AttentionEffect {
  public:
   PromptToPromptEffect(const PromptToPrompt& e, TextTable& texts, std::string path)
-      : AttentionEffect(curves_of(e)), edit_(e), path_(std::move(path)), text_(texts.add(e.prompt)) {
+      : AttentionEffect(curves_of(e)), edit_(e), path_(std::move(path)), text_(texts.add_own(e.prompt)) {
     for (size_t i = 0; i < e.words.size(); ++i)
       if (texts.find(text_, e.words[i].tokens).positions.empty())
         refuse(fmt::format("{}.words[{}]", path_, i),

@@ -171,8 +171,8 @@ class Composer {
     if (row.role == kPrompt) return prompts_at(steps_, call)[row.image];
     for (const auto& further : steps_.plans[call].further)
       if (further.role == row.role)
-        return further.kind == FurtherRow::Kind::prompt ? context_.tables.texts.number(further.text)
-                                                        : prompts_at(steps_, call)[row.image];
+        return further.kind == FurtherRow::Kind::perturbed ? prompts_at(steps_, call)[row.image]
+                                                           : context_.tables.texts.number(further.text);
     return std::nullopt;
   }
 

@@ -85,8 +85,9 @@ std::vector<bool> steps_of(const Data& data, const std::vector<bool>& calls) {
 std::string rows_text(const Data& data, const StepPlan& plan) {
   std::string text = plan.guided ? "negative, prompt" : "prompt";
   for (const auto& row : plan.further) {
-    text += row.kind == FurtherRow::Kind::prompt ? fmt::format(", text {}", row.text)
-                                                 : fmt::format(", perturbed by [{}]", control_of(row.role));
+    text += row.kind == FurtherRow::Kind::prompt      ? fmt::format(", text {}", row.text)
+            : row.kind == FurtherRow::Kind::perturbed ? fmt::format(", perturbed by [{}]", control_of(row.role))
+                                                      : ", negative without the picture";
     if (row.images.size() < static_cast<size_t>(data.batch))
       text += fmt::format(" (image{} {})", row.images.size() > 1 ? "s" : "", fmt::join(row.images, ", "));
   }

@@ -63,8 +63,10 @@ OrderedJson rows_json(const StepPlan& plan) {
   for (const auto& row : plan.further) {
     if (row.kind == FurtherRow::Kind::prompt)
       rows.push_back({{"of", "text"}, {"text", row.text}});
-    else
+    else if (row.kind == FurtherRow::Kind::perturbed)
       rows.push_back({{"of", "perturbed"}, {"control", control_of(row.role)}});
+    else
+      rows.push_back({{"of", "without_picture"}});
     rows.back().update({{"scale", row.scale}, {"images", row.images}});
   }
   return rows;

@@ -40,6 +40,7 @@ struct Program::Data {
   PlanTable table;
 
   std::vector<ContextSpec> texts;
+  std::vector<int> keys;  ///< By text: positions of its context.
   std::vector<CaptureSpec> captures;
   std::vector<FunctionSpec> functions;
   std::vector<ControlReport> reports;

@@ -63,7 +63,7 @@ std::vector<int> own_prompts(Context& context) {
     for (int image = 0; image < context.inputs.batch; ++image) {
       const auto prompt = prompt_by(context.controls[i], image);
       if (!prompt) continue;
-      const int text = context.tables.texts.add(*prompt);
+      const int text = context.tables.texts.add_own(*prompt);
       if (giver[image] >= 0 && prompts[image] != text)
         refuse(context.path_of(i) + ".prompt",
                fmt::format("image {} has another prompt by {}; expected the same one, or other images", image,
@@ -93,6 +93,19 @@ void join(std::vector<StepPlan>& plans, Context& context) {
     }
     plans[call].guidance = guidance * in.prompt_weight;
   }
+}
+
+/** A row that says what the model draws without the picture beside it, of all images: u + image_guidance (n - u). */
+void add_without_picture(StepPlan& plan, const Context& context) {
+  const double scale = *context.inputs.image_guidance - 1;  // n itself is the negative row's
+  if (scale == 0 && context.options.elide) return;
+  FurtherRow row{.kind = FurtherRow::Kind::without_picture,
+                 .role = kWithoutPicture,
+                 .scale = scale,
+                 .text = plan.negative,
+                 .images = std::vector<int>(static_cast<size_t>(context.inputs.batch))};
+  std::iota(row.images.begin(), row.images.end(), 0);
+  plan.further.push_back(std::move(row));
 }
 
 /** Where the prompt changes with the steps, what every image reads at every call. */
@@ -135,6 +148,7 @@ StepInputs set_inputs(Context& context) {
     for (const int text : prompts)
       if (own) plan.prompts.push_back(texts.publish(text));
     plan.guided = is_guided(plan, context.inputs);
+    if (plan.guided && context.inputs.image_guidance) add_without_picture(plan, context);
     out.negative.push_back(texts.number(plan.negative));
   }
   return out;

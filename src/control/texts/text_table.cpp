@@ -83,6 +83,10 @@ int TextTable::add(const std::string& written, bool negative) {
   return add(reader_ ? reader_(written) : PromptText(written), negative);
 }
 
+int TextTable::add_own(const std::string& written) {
+  return add(reader_ ? reader_(written) : PromptText(written), false, second_[0]);
+}
+
 int TextTable::add(const PromptText& prompt, bool negative, const std::optional<PromptText>& second) {
   const auto& encoders = tokenize(prompt, second);
   std::vector<std::vector<int>> ids;

@@ -64,6 +64,8 @@ class TextTable {
 
   /** A prompt as written. Prompts of the same tokens and weights share a number. */
   int add(const std::string& written, bool negative = false);
+  /** One that an image reads as its own in the prompt's place: the second text encoder's stays the run's. */
+  int add_own(const std::string& written);
   int add_noise(int text, double noise, unsigned seed);
   /** The prompt or the negative prompt (number 0 or 1) is another text at some steps: by step, as written. */
   void change(int text, const std::vector<std::string>& by_step);

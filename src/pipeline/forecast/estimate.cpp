@@ -8,6 +8,7 @@
 #include "engine/memory.h"
 #include "pipeline/capture/recorder.h"
 #include "pipeline/forecast/work.h"
+#include "unet/sites.h"
 #include "vae/autoencoder.h"
 
 namespace corepulse::pipeline {
@@ -16,11 +17,29 @@ namespace {
 // Peaks measured on the CPU as multiples of one array at the finest level: 52 to 65 for two rows of the UNet at 256^2
 // to 768^2, 5.0 to 6.5 for the decoder, whose resnets hold two arrays of twice the channels; the encoder's hold less.
 constexpr size_t kUnetArrays = 70, kVaeArrays = 7;
-constexpr int kMeasuredRows = 2;
+constexpr int kMeasuredRows = 2, kMeasuredKeys = 77;
 
 /** Pictures that the encoder is given: what the run starts from, and what an inpainting model is shown of it. */
 int encodings(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved) {
   return resolved.encodings + (unet.in_channels > vae.latent_channels);
+}
+
+/** The texts' keys and values, which are kept through a run, as far as they are more than was measured. */
+size_t longer_texts(const unet::Config& unet, const Calls& calls) {
+  size_t numbers = static_cast<size_t>(unet.context_width);
+  for (const auto& site : unet::sites(unet))
+    if (site.cross) numbers += size_t{2} * unet.levels[static_cast<size_t>(site.level)].channels;
+  return numbers * calls.beyond * sizeof(float);
+}
+
+void count_keys(const control::Timeline& control, Calls& calls) {
+  for (const auto& [step, program] : control.programs()) {  // each has the texts of those before
+    calls.longest = calls.beyond = 0;
+    for (const int keys : program.data().keys) {
+      calls.longest = std::max(calls.longest, keys);
+      calls.beyond += std::max(0, keys - kMeasuredKeys);
+    }
+  }
 }
 
 }  // namespace
@@ -40,6 +59,19 @@ Calls calls_of(const control::Timeline& control, bool one_by_one) {
     calls.rows += all;
     calls.at_once = std::max(calls.at_once, plan.joins_images ? all : most);
   }
+  count_keys(control, calls);
+  return calls;
+}
+
+Calls calls_of_inversion(const control::Timeline& control, int refinements) {
+  Calls calls;
+  for (const auto& step : control.programs().front().second.data().calls) {
+    const int rows = static_cast<int>(control.step(step).rows({0}).size());
+    calls.count += 1 + refinements;
+    calls.rows += (1 + refinements) * rows;
+    calls.at_once = std::max(calls.at_once, rows);
+  }
+  count_keys(control, calls);
   return calls;
 }
 
@@ -50,13 +82,15 @@ size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const 
   const size_t pixels = at_once * vae.downscale() * vae.downscale();
   const auto rows = static_cast<size_t>(std::max(calls.at_once, kMeasuredRows));
   const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
+  const auto& init = resolved.recipe.init;
+  const size_t way = init && init->invert ? latents * vae.latent_channels * (resolved.schedule.t.size() + 1) : 0;
   const bool autoencodes = decode || encodings(unet, vae, resolved) > 0;
-  return std::max(steps, autoencodes ? kVaeArrays * vae.channels[0] * pixels * sizeof(float) : 0);
+  return std::max(steps, autoencodes ? kVaeArrays * vae.channels[0] * pixels * sizeof(float) : 0) + way * sizeof(float) + longer_texts(unet, calls);
 }
 
 engine::Work work_of(const model::Parts& parts, const Resolved& resolved, const Calls& calls, bool decode) {
   const int height = resolved.latent_height, width = resolved.latent_width;
-  auto work = unet_work(parts, height, width) * calls.rows;
+  auto work = unet_work(parts, height, width, calls.longest) * calls.rows;
   if (decode) work += decoder_work(parts, height, width) * static_cast<double>(resolved.recipe.seeds.size());
   work += encoder_work(parts, height, width) * encodings(parts.unet, parts.vae, resolved);
   return work;

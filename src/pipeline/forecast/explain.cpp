@@ -5,7 +5,9 @@
 
 #include "corepulse/pipeline.h"
 
+#include "control/quote.h"
 #include "control/recipe/words.h"
+#include "pipeline/forecast/estimate.h"
 #include "pipeline/forecast/hints.h"
 #include "pipeline/prepare/prepare.h"
 #include "pipeline/prepare/recipe_model.h"
@@ -13,6 +15,20 @@
 
 namespace corepulse {
 namespace {
+
+/** The way back that is gone first. */
+std::string inversion_line(const pipeline::Prepared& prepared, nlohmann::ordered_json& json) {
+  const auto& inversion = *prepared.resolved.recipe.init->invert;
+  const auto& text = prepared.inversion->control.texts().front();
+  const auto calls = pipeline::calls_of_inversion(prepared.inversion->control, inversion.refine);
+  json = {{"prompt", text.prompt},
+          {"model_calls", calls.count},
+          {"refine", inversion.refine},
+          {"correct", inversion.correct}};
+  return fmt::format("before that it is inverted: {} model calls that read {}; image 0 {}\n", calls.count,
+                     control::quote(text.prompt),
+                     inversion.correct ? "goes the same way, and ends as the picture" : "is drawn as all others");
+}
 
 /** What a run from a picture leaves out. */
 void add_init(const pipeline::Prepared& prepared, Explanation& explanation, nlohmann::ordered_json& json) {
@@ -29,6 +45,7 @@ void add_init(const pipeline::Prepared& prepared, Explanation& explanation, nloh
                         whole.width, whole.height, part.left, part.top);
     json["init"]["part"] = {part.left, part.top, part.width, part.height};
   }
+  if (prepared.inversion) line += inversion_line(prepared, json["init"]["invert"]);
   explanation.text = line + "\n" + explanation.text;
 }
 

@@ -121,12 +121,16 @@ std::vector<std::string> hints(const Recipe& recipe, const std::vector<control::
   no_words(texts, notes);
   if (recipe.init && recipe.init->mask) units(*recipe.init->mask, notes);
   units(recipe.controls, notes);
-  seeds(recipe.controls, recipe.seeds, notes);
+  const bool alike = recipe.init && recipe.init->invert;  // whatever their seeds are
+  if (!alike) seeds(recipe.controls, recipe.seeds, notes);
   if (recipe.second_pass && recipe.second_pass->controls) {
     units(*recipe.second_pass->controls, notes);
     seeds(*recipe.second_pass->controls, recipe.seeds, notes);
   }
-  for (const auto& edit : recipe.edits) units(edit.controls, notes), seeds(edit.controls, recipe.seeds, notes);
+  for (const auto& edit : recipe.edits) {
+    units(edit.controls, notes);
+    if (!alike) seeds(edit.controls, recipe.seeds, notes);
+  }
   return notes;
 }
 

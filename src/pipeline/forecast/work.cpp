@@ -79,7 +79,7 @@ Work work_in_tiles(const model::Parts& parts, DoublingsOf doublings, int latent_
 
 }  // namespace
 
-Work unet_work(const model::Parts& parts, int latent_height, int latent_width) {
+Work unet_work(const model::Parts& parts, int latent_height, int latent_width, int keys) {
   const auto& levels = parts.unet.levels;
   Work work;
   for (const auto& layer : model::layers(parts)) {
@@ -89,8 +89,8 @@ Work unet_work(const model::Parts& parts, int latent_height, int latent_width) {
   }
   for (const auto& site : unet::sites(parts.unet)) {
     const double queries = control::grid(site, latent_height, latent_width).tokens();
-    const double keys = site.cross ? parts.texts.front().config.positions : queries;
-    work.attention += 2 * queries * keys * levels[static_cast<size_t>(site.level)].channels;
+    const double read = site.cross ? keys : queries;
+    work.attention += 2 * queries * read * levels[static_cast<size_t>(site.level)].channels;
   }
   return work;
 }

@@ -6,9 +6,9 @@
 
 namespace corepulse::pipeline {
 
-/** Of one UNet call for one row, without control. What is computed once a run is left out: the text's keys and values.
+/** Of one UNet call for one row that reads a text of so many keys, without control. What is computed once a run is left out: the text's keys and values.
  */
-engine::Work unet_work(const model::Parts& parts, int latent_height, int latent_width);
+engine::Work unet_work(const model::Parts& parts, int latent_height, int latent_width, int keys = 77);
 
 /** Of encoding one picture, in tiles where encode_within_memory takes tiles. */
 engine::Work encoder_work(const model::Parts& parts, int latent_height, int latent_width);

@@ -21,6 +21,21 @@ mx::array to_array(const Image& image, const control::Mask* mask) {
   return mx::array(values.begin(), {1, image.height, image.width, 3}, mx::float32);
 }
 
+/** What the encoder says of pictures, before it is scaled: means and log variances, [B, h, w, 4] each. */
+std::pair<mx::array, mx::array> posteriors(const model::Model& model, const model::Parts& parts,
+                                           const std::vector<mx::array>& pictures) {
+  std::vector<mx::array> means, logvars;
+  for (const auto& picture : pictures) {  // one by one: the encoder's activations are large
+    const auto posterior = model.vae.encode_within_memory(picture);
+    means.push_back(mx::astype(posterior.mean, mx::float32));
+    logvars.push_back(mx::astype(posterior.logvar, mx::float32));
+    const bool finite = is_finite(means.back()) && is_finite(logvars.back());
+    kernels::check_stop();  // before an unfinished encoding is called a damaged one
+    if (!finite) fail_not_finite("the encoded picture holds infinite or undefined numbers", parts, model.vae.dtype());
+  }
+  return {mx::concatenate(means, 0), mx::concatenate(logvars, 0)};
+}
+
 /** Makes latents of pictures, and draws noise in the order in which the compatible tool does. */
 class Source {
  public:
@@ -29,17 +44,7 @@ class Source {
 
   /** @param pictures one of all images, or one for each. [B, h, w, 4] */
   mx::array encode(const std::vector<mx::array>& pictures) const {
-    std::vector<mx::array> means, logvars;
-    for (const auto& picture : pictures) {  // one by one: the encoder's activations are large
-      const auto posterior = model_.vae.encode_within_memory(picture);
-      means.push_back(mx::astype(posterior.mean, mx::float32));
-      logvars.push_back(mx::astype(posterior.logvar, mx::float32));
-      const bool finite = is_finite(means.back()) && is_finite(logvars.back());
-      kernels::check_stop();  // before an unfinished encoding is called a damaged one
-      if (!finite)
-        fail_not_finite("the encoded picture holds infinite or undefined numbers", parts_, model_.vae.dtype());
-    }
-    const auto mean = mx::concatenate(means, 0), logvar = mx::concatenate(logvars, 0);
+    const auto& [mean, logvar] = posteriors(model_, parts_, pictures);
     if (samples_) return model_.vae.scaled(mean + mx::exp(times(0.5, logvar)) * noise_());
     return model_.vae.scaled(mean);
   }
@@ -57,6 +62,11 @@ class Source {
   const sampler::BatchNoise& noise_;
 };
 
+/** Of instruct-pix2pix: beside the latent it reads the picture that it edits. */
+bool reads_picture(const model::Parts& parts) {
+  return parts.unet.in_channels == 2 * parts.vae.latent_channels;
+}
+
 /** The mask of each latent, [1, h, w, 1]. */
 mx::array latent_mask(const control::Mask& mask, int height, int width) {
   const auto cells = control::resample(mask, height, width);
@@ -64,14 +74,14 @@ mx::array latent_mask(const control::Mask& mask, int height, int width) {
   return mx::array(values.begin(), {1, height, width, 1}, mx::float32);
 }
 
-/** Outside the mask the picture, under as much noise as there is after each step. */
-std::function<mx::array(int, const mx::array&)> keep_outside(const mx::array& mask, const mx::array& picture,
-                                                             const mx::array& noise, SoftMask soft,
-                                                             const sampler::Schedule& schedule) {
+using BetweenSteps = std::function<mx::array(int, const mx::array&)>;
+
+/** Outside the mask something else. @param outside of step i: what stands there when it is done. */
+BetweenSteps keep_outside(const mx::array& mask, const std::function<mx::array(int)>& outside_after, SoftMask soft,
+                          int steps) {
   return [=](int i, const mx::array& x) {
-    const auto outside = picture + times(schedule.sigma[i + 1], noise);
+    const auto outside = outside_after(i);
     if (soft == SoftMask::blend) return mask * x + (like(1, mask) - mask) * outside;
-    const int steps = schedule.steps();
     const auto own = mx::floor(times(steps, mask) + like(0.01f, mask));  // as steps_of_value
     // Those that took part in this step go on from it; who begins with the next one begins with the picture.
     return mx::where(own >= like(static_cast<float>(steps - i), own), x, outside);
@@ -93,6 +103,28 @@ mx::array inpainting_channels(const Source& source, const Resolved& resolved, co
                          3);
 }
 
+/** All images begin with what the picture is drawn from; what stays of it goes its way, as image 0 does if it is asked.
+ */
+StartLatents along_way(const Way& way, const Resolved& resolved, const Start& start) {
+  const auto& init = *resolved.recipe.init;
+  const int images = static_cast<int>(resolved.recipe.seeds.size());
+  StartLatents result{mx::repeat(way.front(), images, 0)};
+  BetweenSteps keep;
+  if (start.mask)
+    keep = keep_outside(
+        latent_mask(*start.mask, resolved.latent_height, resolved.latent_width), [way](int i) { return way[i + 1]; },
+        init.soft, resolved.schedule.steps());
+  if (!init.invert->correct) {
+    result.between_steps = keep;
+    return result;
+  }
+  result.between_steps = [way, keep](int i, const mx::array& x) {
+    const auto kept = keep ? keep(i, x) : x;
+    return mx::concatenate({way[i + 1], mx::slice(kept, {1, 0, 0, 0}, kept.shape())}, 0);
+  };
+  return result;
+}
+
 std::vector<mx::array> arrays_of(const StartFrom& from) {
   if (from.init) return {to_array(from.init->picture, nullptr)};
   std::vector<mx::array> arrays;
@@ -102,16 +134,21 @@ std::vector<mx::array> arrays_of(const StartFrom& from) {
 
 }  // namespace
 
+mx::array picture_latent(const model::Model& model, const model::Parts& parts, const Image& picture) {
+  return model.vae.scaled(posteriors(model, parts, {to_array(picture, nullptr)}).first);
+}
+
 StartLatents start_latents(const model::Model& model, const model::Parts& parts, const Resolved& resolved,
                            const StartFrom& from, const sampler::BatchNoise& noise) {
   const auto& recipe = resolved.recipe;
   const auto& schedule = resolved.schedule;
   const auto* start = from.init;
-  const bool inpainting = parts.unet.in_channels > parts.vae.latent_channels;
+  if (from.way) return along_way(*from.way, resolved, *start);
+  const bool edits = reads_picture(parts), inpainting = parts.unet.in_channels > parts.vae.latent_channels && !edits;
   const bool repaints = inpainting || (start && start->mask);
-  // Diffusers' inpainting, at full strength, draws from noise alone.
+  // Diffusers' inpainting, at full strength, draws from noise alone; so does its instruct-pix2pix.
   const bool from_noise = (!start && from.pictures.empty() && !from.latents) ||
-                          (repaints && recipe.compat == Compat::diffusers && recipe.init->strength == 1);
+                          ((repaints || edits) && recipe.compat == Compat::diffusers && recipe.init->strength == 1);
   const Source source(model, parts, recipe.compat, noise);
   std::optional<mx::array> picture;
   const bool joins_late = start && start->mask && recipe.init->soft == SoftMask::strength;
@@ -126,9 +163,16 @@ StartLatents start_latents(const model::Model& model, const model::Parts& parts,
     result.beside = inpainting_channels(source, resolved, start);
   else if (repaints)
     source.pass_over();
+  if (edits) {
+    const auto mean = posteriors(model, parts, {to_array(start->picture, nullptr)}).first;
+    const auto seen = resolved.training.edm ? model.vae.scaled(mean) : mean;  // only CosXL's was trained on it scaled
+    result.beside = mx::repeat(seen, static_cast<int>(recipe.seeds.size()), 0);
+  }
   if (keeps)
-    result.between_steps = keep_outside(latent_mask(*start->mask, resolved.latent_height, resolved.latent_width),
-                                        *picture, drawn, recipe.init->soft, schedule);
+    result.between_steps = keep_outside(
+        latent_mask(*start->mask, resolved.latent_height, resolved.latent_width),
+        [picture = *picture, drawn, schedule](int i) { return picture + times(schedule.sigma[i + 1], drawn); },
+        recipe.init->soft, schedule.steps());
   return result;
 }
 

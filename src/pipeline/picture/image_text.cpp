@@ -139,7 +139,13 @@ Recipe recipe_of_image(Recipe recipe, int i) {
   const bool joined = reads_other_images(recipe.controls) || (second && reads_other_images(*second)) ||
                       std::any_of(recipe.edits.begin(), recipe.edits.end(),
                                   [](const LiveEdit& edit) { return reads_other_images(edit.controls); });
-  if (joined) return recipe;  // the picture needs the others of its batch
+  const bool inverted = recipe.init && recipe.init->invert;
+  const bool parted = std::any_of(recipe.controls.begin(), recipe.controls.end(), [](const Control& control) {
+    return std::holds_alternative<Lora>(control.effect) && !control.images.empty();
+  });
+  // The picture needs the others of its batch, or the way back that the LoRAs of image 0 made.
+  if (joined || (inverted && parted)) return recipe;
+  if (inverted && i > 0) recipe.init->invert->correct = false;  // which is image 0's alone
   recipe.seeds = {recipe.seeds.at(i)};
   keep_image(recipe.controls, i);
   for (auto& edit : recipe.edits) keep_image(edit.controls, i);

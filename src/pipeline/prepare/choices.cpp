@@ -40,6 +40,7 @@ Recipe with_choices(Recipe recipe, std::vector<std::string>& notes) {
     if (recipe.*field != before)
       notes.push_back(fmt::format("the {}'s choices: \"{}\"", name, io::printable(recipe.*field)));
   }
+  if (recipe.init && recipe.init->invert && recipe.init->invert->prompt) choose(*recipe.init->invert->prompt);
   choose_in(recipe.controls, choose);
   for (auto& edit : recipe.edits) choose_in(edit.controls, choose);
   if (recipe.second_pass && recipe.second_pass->controls) choose_in(*recipe.second_pass->controls, choose);

@@ -46,6 +46,8 @@ void note_cuts(const Recipe& recipe, const Outline& outline, const Words& words,
   note_cut("negative prompt", recipe.negative_prompt, outline, words, notes);
   note_cut("second prompt", recipe.prompt_2, outline, words, notes);
   note_cut("second negative prompt", recipe.negative_prompt_2, outline, words, notes);
+  if (recipe.init && recipe.init->invert && recipe.init->invert->prompt)
+    note_cut("inversion's prompt", *recipe.init->invert->prompt, outline, words, notes);
 }
 
 void note_unknown_words(const std::vector<std::string>& texts, const Outline& outline,

@@ -20,8 +20,8 @@ namespace corepulse::pipeline {
 namespace {
 
 /** A1111's <lora:name:0.8> in the prompt become controls behind the others. */
-void take_lora_tags(Recipe& recipe, std::vector<std::string>& notes) {
-  if (recipe.syntax != PromptSyntax::a1111) return;
+Recipe without_lora_tags(Recipe recipe, std::vector<std::string>& notes) {
+  if (recipe.syntax != PromptSyntax::a1111) return recipe;
   for (const auto& tag : text::take_lora_tags(recipe.prompt)) {
     if (recipe.loras.empty())
       fail(ErrorCode::invalid_request, "prompt",
@@ -33,6 +33,14 @@ void take_lora_tags(Recipe& recipe, std::vector<std::string>& notes) {
         fmt::format("<lora:{}> in the prompt is control {}", io::printable(tag.name, 80), recipe.controls.size()));
     recipe.controls.push_back(std::move(control));
   }
+  if (!recipe.init || !recipe.init->invert || !recipe.init->invert->prompt) return recipe;
+  auto inverted = *recipe.init->invert->prompt;
+  if (const auto tags = text::take_lora_tags(inverted); !tags.empty())
+    fail(ErrorCode::invalid_request, "init.invert.prompt",
+         fmt::format(
+             "<lora:{}>: the recipe's LoRAs act in the inversion as they do in the run; expected it in the prompt",
+             io::printable(tags[0].name, 80)));
+  return recipe;
 }
 
 /** The files that lists of controls have read so far. */
@@ -154,20 +162,49 @@ void add_second_pass(Prepared& prepared, const Outline& outline, const FunctionL
   append(prepared.notes, prepared.second->notes);
 }
 
+/** The picture's way back is the model's own: with the weights that LoRAs change, and without all other controls. */
+std::unique_ptr<Prepared> inversion_of(const Prepared& first, const Outline& outline) {
+  auto resolved = first.resolved;
+  auto& recipe = resolved.recipe;
+  if (const auto& prompt = recipe.init->invert->prompt) recipe.prompt = *prompt, recipe.prompt_2.clear();
+  recipe.negative_prompt.clear(), recipe.negative_prompt_2.clear();
+  recipe.guidance = 1, recipe.guidance_rescale = 0;
+  for (auto& control : recipe.controls) control.enabled &= std::holds_alternative<Lora>(control.effect);
+  recipe.init.reset(), recipe.second_pass.reset(), recipe.edits.clear();
+  resolved.encodings = 0;
+  auto made = resolve(recipe.controls, resolved, first.start, *first.masks, {{}, first.adapters, first.loras}, outline,
+                      first.words, {}, {});
+  return std::make_unique<Prepared>(Prepared{.resolved = std::move(resolved),
+                                             .control = control::Timeline(std::move(made.program)),
+                                             .recordings = std::move(made.recordings),
+                                             .adapters = std::move(made.adapters),
+                                             .masks = first.masks,
+                                             .words = first.words,
+                                             .start = {},
+                                             .notes = {}});
+}
+
 /** All texts that the run reads. */
 std::vector<std::string> written(const Prepared& prepared) {
   std::vector<std::string> texts;
-  for (const auto* pass = &prepared; pass; pass = pass->second.get())
+  for (const auto* pass : all_runs(prepared))
     for (const auto& text : pass->control.texts()) texts.push_back(text.prompt);
   return texts;
 }
 
 }  // namespace
 
+std::vector<const Prepared*> all_runs(const Prepared& prepared) {
+  std::vector<const Prepared*> runs;
+  for (const auto* run : {static_cast<const Prepared*>(prepared.inversion.get()), &prepared,
+                          static_cast<const Prepared*>(prepared.second.get())})
+    if (run) runs.push_back(run);
+  return runs;
+}
+
 Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide) {
   auto notes = notes_of_model(given, outline);
-  auto recipe = with_choices(given, notes);
-  take_lora_tags(recipe, notes);
+  auto recipe = without_lora_tags(with_choices(given, notes), notes);
   const auto masks = std::make_shared<MaskPictures>();
   std::optional<Beginning> beginning;
   if (recipe.init) beginning.emplace(*recipe.init, outline.info.latent_downscale, *masks);
@@ -196,6 +233,7 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
         "attention functions of the application acted; the recipe alone does not repeat this picture");
   append(prepared.notes, neutral_notes(prepared.control.programs().front().second));
   add_edits(prepared, outline, functions);
+  if (recipe.init && recipe.init->invert) prepared.inversion = inversion_of(prepared, outline);
   add_second_pass(prepared, outline, functions, elide);
   name_words(prepared, outline, prepared.resolved.recipe);
   append(prepared.notes, notes_of(prepared.adapters));

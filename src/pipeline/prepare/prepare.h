@@ -39,7 +39,12 @@ struct Prepared {
   std::optional<Start> start;             ///< The recipe's `init`.
   std::vector<std::string> notes;         ///< What the user should know: words cut off, neutral controls, guesses.
   std::unique_ptr<Prepared> second = {};  ///< The recipe's second pass, as a run whose `init` has no picture.
+  /** The inversion of `init`, as a run that draws its prompt at guidance 1 with the LoRAs of the recipe. */
+  std::unique_ptr<Prepared> inversion = {};
 };
+
+/** What is computed, in order: the inversion, the first pass, the second. */
+std::vector<const Prepared*> all_runs(const Prepared& prepared);
 
 /**
  * @param elide see control::ProgramOptions, of the recipe's controls; off only in tests.

@@ -82,6 +82,7 @@ control::ProgramInputs inputs(const Resolved& resolved, const Surroundings* arou
   if (recipe.syntax == PromptSyntax::a1111) edit_prompts(recipe, resolved.schedule.steps(), in);
   in.guidance = recipe.guidance;
   in.guided_below_one = recipe.compat != Compat::diffusers;
+  in.image_guidance = recipe.image_guidance;
   in.pooled = outline.parts.unet.addition_input > 0;
   if (in.pooled) in.time_ids = own_size(recipe);
   const auto syntax = recipe.syntax;

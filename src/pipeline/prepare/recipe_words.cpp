@@ -19,7 +19,7 @@ void name_words(const Prepared& prepared, const Outline& outline, Recipe& recipe
     const auto made = text::chunked(outline.tokenizers[encoder], text, recipe.syntax, text::change_of(&words, encoder));
     for (const auto* word : words.words_in(made.tokens)) digests[word->name] = words.sha256(*word);
   };
-  for (const auto* pass = &prepared; pass; pass = pass->second.get())
+  for (const auto* pass : all_runs(prepared))
     for (const auto& text : pass->control.texts()) {
       look(text.text(), 0);
       if (text.second) look(*text.second, 1);

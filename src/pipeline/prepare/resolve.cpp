@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "pipeline/init/picture.h"
 #include "pipeline/init/steps.h"
+#include "sampler/inversion.h"
 #include "sampler/schedule/levels.h"
 
 namespace corepulse::pipeline {
@@ -13,6 +14,7 @@ namespace {
 
 constexpr int kMaxSide = 8192, kMaxBatch = 64;
 constexpr size_t kMaxPrompt = 16 * 1024;
+constexpr double kImageGuidance = 1.5;  // Diffusers', A1111's
 
 [[noreturn]] void refuse(const std::string& message) {
   fail(ErrorCode::invalid_request, "request", message);
@@ -83,6 +85,39 @@ model::Scheduler scheduler_for(const Recipe& recipe, const model::Scheduler& own
   return scheduler;
 }
 
+/** What instruct-pix2pix models need, and others do not know. */
+void set_image_guidance(Recipe& recipe, const ModelInfo& info) {
+  if (!info.pix2pix) {
+    if (recipe.image_guidance)
+      refuse(
+          "image_guidance is how strongly the picture leads that an instruct-pix2pix model reads; this model reads "
+          "none; leave it out");
+    return;
+  }
+  if (!recipe.init)
+    fail(ErrorCode::invalid_request, "init",
+         "this model (instruct-pix2pix) edits a picture as the prompt says; expected the picture: --init FILE");
+  if (recipe.second_pass)
+    fail(
+        ErrorCode::invalid_request, "second_pass",
+        "an instruct-pix2pix model edits a picture of the run's size; expected one pass; enlarge what it drew in a run "
+        "of its own");
+  if (!recipe.image_guidance) recipe.image_guidance = kImageGuidance;
+  check_number("image_guidance", *recipe.image_guidance, 0, 1000);
+}
+
+void check_inversion(const Inversion& inversion, const Resolved& resolved, const ModelInfo& info,
+                     const sampler::Training& training) {
+  if (info.inpaint || info.pix2pix)
+    fail(ErrorCode::invalid_request, "init.invert",
+         fmt::format(
+             "this model ({}) reads the picture beside the latents, and nobody says what that would be on the way "
+             "back; expected a model that reads latents alone",
+             info.inpaint ? "inpainting" : "instruct-pix2pix"));
+  check_number("init.invert.refine", inversion.refine, 0, 20);
+  sampler::Inversion(resolved.schedule, training, resolved.sampling);
+}
+
 }  // namespace
 
 void check_texts(const Recipe& recipe) {
@@ -90,6 +125,8 @@ void check_texts(const Recipe& recipe) {
   check_text("negative_prompt", recipe.negative_prompt);
   check_text("prompt_2", recipe.prompt_2);
   check_text("negative_prompt_2", recipe.negative_prompt_2);
+  if (recipe.init && recipe.init->invert && recipe.init->invert->prompt)
+    check_text("init.invert.prompt", *recipe.init->invert->prompt);
 }
 
 Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Scheduler& own,
@@ -110,6 +147,7 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
   if (recipe.init && !(recipe.init->strength > 0 && recipe.init->strength <= 1))
     refuse(fmt::format("init.strength is {}; expected more than 0, to 1", recipe.init->strength));
   const auto scheduler = scheduler_for(recipe, own);
+  set_image_guidance(recipe, info);
   if (recipe.sampler == SamplerKind::model) recipe.sampler = scheduler.sampler;
   const auto part = recipe.init ? steps_from_picture(*recipe.init, recipe.steps, recipe.compat)
                                 : StepsFromPicture{recipe.steps, recipe.steps};
@@ -118,6 +156,7 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
   resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling);
   const int skipped = std::max(0, resolved.schedule.steps() - part.run);
   if (skipped > 0) resolved.schedule = sampler::without_first(std::move(resolved.schedule), skipped);
+  if (recipe.init && recipe.init->invert) check_inversion(*recipe.init->invert, resolved, info, scheduler.training);
   resolved.encodings = recipe.init.has_value();
   recipe.schedule = sampler::named_schedule(resolved.sampling);
   resolved.latent_height = recipe.height / info.latent_downscale;
