@@ -89,9 +89,12 @@ std::string to_text(const ModelInfo& info) {
                       : info.zero_snr ? " from pure noise"
                                       : "";
   const auto known = info.known_as.empty() ? "" : fmt::format(" ({})", info.known_as);
-  auto text = fmt::format("{}: {}{}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\n", info.name,
-                          name(info.family), known, info.inpaint ? " (inpainting)" : info.pix2pix ? " (instruct-pix2pix)" : "", name(info.prediction), levels,
-                          name(info.sampler), info.width, info.height, info.context_width);
+  auto text = fmt::format(
+      "{}: {}{}{}, predicts {}{}, sampled by {}, {}x{} pixels, text width {}\n", info.name, name(info.family), known,
+      info.inpaint   ? " (inpainting)"
+      : info.pix2pix ? " (instruct-pix2pix)"
+                     : "",
+      name(info.prediction), levels, name(info.sampler), info.width, info.height, info.context_width);
   if (!info.fingerprint.empty()) text += fmt::format("fingerprint {}\n", info.fingerprint);
   text += "\n" + components_text(info) + "\n" + blocks_text(info);
   for (const auto& note : info.notes) text += "\nnote: " + note;

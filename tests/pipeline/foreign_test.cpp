@@ -133,6 +133,87 @@ TEST_CASE("what A1111's line holds and a recipe cannot is named, and quotes keep
   CHECK(!noted(read, "Lora hashes"));
 }
 
+TEST_CASE("A1111's Hires. fix is a second pass where it does the same, and named where not") {
+  const auto with = [](const std::string& hires, const std::string& prompt = "a cat") {
+    return infotext(prompt +
+                    "\nSteps: 20, Sampler: Euler, Schedule type: Simple, CFG scale: 7, Seed: 1, Size: 512x768, " +
+                    "Denoising strength: 0.4, " + hires + ", Version: v1.9.4");
+  };
+  const auto latent = with("Hires upscale: 1.5, Hires steps: 10, Hires upscaler: Latent");
+  REQUIRE(latent.recipe.second_pass);
+  CHECK(*latent.recipe.second_pass ==
+        SecondPass{.width = 768, .height = 1152, .upscale = Upscale::latent_bilinear, .strength = 0.4, .steps = 10});
+  CHECK(!latent.recipe.init);
+  CHECK(!noted(latent, "not carried over"));
+  const auto more = with(
+      "Hires resize: 0x1536, Hires upscaler: None, Hires sampler: DPM++ 2M, Hires schedule type: Karras, Hires CFG "
+      "Scale: 3.5, Hires Module 1: Use same choices");
+  REQUIRE(more.recipe.second_pass);
+  CHECK(more.recipe.second_pass->width == 1024);
+  CHECK(more.recipe.second_pass->upscale == Upscale::lanczos);
+  CHECK(more.recipe.second_pass->sampler == SamplerKind::dpmpp_2m);
+  CHECK(more.recipe.second_pass->schedule == ScheduleKind::karras);
+  CHECK(more.recipe.second_pass->guidance == 3.5);
+  CHECK(with("Hires upscale: 1.1, Hires upscaler: Latent (nearest)").recipe.second_pass->width == 560);  // of 563
+  for (const char* other :
+       {"Hires upscale: 2, Hires upscaler: 4x-UltraSharp", "Hires upscale: 1.1, Hires upscaler: Lanczos",
+        "Hires resize: 1024x1024, Hires upscaler: Latent",
+        "Hires upscale: 2, Hires upscaler: Latent, Hires prompt: a dog",
+        "Hires upscale: 2, Hires upscaler: Latent, Hires checkpoint: other",
+        "Hires upscale: 99, Hires upscaler: Latent", "Hires upscale: nan, Hires upscaler: Latent",
+        "Hires resize: 0x0, Hires upscaler: Latent", "Hires steps: 10",
+        "Hires resize: 99999999999x8, Hires upscaler: Latent",
+        "Hires upscale: 2, Hires upscaler: Latent, Hires steps: 1.5"}) {
+    CAPTURE(std::string(other));
+    const auto left = with(other);
+    CHECK(!left.recipe.second_pass);
+    CHECK(noted(left, "Denoising strength 0.4"));
+    CHECK(noted(left, "not carried over"));
+  }
+}
+
+TEST_CASE("LoRAs that a picture names are controls where their folder is known") {
+  const std::string line = "\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512";
+  const auto with = [&](const std::string& prompt) {
+    return recipe_of_picture({{"parameters", prompt + line}}, "loras");
+  };
+  const auto read = with("a cat <lora:detail:0.8>, <lyco:style:0.5:0.25> <hypernet:old:1>");
+  CHECK(read.recipe.prompt == "a cat ,  ");
+  CHECK(read.recipe.loras == "loras");
+  REQUIRE(read.recipe.controls.size() == 2);
+  CHECK(read.recipe.controls[0] == lora("detail", 0.8));
+  CHECK(std::get<Lora>(read.recipe.controls[1].effect) ==
+        Lora{.file = "style", .strength = 0.25, .text_strength = 0.5});
+  CHECK(noted(read, "networks that are not in the recipe: old (1)"));
+  CHECK(noted(read, "its LoRA detail is control 0"));
+  for (const char* name : {"../detail", "/etc/passwd", "a/../../b", "c:\\\\x"}) {
+    CAPTURE(std::string(name));
+    const auto hostile = with("a cat <lora:" + std::string(name) + ":1>");
+    CHECK(hostile.recipe.controls.empty());
+    CHECK(noted(hostile, "networks that are not in the recipe"));
+  }
+  CHECK(with("a cat <lora:detail:much>").recipe.controls.empty());
+  CHECK(with("a cat <lora:detail:1e9>").recipe.controls.empty());
+  CHECK(with("a cat\nNegative prompt: <lora:detail:1>").recipe.controls.empty());  // which A1111 does not heed
+  CHECK(infotext("a cat <lora:detail:0.8>" + line).recipe.controls.empty());
+}
+
+TEST_CASE("ComfyUI's LoRA loaders are controls where their folder is known") {
+  const std::string nodes =
+      R"("10": {"inputs": {"lora_name": "styles\\detail.safetensors", "strength_model": 0.7, "strength_clip": 0.5, "model": ["11", 0], "clip": ["4", 1]}, "class_type": "LoraLoader"},
+         "11": {"inputs": {"lora_name": "fast.safetensors", "strength_model": 1, "model": ["4", 0]}, "class_type": "LoraLoaderModelOnly"},
+         "14": {"inputs": {"text": "a cat", "clip": ["10", 1]}, "class_type": "CLIPTextEncode"},)";
+  const auto read = recipe_of_picture({{"prompt", comfy(nodes, "10", "4", "14")}}, "loras");
+  REQUIRE(read.recipe.controls.size() == 2);
+  CHECK(std::get<Lora>(read.recipe.controls[0].effect) == Lora{.file = "loras/styles/detail.safetensors",
+                                                               .strength = 0.7,
+                                                               .text_strength = 0.5,
+                                                               .dora = DoraReading::comfy});
+  CHECK(std::get<Lora>(read.recipe.controls[1].effect) ==
+        Lora{.file = "fast.safetensors", .strength = 1, .text_strength = 0, .dora = DoraReading::comfy});
+  CHECK(noted(read, "node 10 (LoraLoader) stands before one of the prompts alone"));
+}
+
 TEST_CASE("a picture that was drawn from another one keeps its strength") {
   const auto read = infotext(
       "a dog\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 512x512, Denoising strength: 0.6, Mask blur: 4");

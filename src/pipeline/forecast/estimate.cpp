@@ -85,7 +85,8 @@ size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const 
   const auto& init = resolved.recipe.init;
   const size_t way = init && init->invert ? latents * vae.latent_channels * (resolved.schedule.t.size() + 1) : 0;
   const bool autoencodes = decode || encodings(unet, vae, resolved) > 0;
-  return std::max(steps, autoencodes ? kVaeArrays * vae.channels[0] * pixels * sizeof(float) : 0) + way * sizeof(float) + longer_texts(unet, calls);
+  return std::max(steps, autoencodes ? kVaeArrays * vae.channels[0] * pixels * sizeof(float) : 0) +
+         way * sizeof(float) + longer_texts(unet, calls);
 }
 
 engine::Work work_of(const model::Parts& parts, const Resolved& resolved, const Calls& calls, bool decode) {

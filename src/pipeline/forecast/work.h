@@ -6,7 +6,8 @@
 
 namespace corepulse::pipeline {
 
-/** Of one UNet call for one row that reads a text of so many keys, without control. What is computed once a run is left out: the text's keys and values.
+/** Of one UNet call for one row that reads a text of so many keys, without control. What is computed once a run is left
+ * out: the text's keys and values.
  */
 engine::Work unet_work(const model::Parts& parts, int latent_height, int latent_width, int keys = 77);
 

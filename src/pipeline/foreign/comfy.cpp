@@ -27,8 +27,8 @@ bool is_any_of(const ComfyNode& node, std::initializer_list<std::string_view> ki
 
 class ComfyReader {
  public:
-  explicit ComfyReader(io::Json json)
-      : nodes_(std::move(json)), reading_({"ComfyUI", PromptSyntax::comfy, Compat::comfy, NoiseKind::cpu}) {}
+  ComfyReader(io::Json json, const std::string& loras)
+      : nodes_(std::move(json)), reading_({"ComfyUI", PromptSyntax::comfy, Compat::comfy, NoiseKind::cpu}, loras) {}
 
   PictureRecipe operator()() {
     const auto& last = find_sampler();
@@ -38,6 +38,7 @@ class ComfyReader {
     reading_.take_prompts(prompt.first, negative.first);
     reading_.take_second_prompts(prompt.second, negative.second);
     follow_model(first);
+    take_loras();
     return std::move(reading_).finish();
   }
 
@@ -55,6 +56,7 @@ class ComfyReader {
   void follow_clip(const ComfyNode& text);
   void follow_model(const ComfyNode& sampler);
   void take_loader(const ComfyNode& node, bool of_text);
+  void take_loras();
 
   std::optional<double> number(const ComfyNode& node, std::string_view name) const {
     return foreign_number(comfy_value(nodes_, node, name));
@@ -67,7 +69,14 @@ class ComfyReader {
     return value && value->is_string() ? value->get<std::string>() : "";
   }
 
+  /** A node that loads a LoRA, and how often it was met: on the model's way, on those of the two prompts. */
+  struct MetLora {
+    const ComfyNode* node;
+    int of_model = 0, of_text = 0;
+  };
+
   ComfyNodes nodes_;
+  std::vector<MetLora> loras_;
   ForeignReading reading_;
   bool skip_taken_ = false;
 };
@@ -267,14 +276,34 @@ void ComfyReader::take_loader(const ComfyNode& node, bool of_text) {
   if (node.kind.find("Loader") != std::string::npos &&
       (node.input("ckpt_name") || node.input("unet_name") || node.input("clip_name") || node.input("clip_name1")))
     return;
-  if (node.input("lora_name")) return reading_.take_lora(word(node, "lora_name"), shown(node, "strength_model"));
+  if (node.input("lora_name")) {
+    auto met = std::find_if(loras_.begin(), loras_.end(), [&](const auto& lora) { return lora.node == &node; });
+    if (met == loras_.end()) met = loras_.insert(met, {&node});
+    ++(of_text ? met->of_text : met->of_model);
+    return;
+  }
   if (!is_reroute(node) && !(of_text && node.links("model"))) reading_.leave_out(node.shown());
+}
+
+/** One that neither way meets changes nothing there; one that only one prompt's way meets changes both here. */
+void ComfyReader::take_loras() {
+  for (const auto& [node, of_model, of_text] : loras_) {
+    const auto name = word(*node, "lora_name");
+    const auto strength = number(*node, "strength_model"), text_strength = number(*node, "strength_clip");
+    const bool known = (of_model == 0 || strength) && (of_text == 0 || text_strength);
+    const ForeignLora found{name, of_model ? strength.value_or(0) : 0, of_text ? text_strength.value_or(0) : 0,
+                            DoraReading::comfy};
+    if (!known || !reading_.take_lora(found))
+      reading_.name_network(name, shown(*node, "strength_model"));
+    else if (of_text == 1)
+      reading_.note(fmt::format("{} stands before one of the prompts alone; here it acts on both", node->shown()));
+  }
 }
 
 }  // namespace
 
-PictureRecipe read_comfy_graph(std::string_view text) {
-  return ComfyReader(io::parse_python_json(text, "picture", {.depth = 64}))();
+PictureRecipe read_comfy_graph(std::string_view text, const std::string& loras) {
+  return ComfyReader(io::parse_python_json(text, "picture", {.depth = 64}), loras)();
 }
 
 }  // namespace corepulse::pipeline

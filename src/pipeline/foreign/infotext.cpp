@@ -1,17 +1,15 @@
 // The "parameters" that A1111, Forge and stable-diffusion.cpp write: a prompt, a negative prompt and a line of
 // settings.
-#include <map>
-
 #include "base/ascii.h"
 #include "io/utf8.h"
+#include "pipeline/foreign/hires.h"
 #include "pipeline/foreign/reading.h"
+#include "text/prompt/lora_tags.h"
 
 namespace corepulse::pipeline {
 namespace {
 
 constexpr size_t kFewestSettings = 3, kMostSettings = 1000;
-
-using Settings = std::map<std::string, std::string, std::less<>>;
 
 bool in_name(char c) {
   return is_word_char(c) || c == ' ' || c == '-' || c == '/';
@@ -44,8 +42,8 @@ std::string unquoted(std::string_view value) {
  * or more in front of a colon, a value goes to the next comma or stands in JSON's quotes. Of a name that stands twice
  * the last counts.
  */
-Settings settings_of(std::string_view line) {
-  Settings settings;
+ForeignSettings settings_of(std::string_view line) {
+  ForeignSettings settings;
   size_t count = 0;
   for (size_t at = 0; at < line.size();) {
     if (!is_word_char(line[at])) {
@@ -71,7 +69,7 @@ Settings settings_of(std::string_view line) {
 
 struct Infotext {
   std::string prompt, negative;
-  Settings settings;
+  ForeignSettings settings;
 
   /** The value, which is no longer among the settings; "": there is none. */
   std::string take(std::string_view name) {
@@ -108,8 +106,19 @@ Infotext parts_of(std::string_view text) {
   return parts;
 }
 
-/** The prompt without `<lora:name:0.8>` and its like, which A1111 takes out of it, too. */
-std::string without_networks(std::string_view prompt, ForeignReading& reading) {
+/** A tag's LoRA, if it is one and its numbers are some: "<lora:name:0.8>". */
+std::optional<text::LoraTag> lora_of(std::string_view tag) {
+  auto text = std::string(tag);
+  try {
+    const auto tags = text::take_lora_tags(text);
+    return tags.empty() ? std::nullopt : std::optional(tags[0]);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/** The prompt without `<lora:name:0.8>` and its like, which A1111 takes out of it, too. @param heeded by A1111. */
+std::string without_networks(std::string_view prompt, bool heeded, ForeignReading& reading) {
   std::string made;
   while (true) {
     const auto open = prompt.find('<');
@@ -126,7 +135,9 @@ std::string without_networks(std::string_view prompt, ForeignReading& reading) {
     }
     const auto inside = prompt.substr(colon + 1, close - colon - 1);
     const auto weight = inside.find(':');
-    reading.take_lora(inside.substr(0, weight), weight == inside.npos ? "1" : inside.substr(weight + 1));
+    const auto tag = heeded ? lora_of(prompt.substr(open, close + 1 - open)) : std::nullopt;
+    if (!tag || !reading.take_lora({tag->name, tag->strength, tag->text_strength}))
+      reading.name_network(inside.substr(0, weight), weight == inside.npos ? "1" : inside.substr(weight + 1));
     made.append(prompt.substr(0, open));
     prompt.remove_prefix(close + 1);
   }
@@ -206,6 +217,12 @@ void take_strength_of_a1111(Infotext& parts, ForeignReading& reading) {
     reading.take_strength(foreign_number(strength), strength);
 }
 
+void take_second_pass(Infotext& parts, ForeignReading& reading) {
+  reading.recipe().second_pass = take_hires(parts.settings, reading.recipe());
+  if (reading.recipe().second_pass)
+    reading.note("its Hires. fix is the recipe's second_pass; --no-second-pass draws the first pass alone");
+}
+
 void take_models(Infotext& parts, ForeignReading& reading) {
   const auto hash = parts.take("Model hash");
   auto model = parts.take("Model");
@@ -222,12 +239,13 @@ std::string program_of(std::string_view version) {
 
 }  // namespace
 
-PictureRecipe read_infotext(std::string_view text) {
+PictureRecipe read_infotext(std::string_view text, const std::string& loras) {
   auto parts = parts_of(text);
   const auto version = parts.take("Version");
   const auto program = program_of(version);
-  ForeignReading reading({program.c_str(), PromptSyntax::a1111, Compat::a1111, NoiseKind::cuda});
-  const auto prompt = without_networks(parts.prompt, reading), negative = without_networks(parts.negative, reading);
+  ForeignReading reading({program.c_str(), PromptSyntax::a1111, Compat::a1111, NoiseKind::cuda}, loras);
+  const auto prompt = without_networks(parts.prompt, true, reading);
+  const auto negative = without_networks(parts.negative, false, reading);
   reading.take_prompts(prompt, negative);
   const auto steps = parts.take("Steps"), guidance = parts.take("CFG scale"), seed = parts.take("Seed"),
              size = parts.take("Size");
@@ -243,6 +261,7 @@ PictureRecipe read_infotext(std::string_view text) {
     take_sampler_of_a1111(parts, reading, program == "A1111" ? version_number(version) : 2);
   take_noise(parts, reading);
   take_clip_skip_from_one(parts, reading);
+  if (program != "stable-diffusion.cpp") take_second_pass(parts, reading);
   take_strength_of_a1111(parts, reading);
   take_models(parts, reading);
   for (const char* harmless : {"Batch size", "Batch pos", "VAE hash", "Lora hashes", "User"}) parts.take(harmless);

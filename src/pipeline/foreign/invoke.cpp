@@ -58,7 +58,7 @@ void take_invoke_loras(InvokeMetadata& data, ForeignReading& reading) {
     for (const char* name : {"model", "lora"})
       if (lora.is_object() && lora.contains(name)) named = &lora[name];
     const bool weighed = lora.is_object() && lora.contains("weight");
-    reading.take_lora(name_of_entry(*named), weighed ? foreign_shown(&lora["weight"]) : "1");
+    reading.name_network(name_of_entry(*named), weighed ? foreign_shown(&lora["weight"]) : "1");
   }
 }
 

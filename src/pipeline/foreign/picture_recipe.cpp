@@ -8,7 +8,7 @@
 
 namespace corepulse {
 
-PictureRecipe recipe_of_picture(const ImageText& text, const std::string& /*loras*/) {
+PictureRecipe recipe_of_picture(const ImageText& text, const std::string& loras) {
   for (const auto& [key, value] : text)
     if (!io::is_utf8(value))
       pipeline::refuse_foreign(ErrorCode::bad_file, fmt::format("its text \"{}\" is no UTF-8", io::printable(key)));
@@ -23,12 +23,12 @@ PictureRecipe recipe_of_picture(const ImageText& text, const std::string& /*lora
     pipeline::refuse_foreign(
         ErrorCode::invalid_request,
         "it holds no recipe of corepulse, and none of A1111, Forge, ComfyUI, InvokeAI or stable-diffusion.cpp");
-  if (!graph) return pipeline::read_infotext(*line);
+  if (!graph) return pipeline::read_infotext(*line, loras);
   try {
-    return pipeline::read_comfy_graph(*graph);
+    return pipeline::read_comfy_graph(*graph, loras);
   } catch (const Error& error) {
     if (!line) throw;
-    auto read = pipeline::read_infotext(*line);
+    auto read = pipeline::read_infotext(*line, loras);
     read.notes.push_back(
         fmt::format("its graph could not be followed, its \"parameters\" are read instead: {}", error.what()));
     return read;

@@ -1,5 +1,6 @@
 #include "pipeline/foreign/reading.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
@@ -14,7 +15,9 @@ namespace corepulse::pipeline {
 namespace {
 
 constexpr size_t kMostListed = 40, kMostNotes = 100;
-constexpr double kMostSide = 8192, kMostGuidance = 1000, kMostClipSkip = 10;  // as resolve() takes them
+constexpr size_t kMostName = 255;
+constexpr double kMostStrength = 100, kMostSide = 8192, kMostGuidance = 1000,
+                 kMostClipSkip = 10;  // as resolve() takes them
 
 template <class Parse>
 auto known(Parse parse, std::string_view name) -> std::optional<decltype(parse(name))> {
@@ -38,6 +41,19 @@ std::string without_choices(std::string_view prompt) {
     made += prompt[i];
   }
   return made;
+}
+
+/** A stranger's path that leads nowhere but below a folder. */
+bool stays_below(std::string_view name) {
+  if (name.empty() || name.size() > kMostName || name.front() == '/' || name.find(':') != name.npos) return false;
+  if (std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; })) return false;
+  for (size_t begin = 0; begin <= name.size();) {
+    const auto end = std::min(name.find('/', begin), name.size());
+    const auto part = name.substr(begin, end - begin);
+    if (part.empty() || part == "." || part == "..") return false;
+    begin = end + 1;
+  }
+  return true;
 }
 
 bool draws_on_a_tree(SamplerKind sampler, Compat compat) {
@@ -85,7 +101,7 @@ std::string foreign_shown(std::string_view text) {
   return text.empty() ? "(not said)" : std::string(text);
 }
 
-ForeignReading::ForeignReading(const ForeignTool& tool) {
+ForeignReading::ForeignReading(const ForeignTool& tool, std::string loras) : folder_of_loras_(std::move(loras)) {
   made_.program = tool.program;
   made_.recipe.syntax = tool.syntax;
   made_.recipe.compat = tool.compat;
@@ -188,7 +204,24 @@ void ForeignReading::take_model(std::string_view what, std::string_view name) {
   list(models_, fmt::format("{} {}", what, io::printable(name)));
 }
 
-void ForeignReading::take_lora(std::string_view name, std::string_view weight) {
+bool ForeignReading::take_lora(const ForeignLora& found) {
+  auto& made = recipe();
+  auto name = found.name;
+  std::replace(name.begin(), name.end(), '\\', '/');  // as Windows has it
+  const bool numbers = std::abs(found.strength) <= kMostStrength && std::abs(found.text_strength) <= kMostStrength;
+  if (folder_of_loras_.empty() || !numbers || !stays_below(name) || made.controls.size() >= kMostListed) return false;
+  made.loras = folder_of_loras_;
+  const bool in_a_room = name.find('/') != name.npos;
+  auto control = lora(in_a_room ? folder_of_loras_ + "/" + name : name, found.strength);
+  auto& effect = std::get<Lora>(control.effect);
+  if (found.text_strength != found.strength) effect.text_strength = found.text_strength;
+  effect.dora = found.dora;
+  note(fmt::format("its LoRA {} is control {}", io::printable(found.name, 80), made.controls.size()));
+  made.controls.push_back(std::move(control));
+  return true;
+}
+
+void ForeignReading::name_network(std::string_view name, std::string_view weight) {
   list(loras_, fmt::format("{} ({})", io::printable(name), io::printable(weight)));
 }
 

@@ -20,10 +20,18 @@ struct ForeignTool {
   NoiseKind rng;
 };
 
+/** A file of added weights, as the picture names it. */
+struct ForeignLora {
+  std::string name;
+  double strength = 1, text_strength = 1;
+  DoraReading dora = DoraReading::blended;
+};
+
 /** Each `take_` checks what a stranger wrote; what does not fit is left out and named. */
 class ForeignReading {
  public:
-  explicit ForeignReading(const ForeignTool& tool);
+  /** @param loras where LoRAs lie; "": nobody knows. */
+  explicit ForeignReading(const ForeignTool& tool, std::string loras = "");
 
   Recipe& recipe() { return made_.recipe; }
   void note(std::string text);
@@ -46,7 +54,10 @@ class ForeignReading {
   void take_sampler(std::string_view sampler, std::string_view schedule);
   /** A model that the picture was drawn with, said once for all of them. */
   void take_model(std::string_view what, std::string_view name);
-  void take_lora(std::string_view name, std::string_view weight);
+  /** False: nobody knows where it lies, or its name is none of a file below there. */
+  bool take_lora(const ForeignLora& found);
+  /** One that the recipe does not have. */
+  void name_network(std::string_view name, std::string_view weight);
 
   PictureRecipe finish() &&;
 
@@ -56,6 +67,7 @@ class ForeignReading {
   void note_sampler();
 
   PictureRecipe made_;
+  std::string folder_of_loras_;
   std::vector<std::string> left_out_, models_, loras_;
 };
 
@@ -68,11 +80,11 @@ std::optional<uint64_t> foreign_seed(const io::Json* value);
 std::string foreign_shown(const io::Json* value);
 std::string foreign_shown(std::string_view text);
 
-// The readers. @throws Error bad_file, invalid_request.
+// The readers. @param loras see ForeignReading. @throws Error bad_file, invalid_request.
 /** A1111's, Forge's, stable-diffusion.cpp's "parameters". */
-PictureRecipe read_infotext(std::string_view text);
+PictureRecipe read_infotext(std::string_view text, const std::string& loras);
 /** ComfyUI's "prompt". */
-PictureRecipe read_comfy_graph(std::string_view text);
+PictureRecipe read_comfy_graph(std::string_view text, const std::string& loras);
 /** InvokeAI's "invokeai_metadata". */
 PictureRecipe read_invoke_metadata(std::string_view text);
 
