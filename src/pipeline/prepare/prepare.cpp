@@ -169,7 +169,8 @@ std::unique_ptr<Prepared> inversion_of(const Prepared& first, const Outline& out
   if (const auto& prompt = recipe.init->invert->prompt) recipe.prompt = *prompt, recipe.prompt_2.clear();
   recipe.negative_prompt.clear(), recipe.negative_prompt_2.clear();
   recipe.guidance = 1, recipe.guidance_rescale = 0;
-  for (auto& control : recipe.controls) control.enabled &= std::holds_alternative<Lora>(control.effect);
+  for (auto& control : recipe.controls)  // there is no negative prompt
+    control.enabled &= std::holds_alternative<Lora>(control.effect) && control.rows != Rows::uncond;
   recipe.init.reset(), recipe.second_pass.reset(), recipe.edits.clear();
   resolved.encodings = 0;
   auto made = resolve(recipe.controls, resolved, first.start, *first.masks, {{}, first.adapters, first.loras}, outline,
