@@ -8,6 +8,21 @@ import importlib.util
 import pathlib
 import sys
 
+from ._built_for import MLX
+
+
+def _check_mlx() -> None:
+    """Before anything is loaded: another version's library may lack what the extension wants, or take it otherwise."""
+    try:
+        found = importlib.metadata.version("mlx")
+    except importlib.metadata.PackageNotFoundError:
+        return  # _load_mlx says so
+    if found != MLX:
+        raise ImportError(
+            f"corepulse was built for MLX {MLX}, and {found} is installed; no two versions of MLX promise the same binary "
+            f"interface: pip install mlx=={MLX}"
+        )
+
 
 def _load_mlx() -> None:
     """MLX's library, before the extension looks for it: packages may lie in folders of different environments."""
@@ -26,6 +41,7 @@ def _load_mlx() -> None:
     )
 
 
+_check_mlx()
 _load_mlx()
 
 from . import _core as _core  # noqa: E402  (needs MLX's library)
@@ -34,12 +50,6 @@ from . import _core as _core  # noqa: E402  (needs MLX's library)
 def _check() -> None:
     if not _core.in_main_interpreter():
         raise ImportError("corepulse computes in the main interpreter only; expected no sub-interpreter: use a process")
-    found = importlib.metadata.version("mlx")
-    if found != _core.mlx_version:
-        raise ImportError(
-            f"corepulse was built for MLX {_core.mlx_version}, and {found} is installed; no two versions of MLX promise "
-            f"the same binary interface: pip install mlx=={_core.mlx_version}"
-        )
     atexit.register(_core.stop_all)
 
 

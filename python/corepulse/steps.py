@@ -86,11 +86,13 @@ class Steps:
         self._thread.join()
 
     def __iter__(self) -> Iterator[StepView]:
+        ended = False
         try:
             while (view := self._views.get()) is not None:
                 yield view
+            ended = True
         finally:
-            if self._thread.is_alive() and self._views.qsize() == 0 and self._result is None:
+            if not ended:  # the run may be many steps ahead of whoever leaves
                 self._stop.set()
             self._thread.join()
         if self._error is not None:

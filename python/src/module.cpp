@@ -13,8 +13,6 @@
 #include "corepulse/nearest_name.h"
 #include "corepulse/pipeline.h"
 
-#include "mlx/version.h"
-
 #include "bindings.h"
 
 namespace corepulse::python {
@@ -49,6 +47,7 @@ std::vector<std::string> error_codes() {
 }
 
 void stop_all() {
+  if (forked()) return;  // the runs, and whoever holds the lock, are of the other process
   for (;;) {
     {
       const std::lock_guard lock(runs_mutex);
@@ -119,8 +118,6 @@ void bind_errors(nb::module_& m) {
   m.def("version", &version);
   m.def("in_main_interpreter", [] { return PyInterpreterState_Get() == PyInterpreterState_Main(); });
   m.def("stop_all", &stop_all, nb::call_guard<nb::gil_scoped_release>(), "Ends all runs, and waits until they have");
-  m.attr("mlx_version") = std::to_string(MLX_VERSION_MAJOR) + "." + std::to_string(MLX_VERSION_MINOR) + "." +
-                          std::to_string(MLX_VERSION_PATCH);
 }
 
 }  // namespace corepulse::python

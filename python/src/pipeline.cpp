@@ -29,10 +29,13 @@ struct Moment {
 nb::object preview(const Moment& moment, int image) {
   if (moment.over || !moment.at.preview)
     throw Error(ErrorCode::invalid_request, "[preview] its step is over; expected a call from inside the callback");
+  if (!OnEngine::here())
+    throw Error(ErrorCode::invalid_request, "[preview] another thread asks; expected a call from inside the callback");
+  const auto draw = moment.at.preview;
   Image drawn;
   {
     const nb::gil_scoped_release without_gil;
-    drawn = moment.at.preview(image);
+    drawn = draw(image);
   }
   return own_pixels(std::move(drawn));
 }
@@ -119,7 +122,11 @@ std::unique_ptr<Result> generate(const Model& model, const std::string& recipe, 
   request.recipe = recipe_from_json(recipe);
   request.decode = decode;
   request.progress = callback(std::move(progress));
-  for (const auto* replacement : functions) request.functions.push_back(replacement->function);
+  for (const auto* replacement : functions) {
+    if (!replacement)
+      throw Error(ErrorCode::invalid_request, "[attention] None in it; expected what replace_attention makes");
+    request.functions.push_back(replacement->function);
+  }
   if (live) request.live = live->controls;
   const auto flag = stop ? stop->flag : std::make_shared<std::atomic<bool>>();
   request.stop = flag;

@@ -2,6 +2,7 @@
 import asyncio
 import json
 import subprocess
+import threading
 
 import numpy as np
 import PIL.Image
@@ -144,6 +145,24 @@ def test_callbacks_watch_and_end_a_run(pipe, plain):
         kept[0].preview()
 
 
+def test_a_preview_is_the_callbacks_own(pipe):
+    refused = []
+
+    def ask(at):
+        try:
+            at.preview()
+        except corepulse.InvalidRequest as error:
+            refused.append(str(error))
+
+    def watch(at):
+        other = threading.Thread(target=ask, args=(at,))
+        other.start()
+        other.join()
+
+    pipe(**CAT, progress=watch)
+    assert len(refused) == 2 and "another thread" in refused[0]
+
+
 def test_controls_change_while_a_run_goes_on(pipe):
     live = corepulse.LiveControls()
 
@@ -176,6 +195,7 @@ def test_models_and_recipes_are_told(pipe):
     (dict(seed=1, generator=2), "expected one of them"),
     (dict(image=object()), "no array"),
     (dict(second_pass={"scal": 2}), "scale"),
+    (dict(attention=[None]), "replace_attention"),
 ])
 def test_wrong_arguments_are_named(pipe, wrong, said):
     with pytest.raises(corepulse.InvalidRequest) as error:

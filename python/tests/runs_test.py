@@ -69,13 +69,24 @@ def test_a_stop_ends_a_run_from_another_thread(pipe):
     assert time.monotonic() - started < 10
 
 
-def test_leaving_an_iterator_early_ends_its_run(pipe):
-    for step in pipe.steps("a cat in a park", num_inference_steps=500, previews=False):
+@pytest.mark.parametrize("pause", [0, 0.3])
+def test_leaving_an_iterator_early_ends_its_run(pipe, pause):
+    """Also when the run is ahead of whoever looks at its steps."""
+    steps = pipe.steps(**{**CAT, "num_inference_steps": 900}, previews=False)
+    for step in steps:
+        time.sleep(pause)
         if step.step == 2:
             break
-    started = time.monotonic()
+    with pytest.raises(corepulse.Cancelled):
+        steps.result
     assert pipe(**CAT).images
-    assert time.monotonic() - started < 5
+
+
+def test_an_iterator_that_was_followed_to_its_end_has_its_result(pipe):
+    steps = pipe.steps(**CAT)
+    for step in steps:
+        time.sleep(0.1)  # the run is over long before
+    assert step.step == 2 and steps.result.images
 
 
 def test_a_cancelled_task_ends_its_run(pipe):
@@ -121,6 +132,30 @@ def test_a_process_forked_from_one_that_computed_is_refused():
     assert done.stdout.strip() == "7", done.stderr
 
 
+def test_a_process_forked_during_a_run_ends():
+    done = script("""
+        import os, sys, threading, corepulse
+        pipe = corepulse.Pipeline.from_pretrained("builtin", lazy=True)
+        running = threading.Event()
+        stop = corepulse.Stop()
+        run = lambda: pipe("a cat", num_inference_steps=1000, width=64, height=64, stop=stop, progress=lambda at: running.set())
+        threading.Thread(target=run, daemon=True).start()
+        running.wait()
+        child = os.fork()
+        if child == 0:
+            sys.exit(7)  # whatever waits for the end of the interpreter is called
+        for _ in range(500):
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                print(os.waitstatus_to_exitcode(status))
+                break
+            threading.Event().wait(0.02)
+        else:
+            os.kill(child, 9)
+    """)
+    assert done.stdout.strip() == "7", done.stderr
+
+
 def test_a_sub_interpreter_is_refused():
     done = script("""
         import corepulse
@@ -136,8 +171,11 @@ def test_a_sub_interpreter_is_refused():
     assert "refused corepulse computes in the main interpreter only" in done.stdout and "<Pipeline builtin" in done.stdout, done.stdout + done.stderr
 
 
-def test_another_mlx_is_refused(tmp_path):
-    """The check itself: a wheel of another version beside the library that is there."""
+def test_another_mlx_is_refused_before_it_is_loaded(tmp_path):
+    """The check itself: a wheel of another version, whose library is none."""
+    (tmp_path / "mlx" / "lib").mkdir(parents=True)
+    (tmp_path / "mlx" / "__init__.py").touch()
+    (tmp_path / "mlx" / "lib" / f"libmlx.{'dylib' if sys.platform == 'darwin' else 'so'}").write_text("no library")
     (tmp_path / "mlx-0.1.0.dist-info").mkdir()
     (tmp_path / "mlx-0.1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mlx\nVersion: 0.1.0\n")
     done = script("import corepulse", env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ['PYTHONPATH']}"})
