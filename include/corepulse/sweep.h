@@ -49,6 +49,7 @@ struct Sweep {
   std::string recipe;           ///< What all cells have in common, as JSON: with the axes' values in it a recipe.
   std::vector<SweepAxis> axes;  ///< None: one cell.
   std::string folder;           ///< The recipes' relative paths are seen from it; "": the current one.
+  std::string title = {};       ///< Above the sheets; "": the prompt, if it is the same in all cells.
   bool operator==(const Sweep&) const = default;
 
   static constexpr size_t kMostCells = 100000;

@@ -144,7 +144,7 @@ std::string html_of(const Plan& plan, const std::vector<Page>& pages, const Tabl
   for (const auto& page : pages) tables += table_of(page, rows, pictures);
   auto about = fmt::format("{} of {} cells", rows.size(), plan.cells.size());
   if (names.size() > 1) about += fmt::format("; down: {}, across: {}", names[0], names[1]);
-  const auto title = plan.recipes.empty() ? "" : plan.recipes[0].prompt;
+  const auto title = plan.title.empty() ? "Sweep" : plan.title;
   return fmt::format(
       "{}<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<h1>{}</h1>\n<p>{}. {}</p>\n{}{}"
       "<script type=\"application/json\" id=\"pictures\">{}</script>\n<script>{}</script>\n</body>\n</html>\n",

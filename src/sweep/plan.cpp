@@ -49,6 +49,10 @@ Plan::Plan(const Sweep& sweep) : cells(sweep) {
     if (fresh) plain.push_back(std::move(bare));
     number = at->second;
   }
+  const auto same = [&](const Recipe& recipe) { return recipe.prompt == recipes[0].prompt; };
+  title = sweep.title;
+  if (title.empty() && std::all_of(recipes.begin(), recipes.end(), same))
+    title = fmt::format("\"{}\"", recipes[0].prompt);
 }
 
 std::vector<Region> regions_of(const Recipe& recipe) {

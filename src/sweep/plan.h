@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "corepulse/sweep.h"
@@ -19,6 +20,7 @@ struct Plan {
   explicit Plan(const Sweep& sweep);
 
   Expansion cells;
+  std::string title;                            ///< Above the sheets.
   std::vector<Recipe> recipes;                  ///< By cell.
   std::vector<std::optional<size_t>> plain_of;  ///< Number of its plain recipe; none: it has no controls itself.
   std::vector<Recipe> plain;                    ///< Each once, in the order of the cells that need them.

@@ -40,7 +40,9 @@ Sweep role_map(const ModelInfo& model, const Recipe& recipe, const std::string& 
       {fmt::format("structure: sigma {:g}..{:g}", most, kFeatures),
        fmt::format("features: sigma {:g}..{:g}", kFeatures, kDetail), fmt::format("detail: sigma {:g}..0", kDetail),
        "whole run"}};
-  return {to_json(base, -1), {std::move(where), std::move(when)}, ""};
+  const auto title =
+      fmt::format("\"{}\", where \"{}\" is read in one block, in a part of the run", recipe.prompt, other);
+  return {to_json(base, -1), {std::move(where), std::move(when)}, "", title};
 }
 
 }  // namespace corepulse

@@ -70,11 +70,11 @@ Runner::Runner(const Sweep& sweep, const SweepOptions& options, Artist& artist)
   look_into_folder();
   for (size_t i = size_t(options.shard); i < plan_.recipes.size(); i += size_t(options.shards))
     if (!found_.rows.count(i)) pending_.push_back(i);
-  std::map<std::string, size_t> order;  // of the models, by their first cell
-  for (const auto i : pending_) order.emplace(key_of(plan_.recipes[i]), i);
-  std::stable_sort(pending_.begin(), pending_.end(), [&](size_t a, size_t b) {
-    return order.at(key_of(plan_.recipes[a])) < order.at(key_of(plan_.recipes[b]));
-  });
+  std::map<std::string, size_t> first;  // cell of each model
+  std::map<size_t, size_t> first_of;    // cell with this one's model
+  for (const auto i : pending_) first_of[i] = first.emplace(key_of(plan_.recipes[i]), i).first->second;
+  std::stable_sort(pending_.begin(), pending_.end(),
+                   [&](size_t a, size_t b) { return first_of.at(a) < first_of.at(b); });
   std::set<size_t> needed;
   for (const auto i : pending_)
     if (const auto number = plan_.plain_of[i]; number && !found_.plain.count(*number) && needed.insert(*number).second)

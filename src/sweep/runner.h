@@ -2,7 +2,10 @@
 // The run of a sweep: what is drawn, in which order, and what is written when.
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "corepulse/sweep.h"
 

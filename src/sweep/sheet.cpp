@@ -128,8 +128,7 @@ Image draw_block(const Page& page, const Table& rows, const Measures& m, const B
 /** What all cells have in common, and what changes where. */
 std::string heading_of(const Plan& plan, const Page& page) {
   const auto& names = plan.cells.names();
-  const bool prompts = std::any_of(names.begin(), names.end(), [](const auto& n) { return n == "prompt"; });
-  std::string text = prompts ? "" : fmt::format("\"{}\"", plan.recipes[0].prompt);
+  auto text = plan.title;
   const auto add = [&](const std::string& part) { text += (text.empty() || part.empty() ? "" : "; ") + part; };
   if (names.size() > 1) add(fmt::format("down: {}, across: {}", names[0], names[1]));
   add(page.title);

@@ -91,11 +91,12 @@ SweepAxis read_axis(const io::Json& json, const std::string& where) {
 
 Sweep sweep_from_json(std::string_view text) {
   const auto json = io::parse_json(text, "sweep", {}, ErrorCode::invalid_request);
-  only(json, "sweep", {"version", "recipe", "axes"});
+  only(json, "sweep", {"version", "title", "recipe", "axes"});
   if (!json.contains("version") || json["version"] != 1) wrong_spec("sweep.version", "expected \"version\": 1");
   if (!json.contains("recipe") || !json["recipe"].is_object())
     wrong_spec("sweep.recipe", "expected the recipe that all cells have in common, an object");
   Sweep out{json["recipe"].dump(), {}, ""};
+  if (json.contains("title")) out.title = text_of(json["title"], "sweep.title");
   if (json.contains("axes")) {
     if (!json["axes"].is_array()) wrong_spec("sweep.axes", "it is no list");
     for (const auto& axis : json["axes"])
@@ -115,13 +116,15 @@ std::string to_json(const Sweep& sweep, int indent) {
         values.push_back(io::parse_json(value, "axes", {}, ErrorCode::invalid_request));
       fields.push_back({{"field", field.path}, {"values", std::move(values)}});
     }
-    auto json = fields.size() == 1 ? fields[0] : io::Json{{"zip", std::move(fields)}};
-    if (!axis.name.empty()) json["name"] = axis.name;
-    if (!axis.labels.empty()) json["labels"] = axis.labels;
-    axes.push_back(std::move(json));
+    auto one = fields.size() == 1 ? fields[0] : io::Json{{"zip", std::move(fields)}};
+    if (!axis.name.empty()) one["name"] = axis.name;
+    if (!axis.labels.empty()) one["labels"] = axis.labels;
+    axes.push_back(std::move(one));
   }
   const auto recipe = io::parse_json(sweep.recipe, "recipe", {}, ErrorCode::invalid_request);
-  return io::Json{{"version", 1}, {"recipe", recipe}, {"axes", std::move(axes)}}.dump(indent);
+  auto json = io::Json{{"version", 1}, {"recipe", recipe}, {"axes", std::move(axes)}};
+  if (!sweep.title.empty()) json["title"] = sweep.title;
+  return json.dump(indent);
 }
 
 SweepAxis parse_sweep_axis(std::string_view text) {

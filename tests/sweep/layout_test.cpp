@@ -78,6 +78,7 @@ TEST_CASE("the page holds all of it, no address, and no text of a recipe ends it
   for (size_t at = 0; (at = page.find("</script>", at)) != page.npos; ++at) ++ends;
   CHECK(ends == 2);
   CHECK(page.find("<b>") == page.npos);
+  CHECK(page.find("<h1>Sweep</h1>") != page.npos);  // no prompt is that of all
   CHECK(page.find("a &amp; b") != page.npos);
   for (size_t i = 0; i < 8; ++i) CHECK(page.find(fmt::format("data-p=\"c{}\"", i)) != page.npos);
   CHECK(page.find("data:image/jpeg;base64,") != page.npos);

@@ -47,6 +47,7 @@ TEST_CASE("a sweep that was written is read as the same") {
   auto sweep = test::small_sweep();
   sweep.axes.push_back(zipped(parse_sweep_axis("sampler=euler,heun"), parse_sweep_axis("steps=20,10")));
   sweep.axes.back().name = "how";
+  sweep.title = "a \"title\"";
   sweep.axes.back().labels = {"plain", "Heun"};
   const auto again = sweep_from_json(to_json(sweep));
   CHECK(to_json(again) == to_json(sweep));
@@ -104,7 +105,8 @@ TEST_CASE("what is wrong in a file is an error, never another sweep") {
   }
   for (const std::string text :
        {"", "[]", "{}", R"({"version": 2, "recipe": {}})", R"({"version": 1, "recipe": "x.json"})",
-        R"({"version": 1, "recipe": {}, "recipe": {}})", R"({"version": 1, "recipe": {}, "axis": []})"}) {
+        R"({"version": 1, "title": 3, "recipe": {}})", R"({"version": 1, "recipe": {}, "recipe": {}})",
+        R"({"version": 1, "recipe": {}, "axis": []})"}) {
     CAPTURE(text);
     CHECK_THROWS_AS((void)sweep_from_json(text), Error);
   }
