@@ -79,6 +79,7 @@ Scheduler decide_scheduler(const ModelSource& source, const Collection& collecti
     result = edm_scheduler(*markers.edm);
   } else if (collection.scheduler) {
     if (markers.prediction) result.training.prediction = *markers.prediction;
+    if (markers.zero_snr && !result.training.edm) result.start_from_noise();
   } else {
     const auto prediction = wanted ? *wanted : guess_prediction(collection, family, notes);
     result = family_scheduler(family, prediction, markers.zero_snr);

@@ -1,6 +1,7 @@
 #include "model/family.h"
 
 #include <doctest/doctest.h>
+#include <fstream>
 
 #include "../io/support.h"
 #include "full_size.h"
@@ -223,6 +224,19 @@ TEST_CASE("what a file predicts: the option first, then its markers, then its me
   CHECK(has(strange.notes.at(0), {"modelspec.prediction_type", "flow"}));
   CHECK_FALSE(found_in(sdxl_shapes() + v_marker).zero_snr);
   CHECK(found_in(sdxl_shapes() + v_marker + zero_marker).zero_snr);
+}
+
+TEST_CASE("a file's markers are truer than the scheduler of the folder whose configs it is given") {
+  const Folder folder;
+  std::filesystem::create_directories(folder / "configs/scheduler");
+  std::ofstream(folder / "configs/scheduler/scheduler_config.json")
+      << R"({"_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+             "beta_schedule": "scaled_linear", "prediction_type": "epsilon", "timestep_spacing": "leading"})";
+  const ModelSource given{.config = (folder / "configs").string()};
+  CHECK_FALSE(found_in(sdxl_shapes(), given).zero_snr);
+  const auto marked = found_in(sdxl_shapes() + Shapes{{"v_pred", {}}, {"ztsnr", {}}}, given);
+  CHECK(marked.prediction == Prediction::v);
+  CHECK(marked.zero_snr);
 }
 
 TEST_CASE("SD2's prediction is told from the spread of a bias, with a note, unless it is given") {
