@@ -41,6 +41,8 @@ class Delta {
   /** Where the difference is proportional to the strength and does not depend on `original`, of low rank and cheaper
    * so: plain LoRA. */
   virtual std::optional<Factors> factors() const { return {}; }
+  /** Of the factors; 0: there are none. Reads nothing. */
+  virtual int64_t rank() const { return 0; }
 };
 
 /** The tensors of a model that an adapter may name: by network ("unet", "text_encoder", "text_encoder_2"), Diffusers'

@@ -79,7 +79,7 @@ class DoraDelta : public Delta {
 
 }  // namespace
 
-Change dora(Layer& layer, Change inner, Dora how) {
+DeltaPointer dora(Layer& layer, DeltaPointer inner, Dora how) {
   const auto out = layer.weight[0], in = layer.weight[1];
   // PEFT's are always outputs', though those of a convolution are [1, out, 1, 1].
   const bool peft = layer.has("magnitude");
@@ -90,9 +90,7 @@ Change dora(Layer& layer, Change inner, Dora how) {
   if (!of_outputs && (peft || count != in || shape.size() < 2 || shape[1] != in))
     magnitude.refuse(fmt::format("is {}; expected one number for each output, or [1, in], of a layer of {}",
                                  shown(shape), shown(layer.weight)));
-  inner.delta = std::make_shared<DoraDelta>(std::move(inner.delta), magnitude, of_outputs, how, layer.weight);
-  inner.dora = true;
-  return inner;
+  return std::make_shared<DoraDelta>(std::move(inner), magnitude, of_outputs, how, layer.weight);
 }
 
 }  // namespace corepulse::adapters

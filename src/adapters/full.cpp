@@ -44,15 +44,13 @@ class SetDelta : public Delta {
 
 }  // namespace
 
-Change whole(Layer& layer) {
+DeltaPointer whole(Layer& layer) {
   layer.take("alpha");  // some trainers write one to every layer; no difference is divided by it
-  if (layer.has("set_weight"))
-    return {std::make_shared<SetDelta>(layer.need("set_weight", layer.weight)), "weights that replace the model's"};
-  const bool norm = layer.has("w_norm");
-  return {sum(layer.need(norm ? "w_norm" : "diff", layer.weight)), norm ? "norms" : "full differences"};
+  if (layer.has("set_weight")) return std::make_shared<SetDelta>(layer.need("set_weight", layer.weight));
+  return sum(layer.need(layer.has("w_norm") ? "w_norm" : "diff", layer.weight));
 }
 
-std::shared_ptr<const Delta> sum(const Stored& stored, float factor) {
+DeltaPointer sum(const Stored& stored, float factor) {
   return std::make_shared<SumDelta>(stored, factor);
 }
 

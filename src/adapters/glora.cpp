@@ -66,7 +66,7 @@ bool is(const Layer& layer, std::string_view slot, int64_t rows, int64_t columns
 
 }  // namespace
 
-Change glora(Layer& layer) {
+DeltaPointer glora(Layer& layer) {
   const auto out = layer.weight[0], in = layer.weight[1], inputs = product_of(layer.weight, 1);
   const bool first_files = !is(layer, "a1", in, 0) && is(layer, "a1", 0, inputs) && is(layer, "b2", out, 0);
   if (first_files) {
@@ -75,8 +75,7 @@ Change glora(Layer& layer) {
     const auto& a1 = layer.need("a2", {inputs, rank});
     const auto& b1 = layer.need("b2", {out, rank});
     const auto& b2 = layer.need_flat("b1", rank);
-    return {std::make_shared<GloraDelta>(a1, a2, b1, b2, std::nullopt, layer.weight, inputs, layer.scale(rank)),
-            "GLoRA", rank};
+    return std::make_shared<GloraDelta>(a1, a2, b1, b2, std::nullopt, layer.weight, inputs, layer.scale(rank));
   }
   const auto& a1 = layer.need("a1", {in, 0});
   const auto rank = a1.view.shape[1];
@@ -89,7 +88,7 @@ Change glora(Layer& layer) {
     core = layer.need("bm", sizes);
   }
   const auto& b2 = core ? layer.need("b2", {rank, in}) : layer.need_flat("b2", rank);
-  return {std::make_shared<GloraDelta>(a1, a2, b1, b2, core, layer.weight, in, layer.scale(rank)), "GLoRA", rank};
+  return std::make_shared<GloraDelta>(a1, a2, b1, b2, core, layer.weight, in, layer.scale(rank));
 }
 
 }  // namespace corepulse::adapters

@@ -7,7 +7,7 @@ namespace {
 
 struct Kind {
   std::string_view slot;  ///< A layer that has it is of this kind.
-  Change (*make)(Layer& layer);
+  DeltaPointer (*make)(Layer& layer);
   bool any_rank = false;  ///< Also of what is no matrix and no convolution: norms.
 };
 
@@ -35,20 +35,20 @@ constexpr Kind kKinds[] = {
 
 }  // namespace
 
-Change change_weight(Layer& layer, Dora how) {
+DeltaPointer change_weight(Layer& layer, Dora how) {
   for (const auto& kind : kKinds) {
     if (!layer.has(kind.slot)) continue;
     if (layer.weight.empty() || (layer.weight.size() < 2 && !kind.any_rank))
       layer.parts.at(kind.slot).refuse("is for a matrix or a convolution, and the model's layer has none");
-    auto change = kind.make(layer);
-    if (!layer.has("dora_scale") && !layer.has("magnitude")) return change;
+    auto delta = kind.make(layer);
+    if (!layer.has("dora_scale") && !layer.has("magnitude")) return delta;
     if (layer.weight.size() < 2) layer.refuse("has a dora_scale beside it, and the model's layer has no matrix");
-    return dora(layer, std::move(change), how);
+    return dora(layer, std::move(delta), how);
   }
-  return {};
+  return nullptr;
 }
 
-std::shared_ptr<const Delta> change_bias(Layer& layer) {
+DeltaPointer change_bias(Layer& layer) {
   for (const auto* slot : {"lora_up_bias", "diff_b", "b_norm"}) {
     if (!layer.has(slot)) continue;
     const auto& bias = layer.need(slot);

@@ -59,15 +59,13 @@ Half half(Layer& layer, const Slots& slots) {
 
 }  // namespace
 
-Change loha(Layer& layer) {
+DeltaPointer loha(Layer& layer) {
   auto one = half(layer, {"hada_w1_a", "hada_w1_b", "hada_t1"}),
        two = half(layer, {"hada_w2_a", "hada_w2_b", "hada_t2"});
   // The rank that alpha is divided by is the first product's: rows of w1_b.
-  const auto rank = one.b.view.shape[0];
-  const auto scale = layer.scale(rank);
-  return {
-      std::make_shared<LohaDelta>(std::move(one), std::move(two), layer.weight[0], product_of(layer.weight, 1), scale),
-      "LoHa", rank};
+  const auto scale = layer.scale(one.b.view.shape[0]);
+  return std::make_shared<LohaDelta>(std::move(one), std::move(two), layer.weight[0], product_of(layer.weight, 1),
+                                     scale);
 }
 
 }  // namespace corepulse::adapters

@@ -102,7 +102,7 @@ KronFactor second(Layer& layer, const KronFactor& one) {
 
 }  // namespace
 
-Change lokr(Layer& layer) {
+DeltaPointer lokr(Layer& layer) {
   auto one = first(layer);
   auto two = second(layer, one);
   const auto rank = one.rank() ? one.rank() : two.rank();
@@ -112,7 +112,7 @@ Change lokr(Layer& layer) {
     scale = layer.scale(rank ? rank : 1);
   else
     layer.take("alpha");
-  return {std::make_shared<LokrDelta>(std::move(one), std::move(two), scale), "LoKr", rank};
+  return std::make_shared<LokrDelta>(std::move(one), std::move(two), scale);
 }
 
 }  // namespace corepulse::adapters

@@ -31,6 +31,7 @@ class LoraDelta : public Delta {
     };
     return Factors{of(down_, 1), of(up_, scale_)};
   }
+  int64_t rank() const override { return down_.view.shape[0]; }
 
  private:
   Stored down_, up_;
@@ -58,7 +59,7 @@ class TuckerDelta : public Delta {
 
 }  // namespace
 
-Change lora(Layer& layer) {
+DeltaPointer lora(Layer& layer) {
   const auto out = layer.weight[0];
   if (layer.has("lora_mid")) {
     const auto& down = layer.need("lora_down", {0, layer.weight[1]});
@@ -67,14 +68,14 @@ Change lora(Layer& layer) {
     Sizes core{up.view.shape[1], rank};
     core.insert(core.end(), layer.weight.begin() + 2, layer.weight.end());
     const auto& mid = layer.need("lora_mid", core);
-    return {std::make_shared<TuckerDelta>(down, mid, up, layer.scale(rank)), "LoCon", rank};
+    return std::make_shared<TuckerDelta>(down, mid, up, layer.scale(rank));
   }
   Sizes inputs = layer.inputs();
   inputs.insert(inputs.begin(), 0);
   const auto& down = layer.need("lora_down", inputs);
   const auto rank = down.view.shape[0];
   const auto& up = layer.need("lora_up", {out, rank});
-  return {std::make_shared<LoraDelta>(down, up, layer.scale(rank)), inputs.size() > 2 ? "LoCon" : "LoRA", rank};
+  return std::make_shared<LoraDelta>(down, up, layer.scale(rank));
 }
 
 }  // namespace corepulse::adapters

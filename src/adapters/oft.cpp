@@ -153,7 +153,7 @@ class Ia3Delta : public Delta {
 
 }  // namespace
 
-Change oft(Layer& layer) {
+DeltaPointer oft(Layer& layer) {
   const auto out = layer.weight[0];
   const auto& stored = layer.need("oft_blocks");
   const auto& shape = stored.view.shape;
@@ -171,11 +171,11 @@ Change oft(Layer& layer) {
   if (layer.has("rescale")) blocks.rescale = layer.need("rescale", {out, 1});
   // Here alpha limits how far the blocks turn, in units of the outputs' number.
   if (const auto* alpha = layer.take("alpha")) blocks.limit = alpha->scalar() * static_cast<double>(out);
-  if (butterfly) return {std::make_shared<BoftDelta>(std::move(blocks)), "BOFT"};
-  return {std::make_shared<OftDelta>(std::move(blocks)), "OFT"};
+  if (butterfly) return std::make_shared<BoftDelta>(std::move(blocks));
+  return std::make_shared<OftDelta>(std::move(blocks));
 }
 
-Change ia3(Layer& layer) {
+DeltaPointer ia3(Layer& layer) {
   const auto& stored = layer.need("ia3_weight");
   if (!layer.has("on_input")) stored.refuse("stands alone, as a model's own weights do; expected an adapter's");
   const bool on_input = layer.need("on_input").scalar() != 0;
@@ -183,7 +183,7 @@ Change ia3(Layer& layer) {
   if (product_of(stored.view.shape) != expected)
     stored.refuse(fmt::format("is {}; expected {} numbers for a layer of {}", shown(stored.view.shape), expected,
                               shown(layer.weight)));
-  return {std::make_shared<Ia3Delta>(stored, on_input, layer.weight[0], layer.weight[1]), "IA3"};
+  return std::make_shared<Ia3Delta>(stored, on_input, layer.weight[0], layer.weight[1]);
 }
 
 }  // namespace corepulse::adapters

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <set>
 
 #include "adapters/adapter.h"
 #include "adapters/family.h"
+#include "adapters/format.h"
 #include "adapters/keys.h"
 #include "adapters/kinds.h"
 #include "adapters/names.h"
@@ -49,7 +49,7 @@ class Reader {
     if (result_.deltas.empty())
       fail(ErrorCode::unsupported_model, "adapter",
            fmt::format("{} names no layer of the model; expected a LoRA or its kin", source_->path));
-    result_.format = format();
+    result_.format = format_.text();
     return std::move(result_);
   }
 
@@ -88,7 +88,7 @@ class Reader {
         fail(ErrorCode::bad_file, "adapter",
              fmt::format("{}: tensors {} and {} are both the {} of one layer", source_->path,
                          io::printable(place->second.key, 200), io::printable(key, 200), found->slot));
-      if (found->style) styles_.insert(*found->style);
+      if (found->style) format_.add(*found->style);
     }
     for (const auto& key : unknown_)
       if (const auto kind = foreign_kind(key); !kind.empty())
@@ -110,7 +110,7 @@ class Reader {
     result_.notes.push_back(text + "; they are left out");
   }
 
-  void add(const Module& module, const char* leaf, std::shared_ptr<const Delta> delta) {
+  void add(const Module& module, const char* leaf, DeltaPointer delta) {
     result_.deltas[module.network][module.name + leaf] = std::move(delta);
   }
 
@@ -120,27 +120,13 @@ class Reader {
     layer.weight = squeezed(module.weight);
     layer.bias = module.bias;
     layer.peft = peft_.scale(module.network, module.name);
-    if (auto change = change_weight(layer, options_.dora); change.delta) {
-      add(module, ".weight", std::move(change.delta));
-      kinds_.insert(change.kind);
-      dora_ |= change.dora;
-      if (change.rank) ranks_.insert(change.rank);
-    }
+    if (auto delta = change_weight(layer, options_.dora)) add(module, ".weight", std::move(delta));
     if (auto delta = change_bias(layer)) add(module, ".bias", std::move(delta));
     const auto left = layer.left();
     if (!left.empty()) left.front()->refuse("does not go with the layer's other tensors, or these are not complete");
-  }
-
-  std::string format() const {
-    std::vector<std::string> styles;
-    for (const auto style : styles_)  // LyCORIS has kohya's names for what kohya's trainer has
-      if (style != Style::kohya || !styles_.contains(Style::lycoris)) styles.push_back(name(style));
-    auto kinds = fmt::format("{}", fmt::join(kinds_, ", "));
-    if (dora_) kinds = "DoRA (" + kinds + ")";
-    auto text = styles.empty() ? kinds : fmt::format("{} {}", fmt::join(styles, " and "), kinds);
-    if (ranks_.empty()) return text;
-    text += fmt::format(", rank {}", *ranks_.begin());
-    return ranks_.size() == 1 ? text : text + fmt::format(" to {}", *ranks_.rbegin());
+    std::map<std::string_view, Sizes> shapes;
+    for (const auto& [slot, stored] : layer.parts) shapes[slot] = stored.view.shape;
+    format_.add(shapes);
   }
 
   const Shapes& model_;
@@ -151,10 +137,7 @@ class Reader {
   PeftConfig peft_;
   std::map<std::pair<std::string, std::string>, Found> layers_;  ///< By network and name.
   std::vector<std::string> unknown_;
-  std::set<Style> styles_;
-  std::set<std::string> kinds_;
-  std::set<int64_t> ranks_;
-  bool dora_ = false;
+  Format format_;
   Adapter result_;
 };
 

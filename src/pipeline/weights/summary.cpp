@@ -1,21 +1,17 @@
 // What is in an adapter file, for people who have no model at hand.
-#include <algorithm>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "corepulse/adapter.h"
 
 #include "adapters/family.h"
+#include "adapters/format.h"
 #include "adapters/keys.h"
 #include "io/tensors/safetensors.h"
 #include "io/utf8.h"
 
 namespace corepulse {
 namespace {
-
-using Slots = std::map<std::string, std::set<std::string_view>>;  // by layer, as the file spells it
 
 const char* network_of(std::string_view layer) {
   for (const auto& [start, network] :
@@ -25,39 +21,25 @@ const char* network_of(std::string_view layer) {
   return "unet";
 }
 
-/** What a layer's tensors make, by the first of these that it has. */
-const char* kind_of(const std::set<std::string_view>& slots) {
-  for (const auto& [slot, kind] :
-       {std::pair{"dora_scale", "DoRA"}, std::pair{"magnitude", "DoRA"}, std::pair{"lora_down", "LoRA"},
-        std::pair{"hada_w1_a", "LoHa"}, std::pair{"lokr_w1", "LoKr"}, std::pair{"lokr_w1_a", "LoKr"}})
-    if (slots.contains(slot)) return kind;
-  return "whole differences";
-}
-
-std::string ranks_text(const std::set<int64_t>& ranks) {
-  if (ranks.empty()) return "";
-  if (ranks.size() == 1) return fmt::format(", rank {}", *ranks.begin());
-  return fmt::format(", rank {} to {}", *ranks.begin(), *ranks.rbegin());
-}
-
 }  // namespace
 
 std::optional<AdapterSummary> inspect_adapter(const std::string& path) {
   const auto file = io::open_safetensors(path);
   AdapterSummary summary{.tensors = file.tensors.size(), .bytes = file.file_bytes, .metadata = file.metadata};
-  Slots slots;
-  std::set<std::string> styles, kinds;
-  std::set<int64_t> ranks;
+  std::map<std::string, std::map<std::string_view, adapters::Sizes>> layers;  // as the file spells them
+  adapters::Format format;
+  bool adapter = false;
   for (const auto& [name, view] : file.tensors) {
     const auto key = adapters::split(name);
     if (!key) continue;
-    slots[std::string(key->layer)].insert(key->slot);
-    if (key->style) styles.insert(adapters::name(*key->style));
-    if (key->slot == "lora_down" && !view.shape.empty()) ranks.insert(view.shape[0]);
+    layers[std::string(key->layer)][key->slot] = view.shape;
+    if (!key->style) continue;
+    adapter = true;
+    format.add(*key->style);
   }
-  for (const auto& [layer, of_layer] : slots) ++summary.layers[network_of(layer)], kinds.insert(kind_of(of_layer));
-  if (styles.empty()) return {};
-  summary.format = fmt::format("{} {}{}", fmt::join(styles, " and "), fmt::join(kinds, ", "), ranks_text(ranks));
+  if (!adapter) return {};
+  for (const auto& [layer, shapes] : layers) ++summary.layers[network_of(layer)], format.add(shapes);
+  summary.format = format.text();
   summary.family = adapters::family_told(file);
   return summary;
 }
