@@ -19,6 +19,7 @@
 #include "attention/attention.h"
 #include "control/program/program.h"
 #include "nn/weights.h"
+#include "random_lora.h"
 #include "random_tensors.h"
 #include "unet/sites.h"
 
@@ -54,7 +55,7 @@ std::vector<Variant> variants() {
 }
 
 /** Those that only whole runs show: more images, more rows, other guidance than the plain run's. */
-std::vector<Variant> variants_of_runs() {
+std::vector<Variant> variants_of_runs(const RandomLora& file) {
   const auto always = [](Control control) {
     auto& edit = std::get<PromptToPrompt>(control.effect);
     edit.cross = edit.self = 1;
@@ -67,6 +68,11 @@ std::vector<Variant> variants_of_runs() {
   all.push_back({"guide_by identity", {guide_by(GuideBy::Perturb::identity).at("middle:0")}, 1.52});
   all.push_back({"guide_by blur", {guide_by(GuideBy::Perturb::blur).at("middle:0")}, 1.52});
   all.push_back({"nag", {normalized_guidance("a dog")}, 1.06, {3}, 1});
+  // Rank 32 on all linear layers: in the weights, beside them by a curve of too many strengths to merge, in a region.
+  const auto style = lora(file.path(), 0.5);
+  all.push_back({"lora merged", {style}, 1.00});
+  all.push_back({"lora beside", {style.strength({{0, 0.5}, {1, 0.4}})}, 1.10});
+  all.push_back({"lora region", {style.within(rectangle(0, 0, 0.5, 1))}, 0});
   return all;
 }
 
@@ -123,7 +129,8 @@ void whole_runs(const std::string& model, int size, int steps, const std::string
   fmt::print("{}: plain step {:.3f} s; {} runs of {} steps each, beside as many plain ones\n", model, plain, repeats,
              steps);
   fmt::print("{:<18}{:<26}{:<26}goal\n", "", "run / plain run", "step / plain step");
-  for (const auto& variant : variants_of_runs()) {
+  const RandomLora lora(model, 32);
+  for (const auto& variant : variants_of_runs(lora)) {
     if (!only.empty() && variant.name != only) continue;
     recipe.seeds = variant.seeds, recipe.guidance = variant.guidance;
     std::vector<double> whole, step;

@@ -204,12 +204,12 @@ struct Lora {
   std::string file;                    ///< A safetensors file, or a name in Recipe::loras.
   Curve strength = 1;                  ///< Any finite number.
   std::optional<Curve> text_strength;  ///< The text encoders'. Absent: `strength`, or 0 where the control says where.
+  bool strict = true;                  ///< What of the file belongs to no layer is an error, not a note.
+  DoraReading dora = DoraReading::blended;
+  std::string sha256;  ///< Of the file, checked before the run; "": unknown.
   /** Times `strength` (the first: `text_strength`), by block as A1111's lora-block-weight counts: 17 for SD 1 and 2, 12
    * for SDXL; blocks that it does not count stay as they are. Empty: 1 for all. */
   std::vector<double> blocks;
-  bool strict = true;  ///< What of the file belongs to no layer is an error, not a note.
-  DoraReading dora = DoraReading::blended;
-  std::string sha256;  ///< Of the file, checked before the run; "": unknown.
   bool operator==(const Lora&) const = default;
 };
 

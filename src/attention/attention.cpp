@@ -40,7 +40,7 @@ Attention::Attention(const nn::Weights& w, const control::Site& site_, int chann
 mx::array Attention::heads(const mx::array& x, const Pass& pass) const {
   const AttentionPlan plan = pass.control.plan(site, pass.step);  // the control point
   const auto projected = self_ ? (*self_)(x) : std::vector<mx::array>{to_q(x)};
-  const auto& q = projected[0];
+  const auto q = pass.beside ? pass.beside->linear(to_q.path, x, projected[0]).array() : projected[0];
   CallKeys keys(site, to_k, to_v, x, pass, self_ ? std::optional(KeyValue{projected[1], projected[2]}) : std::nullopt);
   if (!plan.captures.empty()) watch(q, plan, x, keys, pass);
   const auto found = read_rows(q, plan, keys, pass);

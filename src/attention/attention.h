@@ -16,7 +16,7 @@ struct Attention {
   Attention(const nn::Weights& w, const control::Site& site, int channels, int context_width);
 
   /** x [B, N, C], already normalised -> [B, N, C]. */
-  kernels::Sum operator()(const mx::array& x, const Pass& pass) const { return to_out(heads(x, pass)); }
+  kernels::Sum operator()(const mx::array& x, const Pass& pass) const { return to_out(heads(x, pass), pass.beside); }
 
   control::Site site;
   nn::Linear to_q, to_k, to_v, to_out;

@@ -72,18 +72,38 @@ KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows) {
 KeyValue CallKeys::of(const Reading& reading, int row) {
   std::vector<mx::array> k, v;
   for (size_t i = 0; i < reading.sources.size(); ++i) {
-    const auto &key = reading.sources[i], &value = reading.says()[i];
-    if (key.kind == Source::Kind::text) {
-      const auto& text = texts({text_pair(reading, i)});
-      k.push_back(text.k), v.push_back(text.v);
-    } else {
-      k.push_back(of_picture(key, row).k), v.push_back(of_picture(value, row).v);
-      if (reading.align && key.kind == Source::Kind::own)
-        k.back() = aligned(k.back(), of_picture(*reading.align, row).k);
-    }
+    auto one = reading.sources[i].kind == Source::Kind::text ? of_text(reading, i) : of_picture(reading, i, row);
+    k.push_back(std::move(one.k)), v.push_back(std::move(one.v));
   }
   if (k.size() == 1) return {k[0], v[0]};
   return {mx::concatenate(k, 1), mx::concatenate(v, 1)};
+}
+
+KeyValue CallKeys::of_text(const Reading& reading, size_t i) const {
+  if (reading.beside.empty()) return texts({text_pair(reading, i)});
+  const int key = reading.sources[i].id, value = reading.says()[i].id;
+  auto kv = changed({texts({{key, key, nullptr}}).k, texts({{value, value, nullptr}}).v}, reading, pass_.texts.at(key),
+                    pass_.texts.at(value));
+  if (reading.map && !reading.value_gain) kv.v = pass_.cache.mapped(reading.map, kv.v);
+  return kv;
+}
+
+KeyValue CallKeys::of_picture(const Reading& reading, size_t i, int row) {
+  const auto of = [&](const Source& key, const Source& value) {
+    const KeyValue plain{of_picture(key, row).k, of_picture(value, row).v};
+    if (reading.beside.empty()) return plain;
+    return changed(plain, reading, hidden_states(key, row), hidden_states(value, row));
+  };
+  const auto& key = reading.sources[i];
+  auto kv = of(key, reading.says()[i]);
+  if (reading.align && key.kind == Source::Kind::own) kv.k = aligned(kv.k, of(*reading.align, *reading.align).k);
+  return kv;
+}
+
+KeyValue CallKeys::changed(const KeyValue& kv, const Reading& reading, const mx::array& keys_of,
+                           const mx::array& values_of) const {
+  return {pass_.beside->whole(to_k_.path, keys_of, kv.k, reading.beside),
+          pass_.beside->whole(to_v_.path, values_of, kv.v, reading.beside)};
 }
 
 const KeyValue& CallKeys::texts(const std::vector<RunCache::TextPair>& rows) const {

@@ -33,8 +33,15 @@ class CallKeys {
  private:
   KeyValue project(const mx::array& x) const { return {to_k_(x), to_v_(x)}; }
   const KeyValue& texts(const std::vector<RunCache::TextPair>& rows) const;
+  /** Of source `i` of a reading. */
+  KeyValue of_text(const control::Reading& reading, size_t i) const;
+  KeyValue of_picture(const control::Reading& reading, size_t i, int row);
   /** Of a source of self-attention: [1, N, C]. */
   KeyValue of_picture(const control::Source& source, int row);
+  /** kv, which keys_of and values_of [1, T, C'] give, with the changes that stand beside the weights for this reading.
+   */
+  KeyValue changed(const KeyValue& kv, const control::Reading& reading, const mx::array& keys_of,
+                   const mx::array& values_of) const;
   const KeyValue& recorded(int recording, int row);
   /** What a source of self-attention is: [1, N, C]. */
   mx::array hidden_states(const control::Source& source, int row) const;

@@ -9,6 +9,7 @@
 #include "attention/instruments.h"
 #include "base/tensor.h"
 #include "control/plan.h"
+#include "nn/branches.h"
 
 namespace corepulse::attention {
 
@@ -46,6 +47,7 @@ struct Pass {
   const std::vector<mx::array>& texts;  ///< By TextId, [1, T, context_width] each.
   RunCache& cache;
   Instruments instruments = {};
+  const nn::Branches* beside = nullptr;  ///< See nn/layers.h; the same for all rows.
 };
 
 template <class Project>

@@ -75,6 +75,7 @@ struct AdapterInfo {
   bool strict = true;
   DoraReading dora = DoraReading::blended;
   std::set<std::string> layers;  ///< The UNet's that it changes: paths of ProgramInputs::layers.
+  int64_t rank = 0;              ///< The largest of what it adds to them; 0: some of it is of no low rank.
   bool texts = false;            ///< It changes a text encoder, too.
 };
 

@@ -34,7 +34,8 @@ struct Tables;
 /** Which of the common fields of a control a kind has. */
 struct CommonFields {
   bool where = true;
-  bool rows = true;  ///< rows, images, heads.
+  bool rows = true;  ///< rows, images.
+  bool heads = true;
   bool region = true;
   bool mode = false;              ///< Has a legacy form.
   const char* instead = nullptr;  ///< What errors say of a field that the kind lacks; null: to leave it out.
@@ -66,6 +67,8 @@ struct WeightUse {
   int adapter = 0;  ///< By its place in ProgramInputs::adapters.
   const Curve* strength = nullptr;
   const Curve* text_strength = nullptr;  ///< null: none of the text encoders'.
+  /** Times both, by block: see Lora::blocks. */
+  const std::vector<double>* blocks = nullptr;
 };
 
 using StepChange = std::function<void(StepPlan&, const Step&)>;

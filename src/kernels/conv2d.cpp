@@ -65,6 +65,11 @@ Sum Conv2d::later(const mx::array& x) const {
   return Sum(std::move(term));
 }
 
+int Conv2d::pixels(const mx::Shape& x) const {
+  const auto made = target(geometry_, x, out_);
+  return made[1] * made[2];
+}
+
 mx::array Conv2d::upsampled(const mx::array& x, int height, int width) const {
   check_shape(x, {-1, -1, -1, in_}, "conv2d");
   if ((height + 1) / 2 != x.shape(1) || (width + 1) / 2 != x.shape(2))

@@ -31,6 +31,10 @@ class Conv2d {
    * x: most often without the enlarged array in memory.
    */
   mx::array upsampled(const mx::array& x, int height, int width) const;
+  /** Other weights [out, kh, kw, in], without a bias, that go over the picture as these do. */
+  Conv2d like(LazyArray weight) const { return {std::move(weight), {}, geometry_.stride, geometry_.padding}; }
+  /** Of each result's batch row, for x of that shape. */
+  int pixels(const mx::Shape& x) const;
   int in() const { return in_; }
   int out() const { return out_; }
 

@@ -72,6 +72,16 @@ Sum operator+(const Sum& a, const Row& row) {
   return sum;
 }
 
+Sum Sum::then(const std::function<mx::array(const mx::array& made)>& after) const {
+  const auto& s = *state_;
+  if (!s.waits() || s.added.residual) return Sum(after(array()));
+  Sum sum(Term{.make = [make = s.term->make, after](const Addends& added) { return after(make(added)); },
+               .id = s.term->id,
+               .takes_row = s.term->takes_row});
+  sum.state_->added = s.added;
+  return sum;
+}
+
 std::optional<std::pair<mx::array, mx::array>> Sum::two() const {
   const auto& s = *state_;
   if (!on_cuda() || !s.waits() || !s.added.residual || s.added.biased || s.added.row || s.term->bare) return {};

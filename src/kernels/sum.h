@@ -52,6 +52,9 @@ class Sum {
   friend Sum operator+(const Sum& a, const mx::array& b) { return a + Sum(b); }
   friend Sum operator+(const Sum& a, const Row& row);
 
+  /** This sum's term, changed by `after` as soon as it is made: with what is added to it already, and what will be. */
+  Sum then(const std::function<mx::array(const mx::array& made)>& after) const;
+
   // For norms, which on CUDA add as they read. Elsewhere, and once the sum is made, it is one array.
 
   /** A residual and what it is to be added to; nothing if the sum is one array. */

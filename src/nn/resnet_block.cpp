@@ -10,14 +10,17 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
   if (in != out) conv_shortcut.emplace(w / "conv_shortcut", in, out);
   if (!time) return;
   time_row_ = time->projections.size();
-  time->projections.push_back(Linear(w / "time_emb_proj", time->width, out));
+  const Linear time_emb_proj(w / "time_emb_proj", time->width, out);
+  time_path_ = time_emb_proj.path;
+  time->projections.push_back(time_emb_proj);
 }
 
-mx::array ResnetBlock::operator()(const kernels::Beside& x, const TimeRows* time) const {
-  auto h = conv1(norm1.silu(x));
-  if (time_row_) h = h + kernels::Row{time->at(*time_row_)};
-  h = conv2(norm2.silu(h));
-  return h + (conv_shortcut ? (*conv_shortcut)(x) : x.whole());
+mx::array ResnetBlock::operator()(const kernels::Beside& x, const TimeRows* time, const Branches* beside) const {
+  auto h = conv1(norm1.silu(x, beside), beside);
+  if (time_row_) h = h + kernels::Row{time->rows.at(*time_row_)};
+  if (time_row_ && beside) h = beside->row(time_path_, time->embedding, h, x.x().shape(1), x.x().shape(2));
+  h = conv2(norm2.silu(h, beside), beside);
+  return h + (conv_shortcut ? (*conv_shortcut)(x, beside) : x.whole());
 }
 
 }  // namespace corepulse::nn

@@ -8,8 +8,11 @@
 
 namespace corepulse::nn {
 
-/** What every resnet of a network makes of the moment: [B, out] each, in the order in which they were made. */
-using TimeRows = std::vector<mx::array>;
+/** What the resnets of a network hear of the moment. */
+struct TimeRows {
+  mx::array embedding;          // [B, width], behind SiLU
+  std::vector<mx::array> rows;  ///< What every resnet makes of it: [B, out] each, in the order in which they were made.
+};
 
 /** How a resnet hears the moment. */
 struct TimeInput {
@@ -23,9 +26,10 @@ struct ResnetBlock {
 
   /**
    * x [B, H, W, in] -> [B, H, W, out].
-   * @param time the UNet's; null for the VAE.
+   * @param time the UNet's; null for the VAE. @param beside see layers.h.
    */
-  mx::array operator()(const kernels::Beside& x, const TimeRows* time = nullptr) const;
+  mx::array operator()(const kernels::Beside& x, const TimeRows* time = nullptr,
+                       const Branches* beside = nullptr) const;
 
   GroupNorm norm1;
   Conv2d conv1;
@@ -34,7 +38,8 @@ struct ResnetBlock {
   std::optional<Linear> conv_shortcut;  // 1x1: each pixel by itself is a matrix product
 
  private:
-  std::optional<size_t> time_row_;  ///< That of time_emb_proj.
+  std::optional<size_t> time_row_;  ///< That of time_emb_proj,
+  std::string time_path_;           ///< and its path.
 };
 
 }  // namespace corepulse::nn

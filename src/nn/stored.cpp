@@ -174,6 +174,11 @@ mx::array transpose_matrix(const io::TensorView& view, mx::Dtype dtype) {
   return turned(view, 1, rows, columns, {static_cast<int>(columns), static_cast<int>(rows)}, dtype);
 }
 
+mx::array original_of(const io::TensorView& view) {
+  if (view.transposed) return transpose_matrix(view, mx::float32);
+  return to_array(view, {view.shape.begin(), view.shape.end()}, mx::float32);
+}
+
 mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype dtype) {
   if (k == 1) return to_array(view, {out, 1, 1, in}, dtype);
   return turned(view, out, in, static_cast<size_t>(k) * k, {out, k, k, in}, dtype);

@@ -18,6 +18,11 @@ mx::array to_array(const io::TensorView& view, const mx::Shape& shape, mx::Dtype
 /** Stored [in, out] -> [out, in]. */
 mx::array transpose_matrix(const io::TensorView& view, mx::Dtype dtype);
 
+/** The numbers as an Addition is given them: float32, in the file's shape; [out, in] of a matrix that is stored [in,
+ * out].
+ */
+mx::array original_of(const io::TensorView& view);
+
 /** Stored OIHW -> [out, k, k, in], MLX's order. */
 mx::array to_ohwi(const io::TensorView& view, int out, int in, int k, mx::Dtype dtype);
 

@@ -47,12 +47,6 @@ struct Weights::Bundle {
 
 namespace {
 
-/** The stored numbers in float32, in the order of the layer's [out, in]. */
-mx::array original_of(const io::TensorView& view) {
-  if (view.transposed) return transpose_matrix(view, mx::float32);
-  return to_array(view, {view.shape.begin(), view.shape.end()}, mx::float32);
-}
-
 /** `convert` of the tensor with what is added to it. */
 template <class Convert>
 auto plus(Addition add, Convert convert) {

@@ -60,6 +60,8 @@ class Weights {
   Weights operator/(int child) const { return *this / std::to_string(child); }
 
   bool has(std::string_view name) const;
+  /** Of the layer whose tensors lie directly below: the prefix without its last dot. */
+  std::string path() const { return prefix_.substr(0, prefix_.empty() ? 0 : prefix_.size() - 1); }
   /** Shape as stored, for layers whose form depends on the file (proj_in: convolution or linear).
    */
   const std::vector<int64_t>& stored_shape(std::string_view name) const;

@@ -92,7 +92,8 @@ std::vector<RowGroup> groups_of(const control::StepPlan& plan, const std::vector
 mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan& plan, const control::Step& step,
                     Network& network) {
   const auto texts = contexts(network.texts);
-  const attention::Pass pass{run.control, step, texts, network.cache, run.instruments};
+  const attention::Pass pass{
+      run.control, step, texts, network.cache, run.instruments, network.beside ? &*network.beside : nullptr};
   const auto added = added_conditioning(network.texts, plan, run.time_ids, step.rows);
   return mx::astype(network.unet(mx::astype(x, run.dtype), pass, added), mx::float32);
 }

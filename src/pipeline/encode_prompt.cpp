@@ -85,11 +85,13 @@ EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, i
 }
 
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
-                  std::vector<EncodedText>& encoded, const text::EmbeddedWords* words) {
+                  std::vector<EncodedText>& encoded, const text::EmbeddedWords* words, const ChangedModel& changed) {
   for (size_t id = encoded.size(); id < texts.size(); ++id) {
     const auto& text = texts[id];
     const bool whole = text.negative && recipe.compat == Compat::diffusers;
-    auto one = encode_prompt(model, text.text(), whole ? 0 : recipe.clip_skip, recipe.syntax, words, text.second);
+    const auto other = text.changes.empty() ? nullptr : changed(text.changes);
+    const auto& reader = other ? *other : model;
+    auto one = encode_prompt(reader, text.text(), whole ? 0 : recipe.clip_skip, recipe.syntax, words, text.second);
     if (is_zeroed(model, text, recipe.compat)) one = zeros_like(one);
     if (!text.picks.empty()) one.context = picked(text.picks, encoded);
     if (text.noise != 0) one.context = with_noise(one.context, text.noise, text.noise_seed);

@@ -1,6 +1,8 @@
 #pragma once
 // Prompts to what the UNet reads: the context of every text of a run, and SDXL's pooled vectors.
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,13 +31,17 @@ EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, i
                           PromptSyntax syntax = PromptSyntax::plain, const text::EmbeddedWords* words = nullptr,
                           const std::optional<PromptText>& second = {});
 
+/** The model whose text encoders are changed so, besides what they are. */
+using ChangedModel = std::function<std::shared_ptr<const model::Model>(const control::WeightChanges& changes)>;
+
 /**
  * Those of a run's texts that are not among `encoded` yet, appended to it. What recipe.compat decides of negative
  * prompts: an empty one of SDXL is zeros in A1111, in Diffusers where the model's index says so, and encoded in
- * ComfyUI; Diffusers' clip_skip leaves them alone.
+ * ComfyUI; Diffusers' clip_skip leaves them alone. @param changed for texts that changed text encoders read.
  */
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
-                  std::vector<EncodedText>& encoded, const text::EmbeddedWords* words = nullptr);
+                  std::vector<EncodedText>& encoded, const text::EmbeddedWords* words = nullptr,
+                  const ChangedModel& changed = {});
 
 /** The contexts alone, by TextId. */
 std::vector<mx::array> contexts(const std::vector<EncodedText>& texts);

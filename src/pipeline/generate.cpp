@@ -140,9 +140,8 @@ void make_room(const Setting& setting, const Prepared& first) {
 }
 
 /** What the model's own text encoders are asked, if they are. */
-void encode(const LoadedModel& model, const Prepared& run, std::vector<EncodedText>& texts) {
-  if (reads_own_texts(run.control))
-    encode_texts(*model.own, run.control.texts(), run.resolved.recipe, texts, run.words.get());
+void encode(const LoadedModel& model, const model::Parts& parts, const Prepared& run, std::vector<EncodedText>& texts) {
+  if (reads_own_texts(run.control)) encode_texts(model, *model.own, {}, parts, run, texts);
 }
 
 /** A pass while it goes on: what live edits change, and what watches it. */
@@ -185,7 +184,7 @@ struct Running {
       for (auto& line : notes_of(adapters, prepared.adapters.size())) result.notes.push_back(std::move(line));
       prepared.control.edit(step, std::move(program));
       prepared.recordings = std::move(recordings), prepared.adapters = std::move(adapters);
-      encode(model, prepared, texts);
+      encode(model, outline.parts, prepared, texts);
       name_words(prepared, outline, result.recipe);
       heat_maps.enter(prepared.control.at(step));
       recorder.enter(prepared.control.at(step));
@@ -207,7 +206,7 @@ Way way_back(const Setting& setting, const Prepared& pass, Place place, Result& 
   const auto& resolved = run.resolved;
   Clock clock;
   std::vector<EncodedText> texts;
-  encode(setting.loaded, run, texts);
+  encode(setting.loaded, setting.outline.parts, run, texts);
   result.seconds_text += clock.lap();
   Networks networks(setting.loaded, setting.outline.parts, run, texts);
   const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
@@ -256,7 +255,7 @@ mx::array draw(const Setting& setting, Prepared& pass, StartFrom from, LiveEdits
   HeatMaps heat_maps(pass.control, shape.latent_height, shape.latent_width);
   Recorder recorder(pass.control, shape, setting.fingerprint);
   Running running{setting.loaded, outline, pass, result, heat_maps, recorder};
-  encode(setting.loaded, pass, running.texts);
+  encode(setting.loaded, setting.outline.parts, pass, running.texts);
   running.take(live, 0);
   result.seconds_text += clock.lap();
 

@@ -26,11 +26,11 @@ DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int inde
 mx::array DownBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass,
                                 std::vector<mx::array>& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
-    x = resnets[l](x, &time);
+    x = resnets[l](x, &time, pass.beside);
     if (attentions[l]) x = (*attentions[l])(x, pass);
     skips.push_back(x);
   }
-  if (downsamplers_0) skips.push_back(x = downsamplers_0->conv(x));
+  if (downsamplers_0) skips.push_back(x = downsamplers_0->conv(x, pass.beside));
   return x;
 }
 
@@ -43,9 +43,9 @@ MiddleBlock::MiddleBlock(const nn::Weights& w, const BlockContext& context, int 
 }
 
 mx::array MiddleBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass) const {
-  x = resnets[0](x, &time);
+  x = resnets[0](x, &time, pass.beside);
   if (attentions_0) x = (*attentions_0)(x, pass);
-  return resnets.size() > 1 ? resnets[1](x, &time) : x;
+  return resnets.size() > 1 ? resnets[1](x, &time, pass.beside) : x;
 }
 
 UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out,
@@ -69,14 +69,14 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
 mx::array UpBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass,
                               std::vector<mx::array>& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
-    x = resnets[l]({x, skips.back()}, &time);
+    x = resnets[l]({x, skips.back()}, &time, pass.beside);
     skips.pop_back();
     if (attentions[l]) x = (*attentions[l])(x, pass);
   }
   if (!upsamplers_0) return x;
   // Sizes that were odd before halving: the next skip says how large this level really is.
   const auto& next = skips.back().shape();
-  return upsamplers_0->conv.upsampled(x, next[1], next[2]);
+  return upsamplers_0->conv.upsampled(x, next[1], next[2], pass.beside);
 }
 
 }  // namespace corepulse::unet

@@ -5,6 +5,13 @@ namespace corepulse::unet {
 FeedForward::FeedForward(const nn::Weights& w, int channels)
     : net_0_proj(w / "net" / 0 / "proj", channels, 8 * channels), net_2(w / "net" / 2, 4 * channels, channels) {}
 
+kernels::Sum FeedForward::operator()(const mx::array& x, const Pass& pass) const {
+  const auto* beside = pass.beside;
+  const auto acts = [&](const nn::Linear& layer) { return beside && beside->acts(layer.path, x.shape(1)); };
+  if (!acts(net_0_proj) && !acts(net_2)) return kernels::gated_linear_later(x, net_0_proj, net_2);
+  return net_2(kernels::geglu(net_0_proj(x, beside)), beside);
+}
+
 TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& self, const control::Site& cross,
                                    int channels, int context_width)
     : norm1(w / "norm1", channels),
@@ -15,9 +22,9 @@ TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& se
       norm3(w / "norm3", channels, ff.net_2) {}
 
 mx::array TransformerBlock::operator()(kernels::Sum x, const Pass& pass) const {
-  x = x + attn1(norm1(x), pass);  // the picture looks at itself
-  x = x + attn2(norm2(x), pass);  // the picture reads the text
-  return x + ff(norm3(x));
+  x = x + attn1(norm1(x, pass.beside), pass);  // the picture looks at itself
+  x = x + attn2(norm2(x, pass.beside), pass);  // the picture reads the text
+  return x + ff(norm3(x, pass.beside), pass);
 }
 
 Transformer2D::Transformer2D(const nn::Weights& w, const Config& config, int channels,
@@ -34,9 +41,9 @@ Transformer2D::Transformer2D(const nn::Weights& w, const Config& config, int cha
 mx::array Transformer2D::operator()(const mx::array& x, const Pass& pass) const {
   const int batch = x.shape(0), height = x.shape(1), width = x.shape(2), channels = x.shape(3);
   const mx::Shape sequence{batch, height * width, channels};
-  mx::array h = proj_in(mx::reshape(norm(x), sequence));
+  mx::array h = proj_in(mx::reshape(norm(x, pass.beside), sequence), pass.beside);
   for (const auto& block : transformer_blocks) h = block(h, pass);
-  return mx::reshape(mx::reshape(x, sequence) + proj_out(h), x.shape());
+  return mx::reshape(mx::reshape(x, sequence) + proj_out(h, pass.beside), x.shape());
 }
 
 }  // namespace corepulse::unet

@@ -15,7 +15,7 @@ using attention::Attention, attention::Pass;
 /** GEGLU feed-forward, four times as wide inside. */
 struct FeedForward {
   FeedForward(const nn::Weights& w, int channels);
-  kernels::Sum operator()(const mx::array& x) const { return kernels::gated_linear_later(x, net_0_proj, net_2); }
+  kernels::Sum operator()(const mx::array& x, const Pass& pass) const;
   nn::Linear net_0_proj, net_2;
 };
 

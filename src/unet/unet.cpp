@@ -84,13 +84,14 @@ mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::opti
 mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   check_shape(inputs.sample, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
-  const nn::TimeRows time = (*time_projections_)(kernels::silu(time_embedding(inputs)));
-  mx::array h = conv_in_(inputs.sample);
+  const auto embedding = kernels::silu(time_embedding(inputs));
+  const nn::TimeRows time{embedding, (*time_projections_)(embedding)};
+  mx::array h = conv_in_(inputs.sample, pass.beside);
   std::vector<mx::array> skips{h};
   for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
   if (mid_block_) h = (*mid_block_)(h, time, pass);
   for (const auto& block : up_blocks_) h = block(h, time, pass, skips);
-  return conv_out_(conv_norm_out_.silu(h));
+  return conv_out_(conv_norm_out_.silu(h, pass.beside), pass.beside);
 }
 
 }  // namespace corepulse::unet

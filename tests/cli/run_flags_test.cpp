@@ -229,7 +229,11 @@ TEST_CASE("LoRAs are files with a strength, or names in a folder") {
                                                  .text_strength = 0,
                                                  .strict = false,
                                                  .dora = DoraReading::lycoris}));
-  CHECK_THROWS_WITH_AS(parse({"--lora", "a=0.8 @ region left half"}), doctest::Contains("region"), Error);
+  const auto placed = parse({"--lora", "a=0.8 @ blocks 1,0,0.5 -1, region left half, rows cond, images 0 2"}).controls;
+  auto wanted = lora("a", 0.8).within(rectangle(0, 0, 0.5, 1)).on(Rows::cond).for_images({0, 2});
+  std::get<Lora>(wanted.effect).blocks = {1, 0, 0.5, -1};
+  CHECK(placed == std::vector{wanted});
+  CHECK_THROWS_WITH_AS(parse({"--lora", "a=0.8 @ heads 1"}), doctest::Contains("heads"), Error);
   CHECK_THROWS_AS(parse({"--lora-strict", "maybe"}), CLI::ValidationError);
 }
 

@@ -84,13 +84,15 @@ Recipe everything() {
                 capture("cat", "heat"),
                 record("run")};
   std::get<Attend>(r.controls[6].effect).interaction = Attend::Interaction::redirect;
+  r.controls[14].region = region, r.controls[14].images = {1};
   std::get<Share>(r.controls[10].effect).sha256 = "ef56";
   auto& edited = std::get<PromptToPrompt>(r.controls[11].effect);
   edited.image = 1, edited.cross = {{0, 1}, {0.7, 0.25}}, edited.self = 0.125, edited.self_tokens = 64;
   edited.words = {{Tokens("dog", 1), 0.5}, {Tokens::Part::padding, Curve::ramp(0.1, 0.9)}};
   std::get<NormalizedGuidance>(r.controls[12].effect).limit = {{0, 2}, {1, 1.5}};
   std::get<GuideBy>(r.controls[13].effect).blur_sigma = 1.5;
-  r.controls[14].effect = Lora{"style.safetensors", {{0, -2}, {1, 0.8}}, 0.5, false, DoraReading::lycoris, "gh12"};
+  r.controls[14].effect =
+      Lora{"style.safetensors", {{0, -2}, {1, 0.8}}, 0.5, false, DoraReading::lycoris, "gh12", {1, 0, -0.5}};
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);

@@ -45,7 +45,8 @@ TEST_CASE("a resnet block gives a picture and a skip the bits of their concatena
       const nn::ResnetBlock block(weights, in, out, 4, 1e-5f, nn::TimeInput{8, projections});
       const auto x = mx::astype(normal({2, 7, 6, width}, 2), type),
                  skip = mx::astype(normal({2, 7, 6, skip_width}, 3), type);
-      const nn::TimeRows time{projections.at(0)(mx::astype(normal({2, 8}, 4), type))};
+      const auto embedding = mx::astype(normal({2, 8}, 4), type);
+      const nn::TimeRows time{embedding, {projections.at(0)(embedding)}};
       const auto joined = mx::astype(block({x, skip}, &time), mx::float32);
       CHECK(same(joined, mx::astype(block(mx::concatenate({x, skip}, 3), &time), mx::float32)));
     }

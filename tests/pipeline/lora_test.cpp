@@ -151,13 +151,9 @@ TEST_CASE("where means layers of every sort, and leaves the text encoders alone"
   CHECK(has(refused("sd1", recipe, {lora(file.path()).at("output:9")}), {"[controls[0].where] \"output:9\""}));
 }
 
-TEST_CASE("what a LoRA cannot do yet is refused, and what can be done instead is said") {
+TEST_CASE("a LoRA that cannot be is refused") {
   const LoraFile file("sd1", "attn", 1);
   const auto recipe = short_run();
-  for (const auto& control : {lora(file.path()).within(rectangle(0, 0, 0.5, 1)), lora(file.path()).on(Rows::both),
-                              lora(file.path()).for_images({0}), lora(file.path()).for_heads({0})})
-    CHECK(has(refused("sd1", recipe, {control}),
-              {"invalid_request: [controls[0].", "not for a LoRA yet", "where, when"}));
   CHECK(has(refused("sd1", recipe, {lora("/no/such/file")}), {"not_found: [controls[0].file]", "/no/such/file"}));
   CHECK(has(refused("sd1", recipe, {lora("")}), {"[controls[0].file] no name"}));
   CHECK(has(refused("sd1", recipe, {lora(file.path(), NAN)}), {"[controls[0].strength]"}));
@@ -209,8 +205,9 @@ TEST_CASE("a LoRA is found by its name in the folder of LoRAs, from a prompt of 
   CHECK(has(refusal([&] { run("sd1", recipe); }), {"[prompt]", "--loras FOLDER"}));
 }
 
-TEST_CASE("strengths that change with every step merge for every step, and explain says so") {
-  const LoraFile file("sd1", "attn", 1);
+TEST_CASE(
+    "strengths that change with every step merge for every step where no product is cheaper, and explain says so") {
+  const LoraFile file("sd1", "attn", 1, false, LoraFile::Kind::difference);
   auto recipe = short_run();
   const Curve rising{{0, 0}, {1, 1}};
   const auto smooth = with("sd1", recipe, {lora(file.path(), rising)});

@@ -1,5 +1,6 @@
 // lora: the model's weights as an adapter file changes them.
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 
 #include "corepulse/shorthand.h"
@@ -7,6 +8,7 @@
 #include "base/fail.h"
 #include "base/names.h"
 #include "control/effects/describe.h"
+#include "control/effects/lora_blocks.h"
 #include "control/recipe/short_form.h"
 
 namespace corepulse {
@@ -26,6 +28,17 @@ void take_text_strength(Scanner& s, corepulse::Control& c) {
   std::get<Lora>(c.effect).text_strength = s.curve();
 }
 
+void take_blocks(Scanner& s, corepulse::Control& c) {
+  auto& blocks = std::get<Lora>(c.effect).blocks;
+  blocks.push_back(s.number());
+  for (Scanner ahead = s;; ahead = s) {
+    ahead.take(",");  // no other item begins with a number
+    if (!ahead.at_number()) return;
+    s = ahead;
+    blocks.push_back(s.number());
+  }
+}
+
 void take_dora(Scanner& s, corepulse::Control& c) {
   std::get<Lora>(c.effect).dora = word_of<DoraReading>(s);
 }
@@ -33,14 +46,9 @@ void take_dora(Scanner& s, corepulse::Control& c) {
 struct LoraKind {
   using Struct = Lora;
   static constexpr const char* name = "lora";
-  static constexpr CommonFields common{
-      .rows = false,
-      .region = false,
-      .instead =
-          "not for a LoRA yet, which changes the weights of whole calls; expected where, when and strength; for "
-          "words and parts of the picture there are inject and regions"};
+  static constexpr CommonFields common{.heads = false};
   static constexpr ShortForm short_forms[] = {{"lora", parse_lora}};
-  static constexpr Item word_items[] = {{"dora", take_dora, "dora"}};
+  static constexpr Item word_items[] = {{"dora", take_dora, "dora"}, {"blocks", take_blocks, "blocks"}};
   static constexpr Item number_items[] = {kStrength, {"text_strength", take_text_strength, "text_strength"}};
 
   template <class V>
@@ -49,6 +57,7 @@ struct LoraKind {
     v("sha256", &Lora::sha256);
     v("strength", &Lora::strength);
     v("text_strength", &Lora::text_strength);
+    v("blocks", &Lora::blocks);
     v("strict", &Lora::strict);
     v("dora", &Lora::dora);
   }
@@ -57,6 +66,11 @@ struct LoraKind {
     if (e.file.empty()) refuse(path + ".file", "no name; expected the file of a LoRA");
     check_curve(e.strength, Range::any, path + ".strength");
     if (e.text_strength) check_curve(*e.text_strength, Range::any, path + ".text_strength");
+    if (!e.blocks.empty() && e.blocks.size() != kBlocks && e.blocks.size() != kBlocksXL)
+      refuse(path + ".blocks",
+             fmt::format("{} numbers; expected {}, for SDXL {}", e.blocks.size(), kBlocks, kBlocksXL));
+    for (const double block : e.blocks)
+      if (!std::isfinite(block)) refuse(path + ".blocks", "expected finite numbers");
   }
   static WeightUse weights(const Lora& e, const corepulse::Control& control, const ProgramInputs& inputs,
                            const std::string& path) {
@@ -65,7 +79,10 @@ struct LoraKind {
     });
     if (found == inputs.adapters.end())
       fail(ErrorCode::invalid_request, path + ".file", fmt::format("no LoRA {} is loaded", quote(e.file)));
-    WeightUse use{static_cast<int>(found - inputs.adapters.begin()), &e.strength};
+    if (const auto blocks = inputs.pooled ? kBlocksXL : kBlocks; !e.blocks.empty() && e.blocks.size() != blocks)
+      refuse(path + ".blocks", fmt::format("{} numbers; expected {} for this model", e.blocks.size(), blocks));
+    WeightUse use{
+        .adapter = static_cast<int>(found - inputs.adapters.begin()), .strength = &e.strength, .blocks = &e.blocks};
     if (e.text_strength)
       use.text_strength = &*e.text_strength;
     else if (control.where.empty())

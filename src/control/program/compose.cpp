@@ -206,9 +206,11 @@ class Composer {
     const auto& site = *sites_.examples[site_class];
     const Source own = site.cross ? Source{Source::Kind::text, text} : Source{Source::Kind::own, 0};
     Mix mix(Draft{.sources = {own}}, context_.options.elide, context_.budget);
-    for (const bool last : {false, true})  // what perturbs a row comes behind all that its prompt's row has, too
+    // What perturbs a row comes behind all that its prompt's row has, too; other weights read all that is read.
+    const auto turn = [](const Placed& item) { return item.last ? 2 : item.role ? 1 : 0; };
+    for (const int now : {0, 1, 2})
       for (const int i : sites_.controls[site_class])
-        if (placed_[i].role.has_value() == last) act(i, mix, site, call, row, acting);
+        if (turn(placed_[i]) == now) act(i, mix, site, call, row, acting);
     return mix;
   }
 

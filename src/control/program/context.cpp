@@ -17,7 +17,8 @@ void add(std::vector<Grid>& grids, const Grid& grid) {
 
 std::vector<Grid> all_grids(const ProgramInputs& inputs) {
   std::vector<Grid> grids;
-  for (const auto& site : inputs.sites) add(grids, grid(site, inputs.latent_height, inputs.latent_width));
+  for (const auto* sites : {&inputs.sites, &inputs.layers})
+    for (const auto& site : *sites) add(grids, grid(site, inputs.latent_height, inputs.latent_width));
   return grids;
 }
 

@@ -129,6 +129,15 @@ std::string reader_of(const Data& data, TextId text) {
   return fmt::format(" (prompt of image{} {})", images.size() > 1 ? "s" : "", fmt::join(images, ", "));
 }
 
+/** How what a control adds to weights is computed, and what that costs. */
+std::string form_text(const ControlReport& report) {
+  if (std::find(report.layers.begin(), report.layers.end(), true) == report.layers.end()) return "";
+  if (!report.beside) return "    merged into the weights: a call takes as long as without\n";
+  if (report.rank > 0)
+    return fmt::format("    beside the weights: products of rank {} at each of these layers and calls\n", report.rank);
+  return "    beside the weights, as products of no low rank: these layers take twice as long at these calls\n";
+}
+
 std::string control_text(const Data& data, const ControlReport& report) {
   auto text = fmt::format("[{}] {}\n", report.index, report.title);
   if (report.state == State::disabled) return text + "    switched off\n";
@@ -137,7 +146,7 @@ std::string control_text(const Data& data, const ControlReport& report) {
   text += fmt::format("    acts on {} of {} steps ({})", count(steps), steps.size(), ranges(indices(steps)));
   if (!report.sites.empty()) text += ", " + places(data, report);
   if (!report.layers.empty()) text += ", " + changed_places(data, report);
-  text += "\n";
+  text += "\n" + form_text(report);
   for (const auto& [id, positions] : report.tokens)
     text += fmt::format("    tokens {} of text {} {}\n", fmt::join(positions, ", "), id, quote(data.texts[id].prompt));
   for (const auto& cells : report.region)
@@ -247,9 +256,10 @@ std::string explain_text(const Program& program) {
     text +=
         fmt::format("  {} {}{}{}{}\n", id, quote(data.texts[id].prompt),
                     data.texts[id].second ? ", to the second text encoder " + quote(data.texts[id].second->text) : "",
-                    data.texts[id].negative         ? " (negative)"
-                    : !data.texts[id].picks.empty() ? " (some words only)"
-                                                    : "",
+                    data.texts[id].negative           ? " (negative)"
+                    : !data.texts[id].picks.empty()   ? " (some words only)"
+                    : !data.texts[id].changes.empty() ? " (as text encoders that a LoRA changes read it)"
+                                                      : "",
                     reader_of(data, static_cast<TextId>(id)));
   text += changing_text(data, "prompt", [](const StepPlan& plan) { return plan.text_of({0, kPrompt}); });
   text += changing_text(data, "negative prompt", [](const StepPlan& plan) { return plan.negative; });

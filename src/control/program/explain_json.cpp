@@ -31,6 +31,7 @@ OrderedJson control_json(const Data& data, const ControlReport& report) {
   json["calls"] = indices(report.calls);
   json["layers"] = report.layers.empty() ? paths_of(data.sites, report.sites) : paths_of(data.layers, report.layers);
   if (report.texts) json["text_encoders"] = true;
+  if (!report.layers.empty()) json["form"] = report.beside ? "beside" : "merged";
   if (!report.tokens.empty()) json["tokens"] = tokens_of(report.tokens);
   for (const auto& cells : report.region) {
     json["region"].push_back({{"height", cells.grid.height},
@@ -49,6 +50,7 @@ OrderedJson texts_json(const Data& data) {
     texts.push_back({{"prompt", spec.prompt}});
     if (spec.second) texts.back()["second"] = spec.second->text;
     if (spec.negative) texts.back()["negative"] = true;
+    if (!spec.changes.empty()) texts.back()["changed"] = true;
     for (const auto& [begin, end, weight, breaks] : spec.stretches)
       texts.back()["weights"].push_back({spec.prompt.substr(begin, end - begin), weight});
     for (const auto& pick : spec.picks) texts.back()["picks"].push_back({pick.text, pick.position});

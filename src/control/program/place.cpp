@@ -42,11 +42,11 @@ void check_regions(const Placed& item, Context& context) {
   for (const auto& [region, path] : item.effect->regions()) masks.require_some(*region, grids, item.path + path);
 }
 
-void check_calls(const Placed& item, const StepInputs& steps) {
-  if (item.rows != Rows::uncond) return;
-  for (size_t i = 0; i < item.calls.size(); ++i)
-    if (item.calls[i] && steps.plans[i].guided) return;
-  refuse(item.path + ".rows",
+void check_calls(Rows rows, const std::vector<bool>& calls, const StepInputs& steps, const std::string& path) {
+  if (rows != Rows::uncond) return;
+  for (size_t i = 0; i < calls.size(); ++i)
+    if (calls[i] && steps.plans[i].guided) return;
+  refuse(path + ".rows",
          "no negative prompt is read while it acts: there is no guidance; expected rows cond, or guidance above 1");
 }
 
@@ -81,7 +81,7 @@ Placed place_control(int index, Context& context, const StepInputs& steps) {
   item.index = index, item.control = &control;
   if (item.effect->perturbs()) item.role = role_of(index);
   if (item.effect->recording()) narrow_to_recording(item, context, steps);
-  check_calls(item, steps);
+  check_calls(rows, item.calls, steps, path);
   check_heads(item, context);
   check_regions(item, context);
   return item;
@@ -97,6 +97,15 @@ void add_rows(const Placed& item, const Context& context, StepInputs& steps) {
     row.scale = item.numbers[item.numbers_at[call]][0];
     if (row.scale != 0 || !context.options.elide) steps.plans[call].further.push_back(row);
   }
+}
+
+std::vector<Placed> place_weights(int index, Context& context, StepInputs& steps) {
+  const auto& control = context.controls[index];
+  const auto path = context.path_of(index);
+  check_images(control.images, context, path);
+  const auto calls = active_calls(control.when, context.inputs.calls, path + ".when");
+  check_calls(control.rows.value_or(Rows::both), calls, steps, path);
+  return change_weights(index, context, steps);
 }
 
 CaptureSpec place_capture(int index, const Context& context, const StepInputs& steps) {
@@ -128,7 +137,8 @@ Placement place(Context& context, StepInputs& steps) {
     if (kind.attention) all.placed.push_back(place_control(i, context, steps));
     if (kind.attention && all.placed.back().role) add_rows(all.placed.back(), context, steps);
     if (kind.capture) all.captures.push_back(place_capture(i, context, steps));
-    if (kind.weights) change_weights(i, context, steps);
+    if (!kind.weights) continue;
+    for (auto& item : place_weights(i, context, steps)) all.placed.push_back(std::move(item));
   }
   for (size_t i = 0; i < context.inputs.functions.size(); ++i) {
     const auto& use = context.inputs.functions[i];

@@ -13,6 +13,7 @@ struct Placed {
   EffectPointer effect;
   Rows rows = Rows::cond;
   std::optional<Role> role;  ///< It acts in rows of this role alone, after all others.
+  bool last = false;         ///< It acts after those, too.
   std::vector<bool> sites, calls;
   std::vector<int> numbers_at;  ///< By call: index of `numbers`; -1 outside the window.
   std::vector<std::vector<double>> numbers;

@@ -25,6 +25,8 @@ struct ControlReport {
   std::vector<bool> sites, calls;  ///< Where and when it changes something.
   std::vector<bool> layers;        ///< Of a kind that changes weights, in place of sites: of Data::layers.
   bool texts = false;              ///< It changes text encoders.
+  bool beside = false;             ///< What it adds to the UNet's weights stands beside them, as products of its own,
+  int64_t rank = 0;                ///< of this rank; 0: of no low one.
   int pairs = 0;                   ///< (layer, model call) pairs at which it does.
   /** Where its phrase stands: text and positions. */
   std::map<TextId, std::vector<int>> tokens;

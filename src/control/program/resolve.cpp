@@ -1,7 +1,25 @@
 // How a Program is made: controls are checked and placed, composed for every layer, call and row, and accounted for.
+#include <fmt/format.h>
+
+#include "base/fail.h"
 #include "control/program/report.h"
 
 namespace corepulse::control {
+namespace {
+
+/** Images that look at each other go through the UNet together, row by row of a role. */
+void require_equal_weights(const StepPlan& plan, const Context& context) {
+  if (!plan.joins_images) return;
+  for (const auto& change : plan.weights)
+    for (const Role role : {kNegative, kPrompt})
+      for (int image = 1; image < context.inputs.batch; ++image)
+        if (change.has({image, role}) != change.has({0, role}))
+          fail(ErrorCode::invalid_request, context.path_of(change.change.control) + ".images",
+               "images look at each other while it acts (share, prompt_to_prompt), and so have the same weights; "
+               "expected all images, or another window");
+}
+
+}  // namespace
 
 Program Program::resolve(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs,
                          const ProgramOptions& options) {
@@ -19,6 +37,7 @@ Program Program::resolve(const std::vector<corepulse::Control>& controls, const 
   for (size_t call = 0; call < steps.plans.size(); ++call)
     for (const auto& moments : composition.table.moments)
       steps.plans[call].joins_images |= composition.table.plans[moments[call]].joins_images;
+  for (const auto& plan : steps.plans) require_equal_weights(plan, context);
   data.steps = std::move(steps.plans);
   data.table = std::move(composition.table);
   data.texts = context.tables.texts.specs();

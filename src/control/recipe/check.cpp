@@ -41,8 +41,8 @@ void check_common(const corepulse::Control& c, const Kind& kind, const std::stri
   if (!has.rows) {
     absent(!c.rows, "rows");
     absent(c.images.empty(), "images");
-    absent(c.heads.empty(), "heads");
   }
+  if (!has.heads) absent(c.heads.empty(), "heads");
   if (!has.region) absent(!c.region, "region");
   if (!has.mode) absent(c.mode == Mode::standard, "mode");
   if (c.mode == Mode::comfy && !kind.comfy)

@@ -47,8 +47,8 @@ void common(V& v, const CommonFields& has) {
   if (has.rows) {
     v("rows", &corepulse::Control::rows);
     v("images", &corepulse::Control::images);
-    v("heads", &corepulse::Control::heads);
   }
+  if (has.heads) v("heads", &corepulse::Control::heads);
   if (has.mode) v("mode", &corepulse::Control::mode);
 }
 
@@ -60,8 +60,8 @@ void lacking_fields(V& v, const CommonFields& has) {
   if (!has.rows) {
     v("rows", &corepulse::Control::rows);
     v("images", &corepulse::Control::images);
-    v("heads", &corepulse::Control::heads);
   }
+  if (!has.heads) v("heads", &corepulse::Control::heads);
   if (!has.mode) v("mode", &corepulse::Control::mode);
 }
 

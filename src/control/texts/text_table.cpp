@@ -104,6 +104,7 @@ void TextTable::adopt(const std::vector<ContextSpec>& specs) {
   for (size_t id = specs_.size(); id < specs.size(); ++id) {
     const auto& spec = specs[id];
     int text = add_noise(add(spec.text(), spec.negative, spec.second), spec.noise, spec.noise_seed);
+    for (const auto& change : spec.changes) text = add_changed(text, change);
     if (!spec.picks.empty()) {
       Text derived = texts_[text];
       derived.spec = spec, derived.id = -1;
@@ -117,10 +118,22 @@ void TextTable::adopt(const std::vector<ContextSpec>& specs) {
 int TextTable::add_noise(int text, double noise, unsigned seed) {
   if (noise == 0) return text;
   auto noisy = texts_[text];
-  noisy.spec.noise = noise, noisy.spec.noise_seed = seed, noisy.id = -1;
+  noisy.spec.noise = noise, noisy.spec.noise_seed = seed;
+  return find_or_add(std::move(noisy));
+}
+
+int TextTable::add_changed(int text, const WeightChange& change) {
+  auto changed = texts_[text];
+  changed.spec.changes.push_back(change);
+  for (auto& pick : changed.spec.picks) pick.text = add_changed(pick.text, change);
+  return find_or_add(std::move(changed));
+}
+
+int TextTable::find_or_add(Text text) {
   for (size_t i = 0; i < texts_.size(); ++i)
-    if (texts_[i].spec == noisy.spec) return static_cast<int>(i);
-  return add_text(std::move(noisy));
+    if (texts_[i].spec == text.spec) return static_cast<int>(i);
+  text.id = -1;
+  return add_text(std::move(text));
 }
 
 void TextTable::change(int text, const std::vector<std::string>& by_step) {

@@ -67,6 +67,8 @@ class TextTable {
   /** One that an image reads as its own in the prompt's place: the second text encoder's stays the run's. */
   int add_own(const std::string& written);
   int add_noise(int text, double noise, unsigned seed);
+  /** The text as text encoders read it that the adapter changes, too. */
+  int add_changed(int text, const WeightChange& change);
   /** The prompt or the negative prompt (number 0 or 1) is another text at some steps: by step, as written. */
   void change(int text, const std::vector<std::string>& by_step);
   bool changes(int text) const { return text < 2 && !by_step_[text].empty(); }
@@ -103,6 +105,8 @@ class TextTable {
   std::vector<Match> matches(int text, const Tokens& tokens);
   Found search(int text, const Tokens& tokens);
   int add_text(Text text);
+  /** A text that may be there already. */
+  int find_or_add(Text text);
   /** The text `next` with the embeddings of `text` where its words come from there. */
   int kept(int text, int next, const std::vector<int>& from);
 

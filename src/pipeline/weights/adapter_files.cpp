@@ -78,6 +78,18 @@ adapters::Dora dora_of(DoraReading reading) {
   return adapters::Dora::blended;
 }
 
+/** Which layers the UNet's deltas change, and of what rank. */
+template <class Deltas>
+void note_layers(const Deltas& deltas, control::AdapterInfo& info) {
+  bool factored = true;
+  for (const auto& [tensor, delta] : deltas) {
+    info.layers.insert(tensor.substr(0, tensor.rfind('.')));
+    info.rank = std::max(info.rank, delta->rank());
+    factored &= delta->rank() > 0;
+  }
+  if (!factored) info.rank = 0;
+}
+
 std::shared_ptr<const AdapterFile> read_adapter(const Lora& lora, const model::Parts& parts) {
   AdapterFile file{{.name = lora.file, .strict = lora.strict, .dora = lora.dora}, {}, {}};
   file.content = adapters::read(lora.file, shapes_of(parts), {.strict = lora.strict, .dora = dora_of(lora.dora)});
@@ -85,8 +97,7 @@ std::shared_ptr<const AdapterFile> read_adapter(const Lora& lora, const model::P
   if (!file.content.settings.empty()) file.sha256 = io::sha256_of(file.sha256 + file.content.settings);
   for (const auto& [network, deltas] : file.content.deltas) {
     if (network != name(Part::unet)) file.info.texts |= !deltas.empty();
-    if (network == name(Part::unet))
-      for (const auto& [tensor, delta] : deltas) file.info.layers.insert(tensor.substr(0, tensor.rfind('.')));
+    if (network == name(Part::unet)) note_layers(deltas, file.info);
   }
   return std::make_shared<const AdapterFile>(std::move(file));
 }

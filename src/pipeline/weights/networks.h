@@ -1,14 +1,16 @@
 #pragma once
-// The UNets of a run: the model's own, and those whose weights control changes for some of the calls.
+// The UNets of a run: the model's own, and those whose weights control changes for some rows of some calls.
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "attention/pass.h"
 #include "engine/replay.h"
 #include "pipeline/encode_prompt.h"
 #include "pipeline/prepare/prepare.h"
+#include "pipeline/weights/beside.h"
 #include "pipeline/weights/variants.h"
 
 namespace corepulse::pipeline {
@@ -19,6 +21,7 @@ struct Network {
   const std::vector<EncodedText>& texts;  ///< By control::TextId.
   attention::RunCache cache = {};
   engine::Replay unet;
+  std::optional<nn::Branches> beside = {};  ///< What stands beside its weights in the next call.
 };
 
 /** What a pipeline holds of its model. */
@@ -42,17 +45,25 @@ class Networks {
 
  private:
   struct Changed {
-    control::WeightChanges weights;
+    control::WeightChanges weights;  ///< Without the strengths of what stands beside them.
     std::shared_ptr<const model::Model> model;
     std::vector<EncodedText> texts;  // empty where the text encoders are the model's own
     std::unique_ptr<Network> network;
   };
+  Changed& held(const control::WeightChanges& weights, size_t most);
+
   const LoadedModel& model_;
   const model::Parts& parts_;
   const Prepared& prepared_;
   const std::vector<EncodedText>& own_texts_;
+  Beside beside_;
   std::list<Changed> changed_;  // the last used first
 };
+
+/** The run's texts that are not among `texts` yet, as text encoders with these changes read them. @param model with
+ * the same changes. */
+void encode_texts(const LoadedModel& loaded, const model::Model& model, const control::WeightChanges& changes,
+                  const model::Parts& parts, const Prepared& prepared, std::vector<EncodedText>& texts);
 
 /** Whether some row of the run reads what the model's own text encoders make. */
 bool reads_own_texts(const control::Timeline& control);

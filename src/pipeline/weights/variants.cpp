@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <map>
 #include <numeric>
 
 #include "control/program/program_data.h"
 #include "control/quote.h"
 #include "pipeline/forecast/estimate.h"
+#include "pipeline/weights/beside.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -65,7 +67,8 @@ void each_merge(const control::Timeline& control, const Visit& visit) {
   std::vector<WeightChanges> held;
   for (const auto& call : control.programs().front().second.data().calls) {
     const auto sets = weights_of_rows(control, call);
-    for (const auto& weights : sets) {
+    for (const auto& changes : sets) {
+      const auto weights = merged_of(changes);
       const auto found = std::find(held.begin(), held.end(), weights);
       if (found != held.end()) {
         std::rotate(held.begin(), found, found + 1);
@@ -113,8 +116,21 @@ std::shared_ptr<const model::Model> Variants::with(const WeightChanges& changes,
   }
   while (variants_.size() >= most) variants_.pop_back();
   require_memory("the model's weights with LoRAs", changed_bytes(changes, files, parts, precision));
-  variants_.push_front({std::move(wanted), model::changed(model, parts, precision, additions(changes, files, parts))});
+  variants_.push_front({std::move(wanted), changed_model(changes, files, model, parts, precision)});
   return variants_.front().model;
+}
+
+std::shared_ptr<const model::Model> changed_model(const WeightChanges& changes, const AdapterFiles& files,
+                                                  const model::Model& model, const model::Parts& parts,
+                                                  model::Precision precision) {
+  return model::changed(model, parts, precision, additions(changes, files, parts));
+}
+
+WeightChanges merged_of(const WeightChanges& changes) {
+  WeightChanges merged;
+  std::copy_if(changes.begin(), changes.end(), std::back_inserter(merged),
+               [](const WeightChange& change) { return change.region.empty(); });
+  return merged;
 }
 
 uint64_t changed_bytes(const WeightChanges& changes, const AdapterFiles& files, const model::Parts& parts,
@@ -138,17 +154,19 @@ uint64_t most_changed_bytes(const control::Timeline& control, const AdapterFiles
     for (const auto& weights : held) bytes += changed_bytes(weights, files, parts, precision);
     most = std::max(most, bytes);
   });
-  return most;
+  return most + beside_bytes(control, files, parts, precision);
 }
 
 std::vector<std::string> merge_notes(const control::Timeline& control) {
   std::vector<int> steps;
   each_merge(control, [&](int step, const auto&) { steps.push_back(step); });
+  const auto merges = steps.size();
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
   if (steps.size() < 2) return {};
   return {
       fmt::format("LoRAs are merged into the weights {} times, in steps {}; each takes about as long as loading the "
                   "layers that they change{}",
-                  steps.size(), control::ranges(steps),
+                  merges, control::ranges(steps),
                   steps.size() > kVariants ? "; a constant strength, or two windows, would need less" : "")};
 }
 

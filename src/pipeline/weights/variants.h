@@ -45,6 +45,14 @@ class Variants {
   std::list<Variant> variants_;  // the last used first
 };
 
+/** `model` with the changes, held by nobody else. @param parts and precision as it was loaded with. */
+std::shared_ptr<const model::Model> changed_model(const control::WeightChanges& changes, const AdapterFiles& files,
+                                                  const model::Model& model, const model::Parts& parts,
+                                                  model::Precision precision);
+
+/** Those that are in the weights themselves. */
+control::WeightChanges merged_of(const control::WeightChanges& changes);
+
 /** What is changed for the rows of a call, each set once; an empty one for those that nothing changes. */
 std::vector<control::WeightChanges> weights_of_rows(const control::Timeline& control, const control::Step& call);
 

@@ -1,0 +1,87 @@
+// What stands beside a layer's weights is added where its share says, times it, and nowhere else.
+#include <doctest/doctest.h>
+
+#include "kernels/numbers.h"
+#include "nn/layers.h"
+
+using namespace corepulse;
+
+namespace {
+
+constexpr int kIn = 12, kOut = 16, kRank = 3, kHeight = 6, kWidth = 4;
+
+io::TensorView view(const mx::array& x) {
+  auto numbers = std::make_shared<std::vector<float>>(floats(x));
+  const auto* const bytes = reinterpret_cast<const std::byte*>(numbers->data());
+  return {io::StoredType::f32, {x.shape().begin(), x.shape().end()}, bytes, numbers->size() * 4, false, numbers};
+}
+
+/** A layer "net.layer" of these numbers. */
+nn::Weights weights(const mx::array& weight, const mx::array& bias) {
+  return nn::Weights({{"net.layer.weight", view(weight)}, {"net.layer.bias", view(bias)}}, "unet", mx::float32) /
+         "net" / "layer";
+}
+
+/** Of a layer that makes kHeight x kWidth pixels: all, half or nothing of it at the pixels in turn. */
+nn::Branches branches(const nn::BranchNumbers& numbers, int pixels = kHeight * kWidth) {
+  std::vector<float> share(static_cast<size_t>(pixels));
+  for (int i = 0; i < pixels; ++i) share[static_cast<size_t>(i)] = static_cast<float>(i % 3) / 2;
+  auto layers = std::make_shared<nn::LayerBranches>();
+  layers->emplace("net.layer", std::make_shared<nn::LayerBranch>([numbers] { return numbers; }));
+  return nn::Branches(
+      {{7, mx::array({0.5f}), {{pixels, mx::array(share.begin(), {pixels}, mx::float32)}}, std::move(layers)}});
+}
+
+/** y [1, ..., C] with share [pixels] of what other weights make, to compare with. */
+void check(const mx::array& beside, const mx::array& plain, const mx::array& merged) {
+  const int channels = plain.shape(-1);
+  const auto a = floats(beside), b = floats(plain), c = floats(merged);
+  REQUIRE(a.size() == b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    const auto pixel = static_cast<int>(i) / channels;
+    if (pixel % 3 == 0) CHECK(a[i] == b[i]);
+    CHECK(a[i] == doctest::Approx(b[i] + static_cast<float>(pixel % 3) / 2 * (c[i] - b[i])).epsilon(1e-4));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a linear layer's branch is what merged weights would add, pixel by pixel") {
+  const auto weight = normal({kOut, kIn}, 1, 0.3f), bias = normal({kOut}, 2);
+  const auto down = normal({kRank, kIn}, 3), up = normal({kOut, kRank}, 4, 0.3f), more = normal({kOut}, 5);
+  const nn::Linear plain(weights(weight, bias), kIn, kOut);
+  const nn::Linear merged(weights(weight + mx::matmul(up, down), bias + more), kIn, kOut);
+  const auto x = normal({1, kHeight * kWidth, kIn}, 6);
+  for (const auto& numbers : {nn::BranchNumbers{down, up, more}, {mx::matmul(up, down), std::nullopt, more}}) {
+    const auto beside = branches(numbers);
+    CHECK(plain.path == "net.layer");
+    check(plain(x, &beside), plain(x), merged(x));
+    const auto residual = normal({1, kHeight * kWidth, kOut}, 7);
+    check((plain(x, &beside) + residual).array(), (plain(x) + residual).array(), (merged(x) + residual).array());
+    const auto whole = beside.whole("net.layer", x, plain(x), {7});
+    CHECK(error(whole, (plain(x).array() + merged(x).array()) * mx::array(0.5f)) <= 1e-4);
+    CHECK(same(beside.whole("net.layer", x, plain(x), {6}), plain(x)));
+  }
+}
+
+TEST_CASE("a convolution's branch goes over the picture as it does, and a norm's is linear in its numbers") {
+  const auto weight = normal({kOut, kIn, 3, 3}, 1, 0.2f), bias = normal({kOut}, 2);
+  const auto down = normal({kRank, kIn, 3, 3}, 3, 0.3f), up = normal({kOut, kRank}, 4, 0.3f);
+  const auto sum = mx::reshape(mx::matmul(up, mx::reshape(down, {kRank, -1})), weight.shape());
+  for (const int stride : {1, 2}) {
+    const nn::Conv2d plain(weights(weight, bias), kIn, kOut, 3, stride);
+    const nn::Conv2d merged(weights(weight + sum, bias), kIn, kOut, 3, stride);
+    const auto x = normal({1, kHeight * stride, kWidth * stride, kIn}, 6);
+    const auto beside = branches({down, up, std::nullopt});
+    check(plain(x, &beside), plain(x), merged(x));
+    if (stride == 2) continue;
+    const auto large = branches({down, up, std::nullopt}, 4 * kHeight * kWidth);
+    check(plain.upsampled(x, 2 * kHeight, 2 * kWidth, &large), plain.upsampled(x, 2 * kHeight, 2 * kWidth),
+          merged.upsampled(x, 2 * kHeight, 2 * kWidth));
+  }
+  const auto scale = normal({kOut}, 8), more = normal({kOut}, 9);
+  const nn::GroupNorm plain(weights(scale, bias), kOut, 4, 1e-5f), merged(weights(scale + more, bias), kOut, 4, 1e-5f);
+  const auto x = normal({1, kHeight, kWidth, kOut}, 10);
+  const auto beside = branches({more, std::nullopt, std::nullopt});
+  check(plain(x, &beside), plain(x), merged(x));
+}
