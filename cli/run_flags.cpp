@@ -123,18 +123,6 @@ RunFlags::RunFlags(CLI::App& command) : command_(command) {
   add_model();
 }
 
-template <class T>
-CLI::Option* RunFlags::field(const std::string& flag, T Recipe::* member, const std::string& help) {
-  return command_
-      .add_option_function<T>(
-          flag,
-          [this, member](const T& value) {
-            changes_.push_back([member, value](Recipe& recipe) { recipe.*member = value; });
-          },
-          help)
-      ->group(group_);
-}
-
 CLI::Option* RunFlags::text(const std::string& flag, const std::string& help,
                             std::function<void(Recipe&, const std::string&)> change) {
   return command_
@@ -184,45 +172,6 @@ void RunFlags::add_picture() {
   command_.add_option("--batch", batch_, "1 to 64 pictures, from seeds N, N+1, ...")
       ->group(group_)
       ->check(CLI::Range(1, 64));
-}
-
-void RunFlags::add_sampling() {
-  field("--steps", &Recipe::steps, "1 to 1000 [20]");
-  field("-g,--guidance", &Recipe::guidance, "How strongly the prompt leads; 1 = no guidance [5]");
-  text("--image-guidance", "How strongly --init leads an instruct-pix2pix model [1.5]",
-       [](Recipe& recipe, const std::string& value) {
-         double guidance = 0;
-         if (!CLI::detail::lexical_cast(value, guidance)) throw CLI::ConversionError(value, "--image-guidance");
-         recipe.image_guidance = guidance;
-       });
-  field("--guidance-rescale", &Recipe::guidance_rescale, "0 to 1 [0]");
-  auto* sampler = text("--sampler", fmt::format("{} [model: as its scheduler says]", fmt::join(sampler_names(), ", ")),
-                       [](Recipe& recipe, const std::string& value) {
-                         const auto name = parse_sampler(value);
-                         recipe.sampler = name.sampler;
-                         if (name.schedule != ScheduleKind::model) recipe.schedule = name.schedule;
-                       });
-  auto* schedule = text("--schedule", fmt::format("{} [model]", fmt::join(schedule_names(), ", ")),
-                        [](Recipe& recipe, const std::string& value) { recipe.schedule = parse_schedule(value); });
-  text("--eta", "Share of fresh noise in each step [the sampler's own]", [](Recipe& recipe, const std::string& value) {
-    double eta = 0;
-    if (!CLI::detail::lexical_cast(value, eta)) throw CLI::ConversionError(value, "--eta");
-    recipe.eta = eta;
-  });
-  auto* rng = text("--rng", "Whose random numbers: cpu, cuda (both as in torch), mlx [cpu]",
-                   [](Recipe& recipe, const std::string& value) { recipe.rng = parse_noise(value); });
-  auto* compat = text("--compat", "Whose arithmetic: diffusers, comfy, a1111 [diffusers]",
-                      [](Recipe& recipe, const std::string& value) { recipe.compat = parse_compat(value); });
-  command_
-      .add_flag_callback(
-          "--zero-snr", [this] { changes_.push_back([](Recipe& recipe) { recipe.zero_snr = true; }); },
-          "Start from pure noise: the model's noise levels are rescaled so")
-      ->group(group_);
-  field("--clip-skip", &Recipe::clip_skip, "Leave out the text encoder's last N layers [0]");
-  offer(sampler, sampler_names);
-  offer(schedule, schedule_names);
-  offer(rng, {"cpu", "cuda", "mlx"});
-  offer(compat, {"diffusers", "comfy", "a1111"});
 }
 
 void RunFlags::add_model() {

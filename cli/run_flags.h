@@ -34,7 +34,9 @@ class RunFlags {
   void add_inversion();
   void init_flag(const std::string& flag, const std::string& help, void (*change)(InitPicture&));
   void add_sampling();
+  void add_levels();
   void add_model();
+  CLI::Option* levels(const std::string& flag, std::vector<double> Recipe::* list, const std::string& help);
   void add_controls();
   void add_loras();
   template <class T>
@@ -59,6 +61,18 @@ class RunFlags {
   std::vector<ControlFlag> control_flags_;
   std::string base_share_, lora_strict_;
 };
+
+template <class T>
+CLI::Option* RunFlags::field(const std::string& flag, T Recipe::* member, const std::string& help) {
+  return command_
+      .add_option_function<T>(
+          flag,
+          [this, member](const T& value) {
+            changes_.push_back([member, value](Recipe& recipe) { recipe.*member = value; });
+          },
+          help)
+      ->group(group_);
+}
 
 /** "3", "3,4,5" or "random". @throws Error{invalid_request}. */
 std::vector<uint64_t> parse_seeds(const std::string& text);

@@ -15,6 +15,7 @@
 #include "commands/commands.h"
 #include "load_flags.h"
 #include "output.h"
+#include "previews.h"
 #include "run_flags.h"
 #include "target.h"
 #include "terminal/interrupt.h"
@@ -29,7 +30,8 @@ namespace fs = std::filesystem;
 struct Generate {
   explicit Generate(CLI::App& command) : run(command) {}
   RunFlags run;
-  std::string output, device = "auto";
+  std::string output, device = "auto", taesd;
+  int preview = 0;
   HeatMapForm heat_maps;
   bool quiet = false, force = false;
 };
@@ -90,16 +92,27 @@ Saved save(const Result& result, const Files& files, const HeatMapForm& form) {
 }
 
 /** One picture alone fits through a pipe. */
-void check_standard_output(const Recipe& recipe, bool json) {
+void check_standard_output(const Recipe& recipe, bool json, bool preview) {
   const auto captures = [](const Control& control) { return std::holds_alternative<Capture>(control.effect); };
   const auto any = [&](const std::vector<Control>& controls) {
     return std::any_of(controls.begin(), controls.end(), captures);
   };
   const auto& second = recipe.second_pass;
-  if (json || recipe.seeds.size() != 1 || any(recipe.controls) ||
+  if (json || preview || recipe.seeds.size() != 1 || any(recipe.controls) ||
       (second && second->controls && any(*second->controls)))
-    throw Error(ErrorCode::invalid_request,
-                "[-o] - takes one picture; expected a name for several, for heat maps, recordings and --json");
+    throw Error(
+        ErrorCode::invalid_request,
+        "[-o] - takes one picture; expected a name for several, for heat maps, recordings, previews and --json");
+}
+
+/** Every so many steps, beside what hears of every step already. */
+void show_previews(Request& request, const Files& files, const Generate& flags) {
+  request.taesd = expand_home(flags.taesd);
+  request.progress = [previews = Previews(files, flags.preview), line = request.progress](const Progress& at) {
+    const bool goes_on = line(at);
+    if (goes_on) previews.show(at);
+    return goes_on;
+  };
 }
 
 void generate(const Generate& flags, bool json) {
@@ -108,7 +121,7 @@ void generate(const Generate& flags, bool json) {
   request.recipe = flags.run.recipe(&notes);
   for (const auto& line : notes) note("note: " + line, flags.quiet);
   std::optional<StandardOutput> pipe;
-  if (flags.output == "-") check_standard_output(request.recipe, json), pipe.emplace();
+  if (flags.output == "-") check_standard_output(request.recipe, json, flags.preview > 0), pipe.emplace();
   const auto made_with = request.recipe.made_with;
   const auto source = model_source(request.recipe);
   auto files = output_files(pipe ? pipe->file().string() : flags.output, request.recipe.prompt, request.recipe.seeds);
@@ -122,6 +135,7 @@ void generate(const Generate& flags, bool json) {
   const auto pipeline = Pipeline::load(source, options);
   ProgressLine progress("drawing", flags.quiet);
   request.progress = progress.callback();
+  if (flags.preview > 0) show_previews(request, files, flags);
   request.stop = stop_flag();
   auto run = pipeline.prepare(request);
   if (!flags.quiet)
@@ -181,6 +195,13 @@ void add_generate(CLI::App& app, Global& global) {
   values->check(CLI::IsMember({"npy", "safetensors"}))->group("Output");
   command->add_flag("--no-heatmap-pictures", flags->heat_maps.no_pictures, "The numbers of heat maps alone")
       ->needs(values)
+      ->group("Output");
+  auto* preview = command->add_option(
+      "--preview", flags->preview, "N: every N steps what there is of the picture, in cat-preview.png beside cat.png");
+  preview->check(CLI::Range(1, 1000))->group("Output");
+  command->add_option("--taesd", flags->taesd, "A TAESD or TAESDXL decoder that draws previews at full size")
+      ->type_name("FILE")
+      ->needs(preview)
       ->group("Output");
   add_device_flag(*command, flags->device);
   command->add_flag("-q,--quiet", flags->quiet, "No progress, no notes")->group("Output");

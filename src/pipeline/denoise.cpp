@@ -56,6 +56,12 @@ mx::array combined(const mx::array& predicted, const control::StepPlan& plan, co
   return plan.guided ? sampler::rescale_guidance(sum, prompt, rescale) : sum;
 }
 
+Predicted predicted_by(const mx::array& all, const control::StepPlan& plan, const std::vector<int>& images,
+                       double rescale) {
+  const auto guided = combined(all, plan, images, rescale);
+  return {guided, plan.guided ? rows(all, 0, static_cast<int>(images.size())) : guided};
+}
+
 /** What every row sees: its image's latents and, where there is more, what it reads beside them. */
 mx::array for_rows(const mx::array& x, const std::optional<mx::array>& beside, const std::vector<control::Row>& roles,
                    const std::vector<int>& images) {
@@ -100,7 +106,7 @@ mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan&
 
 }  // namespace
 
-mx::array predict(const Run& run, const mx::array& x, double sigma, control::Step step, const std::vector<int>& images,
+Predicted predict(const Run& run, const mx::array& x, double sigma, control::Step step, const std::vector<int>& images,
                   Network& own) {
   const auto plan = run.control.step(step);
   const auto all = plan.rows(images);
@@ -118,9 +124,9 @@ mx::array predict(const Run& run, const mx::array& x, double sigma, control::Ste
     const auto x_t = groups.size() == 1 ? input : attention::rows_of(input, places);
     outputs.push_back(call_unet(run, x_t, plan, step, network));
   }
-  if (groups.size() == 1) return combined(outputs[0], plan, images, run.guidance_rescale);
+  if (groups.size() == 1) return predicted_by(outputs[0], plan, images, run.guidance_rescale);
   const auto output = attention::rows_of(mx::concatenate(outputs, 0), order);
-  return combined(output, plan, images, run.guidance_rescale);
+  return predicted_by(output, plan, images, run.guidance_rescale);
 }
 
 control::Step step_of(const sampler::Evaluation& at, int steps, int call) {
@@ -136,17 +142,22 @@ mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noi
   int call = 0;
   const auto model = [&](const mx::array& x_t, const sampler::Evaluation& at) {
     const auto step = step_of(at, steps, call++);
-    std::vector<mx::array> outputs;
+    std::vector<mx::array> outputs, negatives;
     const int stride = run.one_by_one && !run.control.step(step).joins_images ? 1 : batch;
     for (int image = 0; image < batch; image += stride) {
       std::vector<int> images(stride);
       std::iota(images.begin(), images.end(), image);
-      outputs.push_back(predict(run, rows(x_t, image, image + stride), at.sigma, step, images, own));
-      mx::eval(outputs.back());
+      auto [guided, negative] = predict(run, rows(x_t, image, image + stride), at.sigma, step, images, own);
+      mx::eval(guided, negative);
+      outputs.push_back(std::move(guided)), negatives.push_back(std::move(negative));
       kernels::check_stop();
       ++model_calls;
     }
-    return sampler::denoised(run.training, x_t, mx::concatenate(outputs, 0), at.sigma);
+    const auto estimate = [&](const std::vector<mx::array>& of) {
+      return sampler::denoised(run.training, x_t, mx::concatenate(of, 0), at.sigma);
+    };
+    if (at.negative) *at.negative = estimate(negatives);
+    return estimate(outputs);
   };
   for (int i = 0; i < steps; ++i) {
     x = sampler->step(i, x, model, noise);

@@ -43,11 +43,16 @@ struct Run {
 /** What control is told of a model call, but for its rows: the `call`-th of a run of that many steps. */
 control::Step step_of(const sampler::Evaluation& at, int steps, int call);
 
+/** What a call predicts with guidance, and for the negative prompt alone, which without guidance is the same. */
+struct Predicted {
+  mx::array guided, negative;
+};
+
 /**
- * One UNet call for some images of the batch, neighbours: x [n, h, w, 4] at sigma -> the guided prediction, float32.
+ * One UNet call for some images of the batch, neighbours: x [n, h, w, 4] at sigma -> their predictions, float32.
  * @param step one that run.control knows; its rows are not read.
  */
-mx::array predict(const Run& run, const mx::array& x, double sigma, control::Step step, const std::vector<int>& images,
+Predicted predict(const Run& run, const mx::array& x, double sigma, control::Step step, const std::vector<int>& images,
                   Network& own);
 
 /** After step i (1..n): the latents x [B, h, w, 4] at sigma, and the current estimate of x0. False

@@ -22,7 +22,9 @@
 #include "pipeline/init/second_pass.h"
 #include "pipeline/picture/preview.h"
 #include "pipeline/prepare/recipe_words.h"
+#include "sampler/noise/brownian_tree.h"
 #include "sampler/noise/noise.h"
+#include "vae/tiny_decoder.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -59,7 +61,18 @@ struct Setting {
   mx::Dtype dtype;
   const std::string& fingerprint;
   const Request& request;
+  std::optional<vae::TinyDecoder> tiny = {};  ///< Draws previews.
 };
+
+/** What is seen of image i while its run goes on. */
+Image preview_of(const Setting& setting, const mx::array& denoised, int i) {
+  if (!setting.tiny) return preview(denoised, i, setting.model.info);
+  const auto picture = (*setting.tiny)(image_of(denoised, i));
+  if (!is_finite(picture))
+    fail(ErrorCode::bad_file, "taesd",
+         fmt::format("{} makes infinite or undefined numbers of this model's latents", setting.request.taesd));
+  return to_image(picture);
+}
 
 /** The picture of one image's latent. */
 Image decoded(const Setting& setting, const mx::array& latent, const Prepared& pass) {
@@ -195,6 +208,16 @@ struct Running {
   }
 };
 
+/** What the sampler draws on its way. */
+sampler::NoiseFunction fresh_noise(const Resolved& resolved, const sampler::BatchNoise& noise) {
+  const auto& recipe = resolved.recipe;
+  if (!sampler::draws_on_a_tree(resolved.sampling.sampler, resolved.sampling.compat))
+    return sampler::on_one_path([&noise] { return noise(); });
+  const auto tree = std::make_shared<sampler::TreeNoise>(recipe.rng, recipe.seeds, resolved.latent_height,
+                                                         resolved.latent_width, resolved.schedule);
+  return [tree](sampler::Way way) { return (*tree)(way); };
+}
+
 /** A pass of a run: the first, or the one that it has beside it. */
 struct Place {
   int pass = 1, passes = 1;
@@ -231,16 +254,17 @@ Way way_back(const Setting& setting, const Prepared& pass, Place place, Result& 
 
 /** From x at the first step's sigma to the final latents; request.progress hears of every step. */
 mx::array take_steps(const Run& run, const mx::array& x, const sampler::BatchNoise& noise, Running& running,
-                     LiveEdits* live, const Request& request, Place place) {
+                     LiveEdits* live, const Setting& setting, Place place) {
+  const auto& request = setting.request;
   Clock clock;
   const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
-    const auto show = [&](int image) { return preview(denoised, image, run.model.info); };
+    const auto show = [&](int image) { return preview_of(setting, denoised, image); };
     const Progress at{i, run.schedule.steps(), sigma, clock.lap(), show, place.pass, place.passes};
     if (request.progress && !call_back(request.progress, at)) return false;
     if (i < run.schedule.steps()) running.take(live, i);
     return true;
   };
-  return denoise(run, x, [&noise] { return noise(); }, on_step, running.result.model_calls);
+  return denoise(run, x, fresh_noise(running.prepared.resolved, noise), on_step, running.result.model_calls);
 }
 
 /** One pass to its final latents. @param live null: it takes no edits. */
@@ -277,7 +301,7 @@ mx::array draw(const Setting& setting, Prepared& pass, StartFrom from, LiveEdits
                 .between_steps = start.between_steps,
                 .networks = &networks,
                 .instruments = running.instruments(setting.request)};
-  const auto latents = take_steps(run, start.first, noise, running, live, setting.request, place);
+  const auto latents = take_steps(run, start.first, noise, running, live, setting, place);
   result.seconds_steps += clock.lap();
   running.keep_watched();
   return latents;
@@ -288,7 +312,8 @@ mx::array draw(const Setting& setting, Prepared& pass, StartFrom from, LiveEdits
 Result generate(const LoadedModel& model, const Outline& outline, const MadeWith& made, Prepared& prepared,
                 LiveEdits& live, const Request& request) {
   const kernels::StopScope stop(request.stop.get());
-  const Setting setting{model, *model.own, outline, model.precision.dtype, made.model, request};
+  Setting setting{model, *model.own, outline, model.precision.dtype, made.model, request};
+  if (!request.taesd.empty()) setting.tiny = vae::open_tiny_decoder(request.taesd);
   make_room(setting, prepared);
   Result result{.recipe = prepared.resolved.recipe, .notes = prepared.notes};
   result.recipe.made_with = made;

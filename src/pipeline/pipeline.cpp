@@ -20,6 +20,7 @@
 #include "pipeline/placement.h"
 #include "pipeline/prepare/prepare.h"
 #include "pipeline/prepare/recipe_model.h"
+#include "vae/tiny_decoder.h"
 
 namespace corepulse {
 
@@ -118,6 +119,15 @@ struct PreparedRun::State {
 
 namespace {
 
+/** Before weights are read: whether the file can draw this model's latents. */
+void check_previews(const std::string& file, const ModelInfo& model) {
+  if (model.builtin)
+    fail(
+        ErrorCode::invalid_request, "taesd",
+        "the built-in model has latents of its own, which tiny decoders of Stable Diffusion do not know; leave it out");
+  vae::check_tiny_decoder(file);
+}
+
 [[noreturn]] void fail_spent() {
   fail(ErrorCode::invalid_request, "run", "it was drawn already; prepare it again");
 }
@@ -174,6 +184,7 @@ Result PreparedRun::generate() && {
 }
 
 PreparedRun Pipeline::prepare(const Request& request) const {
+  if (!request.taesd.empty()) check_previews(request.taesd, state_->outline.info);
   auto prepared =
       pipeline::prepare(pipeline::with_model(request.recipe, state_->source), state_->outline, request.functions);
   return PreparedRun(std::unique_ptr<PreparedRun::State>(new PreparedRun::State{state_, request, std::move(prepared)}));

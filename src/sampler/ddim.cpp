@@ -30,7 +30,7 @@ class Ddim final : public Sampler {
     // Diffusers' result stands in variance-preserving coordinates and is next read as standing at sigma `next`.
     const double scale = std::sqrt(1 + next * next);
     const auto clean = times(scale * std::sqrt(a_end), *denoised_);
-    return add_noise(clean + times(scale * direction / sigma, x - estimate), scale * spread, noise);
+    return add_noise(clean + times(scale * direction / sigma, x - estimate), scale * spread, noise, way(schedule_, i));
   }
 
  private:
@@ -45,7 +45,7 @@ std::vector<double> ddim_ends(const Schedule& schedule, const Training& training
   const SigmaTable table(training, options.compat);
   const auto kind = resolved_schedule(options);
   std::vector<double> ends(schedule.sigma.begin() + 1, schedule.sigma.end());
-  if (training.edm) return ends;
+  if (training.edm || listed(options)) return ends;
   if (options.compat == Compat::diffusers && is_spacing(kind)) {
     // Diffusers goes T / n timesteps back even where the spacing's own gaps are others.
     const int stride = table.size() / options.steps;

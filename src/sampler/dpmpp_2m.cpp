@@ -1,5 +1,6 @@
 // DPM-Solver++ (Lu et al. 2022), multistep of order 1 to 3, and its SDE form; 2M, the midpoint type of order 2, is what
-// names mean. DPMSolverMultistepScheduler with algorithm_type dpmsolver++ and sde-dpmsolver++.
+// names mean; dpmpp_3m_sde is the SDE form of order 3. DPMSolverMultistepScheduler with algorithm_type dpmsolver++ and
+// sde-dpmsolver++.
 #include <algorithm>
 #include <cmath>
 
@@ -23,7 +24,7 @@ class Dpmpp2m final : public Sampler {
     const double h = log_step(schedule_, i);
     const double share = std::exp(-(1 + eta_) * h);
     const double fresh = next * std::sqrt(-std::expm1(-2 * eta_ * h));
-    return add_noise(keep_noise(share, x, extrapolated(i)), fresh, noise);
+    return add_noise(keep_noise(share, x, extrapolated(i)), fresh, noise, way(schedule_, i));
   }
 
  private:

@@ -1,7 +1,5 @@
 // DPM-Solver++ SDE (k-diffusion's sample_dpmpp_sde, r = 1/2): a step to the middle in log sigma, then the whole step
 // with the estimate made there; DPMSolverSDEScheduler.
-#include <cmath>
-
 #include "sampler/samplers.h"
 #include "sampler/step.h"
 
@@ -23,12 +21,9 @@ class DpmppSde final : public Sampler {
       denoised_ = denoise(keep_noise(half.down / sigma, x, *denoised_), middle);
       return keep_noise(full.down / sigma, x, *denoised_);
     }
-    const auto first = noise();
+    const auto first = noise({sigma, middle.sigma});
     denoised_ = denoise(keep_noise(half.down / sigma, x, *denoised_) + times(half.up, first), middle);
-    // Both noises are one Brownian motion in sigma, seen at the middle and at the end of the step.
-    const double shared = std::sqrt((sigma - middle.sigma) / (sigma - next));
-    const auto second = times(shared, first) + times(std::sqrt(1 - shared * shared), noise());
-    return keep_noise(full.down / sigma, x, *denoised_) + times(full.up, second);
+    return add_noise(keep_noise(full.down / sigma, x, *denoised_), full.up, noise, way(schedule_, i));
   }
 
  private:

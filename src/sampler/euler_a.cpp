@@ -13,7 +13,7 @@ class EulerAncestral final : public Sampler {
     denoised_ = denoise(x, first_evaluation(schedule_, i));
     const double sigma = schedule_.sigma[i];
     const auto [down, up] = ancestral(sigma, schedule_.sigma[i + 1], eta_);
-    return add_noise(keep_noise(down / sigma, x, *denoised_), up, noise);
+    return add_noise(keep_noise(down / sigma, x, *denoised_), up, noise, way(schedule_, i));
   }
 
  private:

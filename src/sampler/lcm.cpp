@@ -20,7 +20,7 @@ class Lcm final : public Sampler {
     const double skip = kSigmaData * kSigmaData / (length * length), out = t / length;
     const double own_share = skip / std::sqrt(1 + now.sigma * now.sigma);
     denoised_ = times(out, clipped(denoise(x, now), clip_)) + times(own_share, x);
-    return add_noise(*denoised_, schedule_.sigma[i + 1], noise);
+    return add_noise(*denoised_, schedule_.sigma[i + 1], noise, way(schedule_, i));
   }
 
  private:

@@ -37,6 +37,18 @@ const Table<SamplerKind>& samplers() {
       {dpmpp_sde, "dpmpp_sde", {"dpmsde", "dpmppsdegpu", "dpmsdegpu", "dpmsolversde"}},
       {unipc, "unipc", {"unipcbh1", "unipcbh2", "unipcmultistep"}},
       {lcm, "lcm", {}},
+      {dpmpp_2s_a, "dpmpp_2s_a", {"dpm2sa", "dpmpp2sancestral", "dpm2sancestral"}},
+      {dpmpp_3m_sde, "dpmpp_3m_sde", {"dpm3msde", "dpm3msdegpu", "dpmpp3msdegpu"}},
+      {dpm_2, "dpm_2", {"dpm2discrete"}},
+      {dpm_2_a, "dpm_2_a", {"dpm2ancestral", "dpm2ancestraldiscrete"}},
+      {lms, "lms", {"lmsdiscrete", "linearmultistep"}},
+      {ddpm, "ddpm", {}},
+      {pndm, "pndm", {"plms"}},
+      {tcd, "tcd", {}},
+      {deis, "deis", {"deismultistep"}},
+      {ipndm, "ipndm", {}},
+      {euler_cfg_pp, "euler_cfg_pp", {"eulercfg"}},
+      {dpmpp_2m_cfg_pp, "dpmpp_2m_cfg_pp", {"dpm2mcfgpp", "dpm2mcfg", "dpmpp2mcfg"}},
   };
   return rows;
 }

@@ -18,13 +18,24 @@ struct Evaluation {
   int step = 0;
   double t = 0, sigma = 0;
   bool first = true;  ///< False for the second call of a two-evaluation step.
+  /** Not null: the denoiser leaves the estimate of the negative prompt's prediction alone here, where it has one. */
+  std::optional<mx::array>* negative = nullptr;
 };
 
 /** The guided model: x at evaluation.sigma -> its estimate of x0 ("denoised"). Shapes [B, h, w, 4]. */
 using Denoiser = std::function<mx::array(const mx::array& x, const Evaluation& evaluation)>;
 
-/** Fresh standard normal noise of x's shape; called in the order Diffusers draws, and only where some is used. */
-using NoiseFunction = std::function<mx::array()>;
+/** The way of a step, or of a part of it: from one noise level down to another. */
+struct Way {
+  double from = 0, to = 0;
+};
+
+/**
+ * Fresh standard normal noise of x's shape, called in the order Diffusers draws, and only where some is used. Of two
+ * ways from the same level (dpmpp_sde: half of its step, then all of it) the noises are those of one Brownian motion in
+ * sigma.
+ */
+using NoiseFunction = std::function<mx::array(Way way)>;
 
 /** The steps of a run: n pairs (t, sigma), sigma falling, then the 0 that the last step ends at. */
 struct Schedule {
@@ -32,8 +43,9 @@ struct Schedule {
   std::vector<double> sigma;  ///< n + 1
   double initial_scale = 1;   ///< The first latent is noise * initial_scale.
   int skipped = 0;            ///< Steps left out before the first: see without_first.
-  /** Where heun and dpmpp_sde call the model a second time: n values, sigma 0 = not in this step; else empty. */
+  /** Where two-evaluation samplers call the model a second time: n values, sigma 0 = not in this step; else empty. */
   std::vector<double> second_t, second_sigma;
+  bool second_at_start = false;  ///< Only in the first step that runs (pndm).
   int steps() const { return static_cast<int>(t.size()); }
 };
 

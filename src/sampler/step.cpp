@@ -22,8 +22,21 @@ mx::array clipped(const mx::array& x, double limit) {
   return mx::clip(x, -most, most);
 }
 
-mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise) {
-  return level == 0 ? x : x + times(level, noise());
+mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise, Way way) {
+  return level == 0 ? x : x + times(level, noise(way));
+}
+
+Way way(const Schedule& schedule, int i) {
+  return {schedule.sigma[i], schedule.sigma[i + 1]};
+}
+
+mx::array adams_bashforth(const std::vector<mx::array>& values) {
+  static const std::vector<std::vector<double>> weights = {
+      {1}, {3 / 2.0, -1 / 2.0}, {23 / 12.0, -16 / 12.0, 5 / 12.0}, {55 / 24.0, -59 / 24.0, 37 / 24.0, -9 / 24.0}};
+  const auto& row = weights.at(values.size() - 1);
+  auto sum = times(row[0], values[0]);
+  for (size_t k = 1; k < row.size(); ++k) sum = sum + times(row[k], values[k]);
+  return sum;
 }
 
 Ancestral ancestral(double from, double to, double eta) {
@@ -47,6 +60,7 @@ Evaluation second_evaluation(const Schedule& schedule, int i) {
 }
 
 bool has_second_evaluation(const Schedule& schedule, int i) {
+  if (schedule.second_at_start && i > 0) return false;
   return !schedule.second_sigma.empty() && schedule.second_sigma[i] > 0;
 }
 

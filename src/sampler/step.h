@@ -17,8 +17,14 @@ mx::array keep_noise(double share, const mx::array& x, const mx::array& denoised
 /** x cut off at -limit and limit; infinite: x itself. */
 mx::array clipped(const mx::array& x, double limit);
 
-/** x + level * (fresh noise); nothing is drawn for level 0. */
-mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise);
+/** x + level * (fresh noise of this way); nothing is drawn for level 0. */
+mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise, Way way);
+
+/** Where step i goes. */
+Way way(const Schedule& schedule, int i);
+
+/** The next of up to four values, the last one first, at even distances: Adams and Bashforth's weights. */
+mx::array adams_bashforth(const std::vector<mx::array>& values);
 
 /** An ancestral step: go down to sigma `down`, then add noise of sigma `up`: down^2 + up^2 = to^2. */
 struct Ancestral {

@@ -69,6 +69,25 @@ TEST_CASE("every flag changes its own field") {
   CHECK(recipe == expected);
 }
 
+TEST_CASE("levels come one by one, or as a schedule and its steps") {
+  const auto listed = parse({"--timesteps", "999,749,499"});
+  CHECK(listed.timesteps == std::vector<double>{999, 749, 499});
+  CHECK(listed.steps == 3);
+  const auto sigmas = parse({"--sigmas", "14.6,2.5,0"});
+  CHECK(sigmas.sigmas == std::vector<double>{14.6, 2.5, 0});
+  CHECK(sigmas.steps == 2);
+  CHECK_THROWS_AS(parse({"--timesteps", "999", "--steps", "4"}), CLI::ExcludesError);
+  CHECK_THROWS_AS(parse({"--timesteps", "999", "--sigmas", "4"}), CLI::ExcludesError);
+  CHECK_THROWS_AS(parse({"--sigmas", "a,b"}), CLI::ConversionError);
+  const auto lightning = parse({"-g", "1.5", "--steps", "8", "--few-steps", "lightning"});
+  CHECK(lightning.steps == 8);
+  CHECK(lightning.guidance == 1.5);
+  CHECK(lightning.schedule == ScheduleKind::trailing);
+  CHECK(parse({"--few-steps", "dmd2"}).timesteps.size() == 4);
+  CHECK(parse({"--few-steps", "dmd2", "--steps", "2"}).timesteps.empty());
+  CHECK_THROWS_AS(parse({"--few-steps", "few"}), Error);
+}
+
 TEST_CASE("flags of the picture to start from change its fields, in any order") {
   const auto recipe = parse({"--strength", "0.4", "--init", "cat.png", "--fit", "pad", "--exact-steps"});
   CHECK(recipe.init == InitPicture{.file = "cat.png", .strength = 0.4, .exact_steps = true, .fit = Fit::pad});

@@ -180,6 +180,42 @@ TEST_CASE("every field of every kind survives writing and reading, bit for bit")
   CHECK(recipe_from_json(to_json(odd)).guidance == 0.1 + 0.2);
 }
 
+TEST_CASE("the word of a few-step model sets fields, those beside it change them, and JSON keeps both") {
+  const auto read = [](const std::string& fields) { return recipe_from_json(R"({"version": 1, )" + fields + "}"); };
+  const auto lightning = read(R"("few_steps": "lightning")");
+  CHECK(lightning == with_few_steps({}, FewSteps::lightning));
+  CHECK(lightning.sampler == SamplerKind::euler);
+  CHECK(lightning.schedule == ScheduleKind::trailing);
+  CHECK(lightning.steps == 4);
+  CHECK(lightning.guidance == 1);
+  CHECK(read(R"("steps": 8, "few_steps": "lightning")").steps == 8);
+  for (const auto kind : {FewSteps::lcm, FewSteps::turbo, FewSteps::lightning, FewSteps::hyper, FewSteps::dmd2}) {
+    const auto recipe = with_few_steps({}, kind);
+    CHECK(parse_few_steps(name(kind)) == kind);
+    CHECK(recipe_from_json(to_json(recipe)) == recipe);
+    CHECK(invalid(nlohmann::json::parse(to_json(recipe))) == "");
+  }
+  auto plain = with_few_steps({}, FewSteps::dmd2);
+  plain.timesteps.clear(), plain.steps = 3;
+  CHECK(recipe_from_json(to_json(plain)) == plain);
+  CHECK_THROWS_WITH_AS(read(R"("few_steps": "lightening")"), doctest::Contains("did you mean lightning?"), Error);
+}
+
+TEST_CASE("levels given one by one are as many steps as they are, and stand beside no schedule") {
+  const auto read = [](const std::string& fields) { return recipe_from_json(R"({"version": 1, )" + fields + "}"); };
+  const auto listed = read(R"("timesteps": [999, 749.5, 1])");
+  CHECK(listed.steps == 3);
+  CHECK(listed.timesteps == std::vector<double>{999, 749.5, 1});
+  CHECK(recipe_from_json(to_json(listed)) == listed);
+  CHECK(read(R"("sigmas": [14.6, 1, 0])").steps == 2);
+  Recipe unsaid{.sigmas = {14.6, 1, 0}};
+  CHECK(recipe_from_json(to_json(unsaid)).steps == 2);
+  for (const auto* wrong : {R"("timesteps": [999], "steps": 2)", R"("timesteps": [999], "sigmas": [1])",
+                            R"("sigmas": [0])", R"("timesteps": [999, 5], "schedule": "karras")",
+                            R"("timesteps": [999, 5], "sampler": "DPM++ 2M Karras")", R"("timesteps": 999)"})
+    CHECK_THROWS_AS(read(wrong), Error);
+}
+
 TEST_CASE("how a share looks is called in JSON as in C++, and older recipes are read") {
   const auto with = share_image(1), instead = share_image(1, Share::How::instead);
   const auto read = [](const std::string& how) {

@@ -65,7 +65,8 @@ TEST_CASE("the config's class is the default sampler, or euler with a note") {
   CHECK(read(sd1({{"_class_name", "DPMSolverMultistepScheduler"}, {"algorithm_type", "sde-dpmsolver++"}})).sampler ==
         SamplerKind::dpmpp_2m_sde);
   CHECK(read(sd1({{"_class_name", "EulerAncestralDiscreteScheduler"}})).notes.empty());
-  for (const char* name : {"PNDMScheduler", "DEISMultistepScheduler", "SomebodysScheduler", "Flowing\nScheduler"}) {
+  for (const char* name :
+       {"SASolverScheduler", "DPMSolverSinglestepScheduler", "SomebodysScheduler", "Flowing\nScheduler"}) {
     const auto other = read(sd1({{"_class_name", name}}));
     CHECK(other.sampler == SamplerKind::euler);
     REQUIRE(other.notes.size() == 1);

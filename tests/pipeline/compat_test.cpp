@@ -94,7 +94,7 @@ Sampled sampled(const io::Json& scheduler, const std::function<void(Recipe&)>& c
   index["scheduler"] = {"diffusers", config["_class_name"]};
   copy.write("model_index.json", index);
   auto recipe = golden_recipe("small");
-  recipe.model = copy.path(), recipe.steps = 2;
+  recipe.model = copy.path(), recipe.steps = 2, recipe.sampler = SamplerKind::model;
   change(recipe);
   const auto pipeline = Pipeline::load({.model = recipe.model}, {.dtype = test_dtype()});
   const auto result = pipeline.generate({recipe, {}, false});
@@ -116,6 +116,12 @@ TEST_CASE("a model's own sampler is the default, and a picture's recipe names it
       {"DPMSolverSDEScheduler", SamplerKind::dpmpp_sde, ScheduleKind::linspace},
       {"UniPCMultistepScheduler", SamplerKind::unipc, ScheduleKind::linspace},
       {"LCMScheduler", SamplerKind::lcm, ScheduleKind::model},
+      {"TCDScheduler", SamplerKind::tcd, ScheduleKind::model},
+      {"KDPM2DiscreteScheduler", SamplerKind::dpm_2, ScheduleKind::linspace},
+      {"KDPM2AncestralDiscreteScheduler", SamplerKind::dpm_2_a, ScheduleKind::linspace},
+      {"LMSDiscreteScheduler", SamplerKind::lms, ScheduleKind::linspace},
+      {"DDPMScheduler", SamplerKind::ddpm, ScheduleKind::linspace},
+      {"DEISMultistepScheduler", SamplerKind::deis, ScheduleKind::linspace},
   };
   for (const auto& [name, sampler, schedule] : classes) {
     CAPTURE(std::string(name));
@@ -135,12 +141,21 @@ TEST_CASE("a model's own sampler is the default, and a picture's recipe names it
 TEST_CASE("a sampler that is asked for is used, and one that is not here is replaced by euler with a note") {
   const auto asked = sampled({{"_class_name", "LCMScheduler"}}, [](Recipe& r) { r.sampler = SamplerKind::heun; });
   CHECK(asked.recipe.sampler == SamplerKind::heun);
-  for (const char* name : {"PNDMScheduler", "SomebodysScheduler"}) {
+  for (const char* name : {"SASolverScheduler", "SomebodysScheduler"}) {
     const auto other = sampled({{"_class_name", name}});
     CHECK(other.recipe.sampler == SamplerKind::euler);
     REQUIRE(other.notes.size() == 1);
     CHECK(has(other.notes[0], {name, "euler"}));
   }
+}
+
+TEST_CASE("PLMS's Runge-Kutta steps are left out, with a note where the model wants them") {
+  const auto plms = sampled({{"_class_name", "PNDMScheduler"}, {"skip_prk_steps", true}});
+  CHECK(plms.recipe.sampler == SamplerKind::pndm);
+  CHECK(plms.notes.empty());
+  const auto prk = sampled({{"_class_name", "PNDMScheduler"}});
+  REQUIRE(prk.notes.size() == 1);
+  CHECK(has(prk.notes[0], {"skip_prk_steps"}));
 }
 
 TEST_CASE("the scheduler that model_index.json names is the one that Diffusers makes, whatever its config was of") {

@@ -75,7 +75,7 @@ Latents latents(const std::string& family, control::StepPlan plan, bool one_by_o
     const auto first = noise();
     int calls = 0;
     const auto x = mx::contiguous(pipeline::denoise(
-        run, first * like(static_cast<float>(resolved.schedule.initial_scale), first), [&] { return noise(); },
+        run, first * like(static_cast<float>(resolved.schedule.initial_scale), first), [&](auto) { return noise(); },
         [](int, double, const mx::array&, const mx::array&) { return true; }, calls));
     mx::eval(x);
     Latents all;

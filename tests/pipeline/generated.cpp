@@ -24,8 +24,7 @@ Recipe RecipeGenerator::recipe() {
   if (family_ == "builtin") r.width = r.height = 64;
   r.steps = 2 + below(2);
   r.guidance = pick({5.0, 5.0, 2.5, 1.0});
-  r.sampler = pick({SamplerKind::euler, SamplerKind::euler, SamplerKind::dpmpp_2m, SamplerKind::heun,
-                    SamplerKind::euler_a, SamplerKind::dpmpp_sde});
+  r.sampler = sampler();
   if (family_ == "sd2v" && below(4) == 0) r.zero_snr = true;  // which it starts from anyway
   r.seeds = {random_() % 1000};
   if (below(4) == 0) r.seeds.push_back(1000 + random_() % 1000);
@@ -33,7 +32,18 @@ Recipe RecipeGenerator::recipe() {
   for (int i = 0; i < n; ++i) r.controls.push_back(control());
   if (r.seeds.size() > 1 && below(2)) r.controls.insert(r.controls.begin() + below(n), edit());
   if (below(4) == 0) r.init = init();
+  if (!r.init && below(6) == 0) {
+    r.timesteps = {980, 600.5, 60};
+    r.timesteps.resize(static_cast<size_t>(r.steps));
+  }
   return r;
+}
+
+SamplerKind RecipeGenerator::sampler() {
+  using enum SamplerKind;
+  // CFG++ stands in tests of its own: without guidance it is refused.
+  return pick({euler, euler, dpmpp_2m, heun, euler_a, dpmpp_sde, dpmpp_2s_a, dpm_2_a, dpmpp_3m_sde, lms, ddpm, pndm,
+               tcd, deis, ipndm});
 }
 
 InitPicture RecipeGenerator::init() {
@@ -260,6 +270,7 @@ std::vector<Recipe> simpler(const Recipe& recipe) {
   add([](Recipe& l) { l.seeds.resize(1); });
   add([](Recipe& l) { l.steps = std::max(1, l.steps - 1); });
   add([](Recipe& l) { l.sampler = SamplerKind::euler; });
+  add([](Recipe& l) { l.timesteps.clear(); });
   add([](Recipe& l) { l.negative_prompt.clear(); });
   add([](Recipe& l) { l.guidance = 1; });
   add([](Recipe& l) { l.width = l.height = 64; });

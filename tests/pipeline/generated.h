@@ -27,6 +27,7 @@ class RecipeGenerator : public Dice {
   std::string prompt();
 
  private:
+  SamplerKind sampler();
   InitPicture init();
   Curve share();
   Tokens words();

@@ -249,7 +249,7 @@ Verdict reweighting_scales_ratios(const Case& at, Recipe recipe) {
     if (site.cross) layers.push_back(site.path);
   const auto& layer = layers[at.seed % layers.size()];
   const double scale = at.seed % 2 ? 3 : 0.25;
-  recipe.prompt = "a red cat in a park", recipe.steps = 1, recipe.seeds.resize(1);
+  recipe.prompt = "a red cat in a park", recipe.steps = 1, recipe.timesteps.clear(), recipe.seeds.resize(1);
   const auto maps = [&](Controls controls) {
     for (const auto& tokens : {Tokens("cat"), Tokens("park"), Tokens(Tokens::Part::all)})
       controls.push_back(capture(tokens, "m").at(layer).for_heads({0}));

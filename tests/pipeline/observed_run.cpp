@@ -110,7 +110,7 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
         .instruments = {.functions = pipeline::attention_functions(prepared.control, none, height, width)}};
     int calls = 0;
     pipeline::denoise(
-        run, start.first, [&] { return noise(); },
+        run, start.first, [&](auto) { return noise(); },
         [&](int, double, const mx::array& x, const mx::array&) {
           const auto whole = mx::contiguous(x);
           mx::eval(whole);

@@ -47,6 +47,7 @@ inline Recipe golden_recipe(const std::string& family) {
   recipe.prompt = json["prompt"];
   if (json["negative_prompt"].is_string()) recipe.negative_prompt = json["negative_prompt"];
   recipe.width = json["width"], recipe.height = json["height"];
+  recipe.sampler = SamplerKind::euler;  // whatever the model's own is
   recipe.steps = json["steps"], recipe.guidance = json["guidance"], recipe.seeds = {json["seed"].get<uint64_t>()};
   return recipe;
 }

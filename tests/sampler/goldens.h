@@ -43,9 +43,13 @@ inline double relative_error(const mx::array& a, const mx::array& b) {
   return error.item<float>() / size.item<float>();
 }
 
-constexpr SamplerKind kSamplers[] = {SamplerKind::euler,     SamplerKind::euler_a,  SamplerKind::heun,
-                                     SamplerKind::ddim,      SamplerKind::dpmpp_2m, SamplerKind::dpmpp_2m_sde,
-                                     SamplerKind::dpmpp_sde, SamplerKind::unipc,    SamplerKind::lcm};
+constexpr SamplerKind kSamplers[] = {SamplerKind::euler,      SamplerKind::euler_a,      SamplerKind::heun,
+                                     SamplerKind::ddim,       SamplerKind::dpmpp_2m,     SamplerKind::dpmpp_2m_sde,
+                                     SamplerKind::dpmpp_sde,  SamplerKind::unipc,        SamplerKind::lcm,
+                                     SamplerKind::dpmpp_2s_a, SamplerKind::dpmpp_3m_sde, SamplerKind::dpm_2,
+                                     SamplerKind::dpm_2_a,    SamplerKind::lms,          SamplerKind::ddpm,
+                                     SamplerKind::pndm,       SamplerKind::tcd,          SamplerKind::deis,
+                                     SamplerKind::ipndm,      SamplerKind::euler_cfg_pp, SamplerKind::dpmpp_2m_cfg_pp};
 constexpr ScheduleKind kSchedules[] = {ScheduleKind::model,       ScheduleKind::linspace, ScheduleKind::leading,
                                        ScheduleKind::trailing,    ScheduleKind::karras,   ScheduleKind::exponential,
                                        ScheduleKind::sgm_uniform, ScheduleKind::simple,   ScheduleKind::beta,

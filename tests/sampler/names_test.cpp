@@ -38,7 +38,7 @@ TEST_CASE("every canonical name parses to what it names") {
   for (const auto kind : {Compat::diffusers, Compat::comfy, Compat::a1111}) CHECK(parse_compat(name(kind)) == kind);
   for (const auto kind : {Prediction::epsilon, Prediction::v, Prediction::sample})
     CHECK(parse_prediction(name(kind)) == kind);
-  CHECK(sampler_names().size() == 10);
+  CHECK(sampler_names().size() == 22);
   CHECK(schedule_names().size() == 10);
 }
 
@@ -75,6 +75,34 @@ TEST_CASE("samplers are known by the names of Diffusers, A1111, ComfyUI and stab
       {"DPM++ SDE", dpmpp_sde},
       {"dpmpp_sde_gpu", dpmpp_sde},
       {"DPM++ SDE Karras", dpmpp_sde, ScheduleKind::karras},
+      {"DPM++ 2S a", dpmpp_2s_a},
+      {"DPM++ 2S a Karras", dpmpp_2s_a, ScheduleKind::karras},
+      {"dpmpp_2s_ancestral", dpmpp_2s_a},
+      {"k_dpmpp_2s_a", dpmpp_2s_a},
+      {"DPM++ 3M SDE", dpmpp_3m_sde},
+      {"DPM++ 3M SDE Exponential", dpmpp_3m_sde, ScheduleKind::exponential},
+      {"dpmpp_3m_sde_gpu", dpmpp_3m_sde},
+      {"KDPM2DiscreteScheduler", dpm_2},
+      {"DPM2", dpm_2},
+      {"DPM2 Karras", dpm_2, ScheduleKind::karras},
+      {"k_dpm_2", dpm_2},
+      {"KDPM2AncestralDiscreteScheduler", dpm_2_a},
+      {"DPM2 a", dpm_2_a},
+      {"DPM2 a Karras", dpm_2_a, ScheduleKind::karras},
+      {"dpm_2_ancestral", dpm_2_a},
+      {"LMSDiscreteScheduler", lms},
+      {"LMS Karras", lms, ScheduleKind::karras},
+      {"DDPMScheduler", ddpm},
+      {"PNDMScheduler", pndm},
+      {"PLMS", pndm},
+      {"TCDScheduler", tcd},
+      {"DEISMultistepScheduler", deis},
+      {"deis", deis},
+      {"ipndm", ipndm},
+      {"euler_cfg_pp", euler_cfg_pp},
+      {"Euler CFG++", euler_cfg_pp},
+      {"dpmpp_2m_cfg_pp", dpmpp_2m_cfg_pp},
+      {"DPM++ 2M CFG++", dpmpp_2m_cfg_pp},
       {"UniPCMultistepScheduler", unipc},
       {"UniPC", unipc},
       {"uni_pc", unipc},
@@ -109,12 +137,12 @@ TEST_CASE("schedules, noises, tools and predictions have aliases too") {
 
 TEST_CASE("an unknown name is refused with the valid ones and the nearest") {
   CHECK(refusal(parse_sampler, "eulr").find("did you mean euler?") != std::string::npos);
-  CHECK(refusal(parse_sampler, "dpmpp_3m").find("did you mean dpmpp_2m?") != std::string::npos);
-  CHECK(refusal(parse_sampler, "PNDMScheduler").find("valid: model, euler, euler_a, heun") != std::string::npos);
+  CHECK(refusal(parse_sampler, "dpmpp_4m").find("did you mean dpmpp_2m?") != std::string::npos);
+  CHECK(refusal(parse_sampler, "SASolverScheduler").find("valid: model, euler, euler_a, heun") != std::string::npos);
   CHECK(refusal(parse_schedule, "karas").find("did you mean karras?") != std::string::npos);
   CHECK(refusal(parse_noise, "cpuu").find("did you mean cpu?") != std::string::npos);
   for (const auto* text :
-       {"", " ", "++", "karras", "DPM2", "dpmpp_2s_ancestral", "DPM++ 3M SDE", "eulerx", "scheduler", "k_", "heunpp2"})
+       {"", " ", "++", "karras", "DPM3", "dpmpp_2s_sde", "DPM++ 4M SDE", "eulerx", "scheduler", "k_", "heunpp2"})
     CHECK(refusal(parse_sampler, text).find("valid:") != std::string::npos);
   CHECK(refusal(parse_sampler, "euler\xff\n").find("\"euler??\"") != std::string::npos);
   CHECK(refusal(parse_sampler, std::string(1 << 20, 'e')).size() < 400);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "goldens.h"
+#include "sampler/noise/noise.h"
 #include "sampler/prediction.h"
 #include "sampler/schedule/levels.h"
 
@@ -32,8 +33,9 @@ inline Run run(const Case& c, const mx::array& noises, bool in_vp) {
   const auto schedule = make_schedule(c.training, c.options);
   const auto sampler = make_sampler(schedule, c.training, c.options);
   int drawn = 0;
-  const auto noise = [&] { return mx::take(noises, drawn++, 0); };
-  auto x = noise() * mx::array(static_cast<float>(schedule.initial_scale));
+  const auto draw = [&] { return mx::take(noises, drawn++, 0); };
+  const auto noise = on_one_path(draw);
+  auto x = draw() * mx::array(static_cast<float>(schedule.initial_scale));
   Run result;
   const auto keep = [&](int i) {
     const double sigma = in_vp ? schedule.sigma[i] : 0;
@@ -43,7 +45,13 @@ inline Run run(const Case& c, const mx::array& noises, bool in_vp) {
   const Denoiser denoise = [&](const mx::array& at, const Evaluation& e) {
     result.t.push_back(e.t);
     result.sigma.push_back(e.sigma);
-    return denoised(c.training, at, network(model_input(c.training, at, e.sigma), e.t), e.sigma);
+    const auto said = network(model_input(c.training, at, e.sigma), e.t);
+    const auto estimate = [&](const mx::array& output) { return denoised(c.training, at, output, e.sigma); };
+    if (!e.negative) return estimate(said);
+    // As make_further_sampler_goldens.py: the negative prompt's prediction is the half.
+    const auto negative = estimate(like(0.5f, said) * said);
+    *e.negative = negative;
+    return negative + like(3, at) * (estimate(said) - negative);
   };
   keep(0);
   for (int i = 0; i < schedule.steps(); ++i) {

@@ -150,6 +150,24 @@ void fields(V& v, Type<Embeddings>) {
   v("files", &Embeddings::files);
 }
 
+/** Of a recipe: how it is drawn. */
+template <class V>
+void sampling_fields(V& v) {
+  v("few_steps", &Recipe::few_steps);
+  v.always("steps", &Recipe::steps);
+  v.always("guidance", &Recipe::guidance);
+  v("guidance_rescale", &Recipe::guidance_rescale);
+  v("image_guidance", &Recipe::image_guidance);
+  v.always("sampler", &Recipe::sampler);
+  v.always("schedule", &Recipe::schedule);
+  v("timesteps", &Recipe::timesteps);
+  v("sigmas", &Recipe::sigmas);
+  v("eta", &Recipe::eta);
+  v.always("rng", &Recipe::rng);
+  v.always("compat", &Recipe::compat);
+  v("zero_snr", &Recipe::zero_snr);
+}
+
 /** All of a recipe but `seed` / `seeds`. */
 template <class V>
 void fields(V& v, Type<Recipe>) {
@@ -171,16 +189,7 @@ void fields(V& v, Type<Recipe>) {
   v("syntax", &Recipe::syntax);
   v.always("width", &Recipe::width);
   v.always("height", &Recipe::height);
-  v.always("steps", &Recipe::steps);
-  v.always("guidance", &Recipe::guidance);
-  v("guidance_rescale", &Recipe::guidance_rescale);
-  v("image_guidance", &Recipe::image_guidance);
-  v.always("sampler", &Recipe::sampler);
-  v.always("schedule", &Recipe::schedule);
-  v("eta", &Recipe::eta);
-  v.always("rng", &Recipe::rng);
-  v.always("compat", &Recipe::compat);
-  v("zero_snr", &Recipe::zero_snr);
+  sampling_fields(v);
   v.always("dtype", &Recipe::dtype);
   v("clip_skip", &Recipe::clip_skip);
   v("embeddings", &Recipe::embeddings);

@@ -1,6 +1,7 @@
 // Regions, controls and whole recipes from JSON.
 #include <fmt/format.h>
 
+#include "control/recipe/levels.h"
 #include "control/recipe/read_object.h"
 
 namespace corepulse {
@@ -49,6 +50,26 @@ void take_schedule_of_sampler(ObjectReader& object, Recipe& out) {
   if (schedule != ScheduleKind::model) out.second_pass->schedule = schedule;
 }
 
+/** The settings of a model of few steps, which the fields beside the word may change. */
+Recipe recipe_to_start_from(const Json& json) {
+  if (!json.is_object() || !json.contains("few_steps")) return {};
+  FewSteps kind{};
+  read(json["few_steps"], kind, "few_steps");
+  return with_few_steps({}, kind);
+}
+
+void check_levels(const Recipe& recipe) {
+  const char* field = recipe.timesteps.empty() ? "sigmas" : "timesteps";
+  if (!recipe.timesteps.empty() && !recipe.sigmas.empty())
+    refuse("sigmas", "timesteps are given, too; expected one of them");
+  const auto steps = listed_steps(recipe);
+  if (steps == 0) refuse(field, "no level above 0; expected one for each step");
+  if (steps && recipe.steps != *steps)
+    refuse("steps", fmt::format("{}, and {} names {}; expected that number, or none", recipe.steps, field, *steps));
+  if (steps && recipe.schedule != ScheduleKind::model)
+    refuse("schedule", fmt::format("{} names the levels one by one; expected no schedule", field));
+}
+
 void check_recipe(const Recipe& recipe) {
   const auto expect = [](bool good, const char* field, const std::string& message) {
     if (!good) refuse(field, message);
@@ -58,6 +79,7 @@ void check_recipe(const Recipe& recipe) {
   expect(recipe.width >= 0 && recipe.height >= 0, recipe.width < 0 ? "width" : "height",
          "negative; expected pixels, or 0 for the model's own size");
   expect(recipe.steps >= 1 && recipe.steps <= 1000, "steps", fmt::format("{}; expected 1..1000", recipe.steps));
+  check_levels(recipe);
   expect(recipe.guidance_rescale >= 0 && recipe.guidance_rescale <= 1, "guidance_rescale",
          fmt::format("{}; expected 0..1", recipe.guidance_rescale));
   if (recipe.image_guidance)
@@ -118,10 +140,11 @@ void read(const Json& json, corepulse::Control& out, const std::string& path) {
 
 Recipe recipe_from_json(std::string_view text) {
   const auto json = io::parse_json(text, "recipe", {}, ErrorCode::invalid_request);
-  Recipe recipe;
+  auto recipe = control::recipe_to_start_from(json);
   control::ObjectReader object(json, "");
   control::Reader<Recipe> reader{object, recipe};
   control::fields(reader, control::Type<Recipe>());
+  if (const auto steps = control::listed_steps(recipe); steps && !json.contains("steps")) recipe.steps = *steps;
   control::read_seeds(object, recipe);
   control::take_schedule_of_sampler(object, recipe);
   object.finish("a recipe");

@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "control/quote.h"
+#include "control/recipe/levels.h"
 #include "control/recipe/region_fields.h"
 #include "control/recipe/write_object.h"
 
@@ -126,7 +127,13 @@ OrderedJson json_of(const corepulse::Control& x) {
 }  // namespace control
 
 std::string to_json(const Recipe& recipe, int indent) {
-  auto json = control::json_of(recipe);
+  // Reading starts from the same.
+  auto normal = recipe.few_steps ? with_few_steps({}, *recipe.few_steps) : Recipe{};
+  normal.few_steps.reset();
+  auto json = control::OrderedJson::object();
+  control::Writer<Recipe> writer{recipe, normal, json};
+  control::fields(writer, control::Type<Recipe>());
+  if (const auto steps = control::listed_steps(recipe)) json["steps"] = *steps;
   json["seeds"] = control::json_of(recipe.seeds);
   return control::text(json, indent);
 }

@@ -16,6 +16,7 @@ constexpr const char* kLengths[] = {"fraction", "pixel"};
 constexpr const char* kChannels[] = {"luminance", "alpha"};
 constexpr const char* kFits[] = {"crop", "pad", "stretch"};
 constexpr const char* kSyntaxes[] = {"plain", "a1111", "comfy", "compel"};
+constexpr const char* kFewSteps[] = {"lcm", "turbo", "lightning", "hyper", "dmd2"};
 constexpr const char* kSoftMasks[] = {"blend", "strength"};
 constexpr const char* kUpscales[] = {"lanczos", "latent-nearest", "latent-nearest-exact", "latent-bilinear",
                                      "latent-bicubic"};
@@ -23,6 +24,10 @@ constexpr const char* kWindows[] = {"always", "steps", "progress", "sigma", "per
 
 }  // namespace
 
+template <>
+std::span<const char* const> names_of<FewSteps>() {
+  return kFewSteps;
+}
 template <>
 std::span<const char* const> names_of<Rows>() {
   return kRows;

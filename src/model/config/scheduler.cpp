@@ -31,15 +31,15 @@ constexpr SchedulerClass kClasses[] = {
     {"DPMSolverSDEScheduler", SamplerKind::dpmpp_sde, 0.00085, 0.012},
     {"UniPCMultistepScheduler", SamplerKind::unipc},
     {"LCMScheduler", SamplerKind::lcm, 0.00085, 0.012, "scaled_linear"},
-    {"PNDMScheduler", {}},
-    {"LMSDiscreteScheduler", {}},
-    {"DDPMScheduler", {}},
-    {"DEISMultistepScheduler", {}},
+    {"PNDMScheduler", SamplerKind::pndm},
+    {"LMSDiscreteScheduler", SamplerKind::lms},
+    {"DDPMScheduler", SamplerKind::ddpm},
+    {"DEISMultistepScheduler", SamplerKind::deis},
+    {"KDPM2DiscreteScheduler", SamplerKind::dpm_2, 0.00085, 0.012},
+    {"KDPM2AncestralDiscreteScheduler", SamplerKind::dpm_2_a, 0.00085, 0.012},
+    {"TCDScheduler", SamplerKind::tcd, 0.00085, 0.012, "scaled_linear"},
     {"DPMSolverSinglestepScheduler", {}},
-    {"KDPM2DiscreteScheduler", {}, 0.00085, 0.012},
-    {"KDPM2AncestralDiscreteScheduler", {}, 0.00085, 0.012},
     {"SASolverScheduler", {}},
-    {"TCDScheduler", {}, 0.00085, 0.012, "scaled_linear"},
     {"EDMEulerScheduler", SamplerKind::euler},
     {"EDMDPMSolverMultistepScheduler", SamplerKind::dpmpp_2m},
 };
@@ -164,6 +164,11 @@ void note_left_out(const Fields& fields, const io::Json& json, Scheduler& out) {
   };
   note(kFollowed);
   out.training.edm ? note(kFollowedByEdm) : note(kFollowedInRange);
+  if (out.sampler == SamplerKind::pndm && !fields.flag("skip_prk_steps", false))
+    out.notes.push_back(fmt::format("{}: skip_prk_steps false is left out; pndm begins without Runge and Kutta's steps",
+                                    fields.where()));
+  if (out.sampler == SamplerKind::ddpm && fields.text("variance_type", "fixed_small") != "fixed_small")
+    out.notes.push_back(fmt::format("{}: variance_type is left out; ddpm knows fixed_small", fields.where()));
   const int most = out.sampler == SamplerKind::dpmpp_2m_sde ? 2 : 3;
   if (const int order = fields.integer("solver_order", 2, {1, 1000}); order > most)
     out.notes.push_back(fmt::format("{}: solver_order {} is left out; {} knows up to {}", fields.where(), order,
@@ -178,16 +183,24 @@ void note_left_out(const Fields& fields, const io::Json& json, Scheduler& out) {
 }
 
 bool has_curves(SamplerKind kind) {
-  return kind != SamplerKind::euler_a && kind != SamplerKind::ddim && kind != SamplerKind::lcm;
+  constexpr SamplerKind none[] = {SamplerKind::euler_a, SamplerKind::ddim, SamplerKind::lcm,
+                                  SamplerKind::ddpm,    SamplerKind::pndm, SamplerKind::tcd};
+  return std::ranges::find(none, kind) == std::end(none);
+}
+
+/** Whose own default spacing is leading. */
+bool leads(SamplerKind kind) {
+  constexpr SamplerKind all[] = {SamplerKind::ddim, SamplerKind::lcm, SamplerKind::ddpm, SamplerKind::pndm,
+                                 SamplerKind::tcd};
+  return std::ranges::find(all, kind) != std::end(all);
 }
 
 }  // namespace
 
 SamplingOptions Scheduler::options(SamplerKind kind) const {
-  const bool leads = kind == SamplerKind::ddim || kind == SamplerKind::lcm;
   SamplingOptions result;
   result.sampler = kind;
-  result.model_spacing = spacing.value_or(leads ? ScheduleKind::leading : ScheduleKind::linspace);
+  result.model_spacing = spacing.value_or(leads(kind) ? ScheduleKind::leading : ScheduleKind::linspace);
   result.steps_offset = steps_offset;
   result.model_curve = has_curves(kind) || training.edm ? curve : ScheduleKind::model;
   result.set_alpha_to_one = set_alpha_to_one;
@@ -220,10 +233,11 @@ Scheduler scheduler_config(const io::Json& json, const std::string& where) {
   result.spacing = read_spacing(fields);
   result.steps_offset = fields.integer("steps_offset", 0, {0, 100});
   result.curve = edm ? read_edm_curve(fields) : read_curve(fields);
-  result.set_alpha_to_one = fields.flag("set_alpha_to_one", true);
+  // PNDM's own default is another.
+  result.set_alpha_to_one = fields.flag("set_alpha_to_one", result.sampler != SamplerKind::pndm);
   result.distilled_steps = fields.integer("original_inference_steps", 50, {1, 1000});
   result.timestep_scaling = fields.number("timestep_scaling", 10, 1e-6, 1e6);
-  result.solver = read_solver(fields, json, result.sampler == SamplerKind::ddim);
+  result.solver = read_solver(fields, json, result.sampler == SamplerKind::ddim || result.sampler == SamplerKind::ddpm);
   note_left_out(fields, json, result);
   return result;
 }

@@ -30,8 +30,8 @@ struct Scheduler {
 
   /**
    * The model's part of the options of a run with this sampler. Where the config says no spacing the sampler's own
-   * default holds, as in Diffusers' from_config: leading for ddim and lcm, linspace for the others. Curves are those
-   * of the samplers whose scheduler has them: not of euler_a, ddim and lcm.
+   * default holds, as in Diffusers' from_config: leading for ddim, ddpm, pndm, lcm and tcd, linspace for the others.
+   * Curves are those of the samplers whose scheduler has them: not of these, nor of euler_a.
    */
   SamplingOptions options(SamplerKind kind) const;
 

@@ -10,6 +10,7 @@
 #include "base/fail.h"
 #include "base/number.h"
 #include "io/utf8.h"
+#include "sampler/noise/brownian_tree.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -56,8 +57,11 @@ bool stays_below(std::string_view name) {
   return true;
 }
 
-bool draws_on_a_tree(SamplerKind sampler, Compat compat) {
-  return sampler == SamplerKind::dpmpp_sde || (sampler == SamplerKind::dpmpp_2m_sde && compat != Compat::diffusers);
+/** Whose fresh noise ComfyUI draws on the GPU; the others draw on a tree, on the CPU unless their name says "gpu". */
+bool draws_on_the_gpu(SamplerKind sampler, std::string_view name) {
+  using enum SamplerKind;
+  constexpr SamplerKind kinds[] = {euler_a, lcm, dpmpp_2s_a, dpm_2_a, ddpm};
+  return name.ends_with("_gpu") || std::ranges::find(kinds, sampler) != std::end(kinds);
 }
 
 }  // namespace
@@ -185,15 +189,18 @@ void ForeignReading::take_sampler(std::string_view sampler, std::string_view sch
                        recipe().schedule == ScheduleKind::model ? "the sampler's own" : name(recipe().schedule),
                        fmt::join(schedule_names(), ", ")));
   }
-  note_sampler();
+  note_sampler(sampler);
 }
 
 /** Where the numbers are of another generator, or another formula, than the program's own. */
-void ForeignReading::note_sampler() {
+void ForeignReading::note_sampler(std::string_view name_there) {
   const auto& made = recipe();
-  const bool on_gpu =
-      made.compat == Compat::comfy && (made.sampler == SamplerKind::euler_a || made.sampler == SamplerKind::lcm);
-  if (on_gpu || draws_on_a_tree(made.sampler, made.compat))
+  const bool on_gpu = made.compat == Compat::comfy && draws_on_the_gpu(made.sampler, name_there);
+  // Diffusers' tree has a seed of its own, and stable-diffusion.cpp has none.
+  const bool other_tree = made.compat == Compat::diffusers ? made.sampler == SamplerKind::dpmpp_sde
+                                                           : made_.program == "stable-diffusion.cpp" &&
+                                                                 sampler::draws_on_a_tree(made.sampler, made.compat);
+  if (on_gpu || other_tree)
     note(fmt::format("{} takes the fresh noise of {} from another generator: the same seed gives another picture",
                      made_.program, name(made.sampler)));
   if (made.sampler == SamplerKind::unipc && made.compat != Compat::diffusers)

@@ -64,7 +64,7 @@ class ForeignReading {
  private:
   void list(std::vector<std::string>& items, std::string text);
   void note_list(const char* before, const std::vector<std::string>& items, const char* behind);
-  void note_sampler();
+  void note_sampler(std::string_view name_there);
 
   PictureRecipe made_;
   std::string folder_of_loras_;

@@ -21,7 +21,7 @@ Way invert(const Run& run, const mx::array& latent, int refinements, const StepF
   auto clean = latent;  // without the noise that was found last, for previews
   const auto noise = [&](int i, const mx::array& x, double sigma) {
     const auto step = step_of(sampler::first_evaluation(run.schedule, i), steps, i);
-    const auto output = predict(run, x, sigma, step, {0}, own);
+    const auto output = predict(run, x, sigma, step, {0}, own).guided;
     mx::eval(output);
     kernels::check_stop();
     ++model_calls;

@@ -6,6 +6,7 @@
 
 #include "mlx/transforms.h"
 
+#include "control/recipe/levels.h"
 #include "pipeline/picture/resample.h"
 #include "pipeline/prepare/visit_files.h"
 
@@ -60,6 +61,9 @@ Recipe second_run(const Recipe& first, int multiple) {
   // A1111's "Hires steps" all run.
   run.init = InitPicture{
       .strength = pass.strength, .exact_steps = pass.exact_steps || run.compat == Compat::a1111, .fit = Fit::stretch};
+  // Levels given one by one are the recipe's; a pass that says how many it takes, or how they are spread, has its own.
+  if (pass.steps != 0 || pass.schedule) run.timesteps.clear(), run.sigmas.clear();
+  if (control::listed_steps(run)) run.init->exact_steps = pass.exact_steps;
   if (pass.steps != 0) run.steps = pass.steps;
   if (pass.sampler) run.sampler = *pass.sampler;
   if (pass.schedule) run.schedule = *pass.schedule;
@@ -73,8 +77,8 @@ Recipe second_run(const Recipe& first, int multiple) {
 SecondPass resolved_pass(SecondPass pass, const Recipe& run) {
   pass.scale.reset();
   pass.width = run.width, pass.height = run.height;
-  pass.steps = run.steps, pass.guidance = run.guidance;
-  pass.sampler = run.sampler, pass.schedule = run.schedule;
+  pass.guidance = run.guidance, pass.sampler = run.sampler;
+  if (!control::listed_steps(run)) pass.steps = run.steps, pass.schedule = run.schedule;
   if (pass.controls) pass.controls = run.controls;
   return pass;
 }

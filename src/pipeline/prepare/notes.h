@@ -12,7 +12,8 @@
 
 namespace corepulse::pipeline {
 
-/** The model's own, and what becomes of one that was not trained to start from pure noise. */
+/** The model's own, and where the recipe takes it for what it does not look like: to start from pure noise, few_steps.
+ */
 std::vector<std::string> notes_of_model(const Recipe& recipe, const Outline& outline);
 
 /** Of the prompts in syntax plain: the words behind the last token that is read. */

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "control/program/program_data.h"
 #include "control/program/window.h"
 #include "control/recipe/check.h"
 #include "io/utf8.h"
@@ -50,6 +51,19 @@ struct KnownFiles {
   std::string loras;  ///< See Recipe.
 };
 
+/** CFG++ goes along what the negative prompt predicts: every call must have such rows. */
+void require_negative_rows(const control::Program& program, const SamplingOptions& sampling) {
+  if (sampling.sampler != SamplerKind::euler_cfg_pp && sampling.sampler != SamplerKind::dpmpp_2m_cfg_pp) return;
+  for (const auto& call : program.data().calls) {
+    const auto plan = program.step(call);
+    if (!plan.guided)
+      fail(ErrorCode::invalid_request, "sampler",
+           fmt::format("{} goes along what the negative prompt predicts, and at step {} guidance is {}: nothing reads "
+                       "it; expected more than 1 throughout (with CFG++ 1.2 to 2.5 is much)",
+                       name(sampling.sampler), call.index, plan.guidance));
+  }
+}
+
 ResolvedControls resolve(std::vector<Control> controls, const Resolved& resolved, const std::optional<Start>& start,
                          MaskPictures& masks, const KnownFiles& known, const Outline& outline, const Words& words,
                          const FunctionList& functions, const control::ProgramOptions& options) {
@@ -64,6 +78,7 @@ ResolvedControls resolve(std::vector<Control> controls, const Resolved& resolved
   if (!adapters.empty()) in.layers = model::weighted_layers(outline.parts);
   auto program = control::Program::resolve(controls, in, options);
   require_no_bias(program);
+  require_negative_rows(program, resolved.sampling);
   masks.keep(controls);
   keep_digests(controls, files);
   keep_digests(controls, adapters);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "control/recipe/levels.h"
 #include "pipeline/init/picture.h"
 #include "pipeline/init/steps.h"
 #include "sampler/inversion.h"
@@ -64,9 +65,35 @@ void set_size(Recipe& recipe, const ModelInfo& info, const std::optional<StartSi
   recipe.height = side("height", recipe.height, own.height, multiple);
 }
 
+/** Levels given one by one say how many steps there are. */
+void take_levels(Recipe& recipe) {
+  const auto steps = control::listed_steps(recipe);
+  if (!steps) return;
+  const char* field = recipe.timesteps.empty() ? "sigmas" : "timesteps";
+  if (*steps == 0) refuse(fmt::format("{} has no level above 0; expected one for each step", field));
+  if (recipe.steps != *steps && recipe.steps != Recipe{}.steps)
+    refuse(fmt::format("steps is {}, and {} names {}; expected one of them", recipe.steps, field, *steps));
+  if (recipe.schedule != ScheduleKind::model)
+    refuse(fmt::format("schedule is {}, and {} names the levels one by one; expected one of them",
+                       name(recipe.schedule), field));
+  if (recipe.init && recipe.init->exact_steps)
+    refuse(fmt::format("init.exact_steps wants a longer schedule than the {} that {} names; expected one of them",
+                       *steps, field));
+  recipe.sigmas.resize(recipe.sigmas.empty() ? 0 : *steps);
+  recipe.steps = *steps;
+}
+
+/** What of them a run from a picture takes; of levels given one by one the last ones, as Diffusers counts. */
+StepsFromPicture steps_taken(const Recipe& recipe) {
+  if (!recipe.init) return {recipe.steps, recipe.steps};
+  return steps_from_picture(*recipe.init, recipe.steps,
+                            control::listed_steps(recipe) ? Compat::diffusers : recipe.compat);
+}
+
 SamplingOptions sampling_options(const Recipe& recipe, SamplingOptions options, int steps) {
   options.schedule = recipe.schedule;
   options.steps = steps;
+  options.timesteps = recipe.timesteps, options.sigmas = recipe.sigmas;
   options.compat = recipe.compat;
   // What other tools do not read.
   if (recipe.compat != Compat::diffusers) options.solver = {};
@@ -137,6 +164,7 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
   check_second("prompt_2", recipe.prompt_2, info.family);
   check_second("negative_prompt_2", recipe.negative_prompt_2, info.family);
   set_size(recipe, info, start);
+  take_levels(recipe);
   check_number("steps", recipe.steps, 1, 1000);
   check_number("guidance", recipe.guidance, 0, 1000);
   check_number("guidance_rescale", recipe.guidance_rescale, 0, 1);
@@ -149,8 +177,7 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
   const auto scheduler = scheduler_for(recipe, own);
   set_image_guidance(recipe, info);
   if (recipe.sampler == SamplerKind::model) recipe.sampler = scheduler.sampler;
-  const auto part = recipe.init ? steps_from_picture(*recipe.init, recipe.steps, recipe.compat)
-                                : StepsFromPicture{recipe.steps, recipe.steps};
+  const auto part = steps_taken(recipe);
   resolved.sampling = sampling_options(recipe, scheduler.options(recipe.sampler), part.of);
   resolved.training = scheduler.training;
   resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling);

@@ -1,9 +1,13 @@
 #include "sampler/noise/noise.h"
 
+#include <cmath>
+#include <optional>
+
 #include "mlx/random.h"
 
 #include "base/fail.h"
 #include "sampler/noise/torch_noise.h"
+#include "sampler/step.h"
 
 namespace corepulse::sampler {
 namespace {
@@ -37,13 +41,33 @@ std::unique_ptr<NoiseStream> make_noise(NoiseKind kind, uint64_t seed) {
   fail(ErrorCode::invalid_request, "noise", "no such noise");
 }
 
-mx::array latent_noise(NoiseStream& stream, int channels, int height, int width) {
-  const auto drawn = stream.next({1, channels, height, width});
+mx::array latents_of(const std::vector<float>& drawn, int channels, int height, int width) {
   std::vector<float> latent(drawn.size());
   const size_t pixels = static_cast<size_t>(height) * width;
   for (size_t pixel = 0; pixel < pixels; ++pixel)
     for (int c = 0; c < channels; ++c) latent[pixel * channels + c] = drawn[c * pixels + pixel];
   return mx::array(latent.begin(), {1, height, width, channels}, mx::float32);
+}
+
+mx::array latent_noise(NoiseStream& stream, int channels, int height, int width) {
+  return latents_of(stream.next({1, channels, height, width}), channels, height, width);
+}
+
+NoiseFunction on_one_path(std::function<mx::array()> draw) {
+  struct Last {
+    Way way;
+    std::optional<mx::array> noise;
+  };
+  return [draw = std::move(draw), last = std::make_shared<Last>()](Way way) {
+    auto noise = draw();
+    const bool goes_on = last->noise && last->way.from == way.from && way.to < last->way.to;
+    if (goes_on) {
+      const double shared = std::sqrt((way.from - last->way.to) / (way.from - way.to));
+      noise = times(shared, *last->noise) + times(std::sqrt(1 - shared * shared), noise);
+    }
+    *last = {way, noise};
+    return noise;
+  };
 }
 
 BatchNoise::BatchNoise(NoiseKind kind, const std::vector<uint64_t>& seeds, int height, int width)

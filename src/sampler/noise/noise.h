@@ -2,12 +2,14 @@
 // Random numbers that equal other tools': the same seed gives the same picture.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "corepulse/sampling.h"
 
 #include "base/tensor.h"
+#include "sampler/sampler.h"
 
 namespace corepulse::sampler {
 
@@ -24,8 +26,15 @@ class NoiseStream {
 
 std::unique_ptr<NoiseStream> make_noise(NoiseKind kind, uint64_t seed);
 
+/** [1, C, h, w] in torch's order -> [1, h, w, C]. */
+mx::array latents_of(const std::vector<float>& values, int channels, int height, int width);
+
 /** Draws [1, C, h, w] and returns it as MLX wants latents: [1, h, w, C]. */
 mx::array latent_noise(NoiseStream& stream, int channels, int height, int width);
+
+/** A source of independent noises as one Brownian motion: the second of two ways from a level goes on from the first.
+ */
+NoiseFunction on_one_path(std::function<mx::array()> draw);
 
 /** One stream of random numbers per image, so that a picture does not depend on its batch. */
 class BatchNoise {

@@ -39,15 +39,24 @@ bool is_diffusers(const SamplingOptions& o) {
   return o.compat == Compat::diffusers;
 }
 
-// Diffusers' DPM-Solver and UniPC spread n + 1 timesteps and drop the last.
+bool is_any_of(SamplerKind sampler, std::initializer_list<SamplerKind> kinds) {
+  return std::ranges::find(kinds, sampler) != kinds.end();
+}
+
+// Diffusers' DPM-Solver, UniPC and DEIS spread n + 1 timesteps and drop the last.
 bool multistep_rules(const SamplingOptions& o) {
-  return is_diffusers(o) && (o.sampler == SamplerKind::dpmpp_2m || o.sampler == SamplerKind::dpmpp_2m_sde ||
-                             o.sampler == SamplerKind::unipc);
+  using enum SamplerKind;
+  return is_diffusers(o) && is_any_of(o.sampler, {dpmpp_2m, dpmpp_2m_sde, unipc, deis});
+}
+
+bool is_dpm_2(SamplerKind sampler) {
+  return sampler == SamplerKind::dpm_2 || sampler == SamplerKind::dpm_2_a;
 }
 
 Values linspace(int train, int n, const SamplingOptions& o) {
   const bool multistep = multistep_rules(o);
-  const bool whole = multistep || (is_diffusers(o) && o.sampler == SamplerKind::ddim);
+  using enum SamplerKind;
+  const bool whole = multistep || (is_diffusers(o) && is_any_of(o.sampler, {ddim, ddpm, pndm}));
   const int count = multistep ? n + 1 : n;
   Values t;
   for (int i = 0; i < n; ++i) {
@@ -83,16 +92,17 @@ Values spaced(ScheduleKind spacing, int train, int n, const SamplingOptions& o) 
 }
 
 bool own_timesteps(const SamplingOptions& o) {
-  return o.sampler == SamplerKind::lcm && o.schedule == ScheduleKind::model;
+  return (o.sampler == SamplerKind::lcm || o.sampler == SamplerKind::tcd) && o.schedule == ScheduleKind::model;
 }
 
-// LCM's distillation visited every 20th of 1000 timesteps, or so: n of those 50.
-Values distilled(int train, int n, int original) {
+// The distillation of LCM and TCD visited every 20th of 1000 timesteps, or so: n of those 50.
+Values distilled(int train, int n, const SamplingOptions& o) {
+  const int original = o.distilled_steps;
   if (n > original)
     fail(ErrorCode::invalid_request, "sampler",
-         fmt::format("{} steps of lcm; its own schedule has at most {}; name another schedule, "
+         fmt::format("{} steps of {}; its own schedule has at most {}; name another schedule, "
                      "e.g. sgm_uniform, for more",
-                     n, original));
+                     n, name(o.sampler), original));
   Values t;
   for (int i = 0; i < n; ++i) {
     const int place = static_cast<int>(i * (static_cast<double>(original) / n));
@@ -146,7 +156,7 @@ Values beta_sigmas(double max, double min, int n) {
 
 // The timesteps of the schedules that choose by timestep; empty for the curves, which choose by sigma.
 Values timesteps(ScheduleKind kind, int train, int n, const SamplingOptions& o) {
-  if (own_timesteps(o)) return distilled(train, n, o.distilled_steps);
+  if (own_timesteps(o)) return distilled(train, n, o);
   if (is_spacing(kind)) return spaced(kind, train, n, o);
   if (kind == ScheduleKind::simple) return simple(train, n);
   if (kind == ScheduleKind::sgm_uniform) return sgm_uniform(train, n);
@@ -173,6 +183,7 @@ Values curve(ScheduleKind kind, const SigmaTable& table, int n, const SamplingOp
 // What the model is told for a sigma that lies between two timesteps.
 double curve_timestep(double sigma, ScheduleKind kind, const SigmaTable& table, const SamplingOptions& o) {
   const double t = table.t(sigma);
+  if (is_diffusers(o) && is_dpm_2(o.sampler) && kind == ScheduleKind::karras) return std::nearbyint(t);
   if (!multistep_rules(o)) return t;
   // Diffusers' multistep solvers store integers: rounded for karras, cut off for the others.
   const bool cut = kind == ScheduleKind::exponential || kind == ScheduleKind::beta;
@@ -183,10 +194,15 @@ ScheduleKind a1111_automatic(SamplerKind sampler) {
   switch (sampler) {
     case SamplerKind::dpmpp_2m:
     case SamplerKind::dpmpp_sde:
+    case SamplerKind::dpmpp_2s_a:
+    case SamplerKind::dpm_2:
+    case SamplerKind::dpm_2_a:
       return ScheduleKind::karras;
     case SamplerKind::dpmpp_2m_sde:
+    case SamplerKind::dpmpp_3m_sde:
       return ScheduleKind::exponential;
     case SamplerKind::ddim:
+    case SamplerKind::pndm:
     case SamplerKind::unipc:
       return ScheduleKind::leading;
     default:
@@ -209,15 +225,37 @@ Levels levels(const SigmaTable& table, int n, const SamplingOptions& o) {
   return result;
 }
 
+// ComfyUI and A1111 ask for one level more with these and leave out the last before 0.
+bool leaves_out_a_level(const SamplingOptions& o) {
+  using enum SamplerKind;
+  if (o.compat == Compat::comfy) return is_dpm_2(o.sampler) || o.sampler == unipc;
+  return o.compat == Compat::a1111 && (is_dpm_2(o.sampler) || o.sampler == dpmpp_3m_sde);
+}
+
+Levels given_levels(const SigmaTable& table, const SamplingOptions& o) {
+  Levels result{o.timesteps, o.sigmas};
+  for (auto& t : result.t) {
+    result.sigma.push_back(table.sigma(t));
+    if (o.compat == Compat::comfy) t = table.t(result.sigma.back());
+  }
+  if (result.t.empty())
+    for (const double sigma : result.sigma) result.t.push_back(curve_timestep(sigma, ScheduleKind::karras, table, o));
+  return result;
+}
+
 }  // namespace
+
+bool listed(const SamplingOptions& o) {
+  return !o.timesteps.empty() || !o.sigmas.empty();
+}
 
 bool is_spacing(ScheduleKind schedule) {
   return schedule == ScheduleKind::linspace || schedule == ScheduleKind::leading || schedule == ScheduleKind::trailing;
 }
 
 bool variance_preserving(SamplerKind sampler) {
-  return sampler == SamplerKind::ddim || sampler == SamplerKind::dpmpp_2m || sampler == SamplerKind::dpmpp_2m_sde ||
-         sampler == SamplerKind::unipc || sampler == SamplerKind::lcm;
+  using enum SamplerKind;
+  return is_any_of(sampler, {ddim, ddpm, pndm, dpmpp_2m, dpmpp_2m_sde, unipc, deis, lcm, tcd});
 }
 
 ScheduleKind resolved_schedule(const SamplingOptions& o) {
@@ -228,12 +266,12 @@ ScheduleKind resolved_schedule(const SamplingOptions& o) {
 }
 
 ScheduleKind named_schedule(const SamplingOptions& o) {
-  return own_timesteps(o) ? ScheduleKind::model : resolved_schedule(o);
+  return own_timesteps(o) || listed(o) ? ScheduleKind::model : resolved_schedule(o);
 }
 
 Levels noise_levels(const SigmaTable& table, const SamplingOptions& o) {
-  if (o.compat != Compat::comfy || o.sampler != SamplerKind::unipc) return levels(table, o.steps, o);
-  // ComfyUI's UniPC asks for one level more and leaves out the last before 0.
+  if (listed(o)) return given_levels(table, o);
+  if (!leaves_out_a_level(o)) return levels(table, o.steps, o);
   auto result = levels(table, o.steps + 1, o);
   result.t.pop_back();
   result.sigma.pop_back();

@@ -17,8 +17,12 @@ struct Levels {
 /** options.schedule with `model` replaced by what the model's config, or the compatible tool's default, says. */
 ScheduleKind resolved_schedule(const SamplingOptions& options);
 
-/** resolved_schedule, but `model` where that has no name: lcm's own timesteps. The same levels either way. */
+/** resolved_schedule, but `model` where that has no name: lcm's and tcd's own timesteps, levels given one by one. The
+ * same levels either way. */
 ScheduleKind named_schedule(const SamplingOptions& options);
+
+/** True where the levels are given one by one. */
+bool listed(const SamplingOptions& options);
 
 /** True for linspace, leading and trailing: levels chosen by their timestep. */
 bool is_spacing(ScheduleKind schedule);

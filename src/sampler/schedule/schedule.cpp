@@ -19,6 +19,30 @@ void check(const SamplingOptions& o) {
     refuse(fmt::format("model spacing {}; expected linspace, leading or trailing", name(o.model_spacing)));
 }
 
+constexpr size_t kMostLevels = 1000;
+
+void check_list(const char* field, const std::vector<double>& list, double least, double most) {
+  const auto refuse = [&](const std::string& message) { fail(ErrorCode::invalid_request, field, message); };
+  if (list.size() > kMostLevels) refuse(fmt::format("{} numbers; expected 1 to {}", list.size(), kMostLevels));
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (!(list[i] >= least && list[i] <= most))
+      refuse(fmt::format("number {} is {}; expected {} to {}, what this model was trained on", i + 1, list[i], least,
+                         most));
+    if (i > 0 && list[i] >= list[i - 1])
+      refuse(fmt::format("number {} is {} after {}; expected falling numbers", i + 1, list[i], list[i - 1]));
+  }
+}
+
+/** Sigmas may lie a little outside the table, as those that other tools round do. */
+void check_lists(const SigmaTable& table, const SamplingOptions& o) {
+  if (!o.timesteps.empty() && !o.sigmas.empty())
+    fail(ErrorCode::invalid_request, "sigmas", "timesteps are given, too; expected one of them");
+  if (table.continuous() && !o.timesteps.empty())
+    fail(ErrorCode::invalid_request, "timesteps", "this model knows noise levels of EDM alone; expected sigmas");
+  check_list("timesteps", o.timesteps, 0, table.size() - 1);
+  check_list("sigmas", o.sigmas, 1e-4, table.max() * 1.02);
+}
+
 void check(const Levels& levels, const SigmaTable& table, const SamplingOptions& o) {
   for (size_t i = 0; i < levels.t.size(); ++i) {
     const double t = levels.t[i], sigma = levels.sigma[i];
@@ -38,7 +62,9 @@ double initial_scale(double sigma, const SigmaTable& table, const SamplingOption
     case Compat::comfy:
       return sigma > table.max() * (1 - 1e-5) ? with_picture : sigma;
     case Compat::a1111:
-      return o.sampler == SamplerKind::ddim || o.sampler == SamplerKind::unipc ? with_picture : sigma;
+      return o.sampler == SamplerKind::ddim || o.sampler == SamplerKind::pndm || o.sampler == SamplerKind::unipc
+                 ? with_picture
+                 : sigma;
     case Compat::diffusers:
       break;
   }
@@ -48,17 +74,33 @@ double initial_scale(double sigma, const SigmaTable& table, const SamplingOption
   return variance_preserving(o.sampler) || spacing == ScheduleKind::leading ? with_picture : sigma;
 }
 
-void add_second_evaluations(Schedule& schedule, const SigmaTable& table, SamplerKind sampler) {
-  if (sampler != SamplerKind::heun && sampler != SamplerKind::dpmpp_sde) return;
+/** Where a step from one level to the next calls the model a second time; 0: nowhere. */
+double second_level(double from, double to, const SamplingOptions& o) {
+  switch (o.sampler) {
+    case SamplerKind::heun:
+    case SamplerKind::pndm:
+      return to;
+    case SamplerKind::dpmpp_sde:
+    case SamplerKind::dpm_2:
+      return std::sqrt(from * to);
+    case SamplerKind::dpmpp_2s_a:
+    case SamplerKind::dpm_2_a:
+      return std::sqrt(from * ancestral(from, to, o.eta).down);
+    default:
+      return 0;
+  }
+}
+
+void add_second_evaluations(Schedule& schedule, const SigmaTable& table, const SamplingOptions& o) {
   const int n = schedule.steps();
+  if (second_level(2, 1, o) == 0) return;
+  const bool at_the_end = o.sampler == SamplerKind::heun || o.sampler == SamplerKind::pndm;
+  schedule.second_at_start = o.sampler == SamplerKind::pndm;
   schedule.second_t.assign(n, 0);
   schedule.second_sigma.assign(n, 0);
   for (int i = 0; i + 1 < n; ++i) {
-    const double from = schedule.sigma[i], to = schedule.sigma[i + 1];
-    const double middle = std::sqrt(from * to);
-    const bool heun = sampler == SamplerKind::heun;
-    schedule.second_sigma[i] = heun ? to : middle;
-    schedule.second_t[i] = heun ? schedule.t[i + 1] : table.t(middle);
+    schedule.second_sigma[i] = second_level(schedule.sigma[i], schedule.sigma[i + 1], o);
+    schedule.second_t[i] = at_the_end ? schedule.t[i + 1] : table.t(schedule.second_sigma[i]);
   }
 }
 
@@ -66,11 +108,13 @@ void add_second_evaluations(Schedule& schedule, const SigmaTable& table, Sampler
 
 Schedule make_schedule(const Training& training, const SamplingOptions& options) {
   check(options);
-  if (training.edm && options.sampler == SamplerKind::lcm)
+  if (training.edm && (options.sampler == SamplerKind::lcm || options.sampler == SamplerKind::tcd))
     fail(ErrorCode::invalid_request, "sampler",
-         "lcm is for models that were distilled for its timesteps; this model knows noise levels of EDM alone; use "
-         "euler or dpmpp_2m");
+         fmt::format("{} is for models that were distilled for its timesteps; this model knows noise levels of EDM "
+                     "alone; use euler or dpmpp_2m",
+                     name(options.sampler)));
   const SigmaTable table(training, options.compat);
+  check_lists(table, options);
   auto levels = noise_levels(table, options);
   check(levels, table, options);
   Schedule schedule;
@@ -78,7 +122,7 @@ Schedule make_schedule(const Training& training, const SamplingOptions& options)
   schedule.sigma = std::move(levels.sigma);
   schedule.initial_scale = initial_scale(schedule.sigma.front(), table, options);
   schedule.sigma.push_back(0);
-  add_second_evaluations(schedule, table, options.sampler);
+  add_second_evaluations(schedule, table, options);
   return schedule;
 }
 

@@ -1,0 +1,48 @@
+#include "previews.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+
+#include "corepulse/error.h"
+#include "corepulse/image.h"
+
+#include "target.h"
+
+namespace corepulse::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* const kMark = "corepulse-preview";
+
+bool is_preview(const fs::path& file) {
+  try {
+    return load_image_text(file).contains(kMark);
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Previews::Previews(const Files& pictures, int every) : every_(every) {
+  for (const auto& picture : pictures) {
+    auto file = picture;
+    file.replace_filename(picture.stem().string() + "-preview.png");
+    if (fs::exists(file) && !is_preview(file))
+      throw Error(
+          ErrorCode::invalid_request,
+          fmt::format("[--preview] {} exists and is no preview; expected another name behind -o", file.string()));
+    files_.push_back(std::move(file));
+  }
+}
+
+void Previews::show(const Progress& at) const {
+  if (at.step % every_ != 0) return;
+  for (size_t i = 0; i < files_.size(); ++i) {
+    make_folder(files_[i], /*quiet=*/true);
+    save_image(at.preview(static_cast<int>(i)), files_[i], {{kMark, fmt::format("step {} of {}", at.step, at.steps)}});
+  }
+}
+
+}  // namespace corepulse::cli

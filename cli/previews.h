@@ -1,0 +1,25 @@
+#pragma once
+// Pictures of a run while it goes on, beside those that it will save.
+
+#include "corepulse/request.h"
+
+#include "captures.h"
+
+namespace corepulse::cli {
+
+class Previews {
+ public:
+  /**
+   * @param pictures the names of the run's pictures: cat.png has its preview in cat-preview.png.
+   * @throws Error{invalid_request} where a file of that name is there that is no preview.
+   */
+  Previews(const Files& pictures, int every);
+  /** Every `every`-th step each file is replaced, at one moment, so that a viewer never reads half of one. */
+  void show(const Progress& at) const;
+
+ private:
+  Files files_;
+  int every_;
+};
+
+}  // namespace corepulse::cli
