@@ -1,18 +1,21 @@
 """From the arguments of a call, in Diffusers' words, to a recipe."""
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pathlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
+import numpy as np
 import PIL.Image
 
 from . import _core
 from ._control import Control, control_data
 from .errors import InvalidRequest
-from .pictures import Picture, named_or_encoded
+from .pictures import Picture, as_array, named_or_encoded
 from .region import Region, RegionLike, region_data
 
 RecipeLike = Union[str, "os.PathLike[str]", Mapping[str, Any]]
@@ -66,15 +69,18 @@ def load_recipe(source: RecipeLike) -> dict[str, Any]:
     return found
 
 
-def seeds_from(seed: int | Sequence[int] | None, generator: Any, count: int) -> dict[str, Any]:
-    """`seeds` of the recipe, one per picture, and whose random numbers; empty: as the recipe says."""
+def seeds_from(seed: int | Sequence[int] | None, generator: Any, count: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """`seeds` of the recipe, one per picture, and whose random numbers; empty: as `recipe` says."""
     if seed is not None and generator is not None:
         raise InvalidRequest("[seed] seed and generator were given; expected one of them")
     if generator is not None:
         return _generators(generator, count)
     if seed is None and count == 1:
         return {}
-    seeds = [int(s) for s in seed] if isinstance(seed, Sequence) else [int(seed or 0) + i for i in range(count)]
+    if seed is None:
+        stored = recipe.get("seeds") or [recipe.get("seed", 0)]
+        seed = stored if len(stored) > 1 else stored[0]
+    seeds = [int(s) for s in seed] if isinstance(seed, Sequence) else [int(seed) + i for i in range(count)]
     if isinstance(seed, Sequence) and count not in (1, len(seeds)):
         raise InvalidRequest(f"[num_images_per_prompt] {count} pictures and {len(seeds)} seeds; expected as many")
     return {"seeds": seeds}
@@ -88,11 +94,35 @@ def _generators(generator: Any, count: int) -> dict[str, Any]:
             f"[generator] {len(generators)} generators for {count} pictures; expected a list of one for each: the second "
             "picture of one generator would start from numbers in the middle of its stream"
         )
+    if any(a is b and hasattr(a, "initial_seed") for a, b in itertools.combinations(generators, 2)):
+        raise InvalidRequest("[generator] one generator for several pictures; expected one of its own for each: the next "
+                             "picture would start from numbers in the middle of its stream")
+    for one in generators:
+        _check_fresh(one)
     devices = {getattr(getattr(g, "device", "cpu"), "type", "cpu") for g in generators}
     if not devices <= {"cpu", "cuda"} or len(devices) != 1:
         raise InvalidRequest(f"[generator] random numbers of {', '.join(sorted(devices))}; expected cpu or cuda")
     seeds = [int(g.initial_seed()) if hasattr(g, "initial_seed") else int(g) for g in generators]
     return {"seeds": seeds, "rng": devices.pop()}
+
+
+def _check_fresh(generator: Any) -> None:
+    """A seed says where a stream begins, and nothing of where it is."""
+    if not hasattr(generator, "get_state"):
+        return
+    fresh = type(generator)(generator.device)
+    fresh.manual_seed(generator.initial_seed())
+    if not np.array_equal(as_array(generator.get_state()), as_array(fresh.get_state())):
+        raise InvalidRequest("[generator] numbers of it were drawn before, by another call perhaps, and a recipe says only its "
+                             "seed; expected a generator that is new, or seeded again by manual_seed")
+
+
+def spend(generator: Any) -> None:
+    """After a run its generators are no longer new, as if it had drawn from them."""
+    torch = sys.modules.get("torch")
+    for one in generator if isinstance(generator, (list, tuple)) else [generator]:
+        if torch is not None and hasattr(one, "get_state"):
+            torch.rand(1, generator=one, device=one.device)
 
 
 def _mask(mask: Picture | RegionLike) -> dict[str, Any]:
@@ -103,7 +133,7 @@ def _mask(mask: Picture | RegionLike) -> dict[str, Any]:
         return region_data(mask)
     if isinstance(mask, PIL.Image.Image):
         mask = mask.convert("L")
-    return {"shape": "picture", **named_or_encoded(mask)}
+    return {"shape": "picture", **named_or_encoded(mask, mask=True)}
 
 
 def _init(given: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -136,7 +166,7 @@ def recipe_json(given: Mapping[str, Any], standing: Sequence[ControlLike], dtype
             recipe[field] = given[name]
     if given.get("guidance_scale") is not None:
         recipe["guidance"] = _scale(given["guidance_scale"])
-    drawn = seeds_from(given.get("seed"), given.get("generator"), given.get("num_images_per_prompt") or 1)
+    drawn = seeds_from(given.get("seed"), given.get("generator"), given.get("num_images_per_prompt") or 1, recipe)
     if drawn:
         recipe.pop("seed", None)
         recipe.update(drawn)

@@ -10,6 +10,7 @@ import base64
 import functools
 import io
 import json
+import os
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -129,12 +130,12 @@ async def list_models() -> str:
 
 def _picture(image: str) -> Any:
     """A path as it is; else the picture itself."""
-    if len(image) < 4096 and not image.startswith("data:"):
+    if not image.startswith("data:") and len(image) < 4096 and os.path.isfile(image):
         return image
     try:
         return PIL.Image.open(io.BytesIO(base64.b64decode(image.split(",", 1)[-1], validate=True)))
-    except ValueError:
-        raise corepulse.InvalidRequest("[image] is neither a path nor base64 of a picture") from None
+    except (ValueError, OSError):
+        raise corepulse.InvalidRequest(f"[image] {image[:80]!r} is neither a file that exists nor base64 of a picture") from None
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ Bytes = npt.NDArray[np.uint8]
 # A file, a PIL picture, or numbers: [height, width] or [height, width, 1, 3 or 4], bytes or 0..1.
 Picture = Union[str, "os.PathLike[str]", PIL.Image.Image, npt.NDArray[Any]]
 
+# How far sums of float32 numbers of 0..1 lie beside it: less than shows in a byte.
+ROUNDING = 1e-3
+
 
 def as_array(value: Any) -> npt.NDArray[Any]:
     """NumPy's array of whatever speaks DLPack or NumPy's protocol: torch's on the CPU, mlx.core's, JAX's ..."""
@@ -39,7 +42,16 @@ def to_bytes(value: Any) -> Bytes:
         return array.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all():
         raise InvalidRequest(f"[array] a picture of {array.dtype} numbers; expected uint8, or finite ones of 0..1")
+    if array.size and not (-ROUNDING <= array.min() and array.max() <= 1 + ROUNDING):
+        raise InvalidRequest(f"[array] numbers of {array.min():g}..{array.max():g}; expected 0..1, or 0..255 as uint8: which "
+                             "others mean is not guessed")
     return (array.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def mask_bytes(value: Any) -> Bytes:
+    """The same of a mask, whose bytes may be 0 and 1 as well."""
+    array = to_bytes(value)
+    return array * np.uint8(255) if array.size and array.max() <= 1 else array
 
 
 def to_pil(value: Any) -> PIL.Image.Image:
@@ -61,8 +73,10 @@ def png(value: Any) -> bytes:
     return file.getvalue()
 
 
-def named_or_encoded(source: Picture) -> dict[str, str]:
+def named_or_encoded(source: Picture, mask: bool = False) -> dict[str, str]:
     """A recipe's words for a picture: the `file`, or its `data` in base64."""
     if isinstance(source, (str, os.PathLike)):
         return {"file": os.fspath(source)}
+    if mask and not isinstance(source, PIL.Image.Image):
+        source = mask_bytes(source)
     return {"data": base64.b64encode(png(source)).decode("ascii")}

@@ -9,8 +9,9 @@ from typing import Any, Union
 from . import _core
 from ._control import controls_json
 from ._names import arguments_of, check_arguments, names_nearest
-from ._request import ControlLike, RecipeLike, recipe_json
-from .errors import InvalidRequest
+from ._request import ControlLike, RecipeLike, recipe_json, spend
+from .attention import AttentionLike, begun
+from .errors import Cancelled, InvalidRequest
 from .explain import Explanation
 from .pictures import Picture
 from .region import RegionLike
@@ -135,7 +136,7 @@ class Pipeline:
         compat: str | None = None,
         rng: str | None = None,
         controls: Sequence[ControlLike] = (),
-        attention: Sequence[_core.AttentionReplacement] = (),
+        attention: Sequence[AttentionLike] = (),
         recipe: RecipeLike | None = None,
         output_type: str = "pil",
         callback_on_step_end: StepCallback | None = None,
@@ -183,8 +184,14 @@ class Pipeline:
             near = _core.nearest_name(str(output), list(OUTPUTS)) or ", ".join(OUTPUTS)
             raise InvalidRequest(f"[output_type] unknown {output!r}; did you mean {near}?")
         live = given["live"]._core if given["live"] is not None else None
-        core = self._core.generate(self._recipe(given), output != "latent", self._callback(given),
-                                   list(given["attention"]), live, given["stop"])
+        recipe, callback = self._recipe(given), self._callback(given)
+        functions = [begun(function) for function in given["attention"]]
+        try:
+            core = self._core.generate(recipe, output != "latent", callback, functions, live, given["stop"])
+        except (Cancelled, KeyboardInterrupt):
+            spend(given["generator"])
+            raise
+        spend(given["generator"])
         return Result(core, output)
 
     def _callback(self, given: Mapping[str, Any]) -> ProgressCallback | None:

@@ -121,4 +121,4 @@ def radial_gradient(center: Point, radius: float, inner: float = 1, outer: float
 
 def picture(source: Picture, channel: str = "luminance") -> Region:
     """A file by its path, a PIL picture or an array [height, width]: stretched over the whole picture."""
-    return Region({"shape": "picture", **named_or_encoded(source), "channel": channel})
+    return Region({"shape": "picture", **named_or_encoded(source, mask=True), "channel": channel})

@@ -66,6 +66,11 @@ def test_seeds_count_on_and_generators_are_read(pipe):
 
     small = {**CAT, "num_inference_steps": 1}
     assert pipe(**small, num_images_per_prompt=2).recipe["seeds"] == [3, 4]
+    unsaid = {**small, "seed": None, "num_images_per_prompt": 2}
+    assert pipe(**unsaid, recipe={"seed": 7}).recipe["seeds"] == [7, 8]
+    assert pipe(**unsaid, recipe={"seeds": [7, 3]}).recipe["seeds"] == [7, 3]
+    with pytest.raises(corepulse.InvalidRequest, match="3 seeds"):
+        pipe(**unsaid, recipe={"seeds": [7, 3, 5]})
     drawn = pipe(**{**small, "seed": None}, generator=Generator()).recipe
     assert drawn["seeds"] == [3] and drawn["rng"] == "cuda"
     with pytest.raises(corepulse.InvalidRequest, match="list of one for each"):
@@ -84,6 +89,11 @@ def test_a_picture_to_start_from_comes_as_any_array(pipe, plain, tmp_path):
         assert np.array_equal(np.asarray(again.images[0]), np.asarray(first.images[0]))
     assert np.array_equal(np.asarray(first.images[0])[:, 40:], pixels[:, 40:])
     assert not np.array_equal(np.asarray(first.images[0]), pixels)
+    bits = pipe(**{**given, "mask_image": mask.astype(np.uint8)}, image=pixels)  # 0 and 1
+    assert np.array_equal(np.asarray(bits.images[0]), np.asarray(first.images[0]))
+    for wrong in (pixels.astype(np.float32), pixels / np.float32(127.5) - 1):
+        with pytest.raises(corepulse.InvalidRequest, match="expected 0..1"):
+            pipe(**given, image=wrong)
     with pytest.raises(corepulse.InvalidRequest, match="expected image"):
         pipe(**CAT, strength=0.5)
 

@@ -50,6 +50,19 @@ def test_tools_draw_explain_and_tell():
     asyncio.run(main())
 
 
+def test_a_picture_is_a_file_or_base64_of_any_size(tmp_path):
+    file = tmp_path / "dot.png"
+    PIL.Image.new("RGB", (2, 2), "red").save(file)
+    assert ours._picture(str(file)) == str(file)
+    text = base64.b64encode(file.read_bytes()).decode()
+    assert len(text) < 4096
+    for given in (text, f"data:image/png;base64,{text}"):
+        assert ours._picture(given).size == (2, 2)
+    for wrong in ("no/such.png", base64.b64encode(b"no picture").decode(), "a" * 5000):
+        with pytest.raises(ours.corepulse.InvalidRequest, match="neither"):
+            ours._picture(wrong)
+
+
 def test_it_is_served_on_standard_input_and_output():
     async def main():
         command = StdioServerParameters(command=sys.executable, args=["-m", "corepulse.mcp"], env=dict(os.environ))
