@@ -108,7 +108,7 @@ def test_halves_look_at_each_other(pipe):
     for make in (core_pulse.enhance_left_right_interaction, core_pulse.enhance_top_bottom_interaction):
         injector = make(pipe, 2.0, (64, 64))
         assert [c["kind"] for c in data(injector)] == ["attend"] * 2
-        plain = np.asarray(pipe("a dog", num_inference_steps=1, width=64, height=64, seed=1).images[0])
+        plain = np.asarray(pipe("a dog", num_inference_steps=1, width=64, height=64, seed=3).images[0])
         changed = injector("a dog", num_inference_steps=1, width=64, height=64, seed=3)
         assert not np.array_equal(np.asarray(changed.images[0]), plain)
     assert data(core_pulse.improve_composition_coherence(pipe, 2.0))[0]["value"] == 0.5

@@ -190,6 +190,17 @@ def test_18_several_injections_share_a_block(pipe):
     assert shares == [("a dog", 1.0, [15, 3]), ("a dog", 1.0, [3, 1]), ("a fox", 0.5, [3, 1]), ("a fox", 1.0, [1, 0])]
 
 
+def test_18_rows_that_never_meet_share_nothing(pipe):
+    patcher = UNetPatcher(pipe)
+    for prompt, rows in (("a dog", "cond"), ("a fox", "uncond")):
+        patcher.add_injection("middle:0", prompt, rows=rows)
+    assert [(c["prompt"], c["rows"], c.get("strength", 1.0)) for c in data(patcher)] == [
+        ("a dog", "cond", 1.0), ("a fox", "uncond", 1.0)]
+    patcher.add_injection("middle:0", "an owl", rows="both")
+    assert [(c["prompt"], c["rows"], c.get("strength", 1.0)) for c in data(patcher)] == [
+        ("a dog", "cond", 1.0), ("an owl", "cond", 0.5), ("a fox", "uncond", 1.0), ("an owl", "uncond", 0.5)]
+
+
 def test_19_all_encoders_have_one_set_of_positions(pipe):
     assert core_pulse.find_token_indices(pipe, "a photo of a cat", "cat") == [5]
     patcher = UNetPatcher(pipe)
@@ -230,6 +241,9 @@ def test_22_replaced_words_are_aligned(pipe):
     assert [c.get("with") for c in data(injector)] == [None, None, "big red dog", "an owl"]
     assert data(injector)[3]["strength"] == 0.5 and data(injector)[0]["prompt"] == CAT
     assert [s["injection_prompt"] for s in injector.get_masking_summary()] == ["a big red dog in a park", "an owl"]
+    off = MaskedPromptInjector(pipe)
+    off.add_masked_injection("middle:0", CAT, "an owl", "cat", 0.0)
+    assert data(off) == []
     read = core_pulse.MaskedPromptEncoder(injector)
     for other, words in (("a dog and a cat", ("dog", 1)), ("a cat and a red dog", ("red dog", 2)), ("A dog and a dog", ("dog", None)),
                          ("an owl", ("an owl", None)), ("a dog and a fox", ("a dog and a fox", None))):

@@ -5,6 +5,7 @@ them in the order in which they were added.
 """
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,8 +40,10 @@ class Injection:
 
     @property
     def strength(self) -> float:
-        """The share of the picture that it asks for; a masked injection reads its base prompt wholly."""
-        return 1.0 if self.phrase is not None else min(self.weight, 1.0)
+        """The share of the picture that it asks for; a masked injection that is not off reads its base prompt wholly."""
+        if self.phrase is not None:
+            return 1.0 if self.weight > 0 else 0.0
+        return min(self.weight, 1.0)
 
 
 def checked_weight(weight: float, legacy: bool) -> float:
@@ -102,6 +105,16 @@ def _spans(whole: Sequence[Injection]) -> Iterator[tuple[Window, list[Injection]
         yield (start, math.nextafter(end, math.inf) if below else end), acting
 
 
+def _sides(whole: Sequence[Injection]) -> Iterator[list[Injection]]:
+    """Those that meet, as they act in the same rows; one of both meets those of either."""
+    if len({one.rows or "cond" for one in whole}) <= 1:
+        yield list(whole)
+        return
+    sides: tuple[Rows, Rows] = ("cond", "uncond")
+    for side in sides:
+        yield [dataclasses.replace(one, rows=side) for one in whole if (one.rows or "cond") in (side, "both")]
+
+
 def _sharing(whole: Sequence[Injection], where: str) -> Iterator[Control]:
     if len({one.window for one in whole}) <= 1:
         spans: list[tuple[Window, list[Injection]]] = [(one.window, list(whole)) for one in whole[:1]]
@@ -117,9 +130,10 @@ def _of_blocks(here: Sequence[Injection], where: str, legacy: bool) -> Iterator[
     if legacy:
         yield from (_inject(one, where, 1.0, one.window, legacy) for one in here)
     else:
-        yield from _sharing([one for one in here if one.region is None and one.strength > 0], where)
+        for side in _sides([one for one in here if one.region is None and one.strength > 0]):
+            yield from _sharing(side, where)
         yield from (_inject(one, where, one.strength, one.window, legacy) for one in here if one.region is not None)
-    yield from (_replace(one, where, legacy) for one in here if one.phrase is not None)
+    yield from (_replace(one, where, legacy) for one in here if one.phrase is not None and (legacy or one.weight > 0))
 
 
 def injection_controls(injections: Sequence[Injection], mapper: UNetBlockMapper, legacy: bool) -> list[Control]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from ..errors import InvalidRequest
-from ..pictures import as_array
+from ..pictures import as_array, mask_bytes
 from ..region import Region, picture, region_data
 
 Floats = npt.NDArray[np.float32]
@@ -47,7 +47,7 @@ def array_of(mask: Any, name: str = "mask") -> Floats:
     if array.ndim != 2 or 0 in array.shape:
         raise InvalidRequest(f"[{name}] a mask of shape {array.shape}; expected [height, width]")
     if array.dtype == np.uint8:
-        array = array / np.float32(255) if array.max() > 1 else array
+        array = mask_bytes(array) / np.float32(255)
     array = array.astype(np.float32)
     if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
         raise InvalidRequest(f"[{name}] values of {array.min():g}..{array.max():g}; expected 0 (not here) to 1 (here)")
