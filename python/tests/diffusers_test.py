@@ -17,20 +17,27 @@ class Generator:
     """torch's, as far as scripts see it."""
 
     def __init__(self, device="cpu"):
-        self.device = types.SimpleNamespace(type=device)
+        self.device = device if hasattr(device, "type") else types.SimpleNamespace(type=device)
 
     def manual_seed(self, seed):
-        self.seed = seed
+        self.seed, self.drawn = seed, 0
         return self
 
     def initial_seed(self):
         return self.seed
 
+    def get_state(self):
+        return np.array([self.seed, self.drawn], np.uint8)
+
+
+def rand(count, generator, device):
+    generator.drawn += count
+
 
 @pytest.fixture
 def torch(monkeypatch):
     module = types.ModuleType("torch")
-    module.Generator, module.float32, module.float16 = Generator, "torch.float32", "torch.float16"
+    module.Generator, module.float32, module.float16, module.rand = Generator, "torch.float32", "torch.float16", rand
     monkeypatch.setitem(sys.modules, "torch", module)
     return module
 
@@ -42,7 +49,7 @@ def test_a_script_changed_in_its_import_line_draws_the_same(torch, monkeypatch, 
     monkeypatch.setattr(sys, "argv", ["script", str(MODELS), str(tmp_path / "ours.npz")])
     exec(compile(changed, "diffusers_script.py", "exec"), {"__name__": "script"})
     ours, theirs = np.load(tmp_path / "ours.npz"), np.load(HERE / "golden" / "diffusers_script.npz")
-    assert set(ours) == set(theirs) and len(set(ours)) == 5
+    assert set(ours) == set(theirs) and len(set(ours)) == 10
     assert np.allclose(ours["timesteps"], theirs["timesteps"])
     for name in set(theirs) - {"timesteps"}:
         assert theirs[name].std() > 5, "a picture of nothing compares with everything"
@@ -91,14 +98,75 @@ def test_schedulers_become_samplers(xl):
     xl.enable_vae_tiling(), xl.enable_model_cpu_offload()
 
 
-def test_pictures_to_start_from_keep_their_size():
+def test_a_generator_is_read_from_its_beginning_or_not_at_all(torch, xl):
+    small, generator = dict(num_inference_steps=1, height=32, width=32), Generator().manual_seed(3)
+    first = xl("a cat", generator=generator, **small).images[0]
+    with pytest.raises(corepulse.InvalidRequest, match="drawn before"):
+        xl("a cat", generator=generator, **small)  # in Diffusers its stream goes on
+    assert np.array_equal(np.asarray(xl("a cat", generator=generator.manual_seed(3), **small).images[0]), np.asarray(first))
+    rand(1, generator.manual_seed(3), "cpu")
+    with pytest.raises(corepulse.InvalidRequest, match="drawn before"):
+        xl.corepulse("a cat", generator=generator, **small)
+    with pytest.raises(corepulse.InvalidRequest, match="one of its own"):
+        xl("a cat", num_images_per_prompt=2, generator=[generator.manual_seed(3)] * 2, **small)
+
+
+def test_an_empty_negative_prompt_is_read_and_none_is_zeros(xl):
+    small = dict(num_inference_steps=1, height=32, width=32)
+
+    def drawn(**arguments):
+        return xl("a cat", generator=Generator().manual_seed(3), **small, **arguments).results[0].latents
+
+    assert not np.array_equal(drawn(negative_prompt=""), drawn())
+    assert np.array_equal(drawn(negative_prompt_2="a dog"), drawn())
+    assert not np.array_equal(drawn(negative_prompt="", negative_prompt_2="a dog"), drawn(negative_prompt=""))
+
+
+def test_automatic_classes_are_the_models():
+    kinds = {"sd1": diffusers.StableDiffusionImg2ImgPipeline, "sdxl": diffusers.StableDiffusionXLImg2ImgPipeline}
+    for name, kind in kinds.items():
+        pipe = diffusers.AutoPipelineForImage2Image.from_pretrained(MODELS / name)
+        assert type(pipe) is kind
+        drawn = pipe("a cat", image=np.zeros((32, 32, 3), np.uint8), num_inference_steps=4)
+        assert drawn.results[0].recipe["init"]["strength"] == (0.8 if name == "sd1" else 0.3)
+    filling = diffusers.AutoPipelineForInpainting.from_pretrained(MODELS / "sdxl")
+    given = dict(image=np.zeros((32, 32, 3), np.uint8), mask_image=np.ones((32, 32), np.uint8), num_inference_steps=2)
+    recipe = filling("a cat", **given).results[0].recipe
+    assert (recipe["init"]["strength"], recipe["guidance"]) == (0.9999, 7.5)
+    assert type(diffusers.AutoPipelineForText2Image.from_pretrained(MODELS / "sdxl")) is diffusers.StableDiffusionXLPipeline
+
+
+def test_what_a_pipeline_cannot_follow_is_no_attribute(xl):
+    for name in ("vae", "unet", "_guidance_scale", "safety_checker"):
+        with pytest.raises(corepulse.InvalidRequest, match=f"{name} cannot be set"):
+            setattr(xl, name, 0)
+    xl.safety_checker, xl._interrupt = None, True
+
+
+def test_words_for_attention_and_noise_are_those_there_are(xl):
+    small = dict(num_inference_steps=1, height=32, width=32)
+    with pytest.raises(corepulse.InvalidRequest, match="scale"):
+        xl("a cat", cross_attention_kwargs={"sclae": 0.5}, **small)
+    xl.scheduler = diffusers.EulerAncestralDiscreteScheduler.from_config(xl.scheduler.config)
+    assert xl("a cat", eta=0.5, **small).results[0].recipe.get("eta") is None  # in Diffusers DDIM alone is told
+    xl.scheduler = diffusers.DDIMScheduler.from_config(xl.scheduler.config)
+    assert xl("a cat", eta=0.5, **small).results[0].recipe["eta"] == 0.5
+
+
+def test_pictures_to_start_from_and_sizes():
     pipe = diffusers.StableDiffusionInpaintPipeline.from_pretrained("builtin")
     picture = np.zeros((64, 96, 3), np.uint8)
     mask = np.zeros((64, 96), np.uint8)
     mask[:, 48:] = 255
     drawn = pipe("a cat", image=picture, mask_image=mask, num_inference_steps=2, generator=Generator().manual_seed(1))
-    assert drawn.images[0].size == (96, 64)
+    assert drawn.images[0].size == (256, 256)  # the model's, as there
+    small = dict(width=96, height=64, num_inference_steps=2)
+    hard = [pipe("a cat", image=picture, mask_image=m, generator=Generator().manual_seed(1), **small) for m in (mask, mask // 255)]
+    assert hard[0].images[0].size == (96, 64)
+    assert np.array_equal(np.asarray(hard[0].images[0]), np.asarray(hard[1].images[0]))
     with pytest.raises(corepulse.InvalidRequest, match="mask_image"):
         pipe("a cat", image=picture)
     start = diffusers.AutoPipelineForImage2Image.from_pretrained("builtin")
     assert start("a cat", image=picture, num_inference_steps=4, generator=Generator().manual_seed(1)).images[0].size == (96, 64)
+    with pytest.raises(corepulse.InvalidRequest, match="the picture's size"):
+        start("a cat", image=picture, width=64)

@@ -10,7 +10,7 @@ from .._names import check_arguments
 from ..controls import Lora
 from ..errors import InvalidRequest
 from ..pipeline import Pipeline, dtype_name
-from .schedulers import Scheduler, read_config, recipe_words
+from .schedulers import Scheduler, corrected, read_config, recipe_words, trained_as
 
 P = TypeVar("P", bound="Loaded")
 
@@ -28,18 +28,37 @@ SWITCHES = {
 }
 
 
+# What may be set, beside properties.
+ATTRIBUTES = {"_source", "_dtype", "_device", "_loras", "_fused", "_pipe", "_controls", "_model_config", "_scheduler", "_words",
+              "_interrupt"}
+
+
 class Loaded:
     """The part that all of Diffusers' pipelines share. `corepulse` is the pipeline underneath, with all it can do."""
 
     def __init__(self, source: dict[str, Any], dtype: str, device: str, scheduler: Any) -> None:
         self._source, self._dtype, self._device = source, dtype, device
         self._loras: dict[str, Control] = {}
+        self._fused: list[Control] = []
         self._pipe: Pipeline | None = None
         self._controls: list[Any] = []
         self._model_config = read_config(self._folder() / "scheduler")
+        if "_class_name" not in self._model_config:
+            self._model_config = trained_as(self.corepulse.info)
         self._scheduler: Any = None
         if scheduler is not None:
-            self.scheduler = scheduler
+            self.scheduler = scheduler if self._is_xl() else corrected(scheduler)
+
+    def _is_xl(self) -> bool:
+        return str(self.corepulse.info["family"]) == "sdxl"
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What a recipe cannot follow is no attribute: a script that sets it means another picture."""
+        own = name in ATTRIBUTES or isinstance(getattr(type(self), name, None), property)
+        if not own and not (name == "safety_checker" and value is None):
+            raise InvalidRequest(f"[{type(self).__name__}] {name} cannot be set; expected an argument of from_pretrained or of "
+                                 "the call, as docs/python.md has them")
+        super().__setattr__(name, value)
 
     @classmethod
     def from_pretrained(cls: type[P], model: str | os.PathLike[str], **given: Any) -> P:
@@ -98,8 +117,8 @@ class Loaded:
     def scheduler(self, scheduler: Any) -> None:
         words, source = recipe_words(scheduler, self._model_config)
         self._words, self._scheduler = words, scheduler
-        if source:
-            self._source.update(source)
+        if source.get("prediction") != self._source.get("prediction"):
+            self._source = {n: v for n, v in self._source.items() if n != "prediction"} | source
             self._pipe = None
 
     def load_lora_weights(self, where: str | os.PathLike[str], weight_name: str | None = None,
@@ -107,23 +126,36 @@ class Loaded:
         """A file, or a folder and a file's name in it."""
         file = pathlib.Path(where, weight_name) if weight_name else pathlib.Path(where)
         name = adapter_name or f"default_{len(self._loras)}"
+        if name in self._loras:
+            raise InvalidRequest(f"[adapter_name] {name} is in use; expected another name, or unload_lora_weights before")
         self._loras[name] = Lora(os.fspath(file))
 
-    def set_adapters(self, names: str | list[str], adapter_weights: float | list[float] | None = None) -> None:
+    def set_adapters(self, adapter_names: str | list[str], adapter_weights: float | list[float | None] | None = None) -> None:
         """Which LoRAs act, and how much of each."""
-        chosen = [names] if isinstance(names, str) else list(names)
+        chosen = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
         check_arguments("set_adapters", dict.fromkeys(chosen), list(self._loras))
-        weights = adapter_weights if isinstance(adapter_weights, list) else [adapter_weights or 1.0] * len(chosen)
+        weights = list(adapter_weights) if isinstance(adapter_weights, (list, tuple)) else [adapter_weights] * len(chosen)
+        if len(weights) != len(chosen):
+            raise InvalidRequest(f"[adapter_weights] {len(weights)} for {len(chosen)} adapters; expected as many")
+        if wrong := [w for w in weights if isinstance(w, dict)]:
+            raise InvalidRequest(f"[adapter_weights] {wrong[0]}: weights by block are not here; expected numbers")
+        strengths = {name: 1.0 if weight is None else float(weight) for name, weight in zip(chosen, weights)}
         for name, lora in list(self._loras.items()):
-            strength = weights[chosen.index(name)] if name in chosen else 0.0
-            self._loras[name] = Lora(lora.data()["file"], strength=strength)
+            self._loras[name] = scaled(lora, strengths.get(name, 0.0), afresh=True)
 
-    def fuse_lora(self, lora_scale: float = 1.0, **ignored: Any) -> None:
-        """They are merged anyway; the scale counts."""
-        self.set_adapters(list(self._loras), [lora_scale] * len(self._loras))
+    def fuse_lora(self, components: list[str] | None = None, lora_scale: float = 1.0, safe_fusing: bool = False,
+                  adapter_names: list[str] | None = None) -> None:
+        """They act from now on as they do, times the scale, and stay when others are unloaded."""
+        parts = {"unet", "text_encoder", *(["text_encoder_2"] if self._is_xl() else [])}
+        if components is not None and not parts <= set(components):
+            raise InvalidRequest(f"[components] {list(components)}; expected all that LoRAs are of: {', '.join(sorted(parts))}")
+        if adapter_names is not None:
+            raise InvalidRequest("[adapter_names] some of the LoRAs alone; expected None, and set_adapters before")
+        self._fused += [scaled(lora, lora_scale) for lora in self._loras.values()]
+        self._loras.clear()
 
     def unload_lora_weights(self) -> None:
-        """None act any more."""
+        """Those that are not fused act no more."""
         self._loras.clear()
 
     def set_progress_bar_config(self, **ignored: Any) -> None:
@@ -141,11 +173,18 @@ class Loaded:
         raise AttributeError(f"{type(self).__name__} has no {name} here; docs/python.md says what it has")
 
     def _folder(self) -> pathlib.Path:
-        """Of the model: above its UNet's folder."""
-        files = next(c["files"] for c in self.corepulse.info["components"] if c["name"] == "unet")
-        return pathlib.Path(files[0]).parent.parent
+        """Of the model: above the folder of a component that is its own."""
+        parts = [c for c in self.corepulse.info["components"] if c["files"]]
+        own = next((c for c in parts if c["name"] not in self._source), parts[0])
+        return pathlib.Path(own["files"][0]).parent.parent
 
     _words: dict[str, Any] = {}
+
+
+def scaled(lora: Control, scale: float, afresh: bool = False) -> Control:
+    """At so much of its strength, or at that strength."""
+    data = lora.data()
+    return Lora(data["file"], strength=scale * (1.0 if afresh else data.get("strength", 1.0)))
 
 
 def _dtype(dtype: Any) -> str:

@@ -1,8 +1,9 @@
 """Diffusers' pipelines of Stable Diffusion: their calls, arguments and defaults."""
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ import PIL.Image
 from .._names import check_arguments
 from ..controls import TimeIds
 from ..errors import InvalidRequest
-from ..pictures import to_pil
+from ..pictures import mask_bytes, to_bytes, to_pil
 from ..result import Result
-from .loaded import Loaded
+from .loaded import Loaded, scaled
 
 # As Diffusers 0.42 has them, in the order in which they may be given by position.
 FIRST = ("prompt", "height", "width", "num_inference_steps", "timesteps", "sigmas", "guidance_scale", "negative_prompt")
@@ -58,6 +59,7 @@ class DiffusionPipeline(Loaded):
         results = []
         for i, prompt in enumerate(prompts):
             own = {n: _one_of(given[n], i, len(prompts), n) for n in ("prompt_2", "negative_prompt", "negative_prompt_2")}
+            own = self._negatives(own)
             drawn = generators[i * count:(i + 1) * count]
             call = {"prompt": prompt, **own, "generator": drawn, "num_images_per_prompt": count, **self._rest(given)}
             results.append(self.corepulse(**call, callback_on_step_end=self._callback(given["callback_on_step_end"], call)))
@@ -66,8 +68,13 @@ class DiffusionPipeline(Loaded):
             return (images,) if self._is_xl() else (images, None)
         return Output(images, results)
 
-    def _is_xl(self) -> bool:
-        return str(self.corepulse.info["family"]) == "sdxl"
+    def _negatives(self, own: dict[str, Any]) -> dict[str, Any]:
+        """Diffusers' SDXL reads zeros for None, and the text for "": a space is the same tokens, and is read."""
+        if not self._is_xl():
+            return own
+        if own["negative_prompt"] is None:  # the second one is not read then, either
+            return {**own, "negative_prompt_2": None}
+        return {**own, "negative_prompt": own["negative_prompt"] or " "}
 
     def _given(self, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
         valid = {**DEFAULTS, **self._own, **({"guidance_scale": 5.0} if self._is_xl() and "guidance_scale" not in self._own else {})}
@@ -93,7 +100,8 @@ class DiffusionPipeline(Loaded):
 
     def _words_for(self, given: dict[str, Any]) -> dict[str, Any]:
         words = {n: v for n, v in self._words.items() if n in ("sampler", "schedule")}
-        return {**words, "eta": given["eta"] or None}
+        takes = type(self.scheduler).__name__.startswith(("DDIM", "TCD"))  # as there, others are not told
+        return {**words, "eta": given["eta"] if takes else None}
 
     def _words_left(self) -> dict[str, Any]:
         return {n: v for n, v in self._words.items() if n not in ("sampler", "schedule")}
@@ -102,9 +110,10 @@ class DiffusionPipeline(Loaded):
         return {}
 
     def _lora_controls(self, cross_attention: Any) -> list[Any]:
-        scale = (cross_attention or {}).get("scale", 1.0)
-        loras = [lora.data() for lora in self._loras.values()]
-        return [{**lora, "strength": lora.get("strength", 1.0) * scale} for lora in loras]
+        given = dict(cross_attention or {})
+        check_arguments("cross_attention_kwargs", given, ["scale"])
+        scale = 1.0 if given.get("scale") is None else float(given["scale"])
+        return [*self._fused, *(scaled(lora, scale) for lora in self._loras.values())]
 
     def _sizes(self, given: dict[str, Any]) -> list[Any]:
         sizes = {n: given[f] for n, f in (("original", "original_size"), ("target", "target_size")) if given[f] is not None}
@@ -156,8 +165,13 @@ class StableDiffusionImg2ImgPipeline(DiffusionPipeline):
         if given["image"] is None:
             raise InvalidRequest("[image] is missing; expected a picture to start from")
         picture = _picture(given["image"])
-        size = {n: given[n] or side // 8 * 8 for n, side in (("width", picture.width), ("height", picture.height))}
-        return {**size, "image": picture, "strength": given["strength"], "init": {"fit": "stretch", "paste": False}}
+        size = self._size(given, picture)
+        return {**size, "image": _resized(picture, size), "strength": given["strength"], "init": {"fit": "stretch", "paste": False}}
+
+    def _size(self, given: dict[str, Any], picture: PIL.Image.Image) -> dict[str, int]:
+        if given["height"] is not None or given["width"] is not None:
+            raise InvalidRequest("[height] the result has the picture's size, as in Diffusers; expected a picture of that size")
+        return {"width": picture.width // 8 * 8, "height": picture.height // 8 * 8}
 
 
 class StableDiffusionXLImg2ImgPipeline(StableDiffusionImg2ImgPipeline):
@@ -168,7 +182,7 @@ class StableDiffusionXLImg2ImgPipeline(StableDiffusionImg2ImgPipeline):
 
 
 class StableDiffusionInpaintPipeline(StableDiffusionImg2ImgPipeline):
-    """What the mask shows white is drawn anew."""
+    """What the mask shows white is drawn anew. The result has the model's size unless one is given."""
 
     _by_position: tuple[str, ...] = ("prompt", "image", "mask_image")
     _own = {"image": None, "mask_image": None, "strength": 1.0, "padding_mask_crop": None}
@@ -176,27 +190,60 @@ class StableDiffusionInpaintPipeline(StableDiffusionImg2ImgPipeline):
     def _start(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["mask_image"] is None:
             raise InvalidRequest("[mask_image] is missing; expected a picture, white where it is drawn anew")
-        start = super()._start(given)
-        # Diffusers' masks are hard, and leave the latents outside to the decoder.
-        mask = _picture(given["mask_image"]).convert("L").point(lambda v: 255 if v >= 128 else 0)
-        if given["padding_mask_crop"] is not None:
+        start, mask = super()._start(given), _picture(given["mask_image"], mask_bytes).convert("L")
+        if given["padding_mask_crop"] is not None:  # then the engine resizes what it cuts out
+            start["image"] = _picture(given["image"])
             start["init"] = {**start["init"], "only_masked": int(given["padding_mask_crop"]), "paste": True}
+        else:
+            mask = _resized(mask, start)
+        # Diffusers' masks are hard, and leave the latents outside to the decoder.
+        mask = mask.point(lambda v: 255 if v >= 128 else 0)
         return {**start, "mask_image": mask}
+
+    def _size(self, given: dict[str, Any], picture: PIL.Image.Image) -> dict[str, int]:
+        return {n: given[n] or int(self.corepulse.info[n]) for n in ("width", "height")}
 
 
 class StableDiffusionXLInpaintPipeline(StableDiffusionInpaintPipeline):
     """The same of Stable Diffusion XL."""
 
     _by_position: tuple[str, ...] = ("prompt", "prompt_2", "image", "mask_image")
-    _own = {**StableDiffusionInpaintPipeline._own, "strength": 0.9999}
+    _own = {**StableDiffusionInpaintPipeline._own, "strength": 0.9999, "guidance_scale": 7.5}
 
 
-AutoPipelineForText2Image = DiffusionPipeline
-AutoPipelineForImage2Image = StableDiffusionImg2ImgPipeline
-AutoPipelineForInpainting = StableDiffusionInpaintPipeline
+class _Auto:
+    """Makes the class that the model's family has."""
+
+    _plain: type[DiffusionPipeline] = StableDiffusionPipeline
+    _xl: type[DiffusionPipeline] = StableDiffusionXLPipeline
+
+    def __init__(self) -> None:
+        raise InvalidRequest(f"[{type(self).__name__}] makes others; expected from_pretrained")
+
+    @classmethod
+    def from_pretrained(cls, model: str | os.PathLike[str], **given: Any) -> DiffusionPipeline:
+        """As that class's own."""
+        made = cls._plain.from_pretrained(model, **given)  # reads no weights
+        return cls._xl.from_pretrained(model, **given) if made._is_xl() else made
 
 
-def _picture(image: Any) -> PIL.Image.Image:
+class AutoPipelineForText2Image(_Auto):
+    """Text to picture."""
+
+
+class AutoPipelineForImage2Image(_Auto):
+    """From a picture."""
+
+    _plain, _xl = StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
+
+
+class AutoPipelineForInpainting(_Auto):
+    """Parts of a picture."""
+
+    _plain, _xl = StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
+
+
+def _picture(image: Any, bytes_of: Callable[[Any], Any] = to_bytes) -> PIL.Image.Image:
     """One, or a list of one; torch's [1, 3, h, w] of 0..1."""
     if isinstance(image, (list, tuple)):
         if len(image) != 1:
@@ -209,7 +256,13 @@ def _picture(image: Any) -> PIL.Image.Image:
         array = array[0]
     if array.ndim == 3 and array.shape[0] in (1, 3):
         array = np.ascontiguousarray(array.transpose(1, 2, 0))
-    return to_pil(array)
+    return to_pil(bytes_of(array))
+
+
+def _resized(picture: PIL.Image.Image, size: dict[str, Any]) -> PIL.Image.Image:
+    """As Diffusers does it."""
+    wanted = size["width"], size["height"]
+    return picture if picture.size == wanted else picture.resize(wanted, PIL.Image.Resampling.LANCZOS)
 
 
 def _listed(prompt: Any) -> list[str]:
