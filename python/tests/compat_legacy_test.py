@@ -1,11 +1,10 @@
 """legacy=True against pictures that CorePulse itself drew with the built-in model (golden/corepulse_script.py)."""
 import pathlib
 import sys
-import types
 
 import numpy as np
 import pytest
-from diffusers_test import Generator
+from torch_stand_in import module_torch
 
 HERE = pathlib.Path(__file__).parent
 CHANGES = [("from diffusers import", "from corepulse.diffusers import"), ("from core_pulse import", "from corepulse.compat import"),
@@ -18,8 +17,7 @@ def drawn(tmp_path_factory):
     for there, here in CHANGES:
         assert there in text
         text = text.replace(there, here)
-    torch = types.ModuleType("torch")
-    torch.Generator, torch.float32 = Generator, "torch.float32"
+    torch = module_torch()
     file = tmp_path_factory.mktemp("legacy") / "ours.npz"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "torch", torch)

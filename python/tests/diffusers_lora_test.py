@@ -38,13 +38,22 @@ def test_what_is_fused_stays(pipe):
 
 def test_weights_are_taken_as_given(pipe):
     pipe.load_lora_weights(FILE, adapter_name="b")
+    assert strengths(pipe) == [0.0, 1.0]  # the last one acts, as there
+    pipe.set_adapters(["a", "b"])
+    assert strengths(pipe) == [1.0, 1.0]
     pipe.set_adapters(["a", "b"], [0.0, None])
     assert strengths(pipe) == [0.0, 1.0]
     pipe.set_adapters("a", 0.0)
     assert strengths(pipe) == [0.0, 0.0]
 
 
+def fused_and_loaded(pipe):
+    pipe.fuse_lora()
+    pipe.load_lora_weights(FILE, adapter_name="b")
+
+
 @pytest.mark.parametrize("call, said", [
+    (fused_and_loaded, "unload_lora_weights before"),
     (lambda p: p.set_adapters(["a"], [1.0, 2.0]), "adapter_weights"),
     (lambda p: p.set_adapters("a", [{"unet": 1.0}]), "by block"),
     (lambda p: p.set_adapters("c"), "unknown argument c"),

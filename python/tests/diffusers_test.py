@@ -1,10 +1,10 @@
 """A script for Diffusers, changed in its import line only."""
 import pathlib
 import sys
-import types
 
 import numpy as np
 import pytest
+from torch_stand_in import Generator, module_torch, rand
 
 import corepulse
 from corepulse import diffusers
@@ -13,31 +13,9 @@ HERE = pathlib.Path(__file__).parent
 MODELS = HERE.parents[1] / "tests" / "golden" / "models"
 
 
-class Generator:
-    """torch's, as far as scripts see it."""
-
-    def __init__(self, device="cpu"):
-        self.device = device if hasattr(device, "type") else types.SimpleNamespace(type=device)
-
-    def manual_seed(self, seed):
-        self.seed, self.drawn = seed, 0
-        return self
-
-    def initial_seed(self):
-        return self.seed
-
-    def get_state(self):
-        return np.array([self.seed, self.drawn], np.uint8)
-
-
-def rand(count, generator, device):
-    generator.drawn += count
-
-
 @pytest.fixture
 def torch(monkeypatch):
-    module = types.ModuleType("torch")
-    module.Generator, module.float32, module.float16, module.rand = Generator, "torch.float32", "torch.float16", rand
+    module = module_torch()
     monkeypatch.setitem(sys.modules, "torch", module)
     return module
 

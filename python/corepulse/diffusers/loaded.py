@@ -29,7 +29,7 @@ SWITCHES = {
 
 
 # What may be set, beside properties.
-ATTRIBUTES = {"_source", "_dtype", "_device", "_loras", "_fused", "_pipe", "_controls", "_model_config", "_scheduler", "_words",
+ATTRIBUTES = {"_source", "_dtype", "_device", "_loras", "_fused", "_merged", "_pipe", "_controls", "_model_config", "_scheduler", "_words",
               "_interrupt"}
 
 
@@ -40,6 +40,7 @@ class Loaded:
         self._source, self._dtype, self._device = source, dtype, device
         self._loras: dict[str, Control] = {}
         self._fused: list[Control] = []
+        self._merged = False
         self._pipe: Pipeline | None = None
         self._controls: list[Any] = []
         self._model_config = read_config(self._folder() / "scheduler")
@@ -123,12 +124,14 @@ class Loaded:
 
     def load_lora_weights(self, where: str | os.PathLike[str], weight_name: str | None = None,
                           adapter_name: str | None = None) -> None:
-        """A file, or a folder and a file's name in it."""
+        """A file, or a folder and a file's name in it. Of several the last one acts, until set_adapters says otherwise."""
         file = pathlib.Path(where, weight_name) if weight_name else pathlib.Path(where)
         name = adapter_name or f"default_{len(self._loras)}"
         if name in self._loras:
             raise InvalidRequest(f"[adapter_name] {name} is in use; expected another name, or unload_lora_weights before")
-        self._loras[name] = Lora(os.fspath(file))
+        if self._merged:  # Diffusers would read the file, and its layers go on without it
+            raise InvalidRequest("[load_lora_weights] others are fused; expected unload_lora_weights before, which leaves those")
+        self._loras = {**{n: scaled(lora, 0.0) for n, lora in self._loras.items()}, name: Lora(os.fspath(file))}
 
     def set_adapters(self, adapter_names: str | list[str], adapter_weights: float | list[float | None] | None = None) -> None:
         """Which LoRAs act, and how much of each."""
@@ -153,10 +156,12 @@ class Loaded:
             raise InvalidRequest("[adapter_names] some of the LoRAs alone; expected None, and set_adapters before")
         self._fused += [scaled(lora, lora_scale) for lora in self._loras.values()]
         self._loras.clear()
+        self._merged = True
 
     def unload_lora_weights(self) -> None:
         """Those that are not fused act no more."""
         self._loras.clear()
+        self._merged = False
 
     def set_progress_bar_config(self, **ignored: Any) -> None:
         """No bar is drawn; pipe.corepulse.steps(...) shows steps."""
