@@ -1,5 +1,6 @@
 """Schedulers under Diffusers' names: what a recipe says of them, and what it cannot."""
 import pathlib
+import shutil
 
 import pytest
 
@@ -91,3 +92,10 @@ def test_a_prediction_is_the_last_schedulers():
     for prediction, name in (("v_prediction", "v"), ("epsilon", "epsilon")):
         pipe.scheduler = diffusers.EulerDiscreteScheduler.from_config(config, prediction_type=prediction)
         assert pipe.corepulse.info["prediction"] == name
+
+
+def test_the_models_own_is_found_beside_a_unet_from_elsewhere(tmp_path):
+    shutil.copytree(MODELS / "sdxl" / "unet", tmp_path / "other" / "unet")
+    pipe = diffusers.StableDiffusionXLPipeline.from_pretrained(MODELS / "sdxl", unet=tmp_path / "other" / "unet")
+    assert pipe.scheduler.config.timestep_spacing == "leading" and pipe.scheduler.config._class_name == EULER
+    assert pipe.scheduler.config.interpolation_type == "linear"  # of the file
