@@ -104,7 +104,7 @@ void normalise(control::AttentionPlan& plan, const control::Site& site, const co
   plan.finishes.assign(step.rows.size(), {});
   for (size_t row = 0; row < step.rows.size(); ++row) {
     control::Finish finish{.scale = 2, .limit = 2.5, .share = half};
-    finish.against.sources = {{control::Source::Kind::text, 1}};
+    finish.against = {{.sources = {{control::Source::Kind::text, 1}}}};
     if (step.rows[row].conditional()) plan.finishes[row] = {finish};
   }
 }
