@@ -35,6 +35,7 @@ const kernels::Linear& LayerBranch::linear(mx::Dtype dtype) {
   if (!linear_) {
     const auto& first = *numbers().first;
     linear_.emplace(LazyArray(mx::astype(mx::reshape(first, {first.shape(0), first.shape(1)}), dtype)), std::nullopt);
+    numbers_.first.reset();  // a layer is a product or a convolution, never both
   }
   return *linear_;
 }
@@ -44,14 +45,18 @@ const kernels::Conv2d& LayerBranch::convolution(const kernels::Conv2d& layer, mx
     auto first = *numbers().first;
     if (first.ndim() == 2) first = mx::reshape(first, {first.shape(0), first.shape(1), 1, 1});
     convolution_.emplace(layer.like(LazyArray(mx::astype(mx::transpose(first, {0, 2, 3, 1}), dtype))));
+    numbers_.first.reset();
   }
   return *convolution_;
 }
 
 mx::array LayerBranch::joined(const mx::array& y, const std::optional<mx::array>& made, const mx::array& share) {
   auto sum = y;
-  if (made && numbers().up) {
-    if (!up_) up_.emplace(LazyArray(mx::astype(*numbers().up, y.dtype())), std::nullopt);
+  if (made && !up_ && numbers().up) {
+    up_.emplace(LazyArray(mx::astype(*numbers().up, y.dtype())), std::nullopt);
+    numbers_.up.reset();
+  }
+  if (made && up_) {
     sum = (*up_)(*made * at_pixels(share, *made), sum);
   } else if (made) {
     sum = sum + *made * at_pixels(share, *made);
@@ -61,18 +66,19 @@ mx::array LayerBranch::joined(const mx::array& y, const std::optional<mx::array>
 }
 
 mx::array LayerBranch::added(const mx::array& y, const mx::array& x, const mx::array& share) {
-  return joined(y, numbers().first ? std::optional(linear(x.dtype())(x)) : std::nullopt, share);
+  return joined(y, linear_ || numbers().first ? std::optional(linear(x.dtype())(x)) : std::nullopt, share);
 }
 
 mx::array LayerBranch::convolved(const mx::array& y, const mx::array& x, const mx::array& share,
                                  const kernels::Conv2d& layer) {
-  return joined(y, numbers().first ? std::optional(convolution(layer, x.dtype())(x)) : std::nullopt, share);
+  return joined(y, convolution_ || numbers().first ? std::optional(convolution(layer, x.dtype())(x)) : std::nullopt,
+                share);
 }
 
 mx::array LayerBranch::upsampled(const mx::array& y, const mx::array& x, const mx::array& share,
                                  const kernels::Conv2d& layer) {
   const auto made = [&] { return convolution(layer, x.dtype()).upsampled(x, y.shape(1), y.shape(2)); };
-  return joined(y, numbers().first ? std::optional(made()) : std::nullopt, share);
+  return joined(y, convolution_ || numbers().first ? std::optional(made()) : std::nullopt, share);
 }
 
 std::pair<mx::array, mx::array> LayerBranch::norm() {

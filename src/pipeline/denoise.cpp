@@ -118,7 +118,7 @@ Predicted predict(const Run& run, const mx::array& x, double sigma, control::Ste
   std::vector<int> order(all.size());  // where each row's prediction stands among them
   int next = 0;
   for (const auto& [weights, places] : groups) {
-    auto& network = weights.empty() ? own : run.networks->at(weights, groups.size());
+    auto& network = weights.empty() ? own : run.networks->at(weights, step);
     step.rows.clear();
     for (const int place : places) step.rows.push_back(all[place]), order[place] = next++;
     const auto x_t = groups.size() == 1 ? input : attention::rows_of(input, places);

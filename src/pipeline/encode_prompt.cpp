@@ -2,6 +2,7 @@
 
 #include "mlx/transforms.h"
 
+#include "kernels/stop.h"
 #include "sampler/noise/noise.h"
 #include "text/prompt/encode.h"
 
@@ -84,19 +85,43 @@ EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, i
   return text;
 }
 
+namespace {
+
+/** What is written in the texts from `first` on; those with equal changes one after the other, as each costs a model.
+ */
+std::vector<std::optional<EncodedText>> read_by_changes(size_t first, const model::Model& model,
+                                                        const std::vector<control::ContextSpec>& texts,
+                                                        const Recipe& recipe, const text::EmbeddedWords* words,
+                                                        const ChangedModel& changed) {
+  std::vector<std::optional<EncodedText>> all(texts.size() - first);
+  for (size_t id = first; id < texts.size(); ++id) {
+    if (all[id - first]) continue;
+    const auto& changes = texts[id].changes;
+    const auto other = changes.empty() ? nullptr : changed(changes);
+    for (size_t same = id; same < texts.size(); ++same) {
+      const auto& text = texts[same];
+      if (all[same - first] || text.changes != changes) continue;
+      const bool whole = text.negative && recipe.compat == Compat::diffusers;
+      all[same - first] = encode_prompt(other ? *other : model, text.text(), whole ? 0 : recipe.clip_skip,
+                                        recipe.syntax, words, text.second);
+      kernels::check_stop();
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
                   std::vector<EncodedText>& encoded, const text::EmbeddedWords* words, const ChangedModel& changed) {
-  for (size_t id = encoded.size(); id < texts.size(); ++id) {
-    const auto& text = texts[id];
-    const bool whole = text.negative && recipe.compat == Compat::diffusers;
-    const auto other = text.changes.empty() ? nullptr : changed(text.changes);
-    const auto& reader = other ? *other : model;
-    auto one = encode_prompt(reader, text.text(), whole ? 0 : recipe.clip_skip, recipe.syntax, words, text.second);
-    if (is_zeroed(model, text, recipe.compat)) one = zeros_like(one);
-    if (!text.picks.empty()) one.context = picked(text.picks, encoded);
-    if (text.noise != 0) one.context = with_noise(one.context, text.noise, text.noise_seed);
-    mx::eval(one.context);
-    encoded.push_back(std::move(one));
+  auto whole = read_by_changes(encoded.size(), model, texts, recipe, words, changed);
+  for (auto& one : whole) {
+    const auto& text = texts[encoded.size()];
+    if (is_zeroed(model, text, recipe.compat)) *one = zeros_like(*one);
+    if (!text.picks.empty()) one->context = picked(text.picks, encoded);
+    if (text.noise != 0) one->context = with_noise(one->context, text.noise, text.noise_seed);
+    mx::eval(one->context);
+    encoded.push_back(std::move(*one));
   }
 }
 

@@ -119,11 +119,9 @@ void require_memory_for(const Setting& setting, const Prepared& pass, bool pictu
   const size_t held = recorded * size_of(dtype);
   const auto calls = calls_of(pass.control, one_by_one());
   const auto recordings = held > 0 ? fmt::format(" with {} of recordings", engine::gigabytes(held)) : "";
-  // Those that the run before left may be this one's.
+  // As if nothing were held: what the run before left may be this one's, or goes (make_room).
   const size_t changed =
-      setting.loaded.variants.empty()
-          ? most_changed_bytes(pass.control, pass.adapters, setting.outline.parts, setting.loaded.precision)
-          : 0;
+      most_changed_bytes(pass.control, pass.adapters, setting.outline.parts, setting.loaded.precision);
   require_memory(fmt::format("a picture of {}x{}{}", resolved.recipe.width, resolved.recipe.height, recordings),
                  activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures) + held + changed);
 }

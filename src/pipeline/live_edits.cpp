@@ -2,6 +2,7 @@
 
 #include "base/fail.h"
 #include "pipeline/forecast/estimate.h"
+#include "pipeline/weights/variants.h"
 
 namespace corepulse {
 
@@ -14,7 +15,8 @@ void LiveControls::set(std::vector<Control> controls) {
   take_(std::move(controls));
 }
 
-LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, const pipeline::Prepared& prepared)
+LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, const pipeline::Prepared& prepared,
+                     model::Precision precision)
     : channel_(request.live.get()) {
   if (!channel_) return;
   const std::lock_guard lock(channel_->mutex_);
@@ -22,9 +24,12 @@ LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, c
     channel_ = nullptr;
     fail(ErrorCode::invalid_request, "live", "it steers another run; expected LiveControls of this run's own");
   }
-  channel_->take_ = [this, &request, &outline, &prepared](const std::vector<Control>& controls) {
+  channel_->take_ = [this, precision, &request, &outline, &prepared](const std::vector<Control>& controls) {
     auto resolved = pipeline::resolve_edit(controls, prepared, outline, request.functions, "controls");
     pipeline::require_memory_to_record(resolved.program, prepared.resolved, outline.parts.unet);
+    const auto bytes =
+        pipeline::added_bytes(prepared.control, resolved.program, resolved.adapters, outline.parts, precision);
+    if (bytes > 0) pipeline::require_memory("the LoRAs of the edit", bytes);
     pending_.emplace(std::move(resolved));
   };
 }

@@ -6,6 +6,7 @@
 #include "corepulse/live_controls.h"
 #include "corepulse/request.h"
 
+#include "model/model.h"
 #include "pipeline/prepare/prepare.h"
 
 namespace corepulse {
@@ -14,10 +15,11 @@ class LiveEdits {
  public:
   /**
    * Opens request.live, if there is one, until the last step begins. The arguments must outlive this;
-   * `prepared.control` may be changed inside take()'s `apply` only. @throws Error{invalid_request} if it steers another
-   * run.
+   * `prepared.control` may be changed inside take()'s `apply` only. @param precision as the model is loaded with.
+   * @throws Error{invalid_request} if it steers another run.
    */
-  LiveEdits(const Request& request, const pipeline::Outline& outline, const pipeline::Prepared& prepared);
+  LiveEdits(const Request& request, const pipeline::Outline& outline, const pipeline::Prepared& prepared,
+            model::Precision precision);
   ~LiveEdits();
   LiveEdits(const LiveEdits&) = delete;
   LiveEdits& operator=(const LiveEdits&) = delete;

@@ -176,7 +176,7 @@ Result PreparedRun::generate() && {
   if (!state_) fail_spent();
   const auto own = std::move(state_);
   auto& state = *own->owner;
-  LiveEdits live(own->request, state.outline, own->prepared);
+  LiveEdits live(own->request, state.outline, own->prepared, state.precision());
   return guarded("generate", [&] {
     const auto model = state.loaded();
     return pipeline::generate(model, state.outline, state.made_with(), own->prepared, live, own->request);

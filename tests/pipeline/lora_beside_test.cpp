@@ -234,4 +234,45 @@ TEST_CASE("explain says which form a LoRA takes and what it costs, and the estim
     return tiny("sd1").estimate({recipe, {}, false}).bytes;
   };
   CHECK(bytes({lora(file.path()).within(kLeft)}) > bytes({}));
+  // Of a whole difference, which is held times its strength, those of one call are counted.
+  const auto left = lora(whole.path(), 0.8).within(kLeft), right = lora(whole.path(), 0.3).within(kRight);
+  const auto along = left.strength({{0, 0.1}, {1, 0.8}});
+  CHECK(bytes({along}) == bytes({left}));
+  CHECK(bytes({left, right}) - bytes({}) == 2 * (bytes({left}) - bytes({})));
+}
+
+TEST_CASE("law: whole differences that are held times their strengths are those of each call") {
+  const LoraFile file("sd1", "block", 1, false, Kind::difference);
+  const auto recipe = short_run("sd1", 3);
+  const auto left = lora(file.path(), 0.8).within(kLeft), right = lora(file.path(), 0.3).within(kRight);
+  const auto both = with("sd1", recipe, {left, right});
+  CHECK(apart(both, with("sd1", recipe, {left})) > 20 * kExact);
+  CHECK(apart(with("sd1", recipe, {left.strength(trembling(0.8)), right.strength(trembling(0.3))}), both) <= kExact);
+  const auto curve = left.strength({{0, 0.8}, {0.25, 0.8}, {0.25, 0.3}, {0.75, 0.3}, {0.75, 0.8}, {1, 0.8}});
+  const auto windows = with("sd1", recipe, {left.steps(0, 1), left.strength(0.3).steps(1, 2), left.steps(2, 3)});
+  CHECK(with("sd1", recipe, {curve}).latents == windows.latents);
+}
+
+TEST_CASE("law: more sets of weights in a call than are kept between calls are those of each image alone") {
+  const LoraFile files[] = {{"sd1", "attn", 1}, {"sd1", "attn", 2}, {"sd1", "attn", 3}};
+  auto recipe = short_run();
+  recipe.seeds = {3, 4, 5};
+  Controls each;
+  for (int i = 0; i < 3; ++i) each.push_back(lora(files[i].path(), 0.8).for_images({i}));
+  const auto together = with("sd1", recipe, each);
+  for (int i = 0; i < 3; ++i) {
+    auto alone = recipe;
+    alone.seeds = {recipe.seeds[static_cast<size_t>(i)]};
+    CHECK(with("sd1", alone, {lora(files[i].path(), 0.8)}).latents[0] == together.latents[static_cast<size_t>(i)]);
+  }
+}
+
+TEST_CASE("explain names the calls in which some row has the change") {
+  const LoraFile file("sd1", "attn", 1);
+  auto recipe = short_run("sd1", 4);
+  const auto negative = lora(file.path()).on(Rows::uncond);
+  recipe.controls = {guidance(1).steps(2, 4), negative};
+  CHECK(explain(recipe).text.find("acts on 2 of 4 steps (0..1)") != std::string::npos);
+  const auto told = with("sd1", recipe, recipe.controls);
+  CHECK(told.latents == with("sd1", recipe, {guidance(1).steps(2, 4), negative.steps(0, 2)}).latents);
 }

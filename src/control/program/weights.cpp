@@ -105,7 +105,7 @@ class WeightControl {
     choose_form();
     report_.calls.assign(active_.size(), false);
     for (size_t call = 0; call < active_.size(); ++call)
-      if (active_[call]) change(call);
+      if (active_[call] && has_rows(call)) change(call);
     const bool acts = std::find(report_.calls.begin(), report_.calls.end(), true) != report_.calls.end();
     report_.state = acts ? ControlReport::State::acts : ControlReport::State::neutral;
     if (!acts) report_.reason = "its strength is 0";
@@ -217,6 +217,9 @@ class WeightControl {
     return text_factor_ * use_.text_strength->at(in_.calls[call].progress);
   }
 
+  /** Without guidance no row reads the negative prompt. */
+  bool has_rows(size_t call) const { return control_.rows != Rows::uncond || steps_.plans[call].guided; }
+
   void change(size_t call) {
     const double strength = count_ > 0 ? use_.strength->at(in_.calls[call].progress) : 0;
     const auto text = static_cast<float>(text_strength(call));
@@ -235,7 +238,10 @@ class WeightControl {
     require_number(text);
     const bool texts_alone = portions_.empty() || !region_.empty();
     if (text != 0 && texts_alone && !second_texts_)
-      push(call, {.adapter = use_.adapter, .text_strength = text, .layers = std::make_shared<std::set<std::string>>()});
+      push(call, {.adapter = use_.adapter,
+                  .text_strength = text,
+                  .layers = std::make_shared<std::set<std::string>>(),
+                  .control = index_});
     if (!unet && text == 0) return;
     report_.calls[call] = true;
     report_.texts |= text != 0;

@@ -93,17 +93,87 @@ std::map<int, mx::array> shares_of(const WeightChange& change, float strength) {
   return shares;
 }
 
+/** The same but for the strength and where it acts. */
+bool same_but_strength(const WeightChange& a, WeightChange b) {
+  b.strength = a.strength, b.region = a.region, b.control = a.control;
+  return a == b;
+}
+
+/** A file's part that some call puts beside the weights. */
+struct Counted {
+  WeightChange change;
+  bool scaled;      ///< As Beside::Kept is.
+  uint64_t bytes;   ///< Of one,
+  size_t held = 1;  ///< and as many as have different strengths in one call.
+};
+
+/** Packed in the type of the UNet's numbers; what is added to pixels, or is a norm's, stays float32. */
+uint64_t packed_bytes(const Deltas& deltas, const model::Parts& parts, model::Precision precision) {
+  uint64_t bytes = 0;
+  const auto& tensors = parts.collection.networks.at(Part::unet).stored.tensors;
+  for (const auto& [tensor, delta] : deltas) {
+    const auto& view = tensors.at(tensor);
+    const uint64_t outputs = static_cast<uint64_t>(view.shape.at(0)), all = view.elements();
+    const auto rank = static_cast<uint64_t>(delta->rank());
+    const uint64_t numbers = rank > 0 ? rank * (outputs + all / outputs) : all;
+    bytes += numbers * (view.shape.size() == 1 ? sizeof(float) : size_of(precision.dtype));
+  }
+  return bytes;
+}
+
+/** The changes with a region in a call, those of one file once for each strength. */
+WeightChanges beside_in(const std::vector<WeightChanges>& call) {
+  WeightChanges different;
+  for (const auto& changes : call)
+    for (const auto& change : changes) {
+      const auto same = [&](const WeightChange& c) {
+        return c.strength == change.strength && same_but_strength(c, change);
+      };
+      if (!change.region.empty() && std::none_of(different.begin(), different.end(), same)) different.push_back(change);
+    }
+  return different;
+}
+
+void count_beside(std::vector<Counted>& counted, const control::Timeline& control, const AdapterFiles& files,
+                  const model::Parts& parts, model::Precision precision) {
+  for (const auto& call : control.programs().front().second.data().calls) {
+    const auto changes = beside_in(weights_of_rows(control, call));
+    for (const auto& change : changes) {
+      const auto same = [&](const auto& other) { return same_but_strength(other, change); };
+      auto found = std::find_if(counted.begin(), counted.end(),
+                                [&](const Counted& c) { return same_but_strength(c.change, change); });
+      if (found == counted.end()) {
+        const auto deltas = deltas_of(change, files);
+        found = counted.insert(found, {change, !is_factored(deltas), packed_bytes(deltas, parts, precision)});
+      }
+      const auto strengths = static_cast<size_t>(std::count_if(changes.begin(), changes.end(), same));
+      if (found->scaled) found->held = std::max(found->held, strengths);
+    }
+  }
+}
+
+uint64_t all_bytes(const std::vector<Counted>& counted) {
+  uint64_t bytes = 0;
+  for (const auto& one : counted) bytes += one.bytes * one.held;
+  return bytes;
+}
+
 }  // namespace
 
-const Beside::Kept& Beside::kept(const WeightChange& change, const AdapterFiles& files, const model::Parts& parts) {
+const Beside::Kept& Beside::kept(const WeightChange& change, const std::vector<WeightChanges>& call,
+                                 const AdapterFiles& files, const model::Parts& parts) {
   const auto same = [&](const Kept& kept) {
-    auto wanted = change;
-    wanted.region = kept.change.region, wanted.control = kept.change.control;
-    if (!kept.scaled) wanted.strength = kept.change.strength;
-    return kept.change == wanted;
+    return (!kept.scaled || kept.change.strength == change.strength) && same_but_strength(kept.change, change);
   };
   auto found = std::find_if(kept_.begin(), kept_.end(), same);
   if (found == kept_.end()) {
+    const auto needed = beside_in(call);
+    kept_.remove_if([&](const Kept& kept) {
+      return kept.scaled && same_but_strength(kept.change, change) &&
+             std::none_of(needed.begin(), needed.end(), [&](const WeightChange& c) {
+               return c.strength == kept.change.strength && same_but_strength(c, change);
+             });
+    });
     if (kept_.size() >= kMostKept) kept_.pop_back();
     const auto deltas = deltas_of(change, files);
     const bool scaled = !is_factored(deltas);
@@ -114,11 +184,12 @@ const Beside::Kept& Beside::kept(const WeightChange& change, const AdapterFiles&
   return kept_.front();
 }
 
-nn::Branches Beside::of(const WeightChanges& changes, const AdapterFiles& files, const model::Parts& parts) {
+nn::Branches Beside::of(const WeightChanges& changes, const std::vector<WeightChanges>& call, const AdapterFiles& files,
+                        const model::Parts& parts) {
   std::vector<nn::Branches::Change> all;
   for (const auto& change : changes) {
     if (change.region.empty()) continue;
-    const auto& [of, layers, scaled] = kept(change, files, parts);
+    const auto& [of, layers, scaled] = kept(change, call, files, parts);
     const float strength = scaled ? 1 : change.strength;
     all.push_back({change.control, mx::array({strength}), shares_of(change, strength), layers});
   }
@@ -126,26 +197,12 @@ nn::Branches Beside::of(const WeightChanges& changes, const AdapterFiles& files,
 }
 
 uint64_t beside_bytes(const control::Timeline& control, const AdapterFiles& files, const model::Parts& parts,
-                      model::Precision precision) {
-  WeightChanges counted;
-  uint64_t bytes = 0;
-  const auto& tensors = parts.collection.networks.at(Part::unet).stored.tensors;
-  const auto count = [&](WeightChange change) {
-    change.strength = 1, change.region.clear();
-    if (std::find(counted.begin(), counted.end(), change) != counted.end()) return;
-    for (const auto& [tensor, delta] : deltas_of(change, files)) {
-      const auto& view = tensors.at(tensor);
-      const uint64_t outputs = static_cast<uint64_t>(view.shape.at(0)), all = view.elements();
-      const auto rank = static_cast<uint64_t>(delta->rank());
-      bytes += (rank > 0 ? rank * (outputs + all / outputs) : all) * size_of(precision.dtype);
-    }
-    counted.push_back(std::move(change));
-  };
-  for (const auto& call : control.programs().front().second.data().calls)
-    for (const auto& changes : weights_of_rows(control, call))
-      for (const auto& change : changes)
-        if (!change.region.empty()) count(change);
-  return bytes;
+                      model::Precision precision, const control::Timeline* held) {
+  std::vector<Counted> counted;
+  if (held) count_beside(counted, *held, files, parts, precision);
+  const auto before = all_bytes(counted);
+  count_beside(counted, control, files, parts, precision);
+  return all_bytes(counted) - before;
 }
 
 }  // namespace corepulse::pipeline

@@ -48,8 +48,9 @@ Networks::Changed& Networks::held(const control::WeightChanges& weights, size_t 
   return changed_.front();
 }
 
-Network& Networks::at(const control::WeightChanges& weights, size_t sets) {
-  const auto most = std::max(sets, kVariants);
+Network& Networks::at(const control::WeightChanges& weights, const control::Step& call) {
+  const auto sets = weights_of_rows(prepared_.control, call);
+  const auto most = std::max(sets.size(), kVariants);
   const auto merged = merged_of(weights);
   auto& changed = held(weights, most);
   // Asked for each time, so that it forgets what this forgets.
@@ -63,8 +64,9 @@ Network& Networks::at(const control::WeightChanges& weights, size_t sets) {
   }
   // An edit of the controls may have brought texts.
   if (!keeps_texts(merged)) encode_texts(model_, *changed.model, merged, parts_, prepared_, changed.texts);
-  changed.network->beside.reset();
-  if (merged.size() < weights.size()) changed.network->beside = beside_.of(weights, prepared_.adapters, parts_);
+  for (auto& other : changed_)  // their calls are over: what only they hold beside the weights goes
+    if (other.network) other.network->beside.reset();
+  if (merged.size() < weights.size()) changed.network->beside = beside_.of(weights, sets, prepared_.adapters, parts_);
   return *changed.network;
 }
 

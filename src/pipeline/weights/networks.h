@@ -39,9 +39,9 @@ class Networks {
            const std::vector<EncodedText>& own_texts)
       : model_(model), parts_(parts), prepared_(prepared), own_texts_(own_texts) {}
 
-  /** For rows with these weights, merged now if they are not held. @param sets in a call, that are held. @throws as
-   * Variants::with. */
-  Network& at(const control::WeightChanges& weights, size_t sets = 1);
+  /** For rows of the call with these weights, merged now if they are not held. As many sets are held as all images of
+   * the call need, also where they go one by one. @throws as Variants::with. */
+  Network& at(const control::WeightChanges& weights, const control::Step& call);
 
  private:
   struct Changed {

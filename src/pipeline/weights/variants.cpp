@@ -6,6 +6,8 @@
 #include <map>
 #include <numeric>
 
+#include "mlx/memory.h"
+
 #include "control/program/program_data.h"
 #include "control/quote.h"
 #include "pipeline/forecast/estimate.h"
@@ -115,7 +117,17 @@ std::shared_ptr<const model::Model> Variants::with(const WeightChanges& changes,
     return variants_.front().model;
   }
   while (variants_.size() >= most) variants_.pop_back();
-  require_memory("the model's weights with LoRAs", changed_bytes(changes, files, parts, precision));
+  const auto require = [bytes = changed_bytes(changes, files, parts, precision)] {
+    require_memory("the model's weights with LoRAs", bytes);
+  };
+  try {
+    require();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::out_of_memory) throw;
+    variants_.remove_if([](const Variant& v) { return v.model.use_count() == 1; });  // no call of this run's needs it
+    mx::clear_cache();
+    require();
+  }
   variants_.push_front({std::move(wanted), changed_model(changes, files, model, parts, precision)});
   return variants_.front().model;
 }
@@ -155,6 +167,22 @@ uint64_t most_changed_bytes(const control::Timeline& control, const AdapterFiles
     most = std::max(most, bytes);
   });
   return most + beside_bytes(control, files, parts, precision);
+}
+
+uint64_t added_bytes(const control::Timeline& now, const control::Program& edit, const AdapterFiles& files,
+                     const model::Parts& parts, model::Precision precision) {
+  std::vector<WeightChanges> known;
+  each_merge(now, [&](int, const auto& held) { known.push_back(held.front()); });
+  const control::Timeline edited(edit);
+  uint64_t most = 0;
+  each_merge(edited, [&](int, const std::vector<WeightChanges>& held) {
+    uint64_t bytes = 0;
+    for (const auto& weights : held)
+      if (std::find(known.begin(), known.end(), weights) == known.end())
+        bytes += changed_bytes(weights, files, parts, precision);
+    most = std::max(most, bytes);
+  });
+  return most + beside_bytes(edited, files, parts, precision, &now);
 }
 
 std::vector<std::string> merge_notes(const control::Timeline& control) {

@@ -64,6 +64,10 @@ uint64_t changed_bytes(const control::WeightChanges& changes, const AdapterFiles
 uint64_t most_changed_bytes(const control::Timeline& control, const AdapterFiles& files, const model::Parts& parts,
                             model::Precision precision);
 
+/** The most bytes that an edit's changes take beyond those that the run has. @param files those of both. */
+uint64_t added_bytes(const control::Timeline& now, const control::Program& edit, const AdapterFiles& files,
+                     const model::Parts& parts, model::Precision precision);
+
 /** For people: how often a run merges weights, if more than once. */
 std::vector<std::string> merge_notes(const control::Timeline& control);
 
