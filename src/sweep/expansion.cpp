@@ -160,6 +160,9 @@ Recipe Expansion::recipe(size_t cell) const {
   const auto places = at(cell);
   for (size_t i = 0; i < places.size(); ++i)
     for (const auto& field : axes_[i].fields)
+      if (field.path) make_way(json, *field.path, field.values[places[i]]);
+  for (size_t i = 0; i < places.size(); ++i)
+    for (const auto& field : axes_[i].fields)
       if (field.path) set_field(json, *field.path, field.values[places[i]]);
   for (size_t i = 0; i < places.size(); ++i)
     for (const auto& field : axes_[i].fields)

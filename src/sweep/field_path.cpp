@@ -6,6 +6,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "corepulse/sampling.h"
+
 #include "base/ascii.h"
 #include "base/fail.h"
 #include "io/utf8.h"
@@ -74,6 +76,16 @@ io::Json* child(io::Json& json, const FieldPath& path, size_t i) {
   return &json[place];
 }
 
+/** "DPM++ 2M Karras" does. */
+bool names_a_schedule(const io::Json& sampler) {
+  if (!sampler.is_string()) return false;
+  try {
+    return parse_sampler(sampler.get_ref<const std::string&>()).schedule != ScheduleKind::model;
+  } catch (const Error&) {
+    return false;  // reading the recipe says what is wrong
+  }
+}
+
 }  // namespace
 
 std::string FieldPath::last_name() const {
@@ -100,6 +112,18 @@ FieldPath parse_path(const std::string& text) {
   if (std::find(std::begin(kOfControls), std::end(kOfControls), first) != std::end(kOfControls))
     path.steps.insert(path.steps.begin(), {Step(std::string("controls")), Step(size_t(0))});
   return path;
+}
+
+void make_way(io::Json& recipe, const FieldPath& path, const io::Json& value) {
+  const auto field = shown_up_to(path, path.steps.size());
+  if (field == "few_steps" && (!value.is_null() || recipe.contains("few_steps")))
+    for (const char* set_by_it : {"steps", "guidance", "sampler", "schedule", "timesteps", "sigmas"})
+      recipe.erase(set_by_it);
+  if (!field.ends_with("sampler") || !names_a_schedule(value)) return;
+  if (field == "sampler") recipe.erase("schedule");
+  if (const auto pass = recipe.find("second_pass");
+      field == "second_pass.sampler" && pass != recipe.end() && pass->is_object())
+    pass->erase("schedule");
 }
 
 void set_field(io::Json& recipe, const FieldPath& path, const io::Json& value) {

@@ -30,4 +30,11 @@ FieldPath parse_path(const std::string& text);
  */
 void set_field(io::Json& recipe, const FieldPath& path, const io::Json& value);
 
+/**
+ * Before values are set: takes away what the recipe says of fields that this value decides. `few_steps` sets steps,
+ * guidance, sampler, schedule and levels anew, and a sampler's name that says a schedule, "DPM++ 2M Karras", the
+ * schedule beside it. An axis of such a field sets it afterwards, wherever it stands.
+ */
+void make_way(io::Json& recipe, const FieldPath& path, const io::Json& value);
+
 }  // namespace corepulse::sweep

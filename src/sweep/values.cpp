@@ -93,6 +93,7 @@ io::Json region_in(std::string_view text) {
 }
 
 io::Json value_in(std::string_view text, const std::string& field) {
+  if (field.starts_with("{") && !text.starts_with("\"")) return std::string(text);  // a word: 007 is not 7
   if (const auto number = number_in(text)) return *number;
   if (text == "null") return nullptr;
   if (text == "true" || text == "false") return text == "true";

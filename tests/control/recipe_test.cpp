@@ -198,6 +198,14 @@ TEST_CASE("the word of a few-step model sets fields, those beside it change them
   auto plain = with_few_steps({}, FewSteps::dmd2);
   plain.timesteps.clear(), plain.steps = 3;
   CHECK(recipe_from_json(to_json(plain)) == plain);
+  CHECK(read(R"("few_steps": "dmd2", "steps": 4)") == with_few_steps({}, FewSteps::dmd2));
+  for (const auto* other : {R"("few_steps": "dmd2", "steps": 8)", R"("few_steps": "dmd2", "schedule": "karras")",
+                            R"("few_steps": "dmd2", "sigmas": [14.6, 1])"})
+    CHECK(read(other).timesteps.empty());
+  auto twenty = with_few_steps({}, FewSteps::dmd2);
+  twenty.steps = 20;
+  CHECK(nlohmann::json::parse(to_json(twenty))["steps"] == 20);
+  CHECK_THROWS_WITH_AS(recipe_from_json(to_json(twenty)), doctest::Contains("steps"), Error);
   CHECK_THROWS_WITH_AS(read(R"("few_steps": "lightening")"), doctest::Contains("did you mean lightning?"), Error);
 }
 

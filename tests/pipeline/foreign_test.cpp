@@ -95,6 +95,7 @@ TEST_CASE("A1111's samplers, schedules, noise and clip skip have our names") {
   CHECK(noted(now, "SDXL"));
   CHECK(with("Sampler: DPM++ 2M Karras, RNG: NV").recipe.schedule == ScheduleKind::karras);
   CHECK(with("Sampler: DPM++ 2M, Version: v1.6.0").recipe.schedule == ScheduleKind::linspace);
+  CHECK(with("Sampler: PLMS, Version: v1.6.0").recipe.schedule == ScheduleKind::model);
   CHECK(with("Sampler: DPM++ 2M, Version: v1.9.4").recipe.schedule == ScheduleKind::model);
   CHECK(with("Sampler: DPM++ 2M, Schedule type: Automatic, Version: v1.9.4").recipe.schedule == ScheduleKind::model);
   CHECK(with("Sampler: DDIM").recipe.schedule == ScheduleKind::model);
@@ -116,11 +117,10 @@ TEST_CASE("what A1111's line holds and a recipe cannot is named, and quotes keep
   const auto read = infotext(
       "masterpiece, <lora:more_details:0.8>, 1girl, <3 , {a|b}\nNegative prompt: lowres\n"
       "Steps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 2147483648, Size: 832x1216, Model "
-      "hash: 67ab2fd8ec, "
-      "Model: pony-v6, VAE hash: 235745af8d, VAE: sdxl_vae.safetensors, Denoising strength: 0.4, Clip skip: 2, "
-      "ADetailer model: face_yolov8n.pt, ADetailer prompt: \"a face, \\\"smiling\\\": wide\", Hires upscale: 1.5, "
-      "Hires steps: 10, "
-      "Hires upscaler: 4x-UltraSharp, Lora hashes: \"more_details: 3b8aa1d351ef, x: 1\", "
+      "hash: 67ab2fd8ec, Model: pony-v6, VAE hash: 235745af8d, VAE: sdxl_vae.safetensors, Denoising strength: 0.4, "
+      "Clip skip: 2, ADetailer model: face_yolov8n.pt, ADetailer prompt: \"a face, \\\"smiling\\\": wide\", "
+      "Hires upscale: 1.5, Hires steps: 10, Hires upscaler: 4x-UltraSharp, Lora hashes: \"more_details: 3b8aa1d351ef, "
+      "x: 1\", "
       "ControlNet 0: \"Module: canny, Model: control_v11p [d14c016b], Weight: 1\", Version: v1.9.3");
   CHECK(read.recipe.prompt == "masterpiece, , 1girl, <3 , \\{a|b}");
   CHECK(!read.recipe.init);  // the strength is the second pass's
@@ -226,10 +226,8 @@ TEST_CASE("a picture that was drawn from another one keeps its strength") {
 TEST_CASE("stable-diffusion.cpp's line is read with its own names") {
   const auto read = infotext(
       "A sunflower field\nNegative prompt: Blue sky\nSteps: 30, CFG scale: 5.000000, Guidance: 3.500000, Eta: "
-      "0.000000, Seed: 1375127038, "
-      "Size: 512x512, Model: v1-5-pruned-emaonly.safetensors, RNG: cuda, Sampler: dpm++2m karras, Version: "
-      "stable-diffusion.cpp, "
-      "SDCPP: {\"seed\": 1375127038, \"steps\": 30}");
+      "0.000000, Seed: 1375127038, Size: 512x512, Model: v1-5-pruned-emaonly.safetensors, RNG: cuda, "
+      "Sampler: dpm++2m karras, Version: stable-diffusion.cpp, SDCPP: {\"seed\": 1375127038, \"steps\": 30}");
   CHECK(read.program == "stable-diffusion.cpp");
   CHECK(read.recipe.sampler == SamplerKind::dpmpp_2m);
   CHECK(read.recipe.schedule == ScheduleKind::karras);
@@ -240,6 +238,8 @@ TEST_CASE("stable-diffusion.cpp's line is read with its own names") {
       infotext("a\nSteps: 1, Seed: 1, Sampler: euler_a, Clip skip: -1, Version: stable-diffusion.cpp");
   CHECK(discrete.recipe.sampler == SamplerKind::euler_a);
   CHECK(discrete.recipe.schedule == ScheduleKind::linspace);
+  CHECK(infotext("a\nSteps: 4, Seed: 1, Sampler: tcd, Eta: 0.3, Version: stable-diffusion.cpp").recipe.eta == 0.3);
+  CHECK(noted(infotext("a\nSteps: 9, Seed: 1, Sampler: dpm2, Version: stable-diffusion.cpp"), "no level more"));
   CHECK(noted(infotext("a\nSteps: 1, Seed: 1, Sampler: dpm++2mv2 karras, Version: stable-diffusion.cpp"),
               "\"dpm++2mv2\" is not here"));
 }

@@ -140,3 +140,33 @@ TEST_CASE("no sweep is larger than what can be counted") {
   sweep.axes.pop_back();
   CHECK(cell_count(sweep) == 100000);
 }
+
+TEST_CASE("a swept sampler brings the schedule that its name says, unless an axis has the schedule") {
+  Recipe base;
+  base.prompt = "a cat", base.schedule = ScheduleKind::sgm_uniform;
+  base.second_pass = SecondPass{};
+  base.second_pass->schedule = ScheduleKind::simple;
+  const auto sampler = parse_sweep_axis("sampler=DPM++ 2M Karras,euler"), schedule = parse_sweep_axis("schedule=beta");
+  const auto all = cells({to_json(base), {sampler}, ""});
+  CHECK(all.at(0).recipe.sampler == SamplerKind::dpmpp_2m);
+  CHECK(all.at(0).recipe.schedule == ScheduleKind::karras);
+  CHECK(all.at(1).recipe.schedule == ScheduleKind::sgm_uniform);  // as the recipe says
+  for (const auto& both :
+       {Sweep{to_json(base), {sampler, schedule}, ""}, Sweep{to_json(base), {schedule, sampler}, ""}})
+    for (const auto& cell : cells(both)) CHECK(cell.recipe.schedule == ScheduleKind::beta);
+  const auto second = cells({to_json(base), {parse_sweep_axis("second_pass.sampler=DPM++ 2M Karras")}, ""});
+  CHECK(second.at(0).recipe.second_pass->schedule == ScheduleKind::karras);
+  CHECK(second.at(0).recipe.schedule == ScheduleKind::sgm_uniform);
+}
+
+TEST_CASE("a swept few_steps sets its settings, and axes beside it change them") {
+  const auto base = to_json(Recipe{.prompt = "a cat"});
+  const auto few = parse_sweep_axis("few_steps=null,lightning,dmd2");
+  const auto all = cells({base, {few}, ""});
+  CHECK(all.at(0).recipe == Recipe{.prompt = "a cat"});
+  CHECK(all.at(1).recipe == with_few_steps({.prompt = "a cat"}, FewSteps::lightning));
+  CHECK(all.at(2).recipe == with_few_steps({.prompt = "a cat"}, FewSteps::dmd2));
+  const auto steps = parse_sweep_axis("steps=8");
+  for (const auto& axes : {std::vector{few, steps}, std::vector{steps, few}})
+    for (const auto& cell : cells({base, axes, ""})) CHECK(cell.recipe.steps == 8);
+}

@@ -36,6 +36,11 @@ TEST_CASE("values are lists, ranges by count or step, or JSON") {
   CHECK(values("a..b") == R"("a..b")");
 }
 
+TEST_CASE("what replaces a word is the text as it stands, and a range of numbers") {
+  CHECK(values("007,1.50,true,null,\"a\"", "{word}") == R"("007" "1.50" "true" "null" "a")");
+  CHECK(values("8..10", "{word}") == "8 9 10");
+}
+
 TEST_CASE("windows and regions may be written as in controls") {
   CHECK(values("sigma 15..3,sigma inf..0.5,always,steps 0..4", "when") ==
         R"({"sigma":[15,3]} {"sigma":["inf",0.5]} "always" {"steps":[0,4]})");

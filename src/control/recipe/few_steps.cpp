@@ -45,6 +45,10 @@ std::optional<int> listed_steps(const Recipe& recipe) {
   return static_cast<int>(sigmas.size()) - (sigmas.back() == 0);
 }
 
+bool steps_unsaid(const Recipe& recipe) {
+  return recipe.steps == (recipe.few_steps ? settings_of(*recipe.few_steps).steps : Recipe{}.steps);
+}
+
 }  // namespace control
 
 FewSteps parse_few_steps(std::string_view given) {

@@ -50,12 +50,23 @@ void take_schedule_of_sampler(ObjectReader& object, Recipe& out) {
   if (schedule != ScheduleKind::model) out.second_pass->schedule = schedule;
 }
 
+/** Whether fields beside the word of a model of few steps ask for other levels than it lists. */
+bool asks_for_other_levels(const Json& json, const Recipe& preset) {
+  const auto differs = [&](const char* field, const Json& usual) {
+    return json.contains(field) && json[field] != usual;
+  };
+  return !json.contains("timesteps") && (differs("steps", preset.steps) || differs("sigmas", Json::array()) ||
+                                         differs("schedule", name(ScheduleKind::model)));
+}
+
 /** The settings of a model of few steps, which the fields beside the word may change. */
 Recipe recipe_to_start_from(const Json& json) {
   if (!json.is_object() || !json.contains("few_steps")) return {};
   FewSteps kind{};
   read(json["few_steps"], kind, "few_steps");
-  return with_few_steps({}, kind);
+  auto recipe = with_few_steps({}, kind);
+  if (asks_for_other_levels(json, recipe)) recipe.timesteps.clear();
+  return recipe;
 }
 
 void check_levels(const Recipe& recipe) {

@@ -133,7 +133,10 @@ std::string to_json(const Recipe& recipe, int indent) {
   auto json = control::OrderedJson::object();
   control::Writer<Recipe> writer{recipe, normal, json};
   control::fields(writer, control::Type<Recipe>());
-  if (const auto steps = control::listed_steps(recipe)) json["steps"] = *steps;
+  if (const auto steps = control::listed_steps(recipe); steps && control::steps_unsaid(recipe)) json["steps"] = *steps;
+  // Of a word that lists levels, another number of steps would mean others.
+  if (!recipe.timesteps.empty() && (recipe.steps != normal.steps || recipe.schedule != normal.schedule))
+    json["timesteps"] = control::json_of(recipe.timesteps);
   json["seeds"] = control::json_of(recipe.seeds);
   return control::text(json, indent);
 }

@@ -157,7 +157,7 @@ double version_number(std::string_view version) {
 void take_old_schedule(ForeignReading& reading, double version) {
   auto& recipe = reading.recipe();
   if (version < 1.09 && recipe.schedule == ScheduleKind::model && recipe.sampler != SamplerKind::ddim &&
-      recipe.sampler != SamplerKind::unipc)
+      recipe.sampler != SamplerKind::unipc && recipe.sampler != SamplerKind::pndm)
     recipe.schedule = ScheduleKind::linspace;
 }
 
@@ -182,8 +182,13 @@ void take_sampler_of_sd_cpp(Infotext& parts, ForeignReading& reading) {
   auto schedule = space == both.npos ? "discrete" : both.substr(space + 1);
   if (schedule == "discrete" || schedule == "default") schedule = "linspace";
   reading.take_sampler(both.substr(0, space), both.find("trailing") == both.npos ? schedule : "");
+  auto& recipe = reading.recipe();
   const auto eta = foreign_number(parts.take("Eta"));
-  if (eta && *eta > 0 && *eta <= 1 && reading.recipe().sampler == SamplerKind::ddim) reading.recipe().eta = *eta;
+  if (eta && *eta > 0 && *eta <= 1 && recipe.sampler == SamplerKind::ddim) recipe.eta = *eta;
+  if (recipe.sampler == SamplerKind::tcd)  // on the timesteps of its training, whatever the schedule
+    recipe.schedule = ScheduleKind::model, recipe.eta = eta && *eta > 0 && *eta <= 1 ? *eta : 0;
+  if (recipe.sampler == SamplerKind::dpm_2)
+    reading.note("stable-diffusion.cpp asks for no level more with dpm_2: the picture will differ");
   parts.take("Guidance");  // of other families of models
 }
 

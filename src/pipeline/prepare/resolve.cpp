@@ -71,7 +71,7 @@ void take_levels(Recipe& recipe) {
   if (!steps) return;
   const char* field = recipe.timesteps.empty() ? "sigmas" : "timesteps";
   if (*steps == 0) refuse(fmt::format("{} has no level above 0; expected one for each step", field));
-  if (recipe.steps != *steps && recipe.steps != Recipe{}.steps)
+  if (recipe.steps != *steps && !control::steps_unsaid(recipe))
     refuse(fmt::format("steps is {}, and {} names {}; expected one of them", recipe.steps, field, *steps));
   if (recipe.schedule != ScheduleKind::model)
     refuse(fmt::format("schedule is {}, and {} names the levels one by one; expected one of them",
