@@ -4,6 +4,7 @@
 
 #include "io/base64.h"
 #include "io/picture/image_format.h"
+#include "lora_file.h"
 #include "support.h"
 
 namespace corepulse::test {
@@ -36,6 +37,7 @@ Recipe RecipeGenerator::recipe() {
     r.timesteps = {980, 600.5, 60};
     r.timesteps.resize(static_cast<size_t>(r.steps));
   }
+  if (below(4) == 0) r.controls.push_back(changed_weights());
   return r;
 }
 
@@ -59,6 +61,16 @@ InitPicture RecipeGenerator::init() {
   if (below(2)) init.mask = region().feather(0.1);
   init.soft = pick({SoftMask::blend, SoftMask::strength});
   return init;
+}
+
+Control RecipeGenerator::changed_weights() {
+  static std::map<std::string, LoraFile> files;
+  const bool texts = family_ != "builtin" && family_ != "sd2" && family_ != "sd2v";
+  const auto file = files.try_emplace(family_, family_, "attn", 7, texts).first;
+  auto c = lora(file->second.path(), pick<Curve>({0.8, -0.5, Curve{{0, 0.2}, {1, 1}}}));
+  place(c);
+  if (below(3) == 0) c.region = region();
+  return c;
 }
 
 Control RecipeGenerator::control() {

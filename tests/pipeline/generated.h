@@ -16,7 +16,7 @@ class RecipeGenerator : public Dice {
  public:
   RecipeGenerator(const std::string& family, unsigned seed);
 
-  /** A few steps of a small picture with one to four controls, of every kind; of four, one starts from a picture. */
+  /** A few steps of a small picture with some controls, of every kind; of four, one starts from a picture. */
   Recipe recipe();
   Control control();
   /** A prompt_to_prompt of all images but the first. */
@@ -36,6 +36,7 @@ class RecipeGenerator : public Dice {
   Effect picture_effect();
   Control step_control();
   Control legacy_control();
+  Control changed_weights();
   void place(Control& control);
 
   std::string family_, model_;

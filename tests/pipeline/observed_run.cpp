@@ -6,6 +6,7 @@
 #include "pipeline/denoise.h"
 #include "pipeline/init/latents.h"
 #include "pipeline/prepare/prepare.h"
+#include "pipeline/weights/networks.h"
 #include "sampler/noise/noise.h"
 #include "support.h"
 
@@ -89,7 +90,10 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
     const Watching watching(program, recipe.guidance, size, result.calls);
     const int height = resolved.latent_height, width = resolved.latent_width;
     std::vector<pipeline::EncodedText> texts;
-    pipeline::encode_texts(*model, program.texts(), resolved.recipe, texts);
+    pipeline::Variants variants;
+    const pipeline::LoadedModel whole{model, mx::float32, variants};
+    pipeline::encode_texts(whole, *model, {}, outline.parts, prepared, texts);
+    pipeline::Networks networks(whole, outline.parts, prepared, texts);
     const pipeline::FunctionList none;
     const sampler::BatchNoise noise(recipe.rng, recipe.seeds, height, width);
     const auto start = pipeline::start_latents(*model, outline.parts, resolved,
@@ -107,14 +111,15 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
         .guidance_rescale = recipe.guidance_rescale,
         .beside = start.beside,
         .between_steps = start.between_steps,
+        .networks = &networks,
         .instruments = {.functions = pipeline::attention_functions(prepared.control, none, height, width)}};
     int calls = 0;
     pipeline::denoise(
         run, start.first, [&](auto) { return noise(); },
         [&](int, double, const mx::array& x, const mx::array&) {
-          const auto whole = mx::contiguous(x);
-          mx::eval(whole);
-          result.latents.emplace_back(whole.data<float>(), whole.data<float>() + whole.size());
+          const auto rows = mx::contiguous(x);
+          mx::eval(rows);
+          result.latents.emplace_back(rows.data<float>(), rows.data<float>() + rows.size());
           return true;
         },
         calls);
