@@ -47,7 +47,7 @@ Matrix tokens_of(const Golden& golden, const std::string& name) {
 TEST_CASE("a perturbed row looks at itself token by token, or asks with blurred queries; all others stay") {
   Scene scene({.heads = 2, .channels = 40, .seed = 9});
   const auto plain = scene.run({}, false);
-  scene.step.rows.push_back({0, 2});
+  scene.step.rows.push_back({0, control::kWithoutPicture + 1});
   scene.x.push_back(Scene({.heads = 2, .channels = 40, .seed = 10}).x[0]);
   const auto& x = scene.x[2];
   const auto& layer = scene.self;
@@ -87,7 +87,7 @@ TEST_CASE("a perturbed row looks at itself token by token, or asks with blurred 
 TEST_CASE("a perturbed row has all of its prompt's row's plan") {
   Scene scene({.heads = 2, .channels = 40, .seed = 9});
   const auto plain = scene.run({}, true);
-  scene.step.rows.push_back({0, 6});
+  scene.step.rows.push_back({0, control::kWithoutPicture + 5});
   scene.x.push_back(scene.x[1]);
   const std::vector<corepulse::Control> controls{inject("a dragon").strength(0.5), temperature(2),
                                                  normalized_guidance("snow"), reweight("cat", 4), guide_by({})};

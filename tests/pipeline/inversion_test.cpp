@@ -34,7 +34,7 @@ Recipe inverted(int images = 1, Inversion how = {}) {
 std::vector<float> latent_of(const std::string& family, const Image& picture) {
   return engine::Engine::instance().run([&] {
     const auto parts = model::understand({.model = tiny_folder(family)});
-    const auto model = model::load(parts, {mx::float32, false});
+    const auto model = model::load(parts, {test_dtype() == ComputeType::bfloat16 ? mx::bfloat16 : mx::float32, false});
     const auto x = mx::contiguous(mx::transpose(pipeline::picture_latent(*model, parts, picture), {0, 3, 1, 2}));
     mx::eval(x);
     return std::vector<float>(x.data<float>(), x.data<float>() + x.size());
@@ -104,7 +104,7 @@ TEST_CASE("law: the corrected image 0 is what the VAE makes of the picture, bit 
   CHECK(other.images[0].pixels == result.images[0].pixels);
 }
 
-TEST_CASE("law: more steps, and refinement, bring the picture that is drawn again nearer to it") {
+TEST_CASE("more steps, and refinement, bring the picture that is drawn again nearer to it") {
   const double rough = distance(4, 0), finer = distance(40, 0);
   CHECK(rough > 1e-3);  // or the test would show nothing
   CHECK(finer < rough / 2);
@@ -116,7 +116,7 @@ TEST_CASE("law: more steps, and refinement, bring the picture that is drawn agai
   }
 }
 
-TEST_CASE("law: LoRAs act on the way back as on the way forth, and no other control does") {
+TEST_CASE("LoRAs act on the way back as on the way forth, and no other control does") {
   const LoraFile file("sd1", "attn", 5, true);
   auto recipe = inverted(1, {.refine = 8, .correct = false});
   recipe.guidance = 1, recipe.controls = {lora(file.path())};

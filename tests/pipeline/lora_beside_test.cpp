@@ -39,6 +39,7 @@ double apart(const Result& a, const Result& b) {
 const Region kLeft = rectangle(0, 0, 0.5, 1), kRight = rectangle(0.5, 0, 0.5, 1);
 // Their layers compute in it.
 const double kExact = test_dtype() == ComputeType::bfloat16 ? 0.1 : 2e-5;
+const double kMoved = test_dtype() == ComputeType::bfloat16 ? kExact : 100 * kExact;
 
 Control unet_alone(Control control) {
   std::get<Lora>(control.effect).text_strength = 0;
@@ -65,7 +66,7 @@ TEST_CASE("law: what stands beside the weights is what is merged into them") {
     for (const bool convolutions : {false, true}) {
       const LoraFile file(family, "block", 1, true, convolutions ? Kind::convolution : Kind::lora);
       const auto merged = with(family, recipe, {lora(file.path(), 0.8)});
-      CHECK(apart(merged, plain) > 100 * kExact);
+      CHECK(apart(merged, plain) > kMoved);
       CHECK(apart(with(family, recipe, {lora(file.path(), trembling(0.8))}), merged) <= kExact);
     }
     const LoraFile time(family, "time_embedding", 1);  // has no pixels: merged at every step
@@ -84,8 +85,8 @@ TEST_CASE("law: a region of the whole picture is none, and two halves are the wh
     CHECK(with("sd1", recipe, {one.within(rectangle(0, 0, 1, 1))}).latents == merged.latents);
     const auto left = with("sd1", recipe, {one.within(kLeft)});
     CHECK(apart(with("sd1", recipe, {one.within(kLeft), one.within(kRight)}), merged) <= kExact);
-    CHECK(apart(left, merged) > 20 * kExact);
-    CHECK(apart(left, run("sd1", recipe)) > 20 * kExact);
+    CHECK(apart(left, merged) > kMoved);
+    CHECK(apart(left, run("sd1", recipe)) > kMoved);
   }
 }
 
@@ -246,7 +247,7 @@ TEST_CASE("law: whole differences that are held times their strengths are those 
   const auto recipe = short_run("sd1", 3);
   const auto left = lora(file.path(), 0.8).within(kLeft), right = lora(file.path(), 0.3).within(kRight);
   const auto both = with("sd1", recipe, {left, right});
-  CHECK(apart(both, with("sd1", recipe, {left})) > 20 * kExact);
+  CHECK(apart(both, with("sd1", recipe, {left})) > kMoved);
   CHECK(apart(with("sd1", recipe, {left.strength(trembling(0.8)), right.strength(trembling(0.3))}), both) <= kExact);
   const auto curve = left.strength({{0, 0.8}, {0.25, 0.8}, {0.25, 0.3}, {0.75, 0.3}, {0.75, 0.8}, {1, 0.8}});
   const auto windows = with("sd1", recipe, {left.steps(0, 1), left.strength(0.3).steps(1, 2), left.steps(2, 3)});
