@@ -94,7 +94,7 @@ void RunFlags::add_init() {
 
 void RunFlags::add_inversion() {
   text("--invert",
-       "Start from latents that draw it: what image 0 draws is the picture, for others to look at; with what it shows "
+       "Start from latents that draw it again as image 0, for others to look at; with what it shows "
        "[the prompt]",
        [](Recipe& recipe, const std::string& value) {
          auto& invert = inversion_of(recipe);

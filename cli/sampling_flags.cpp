@@ -61,7 +61,10 @@ void RunFlags::add_levels() {
       },
       "1 to 1000 [20]");
   steps->group(group_);
-  auto* sampler = text("--sampler", fmt::format("{} [model: as its scheduler says]", fmt::join(sampler_names(), ", ")),
+  auto* sampler = text("--sampler",
+                       fmt::format("euler, euler_a, heun, ddim, dpmpp_2m, unipc, lcm, ..., {} in all: docs/samplers.md "
+                                   "[model: as its scheduler says]",
+                                   sampler_names().size()),
                        [](Recipe& recipe, const std::string& value) {
                          const auto name = parse_sampler(value);
                          recipe.sampler = name.sampler;

@@ -37,7 +37,7 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(bash("corepulse generate --heatmap-values n"), ["npy"])
         self.assertEqual(bash("corepulse generate --heatmap-values=n"), ["npy"])
         self.assertEqual(bash("corepulse generate --device "), ["auto", "cpu", "gpu"])
-        self.assertEqual(bash("corepulse generate -q --sampler eu"), ["euler", "euler_a"])
+        self.assertEqual(bash("corepulse generate -q --sampler eu"), ["euler", "euler_a", "euler_cfg_pp"])
         self.assertIn("bf16", bash("corepulse explain --dtype "))
         self.assertEqual(bash("corepulse completion "), ["bash", "zsh", "fish"])
         self.assertEqual(bash("corepulse recipes two"), ["two-regions"])
@@ -65,7 +65,7 @@ class CompletionTest(unittest.TestCase):
     def test_fish_completes_values(self):
         script = output("completion", "fish") + '\ncomplete -C "corepulse generate --sampler eu"'
         offered = [line.split("\t")[0] for line in output("-c", script, program="fish").splitlines()]
-        self.assertEqual(offered, ["euler", "euler_a"])
+        self.assertEqual(offered, ["euler", "euler_a", "euler_cfg_pp"])
 
     @unittest.skipUnless(shutil.which("zsh"), "no zsh")
     def test_zsh_completes_values(self):
