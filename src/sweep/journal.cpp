@@ -61,6 +61,9 @@ std::string journal_line(const io::Json& entry) {
 
 JournalText read_journal(std::string_view text, const std::string& name) {
   JournalText out;
+  const auto begin = text.substr(0, kHead.size());
+  if (begin != kHead.substr(0, begin.size()))
+    fail(ErrorCode::bad_file, "journal", fmt::format("{} is no sweep's; expected another folder", name));
   while (out.good < text.size()) {
     const auto end = text.find('\n', out.good);
     if (end == text.npos) break;  // a part of the last line

@@ -83,7 +83,12 @@ Runner::Runner(const Sweep& sweep, const SweepOptions& options, Artist& artist)
 
 void Runner::look_into_folder() {
   const auto journal = journal_in(options_.folder);
-  if (!journal || journal->entries.empty()) return;
+  entries_ = journal ? journal->entries.size() : 0;
+  if (entries_ == 0 && io::is_there(options_.folder / "cells.csv"))
+    fail(ErrorCode::invalid_request, "sweep",
+         fmt::format("{} holds a cells.csv and no journal beside it; expected another folder",
+                     io::shown(options_.folder)));
+  if (entries_ == 0) return;
   if (!options_.resume)
     fail(ErrorCode::invalid_request, "sweep",
          fmt::format("{} holds a sweep already; --resume goes on with it, or give another folder",
@@ -107,10 +112,12 @@ SweepForecast Runner::forecast() {
   std::string model;
   double each = 0;
   bool known = true;
+  std::set<size_t> plain(pending_plain_.begin(), pending_plain_.end());
   for (const auto i : pending_) {
     if (options_.stop && *options_.stop) fail(ErrorCode::cancelled, "sweep", "stopped; nothing was drawn");
     try {
       artist_.check(plan_.recipes[i]);
+      if (const auto number = plan_.plain_of[i]; number && plain.erase(*number)) artist_.check(plan_.plain[*number]);
       if (auto key = key_of(plan_.recipes[i]); key != model) {
         model = std::move(key);
         each = artist_.seconds(plan_.recipes[i]);  // of the first cell of each model: it is rough
@@ -132,6 +139,10 @@ SweepReport Runner::run() {
   if (options_.begin) options_.begin(expected);
   make_folders(options_.folder);
   Journal journal(options_.folder);
+  if (journal_in(options_.folder)->entries.size() != entries_)
+    fail(
+        ErrorCode::io, "sweep",
+        fmt::format("another process drew into {} meanwhile; --resume goes on from there", io::shown(options_.folder)));
   remove_half_files(options_.folder);  // the journal is locked: nobody else writes here
   if (journal.empty()) journal.append(head_);
   for (size_t k = 0; k < pending_.size(); ++k) draw(pending_[k], journal, k + 1);

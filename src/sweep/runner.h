@@ -37,6 +37,7 @@ class Runner {
   Plan plan_;
   io::Json head_;
   Found found_;
+  size_t entries_ = 0;           // of the journal that found_ was read from
   std::vector<size_t> pending_;  // model by model
   std::vector<size_t> pending_plain_;
   std::map<std::string, std::string> models_;  // fingerprint by what the recipe names

@@ -46,6 +46,14 @@ TEST_CASE("zeros and noise behind the last line are no line") {
     CHECK(read_journal(text + tail, "j").entries.size() == 2);
 }
 
+TEST_CASE("a file of somebody else's is refused, and left alone") {
+  const Folder folder;
+  std::filesystem::create_directories(folder / "s");
+  test::write(folder / "s/journal.jsonl", "my own notes");
+  CHECK_THROWS_AS(Journal(folder / "s"), Error);
+  CHECK(test::text_of(folder / "s/journal.jsonl") == "my own notes");
+}
+
 TEST_CASE("any changed byte of a line that is not the last is noticed") {
   const auto text = lines(2);
   for (size_t i = 0; i < text.size() / 2; ++i) {
