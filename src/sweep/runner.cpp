@@ -84,7 +84,7 @@ Runner::Runner(const Sweep& sweep, const SweepOptions& options, Artist& artist)
 void Runner::look_into_folder() {
   const auto journal = journal_in(options_.folder);
   entries_ = journal ? journal->entries.size() : 0;
-  if (entries_ == 0 && io::is_there(options_.folder / "cells.csv"))
+  if (!journal && io::is_there(options_.folder / "cells.csv"))
     fail(ErrorCode::invalid_request, "sweep",
          fmt::format("{} holds a cells.csv and no journal beside it; expected another folder",
                      io::shown(options_.folder)));
