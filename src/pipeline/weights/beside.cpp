@@ -76,7 +76,7 @@ std::shared_ptr<nn::LayerBranches> branches_of(const Deltas& deltas, const model
   auto branches = std::make_shared<nn::LayerBranches>();
   for (auto& [path, layer] : layers)
     branches->emplace(path, std::make_shared<nn::LayerBranch>(
-                                [layer = std::move(layer), strength] { return numbers_of(layer, strength); }));
+                                [whole = std::move(layer), strength] { return numbers_of(whole, strength); }));
   return branches;
 }
 
