@@ -1,12 +1,12 @@
 #include "sweep/journal.h"
 
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/fail.h"
 #include "io/file.h"
@@ -20,12 +20,7 @@ constexpr size_t kDigits = 8;
 constexpr size_t kMostBytes = size_t{4} << 30;
 
 std::string sum_of(std::string_view text) {
-  uint32_t crc = ~0u;
-  for (const char c : text) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int k = 0; k < 8; ++k) crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
-  }
-  return fmt::format("{:08x}", ~crc);
+  return fmt::format("{:08x}", crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size()));
 }
 
 /** The entry of a line without its end, if the line is whole. */
