@@ -49,6 +49,19 @@ class ScaledInjector(AdvancedPromptInjector):
             if prompt:
                 self._inject_at(prompt, levels[name], chosen[name], window)
 
+    def add_hierarchical_prompts(
+        self,
+        structure_prompt: str,
+        detail_prompt: str,
+        midlevel_prompt: str | None = None,
+        weights: Mapping[str, float] | None = None,
+        sigma_start: float = START,
+        sigma_end: float = END,
+    ) -> None:
+        """A prompt for each level; where two levels are one grid, both are read there."""
+        prompts = {"structure": structure_prompt, "midlevel": midlevel_prompt, "detail": detail_prompt}
+        self._hierarchy(prompts, weights, (sigma_start, sigma_end))
+
 
 class MultiScaleInjector(ScaledInjector):
     """Structure for the coarsest token grid, details for the finest."""
@@ -88,19 +101,6 @@ class MultiScaleInjector(ScaledInjector):
     ) -> None:
         """What is between them."""
         self._inject_at(prompt, resolution_levels, weight, (sigma_start, sigma_end), spatial_mask)
-
-    def add_hierarchical_prompts(
-        self,
-        structure_prompt: str,
-        detail_prompt: str,
-        midlevel_prompt: str | None = None,
-        weights: Mapping[str, float] | None = None,
-        sigma_start: float = START,
-        sigma_end: float = END,
-    ) -> None:
-        """A prompt for each level; where two levels are one grid, both are read there."""
-        prompts = {"structure": structure_prompt, "midlevel": midlevel_prompt, "detail": detail_prompt}
-        self._hierarchy(prompts, weights, (sigma_start, sigma_end))
 
     def add_stage_based_injection(
         self,

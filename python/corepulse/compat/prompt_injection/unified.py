@@ -58,19 +58,6 @@ class UnifiedAdvancedInjector(AttentionInjector, LookInjector, ScaledInjector):
         """As MultiScaleInjector's."""
         self._inject_at(prompt, resolution_levels, weight, (sigma_start, sigma_end), spatial_mask)
 
-    def add_hierarchical_prompts(
-        self,
-        structure_prompt: str,
-        detail_prompt: str,
-        midlevel_prompt: str | None = None,
-        weights: Mapping[str, float] | None = None,
-        sigma_start: float = START,
-        sigma_end: float = END,
-    ) -> None:
-        """As MultiScaleInjector's."""
-        prompts = {"structure": structure_prompt, "midlevel": midlevel_prompt, "detail": detail_prompt}
-        self._hierarchy(prompts, weights, (sigma_start, sigma_end))
-
     def add_complete_control(
         self,
         base_prompt: str,
