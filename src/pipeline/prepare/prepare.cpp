@@ -138,6 +138,19 @@ std::vector<Control> of_second_pass(std::vector<Control> controls, const Resolve
   return controls;
 }
 
+/** Another run of the same request, which has the first one's masks and words and no picture of its own. */
+std::unique_ptr<Prepared> beside(const Prepared& first, Resolved resolved, ResolvedControls made,
+                                 std::vector<std::string> notes) {
+  return std::make_unique<Prepared>(Prepared{.resolved = std::move(resolved),
+                                             .control = control::Timeline(std::move(made.program)),
+                                             .recordings = std::move(made.recordings),
+                                             .adapters = std::move(made.adapters),
+                                             .masks = first.masks,
+                                             .words = first.words,
+                                             .start = {},
+                                             .notes = std::move(notes)});
+}
+
 std::unique_ptr<Prepared> second_pass(const Prepared& first, const Outline& outline, const FunctionList& functions,
                                       bool elide) {
   const auto& pass = *first.resolved.recipe.second_pass;
@@ -155,14 +168,7 @@ std::unique_ptr<Prepared> second_pass(const Prepared& first, const Outline& outl
   resolved.recipe.controls = std::move(made.controls);
   if (pass.controls) append(notes, neutral_notes(made.program, "second pass: "));
   append(notes, notes_of(made.adapters, first.adapters.size()));
-  return std::make_unique<Prepared>(Prepared{.resolved = std::move(resolved),
-                                             .control = control::Timeline(std::move(made.program)),
-                                             .recordings = std::move(made.recordings),
-                                             .adapters = std::move(made.adapters),
-                                             .masks = first.masks,
-                                             .words = first.words,
-                                             .start = {},
-                                             .notes = std::move(notes)});
+  return beside(first, std::move(resolved), std::move(made), std::move(notes));
 }
 
 void add_second_pass(Prepared& prepared, const Outline& outline, const FunctionList& functions, bool elide) {
@@ -190,14 +196,7 @@ std::unique_ptr<Prepared> inversion_of(const Prepared& first, const Outline& out
   resolved.encodings = 0;
   auto made = resolve(recipe.controls, resolved, first.start, *first.masks, {{}, first.adapters, first.loras}, outline,
                       first.words, {}, {});
-  return std::make_unique<Prepared>(Prepared{.resolved = std::move(resolved),
-                                             .control = control::Timeline(std::move(made.program)),
-                                             .recordings = std::move(made.recordings),
-                                             .adapters = std::move(made.adapters),
-                                             .masks = first.masks,
-                                             .words = first.words,
-                                             .start = {},
-                                             .notes = {}});
+  return beside(first, std::move(resolved), std::move(made), {});
 }
 
 /** All texts that the run reads. */

@@ -19,19 +19,6 @@ using model::Part;
 /** Curves make changes that are never asked for again. */
 constexpr size_t kMostKept = 64;
 
-using Deltas = std::map<std::string, std::shared_ptr<const adapters::Delta>>;
-
-/** By tensor, what the change changes in the UNet. */
-Deltas deltas_of(const WeightChange& change, const AdapterFiles& files) {
-  Deltas deltas;
-  const auto& all = files.at(static_cast<size_t>(change.adapter))->content.deltas;
-  const auto found = all.find(name(Part::unet));
-  if (found == all.end()) return deltas;
-  for (const auto& [tensor, delta] : found->second)
-    if (!change.layers || change.layers->contains(tensor.substr(0, tensor.rfind('.')))) deltas.emplace(tensor, delta);
-  return deltas;
-}
-
 bool is_factored(const Deltas& deltas) {
   return std::all_of(deltas.begin(), deltas.end(), [](const auto& item) { return item.second->rank() > 0; });
 }
@@ -143,7 +130,7 @@ void count_beside(std::vector<Counted>& counted, const control::Timeline& contro
       auto found = std::find_if(counted.begin(), counted.end(),
                                 [&](const Counted& c) { return same_but_strength(c.change, change); });
       if (found == counted.end()) {
-        const auto deltas = deltas_of(change, files);
+        const auto deltas = deltas_of(Part::unet, change, files);
         found = counted.insert(found, {change, !is_factored(deltas), packed_bytes(deltas, parts, precision)});
       }
       const auto strengths = static_cast<size_t>(std::count_if(changes.begin(), changes.end(), same));
@@ -175,7 +162,7 @@ const Beside::Kept& Beside::kept(const WeightChange& change, const std::vector<W
              });
     });
     if (kept_.size() >= kMostKept) kept_.pop_back();
-    const auto deltas = deltas_of(change, files);
+    const auto deltas = deltas_of(Part::unet, change, files);
     const bool scaled = !is_factored(deltas);
     kept_.push_front({change, branches_of(deltas, parts, scaled ? change.strength : 1), scaled});
     found = kept_.begin();

@@ -31,12 +31,8 @@ AddedTo added_in(Part part, const WeightChanges& changes, const AdapterFiles& fi
   AddedTo added;
   for (const auto& change : changes) {
     const float strength = part == Part::unet ? change.strength : change.text_strength;
-    const auto& deltas = files.at(static_cast<size_t>(change.adapter))->content.deltas;
-    const auto found = deltas.find(name(part));
-    if (strength == 0 || found == deltas.end()) continue;
-    for (const auto& [tensor, delta] : found->second)
-      if (part != Part::unet || !change.layers || change.layers->contains(tensor.substr(0, tensor.rfind('.'))))
-        added[tensor].push_back({delta, strength});
+    if (strength == 0) continue;
+    for (const auto& [tensor, delta] : deltas_of(part, change, files)) added[tensor].push_back({delta, strength});
   }
   return added;
 }
@@ -84,6 +80,17 @@ void each_merge(const control::Timeline& control, const Visit& visit) {
 }
 
 }  // namespace
+
+Deltas deltas_of(Part part, const WeightChange& change, const AdapterFiles& files) {
+  Deltas deltas;
+  const auto& all = files.at(static_cast<size_t>(change.adapter))->content.deltas;
+  const auto found = all.find(name(part));
+  if (found == all.end()) return deltas;
+  for (const auto& [tensor, delta] : found->second)
+    if (part != Part::unet || !change.layers || change.layers->contains(tensor.substr(0, tensor.rfind('.'))))
+      deltas.emplace(tensor, delta);
+  return deltas;
+}
 
 std::vector<WeightChanges> weights_of_rows(const control::Timeline& control, const control::Step& call) {
   const auto plan = control.step(call);

@@ -2,6 +2,7 @@
 // The models with changed weights that a pipeline's runs ask for: merged when first needed, the last ones kept.
 
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -49,6 +50,11 @@ class Variants {
 std::shared_ptr<const model::Model> changed_model(const control::WeightChanges& changes, const AdapterFiles& files,
                                                   const model::Model& model, const model::Parts& parts,
                                                   model::Precision precision);
+
+/** By tensor, as adapters call them. */
+using Deltas = std::map<std::string, std::shared_ptr<const adapters::Delta>>;
+/** What a change says of a part of the model: of the UNet only where it acts. */
+Deltas deltas_of(model::Part part, const control::WeightChange& change, const AdapterFiles& files);
 
 /** Those that are in the weights themselves. */
 control::WeightChanges merged_of(const control::WeightChanges& changes);
