@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "corepulse/error.h"
 #include "corepulse/model.h"
@@ -59,12 +60,38 @@ class PreparedRun {
    */
   Result generate() &&;
 
+  /**
+   * What keeps two runs from being drawn together, for people: "their samplers differ"; "": nothing does. They may
+   * differ in prompts, controls, seeds and guidance, but not in pipeline, size, steps, sampler and schedule; and
+   * neither may change weights, read or make recordings and heat maps, or have functions, live controls or an
+   * inversion.
+   */
+  std::string kept_apart_from(const PreparedRun& other) const;
+
  private:
   friend class Pipeline;
+  friend size_t how_many_together(const std::vector<PreparedRun>& runs, size_t most);
+  friend std::vector<Result> generate_together(std::vector<PreparedRun> runs);
   struct State;
   explicit PreparedRun(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;  ///< It keeps the model.
 };
+
+/**
+ * How many of the runs, from the first on, are best given to one generate_together: on a GPU those that nothing keeps
+ * apart from the first, have no more than `most` pictures and find room in its memory; on a CPU, where it saves
+ * nothing,
+ * 1. 0 only for no runs. @throws Error{invalid_request} for one that was drawn.
+ */
+size_t how_many_together(const std::vector<PreparedRun>& runs, size_t most = 8);
+
+/**
+ * The runs, drawn side by side: on a GPU each UNet call is that of all their pictures. Every run gives what it gives
+ * alone, on a CPU to the bit, on a GPU as one image of a batch does (docs/numerics.md). Each has its own progress.
+ * @return their results in order; seconds are each one's part of the time of all.
+ * @throws Error{invalid_request} for runs that something keeps apart; else as generate. What one throws ends all.
+ */
+std::vector<Result> generate_together(std::vector<PreparedRun> runs);
 
 /**
  * A loaded model. Copies share it; all methods may be called from any thread: the work itself happens, one run after

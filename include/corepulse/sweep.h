@@ -98,6 +98,8 @@ struct SweepOptions {
   std::filesystem::path folder = "sweep";  ///< Made where it is missing.
   bool resume = false;                     ///< Go on with what lies in the folder.
   int shard = 0, shards = 1;               ///< Draws the cells whose index is `shard` modulo `shards`.
+  /** Cells that one call of the UNet draws, at most: see generate_together. 0: as many as are fastest, up to 8. */
+  int together = 0;
   LoadOptions::Device device = LoadOptions::Device::automatic;
   std::function<void(const SweepForecast&)> begin;     ///< Called when all is checked, before the first picture.
   std::function<bool(const SweepProgress&)> progress;  ///< Return false to stop, as Error{cancelled}.
