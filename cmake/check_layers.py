@@ -35,7 +35,7 @@ ROOMS = {
     "control": ("texts", "recipe", "region", "readings", "effects", "program"),
 }
 # Only these public headers may show an outside library to applications.
-OPEN_HEADERS = {"include/corepulse/attention_function.h"}
+OPEN_HEADERS = {"include/corepulse/attention_function.h", "include/corepulse/probe.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 LITERAL = re.compile(r'"(?:\\.|[^"\\\n])*"')

@@ -1,5 +1,5 @@
 #pragma once
-// Attention of your own, in place of the engine's at chosen layers. The only public header that includes MLX.
+// Attention of your own, in place of the engine's at chosen layers. This and probe.h alone include MLX.
 //
 //   namespace mx = mlx::core;
 //   request.functions = {replace_attention("output:1", [](const mx::array& q, const mx::array& k, const mx::array& v,

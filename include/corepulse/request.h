@@ -20,6 +20,7 @@
 
 namespace corepulse {
 
+struct Probe;              // corepulse/probe.h
 struct ReplacedAttention;  // corepulse/attention_function.h
 class LiveControls;        // corepulse/live_controls.h
 
@@ -56,6 +57,15 @@ struct Request {
    */
   std::shared_ptr<const std::atomic<bool>> stop;
   std::string taesd;  ///< The file of a tiny decoder (TAESD, TAESDXL) that draws previews; "": none.
+  /** To look into the network, see corepulse/probe.h. Not part of the recipe: a note of the result says so. */
+  std::vector<std::shared_ptr<const Probe>> probes;
+  /**
+   * In place of the noise that the seeds give, one for each picture: [4, h, w] of the run's size, as torch orders them.
+   * Noise of deviation 1, as Diffusers' `latents`. Not part of the recipe: a note of the result says so.
+   */
+  std::vector<std::vector<float>> latents;
+  /** `latents` are x itself at the first step's sigma: x0 + sigma noise. The recipe has no `init`. */
+  bool latents_are_x = false;
 };
 
 /** One finished picture's numbers, and the recipe that repeats it. */
