@@ -9,7 +9,8 @@
 #include "base/fail.h"
 #include "io/file.h"
 #include "sweep/journal.h"
-#include "sweep/layout.h"
+#include "sweep/same_files.h"
+#include "sweep/sheet/layout.h"
 
 namespace corepulse::sweep {
 
@@ -32,6 +33,16 @@ Shard read_shard(const fs::path& folder) {
   if (!head.is_object() || !head.contains("sweep") || !head.contains("shard"))
     fail(ErrorCode::bad_file, "merge", fmt::format("the journal of {} does not begin as one", io::shown(folder)));
   return {folder, head, found_in(*journal, folder)};
+}
+
+/** Before anything is written. @throws Error{invalid_request} where shards were drawn from different weights, say. */
+void check_files(const std::vector<Shard>& shards, const Plan& plan) {
+  SameFiles files;
+  for (const auto& shard : shards)
+    for (const auto& [cell, row] : shard.found.rows) {
+      if (cell >= plan.recipes.size()) fail(ErrorCode::bad_file, "merge", fmt::format("a row of cell {}", cell));
+      files.check(plan.recipes[cell], row.recipe);
+    }
 }
 
 /** The recipe as another folder sees it. */
@@ -69,6 +80,7 @@ SweepReport merge_sweeps(const std::vector<std::filesystem::path>& folders, cons
       fail(ErrorCode::invalid_request, "merge",
            fmt::format("{} and {} hold different sweeps", io::shown(folders[0]), io::shown(shard.folder)));
   const Plan plan(sweep_from_json(shards[0].head["sweep"].dump()));
+  check_files(shards, plan);
   if (journal_in(out))
     fail(ErrorCode::invalid_request, "merge", fmt::format("{} holds a sweep itself; give another", io::shown(out)));
   for (const char* part : {"cells", "plain"}) fs::create_directories(out / part);
@@ -76,7 +88,6 @@ SweepReport merge_sweeps(const std::vector<std::filesystem::path>& folders, cons
   std::set<size_t> plain;
   for (const auto& shard : shards) {
     for (const auto& [cell, row] : shard.found.rows) {
-      if (cell >= plan.recipes.size()) fail(ErrorCode::bad_file, "merge", fmt::format("a row of cell {}", cell));
       if (!rows.emplace(cell, row).second) continue;  // drawn by two: one counts
       take_picture(shard.folder / picture_name(cell), out / picture_name(cell));
       const auto recipe = recipe_from_json(row.recipe.dump());

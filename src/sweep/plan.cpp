@@ -23,16 +23,42 @@ std::vector<const std::vector<Control>*> lists_of(const Recipe& recipe) {
   return lists;
 }
 
-bool is_plain(const Recipe& recipe) {
-  const auto lists = lists_of(recipe);
-  return std::none_of(lists.begin(), lists.end(),
-                      [](const auto* list) { return std::any_of(list->begin(), list->end(), changes_picture); });
+/** LoRAs that are the same in all cells: the plain pictures have them, too, for they are as much as another model. */
+std::vector<Control> common_loras(const std::vector<Recipe>& recipes) {
+  std::vector<Control> common;
+  for (const auto& control : recipes.empty() ? std::vector<Control>() : recipes[0].controls) {
+    if (!std::holds_alternative<Lora>(control.effect)) continue;
+    const bool everywhere = std::all_of(recipes.begin(), recipes.end(), [&](const Recipe& recipe) {
+      return std::find(recipe.controls.begin(), recipe.controls.end(), control) != recipe.controls.end();
+    });
+    if (everywhere) common.push_back(control);
+  }
+  return common;
 }
 
-Recipe without_controls(Recipe recipe) {
-  recipe.controls.clear();
+bool has(const std::vector<Control>& list, const Control& control) {
+  return std::find(list.begin(), list.end(), control) != list.end();
+}
+
+bool is_plain(const Recipe& recipe, const std::vector<Control>& kept) {
+  const auto lists = lists_of(recipe);
+  return std::none_of(lists.begin(), lists.end(), [&](const auto* list) {
+    return std::any_of(list->begin(), list->end(),
+                       [&](const Control& control) { return changes_picture(control) && !has(kept, control); });
+  });
+}
+
+Recipe without_controls(Recipe recipe, const std::vector<Control>& kept) {
+  const auto leave = [&](std::vector<Control>& list) {
+    list.erase(std::remove_if(list.begin(), list.end(), [&](const Control& control) { return !has(kept, control); }),
+               list.end());
+  };
+  leave(recipe.controls);
   recipe.edits.clear();
-  if (recipe.second_pass) recipe.second_pass->controls.reset();
+  if (recipe.second_pass && recipe.second_pass->controls) {
+    leave(*recipe.second_pass->controls);
+    if (*recipe.second_pass->controls == recipe.controls) recipe.second_pass->controls.reset();
+  }
   return recipe;
 }
 
@@ -40,11 +66,12 @@ Recipe without_controls(Recipe recipe) {
 
 Plan::Plan(const Sweep& sweep) : cells(sweep) {
   for (auto& cell : corepulse::cells(sweep)) recipes.push_back(std::move(cell.recipe));
+  const auto loras = common_loras(recipes);
   std::map<std::string, size_t> numbers;
   for (const auto& recipe : recipes) {
     auto& number = plain_of.emplace_back();
-    if (is_plain(recipe)) continue;
-    auto bare = without_controls(recipe);
+    if (is_plain(recipe, loras)) continue;
+    auto bare = without_controls(recipe, loras);
     const auto [at, fresh] = numbers.emplace(to_json(bare, -1), plain.size());
     if (fresh) plain.push_back(std::move(bare));
     number = at->second;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 
-#include "sweep/lettering.h"
+#include "sweep/sheet/lettering.h"
 
 using namespace corepulse;
 using namespace corepulse::sweep;

@@ -1,13 +1,13 @@
 // Sheets: what stands where, and what the page holds.
 
-#include "sweep/layout.h"
+#include "sweep/sheet/layout.h"
 
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <set>
 
-#include "sweep/lettering.h"
 #include "sweep/runner.h"
+#include "sweep/sheet/lettering.h"
 #include "sweep/support.h"
 
 using namespace corepulse;

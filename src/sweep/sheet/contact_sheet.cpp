@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "sweep/lettering.h"
+#include "sweep/sheet/lettering.h"
 
 namespace corepulse {
 

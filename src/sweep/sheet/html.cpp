@@ -9,9 +9,9 @@
 #include "io/base64.h"
 #include "io/file.h"
 #include "io/picture/image_format.h"
-#include "sweep/html_text.h"
-#include "sweep/layout.h"
-#include "sweep/lettering.h"
+#include "sweep/sheet/html_text.h"
+#include "sweep/sheet/layout.h"
+#include "sweep/sheet/lettering.h"
 
 namespace corepulse::sweep {
 

@@ -1,4 +1,4 @@
-#include "sweep/layout.h"
+#include "sweep/sheet/layout.h"
 
 #include <algorithm>
 #include <cmath>

@@ -7,8 +7,8 @@
 #include "corepulse/image.h"
 
 #include "io/file.h"
-#include "sweep/layout.h"
-#include "sweep/lettering.h"
+#include "sweep/sheet/layout.h"
+#include "sweep/sheet/lettering.h"
 
 namespace corepulse::sweep {
 

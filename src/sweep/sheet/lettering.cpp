@@ -1,4 +1,4 @@
-#include "sweep/lettering.h"
+#include "sweep/sheet/lettering.h"
 
 #include <algorithm>
 #include <sstream>

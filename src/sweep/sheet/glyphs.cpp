@@ -1,6 +1,6 @@
 // The letters of picture labels: printable ASCII, 5 x 8 pixels each, drawn as they look.
 
-#include "sweep/lettering.h"
+#include "sweep/sheet/lettering.h"
 
 namespace corepulse::sweep {
 

@@ -1,0 +1,154 @@
+#include "sweep/workers/coordinator.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "corepulse/sweep_workers.h"
+
+#include "base/fail.h"
+#include "io/file.h"
+#include "io/picture/image_format.h"
+#include "sweep/workers/message.h"
+
+namespace corepulse::sweep {
+
+namespace {
+
+/** A file as a worker sent it, if it is a picture at all. */
+Ledger::Save saved(std::string_view file, const std::string& name) {
+  (void)io::read_image_text(file, name);
+  return [file](const std::filesystem::path& path) { io::write_file(path, std::as_bytes(std::span(file))); };
+}
+
+}  // namespace
+
+Coordinator::Coordinator(const Sweep& sweep, const SweepOptions& options, Artist& artist)
+    : options_(options), ledger_(sweep, options) {
+  const auto expected = ledger_.forecast(artist);
+  if (options_.begin) options_.begin(expected);
+  ledger_.open();
+  group_cells();
+}
+
+void Coordinator::group_cells() {
+  const auto& plan = ledger_.sweep_plan();
+  std::map<std::pair<std::string, std::optional<size_t>>, size_t> numbers;
+  for (const auto cell : ledger_.pending()) {
+    const auto plain = plan.plain_of[cell];
+    const auto [at, fresh] = numbers.try_emplace({model_key(plan.recipes[cell]), plain}, groups_.size());
+    if (fresh) groups_.push_back({plain, {}, {}});
+    groups_[at->second].cells.push_back(cell);
+    group_of_[cell] = at->second;
+  }
+}
+
+Coordinator::Group* Coordinator::group_for(const Hand& hand) {
+  if (hand.group && !hand.group->cells.empty()) return hand.group;
+  Group* best = nullptr;
+  for (auto& group : groups_) {
+    if (group.cells.empty()) continue;
+    if (group.workers.empty()) return &group;  // else its plain picture would be drawn by two
+    if (!best || group.cells.size() > best->cells.size()) best = &group;
+  }
+  return best;
+}
+
+std::string Coordinator::next(const std::string& worker, size_t most) {
+  auto& hand = hands_[worker];
+  auto* group = group_for(hand);
+  if (!group) return "";
+  if (hand.group) hand.group->workers.erase(worker);
+  hand.group = group;
+  group->workers.insert(worker);
+  auto cells = io::Json::array();
+  for (size_t i = 0; i < std::max<size_t>(1, most) && !group->cells.empty(); ++i) {
+    cells.push_back(group->cells.front());
+    hand.cells.insert(group->cells.front());
+    group->cells.pop_front();
+  }
+  std::string file;
+  if (group->plain && hand.plain != group->plain && ledger_.has_plain(*group->plain))
+    file = io::read_file(options_.folder / plain_name(*group->plain), io::kMostImageFile);
+  hand.plain = group->plain;
+  std::vector<std::string_view> files;
+  if (!file.empty()) files.emplace_back(file);
+  return message_of({{"cells", std::move(cells)}}, files);
+}
+
+void Coordinator::take(const std::string& worker, std::string_view drawn) {
+  const auto read = read_message(drawn);
+  if (!read.head.contains("row") || read.files.empty() || read.files.size() > 2)
+    fail(ErrorCode::bad_file, "sweep", "what a worker sent is no picture with its row");
+  auto row = row_of(read.head["row"]);
+  const auto& plan = ledger_.sweep_plan();
+  if (!group_of_.count(row.cell) || row.plain != plan.plain_of[row.cell])
+    fail(ErrorCode::bad_file, "sweep",
+         "what a worker drew is none of this sweep's; expected workers of the same sweep");
+  hands_[worker].cells.erase(row.cell);
+  if (read.files.size() == 2) {
+    if (!read.head.contains("plain_recipe")) fail(ErrorCode::bad_file, "sweep", "a plain picture has no recipe");
+    take_plain(row, read.head["plain_recipe"], read.files[1]);
+  }
+  if (ledger_.has(row.cell)) return;
+  auto& waiting = groups_[group_of_[row.cell]].cells;  // it was given up, and handed back, too early
+  waiting.erase(std::remove(waiting.begin(), waiting.end(), row.cell), waiting.end());
+  const SweepProgress at{row.cell, ++drawn_, ledger_.pending().size(), row.seconds, plan.cells.title(row.cell)};
+  const auto save = saved(read.files[0], picture_name(row.cell));
+  ledger_.add(std::move(row), save);
+  if (options_.progress && !options_.progress(at))
+    fail(ErrorCode::cancelled, "sweep", "stopped; what was drawn is kept, --resume goes on");
+}
+
+void Coordinator::take_plain(const Row& row, const io::Json& recipe, std::string_view file) {
+  if (!row.plain || ledger_.has_plain(*row.plain)) return;
+  ledger_.add_plain(*row.plain, recipe_from_json(recipe.dump()), saved(file, plain_name(*row.plain)));
+}
+
+void Coordinator::lose(const std::string& worker) {
+  const auto found = hands_.find(worker);
+  if (found == hands_.end()) return;
+  for (auto cell = found->second.cells.rbegin(); cell != found->second.cells.rend(); ++cell)
+    if (!ledger_.has(*cell)) groups_[group_of_[*cell]].cells.push_front(*cell);
+  if (found->second.group) found->second.group->workers.erase(worker);
+  hands_.erase(found);
+}
+
+}  // namespace corepulse::sweep
+
+namespace corepulse {
+
+struct SweepCoordinator::State {
+  State(const Sweep& sweep, SweepOptions given)
+      : options(std::move(given)), artist(options.device, options.stop), coordinator(sweep, options, artist) {}
+  SweepOptions options;
+  sweep::PipelineArtist artist;
+  sweep::Coordinator coordinator;
+};
+
+SweepCoordinator::SweepCoordinator(const Sweep& sweep, SweepOptions options)
+    : state_(std::make_unique<State>(sweep, std::move(options))) {}
+
+SweepCoordinator::~SweepCoordinator() = default;
+
+std::string SweepCoordinator::next(const std::string& worker, size_t most) {
+  return state_->coordinator.next(worker, most);
+}
+
+void SweepCoordinator::take(const std::string& worker, std::string_view drawn) {
+  state_->coordinator.take(worker, drawn);
+}
+
+void SweepCoordinator::lose(const std::string& worker) {
+  state_->coordinator.lose(worker);
+}
+
+size_t SweepCoordinator::left() const {
+  return state_->coordinator.left();
+}
+
+SweepReport SweepCoordinator::finish() const {
+  return state_->coordinator.finish();
+}
+
+}  // namespace corepulse

@@ -1,0 +1,51 @@
+#include "sweep/workers/message.h"
+
+#include <fmt/format.h>
+
+#include "base/fail.h"
+
+namespace corepulse::sweep {
+
+namespace {
+
+constexpr size_t kMostFiles = 8;
+
+[[noreturn]] void no_message(const std::string& why) {
+  fail(ErrorCode::bad_file, "sweep", fmt::format("a message between coordinator and worker {}", why));
+}
+
+}  // namespace
+
+std::string message_of(io::Json head, const std::vector<std::string_view>& files) {
+  auto sizes = io::Json::array();
+  for (const auto file : files) sizes.push_back(file.size());
+  head["files"] = std::move(sizes);
+  auto text = head.dump() + "\n";
+  for (const auto file : files) text += file;
+  return text;
+}
+
+Message read_message(std::string_view text) {
+  const auto line = text.find('\n');
+  if (line == text.npos) no_message("has no first line");
+  Message out{io::parse_json(text.substr(0, line), "sweep"), {}};
+  if (!out.head.is_object() || !out.head.contains("files") || !out.head["files"].is_array() ||
+      out.head["files"].size() > kMostFiles)
+    no_message("does not say how long its files are");
+  auto rest = text.substr(line + 1);
+  for (const auto& size : out.head["files"]) {
+    if (!size.is_number_unsigned() || size.get<uint64_t>() > rest.size()) no_message("is cut off");
+    out.files.push_back(rest.substr(0, size.get<size_t>()));
+    rest.remove_prefix(size.get<size_t>());
+  }
+  if (!rest.empty()) no_message("is longer than it says");
+  return out;
+}
+
+size_t number_at(const io::Json& head, const char* name) {
+  const auto at = head.find(name);
+  if (at == head.end() || !at->is_number_unsigned()) no_message(fmt::format("lacks its number `{}`", name));
+  return at->get<size_t>();
+}
+
+}  // namespace corepulse::sweep

@@ -1,0 +1,25 @@
+#pragma once
+// What coordinator and workers say to each other: a line of JSON, then bytes of files.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/json.h"
+
+namespace corepulse::sweep {
+
+struct Message {
+  io::Json head;                        ///< An object.
+  std::vector<std::string_view> files;  ///< Bytes of the text that was read.
+};
+
+std::string message_of(io::Json head, const std::vector<std::string_view>& files);
+
+/** @throws Error{bad_file} for what message_of does not make. */
+Message read_message(std::string_view text);
+
+/** A whole number of a message. @throws Error{bad_file}. */
+size_t number_at(const io::Json& head, const char* name);
+
+}  // namespace corepulse::sweep

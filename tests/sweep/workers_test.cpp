@@ -1,0 +1,158 @@
+// Sweeps by a coordinator and workers: whoever draws, dies or comes too late, nothing is lost or doubled.
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <map>
+#include <memory>
+
+#include "sweep/runner.h"
+#include "sweep/support.h"
+#include "sweep/workers/coordinator.h"
+#include "sweep/workers/message.h"
+#include "sweep/workers/worker.h"
+
+using namespace corepulse;
+using namespace corepulse::sweep;
+using test::Folder;
+using test::Painter;
+using test::small_sweep;
+namespace fs = std::filesystem;
+
+namespace {
+
+/** A worker with its painter. */
+struct Hand {
+  explicit Hand(const fs::path& folder, const Sweep& sweep = small_sweep()) : worker(sweep, folder, painter) {}
+  Painter painter;
+  Worker worker;
+};
+
+std::string result_of(const fs::path& folder) {
+  std::string all;
+  for (const char* name : {"cells.csv", "cells.jsonl", "sheet.png", "sheet-2.png", "sheet.html"})
+    all += test::text_of(folder / name);
+  for (size_t i = 0; i < 8; ++i) all += test::text_of(folder / picture_name(i));
+  return all;
+}
+
+size_t rows_in(const fs::path& folder) {
+  size_t rows = 0;
+  for (const auto& entry : journal_in(folder)->entries) rows += entry.contains("cell");
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("several workers leave what one process does, and each plain picture is drawn once") {
+  const Folder folder;
+  Painter checks;
+  Runner(small_sweep(), {.folder = folder / "whole"}, checks).run();
+  const SweepOptions options{.folder = folder / "s"};
+  Coordinator coordinator(small_sweep(), options, checks);
+  Hand a(folder / "s"), b(folder / "s");
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (auto* hand : {&a, &b}) {
+      const std::string name = hand == &a ? "a" : "b";
+      const auto job = coordinator.next(name, 1);
+      if (job.empty()) continue;
+      busy = true;
+      for (const auto& drawn : hand->worker.draw(job)) coordinator.take(name, drawn);
+    }
+  }
+  CHECK(coordinator.left() == 0);
+  CHECK(coordinator.finish().drawn == 8);
+  CHECK((result_of(folder / "s") == result_of(folder / "whole")));
+  CHECK(a.painter.drawn + b.painter.drawn == 8 + 2);
+}
+
+TEST_CASE("what a lost worker had is drawn by another, and what it sends too late is not taken twice") {
+  const Folder folder;
+  Painter checks;
+  const SweepOptions options{.folder = folder / "s"};
+  Coordinator coordinator(small_sweep(), options, checks);
+  Hand a(folder / "s"), b(folder / "s");
+  const auto job = coordinator.next("a", 3);
+  const auto drawn = a.worker.draw(job);
+  REQUIRE(drawn.size() == 3);
+  coordinator.take("a", drawn[0]);
+  coordinator.lose("a");
+  coordinator.lose("never there");
+  coordinator.take("a", drawn[1]);  // before another had it
+  for (std::string next; !(next = coordinator.next("b", 3)).empty();)
+    for (const auto& each : b.worker.draw(next)) coordinator.take("b", each);
+  coordinator.take("a", drawn[2]);  // after
+  CHECK(coordinator.left() == 0);
+  CHECK(coordinator.next("b", 1).empty());
+  CHECK(rows_in(folder / "s") == 8);
+  Painter whole;
+  Runner(small_sweep(), {.folder = folder / "whole"}, whole).run();
+  coordinator.finish();
+  CHECK((result_of(folder / "s") == result_of(folder / "whole")));
+}
+
+TEST_CASE("a coordinator that ended is gone on with, by another or by one process alone") {
+  const Folder folder;
+  Painter checks;
+  {
+    const SweepOptions options{.folder = folder / "s"};
+    Coordinator coordinator(small_sweep(), options, checks);
+    Hand a(folder / "s");
+    for (const auto& drawn : a.worker.draw(coordinator.next("a", 2))) coordinator.take("a", drawn);
+  }
+  {
+    const SweepOptions options{.folder = folder / "s", .resume = true};
+    Coordinator coordinator(small_sweep(), options, checks);
+    CHECK(coordinator.left() == 6);
+    Hand a(folder / "s");
+    for (const auto& drawn : a.worker.draw(coordinator.next("a", 4))) coordinator.take("a", drawn);
+    CHECK(a.painter.drawn == 4 + 1);
+    for (const auto& drawn : a.worker.draw(coordinator.next("a", 1))) coordinator.take("a", drawn);
+    CHECK(a.painter.drawn == 5 + 1);  // this plain picture was sent
+  }
+  Painter rest;
+  CHECK(Runner(small_sweep(), {.folder = folder / "s", .resume = true}, rest).run().drawn == 1);
+  Painter whole;
+  Runner(small_sweep(), {.folder = folder / "whole"}, whole).run();
+  CHECK((result_of(folder / "s") == result_of(folder / "whole")));
+}
+
+TEST_CASE("the progress of a coordinator counts cells, and may stop it") {
+  const Folder folder;
+  Painter checks;
+  SweepOptions options{.folder = folder / "s"};
+  options.progress = [](const SweepProgress& at) { return at.done < 2 && at.of == 8; };
+  Coordinator coordinator(small_sweep(), options, checks);
+  Hand a(folder / "s");
+  const auto drawn = a.worker.draw(coordinator.next("a", 2));
+  coordinator.take("a", drawn[0]);
+  CHECK_THROWS_AS(coordinator.take("a", drawn[1]), Error);
+  CHECK(rows_in(folder / "s") == 2);
+}
+
+TEST_CASE("what no worker of this sweep sends is refused, and leaves nothing") {
+  const Folder folder;
+  Painter checks;
+  const SweepOptions options{.folder = folder / "s"};
+  Coordinator coordinator(small_sweep(), options, checks);
+  Hand a(folder / "s");
+  const auto drawn = a.worker.draw(coordinator.next("a", 1))[0];
+  for (size_t bytes = 0; bytes < drawn.size(); bytes += 97)
+    CHECK_THROWS_AS(coordinator.take("a", drawn.substr(0, bytes)), Error);
+  CHECK_THROWS_AS(coordinator.take("a", drawn + "x"), Error);
+  auto head = read_message(drawn).head;
+  const auto with = [&](const char* field, const io::Json& value) {
+    auto other = head;
+    other["row"][field] = value;
+    return message_of(other, read_message(drawn).files);
+  };
+  CHECK_THROWS_AS(coordinator.take("a", with("cell", 8)), Error);
+  CHECK_THROWS_AS(coordinator.take("a", with("plain", 7)), Error);
+  CHECK_THROWS_AS(coordinator.take("a", with("ssim", "good")), Error);
+  CHECK_THROWS_AS(coordinator.take("a", message_of(head, {"no picture", read_message(drawn).files[1]})), Error);
+  CHECK(rows_in(folder / "s") == 0);
+  coordinator.take("a", drawn);
+  CHECK(rows_in(folder / "s") == 1);
+  for (const char* job : {"", "{}\n", "{\"cells\":[99],\"files\":[]}\n", "{\"cells\":[],\"files\":[]}\n"})
+    CHECK_THROWS_AS(a.worker.draw(job), Error);
+}
