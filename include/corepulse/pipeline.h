@@ -79,9 +79,8 @@ class PreparedRun {
 
 /**
  * How many of the runs, from the first on, are best given to one generate_together: on a GPU those that nothing keeps
- * apart from the first, have no more than `most` pictures and find room in its memory; on a CPU, where it saves
- * nothing,
- * 1. 0 only for no runs. @throws Error{invalid_request} for one that was drawn.
+ * apart from the first, have no more than `most` pictures and find room in its memory; on a CPU, where that saves
+ * nothing, 1. 0 only for no runs. @throws Error{invalid_request} for one that was drawn.
  */
 size_t how_many_together(const std::vector<PreparedRun>& runs, size_t most = 8);
 
@@ -119,6 +118,8 @@ class Pipeline {
   Estimate estimate(const Request& request) const;
 
   const ModelInfo& info() const;
+  /** Whether several pictures go through the UNet in one call here: on a GPU. */
+  bool shares_calls() const;
 
  private:
   friend class PreparedRun;

@@ -56,6 +56,7 @@ struct SolverOptions {
   std::vector<int> uncorrected;   ///< unipc: steps, from 0, that are not corrected afterwards (disable_corrector).
   /** ddim, heun, lcm: estimates of x0 are cut off beyond it (clip_sample). */
   double clip = std::numeric_limits<double>::infinity();
+  bool operator==(const SolverOptions&) const = default;
 };
 
 struct SamplingOptions {
@@ -78,6 +79,7 @@ struct SamplingOptions {
   int distilled_steps = 50;                        ///< lcm: how many timesteps the distillation visited.
   double timestep_scaling = 10;                    ///< lcm: how fast its own share of x fades.
   SolverOptions solver;
+  bool operator==(const SamplingOptions&) const = default;
 };
 
 /** A sampler and, where the name implies one ("DPM++ 2M Karras"), its schedule. */
