@@ -32,7 +32,8 @@ enum class SamplerKind {
   deis,
   ipndm,
   euler_cfg_pp,
-  dpmpp_2m_cfg_pp
+  dpmpp_2m_cfg_pp,
+  restart
 };
 
 /** How the n noise levels are spread. `model` = as the model's scheduler_config says. */
@@ -49,7 +50,7 @@ enum class NoiseKind { cpu, cuda, mlx };
 
 /** What a model's scheduler_config says of the solvers themselves. Followed in compat diffusers. */
 struct SolverOptions {
-  int order = 2;                  ///< 1..3, of dpmpp_2m and unipc; dpmpp_2m_sde knows 1 and 2.
+  int order = 2;                  ///< 1..3, of dpmpp_2m, unipc and deis; dpmpp_2m_sde knows 1 and 2.
   bool lower_order_final = true;  ///< At order 3 the last step but one is of order 2: unipc; dpmpp_2m below 15 steps.
   bool heun = false;              ///< dpmpp_2m, dpmpp_2m_sde: solver_type "heun", else "midpoint".
   bool bh1 = false;               ///< unipc: solver_type "bh1", else "bh2".

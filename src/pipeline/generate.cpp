@@ -211,8 +211,9 @@ sampler::NoiseFunction fresh_noise(const Resolved& resolved, const sampler::Batc
   const auto& recipe = resolved.recipe;
   if (!sampler::draws_on_a_tree(resolved.sampling.sampler, resolved.sampling.compat))
     return sampler::on_one_path([&noise] { return noise(); });
-  const auto tree = std::make_shared<sampler::TreeNoise>(recipe.rng, recipe.seeds, resolved.latent_height,
-                                                         resolved.latent_width, resolved.schedule);
+  const auto tree =
+      std::make_shared<sampler::TreeNoise>(recipe.rng, recipe.seeds, resolved.latent_height, resolved.latent_width,
+                                           tree_span(resolved.schedule, resolved.sampling.compat));
   return [tree](sampler::Way way) { return (*tree)(way); };
 }
 

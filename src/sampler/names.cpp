@@ -49,6 +49,7 @@ const Table<SamplerKind>& samplers() {
       {ipndm, "ipndm", {}},
       {euler_cfg_pp, "euler_cfg_pp", {"eulercfg"}},
       {dpmpp_2m_cfg_pp, "dpmpp_2m_cfg_pp", {"dpm2mcfgpp", "dpm2mcfg", "dpmpp2mcfg"}},
+      {restart, "restart", {}},
   };
   return rows;
 }

@@ -1,5 +1,7 @@
 #include "sampler/sampler.h"
 
+#include <limits>
+
 #include "base/fail.h"
 #include "sampler/samplers.h"
 
@@ -20,6 +22,8 @@ std::unique_ptr<Sampler> make_classic(const Schedule& schedule, const Training& 
       return make_euler_a(schedule, o.eta);
     case SamplerKind::heun:
       return make_heun(schedule, o.solver.clip);
+    case SamplerKind::restart:
+      return make_heun(schedule, std::numeric_limits<double>::infinity());
     case SamplerKind::dpm_2:
       return make_dpm_2(schedule, 0);
     case SamplerKind::dpm_2_a:
@@ -58,7 +62,7 @@ std::unique_ptr<Sampler> make_sampler(const Schedule& schedule, const Training& 
     case SamplerKind::unipc:
       return make_unipc(schedule, o.solver);
     case SamplerKind::deis:
-      return make_deis(schedule, deis_end(schedule, training, o), o.solver);
+      return make_deis(schedule, deis_end(schedule, training, o), o.solver, o.compat != Compat::diffusers);
     case SamplerKind::lcm:
       return make_lcm(schedule, o.timestep_scaling, o.solver.clip);
     case SamplerKind::tcd:

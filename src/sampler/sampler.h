@@ -37,12 +37,15 @@ struct Way {
  */
 using NoiseFunction = std::function<mx::array(Way way)>;
 
-/** The steps of a run: n pairs (t, sigma), sigma falling, then the 0 that the last step ends at. */
+/** The steps of a run: n pairs (t, sigma), sigma falling (but see ends), then the 0 that the last step ends at. */
 struct Schedule {
   std::vector<double> t;      ///< n
   std::vector<double> sigma;  ///< n + 1
   double initial_scale = 1;   ///< The first latent is noise * initial_scale.
-  int skipped = 0;            ///< Steps left out before the first: see without_first.
+  double noisiest = 0;        ///< sigma[0], or that of the first step left out.
+  int skipped = 0;            ///< Steps left out before the first: see make_schedule.
+  /** Only of restart: where each of n steps ends before noise takes it up again to the next level; else empty. */
+  std::vector<double> ends;
   /** Where two-evaluation samplers call the model a second time: n values, sigma 0 = not in this step; else empty. */
   std::vector<double> second_t, second_sigma;
   bool second_at_start = false;  ///< Only in the first step that runs (pndm).
@@ -77,13 +80,11 @@ struct Training {
 
 /**
  * The schedule of a run.
+ * @param last how many of its steps are run, the last ones, as a run from a picture does; at least 1. Absent: all.
  * @throws Error invalid_request for numbers out of range and combinations that do not exist, bad_file for a
  *         damaged `training`.
  */
-Schedule make_schedule(const Training& training, const SamplingOptions& options);
-
-/** A schedule that begins `steps` later, as a run from a picture does; at least one step is left. */
-Schedule without_first(Schedule schedule, int steps);
+Schedule make_schedule(const Training& training, const SamplingOptions& options, std::optional<int> last = {});
 
 /** Every model call of a run in order, as step() will ask for them: control resolves windows against this. */
 std::vector<Evaluation> evaluations(const Schedule& schedule, const SamplingOptions& options);

@@ -9,6 +9,7 @@ namespace corepulse::sampler {
 
 std::unique_ptr<Sampler> make_euler(const Schedule& schedule);
 std::unique_ptr<Sampler> make_euler_a(const Schedule& schedule, double eta);
+/** On a schedule with `ends`: Restart. */
 std::unique_ptr<Sampler> make_heun(const Schedule& schedule, double clip);
 /** ends[i]: the sigma that step i aims at, which need not be schedule.sigma[i + 1]; see ddim_ends. */
 std::unique_ptr<Sampler> make_ddim(const Schedule& schedule, std::vector<double> ends, double eta, double clip);
@@ -40,8 +41,11 @@ struct TcdLevels {
 TcdLevels tcd_levels(const Schedule& schedule, const Training& training, const SamplingOptions& options);
 std::unique_ptr<Sampler> make_tcd(const Schedule& schedule, TcdLevels levels);
 
-/** @param end the sigma at which the last step ends. */
-std::unique_ptr<Sampler> make_deis(const Schedule& schedule, double end, const SolverOptions& solver);
+/**
+ * @param end the sigma at which the last step ends.
+ * @param tabulated ComfyUI's, of order 3 whatever the solver says.
+ */
+std::unique_ptr<Sampler> make_deis(const Schedule& schedule, double end, const SolverOptions& solver, bool tabulated);
 double deis_end(const Schedule& schedule, const Training& training, const SamplingOptions& options);
 std::unique_ptr<Sampler> make_ipndm(const Schedule& schedule);
 /** Euler, or DPM++ 2M, in CFG++. */

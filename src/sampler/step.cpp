@@ -26,6 +26,10 @@ mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise
   return level == 0 ? x : x + times(level, noise(way));
 }
 
+double end_of(const Schedule& schedule, int i) {
+  return schedule.ends.empty() ? schedule.sigma[i + 1] : schedule.ends[i];
+}
+
 Way way(const Schedule& schedule, int i) {
   return {schedule.sigma[i], schedule.sigma[i + 1]};
 }

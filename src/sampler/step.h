@@ -20,6 +20,9 @@ mx::array clipped(const mx::array& x, double limit);
 /** x + level * (fresh noise of this way); nothing is drawn for level 0. */
 mx::array add_noise(const mx::array& x, double level, const NoiseFunction& noise, Way way);
 
+/** The sigma at which step i ends, before any noise that takes it up again. */
+double end_of(const Schedule& schedule, int i);
+
 /** Where step i goes. */
 Way way(const Schedule& schedule, int i);
 

@@ -7,7 +7,8 @@
 A key is compat/sampler/schedule/spacing/prediction/steps/eta/list: `list` holds timesteps, or sigmas behind "s", joined by
 "_", or "-". Its tensors: t and sigma of every model call, x of the latent before and after every step. Diffusers' latents
 are its schedulers', k-diffusion's (compat a1111) its samplers'. Those of compat comfy are this script's own: the formulas of
-ComfyUI's samplers in float64, written from their description.
+ComfyUI's samplers in float64, written from their description. Likewise A1111's `restart`: a step from which noise takes
+x up again has it in its latent.
 """
 import itertools
 import math
@@ -144,23 +145,81 @@ def k_diffusion_cases(k):
                 c[1] for c in calls], xs + [last]
 
 
-def comfy_cases():
+def sigma_table():
     abar = base.scheduler("ddim").alphas_cumprod.double().numpy()
-    table = np.sqrt((1 - abar) / abar)
+    return np.sqrt((1 - abar) / abar)
+
+
+def karras(most, least, n):
+    return (most ** (1 / 7) + np.linspace(0, 1, n) * (least ** (1 / 7) - most ** (1 / 7))) ** 7
+
+
+def deis_weights(sigmas, i, order):
+    """Of the last `order` slopes at step i: each one's polynomial in the time of DEIS, summed over 10,000 places."""
+    low, high = math.log(0.002**2 + 1), math.log(80**2 + 1)
+    slope = 2 * (low / 1e-3 - high) / (1e-3 - 1)
+    start = high - slope / 2
+    times = (np.sqrt(start**2 + 2 * slope * np.log(sigmas**2 + 1)) - start) / slope
+    at = np.linspace(times[i], times[i + 1], 10_000)
+    alpha = np.exp(-0.5 * slope * at**2 - start * at)
+    speed = 0.5 * (slope * at + start) / np.sqrt(alpha * (1 - alpha))
+    past = [times[i - k] for k in range(order)]
+    return [sum(speed * math.prod((at - p) / (own - p) for p in past if p != own)) * (times[i + 1] - times[i]) / 10_000
+            for own in past]
+
+
+def restart_cases():
+    table = sigma_table()
+
+    def predicted(x, sigma):
+        t = np.interp(math.log(sigma), np.log(table), np.arange(1000))
+        return t, x - sigma * base.network(x / math.sqrt(sigma**2 + 1), t)
+
+    for schedule, steps in [("karras", 8), ("linspace", 8), ("karras", 20), ("karras", 37)]:
+        linspace = np.exp(np.interp(np.linspace(999, 0, steps), np.arange(1000), np.log(table)))
+        down = karras(table[-1], table[0], steps) if schedule == "karras" else linspace
+        times, each = (0, 0) if steps < 20 else (1, 9) if steps < 36 else (2, steps // 4)
+        if times:
+            down = karras(down[0], down[-1], steps - times * each)
+        down = np.append(down, 0)
+        ways = list(zip(down[:-1], down[1:]))
+        if times:
+            low, high = np.argmin(abs(down - 0.1)), np.argmin(abs(down - 2))
+            again = karras(down[high], down[low], each + 1)
+            ways[low:low] = list(zip(again[:-1], again[1:])) * times
+        bank = iter(NOISES.double())
+        x = next(bank) * down[0]
+        xs, ts, sigmas, last = [], [], [], down[0]
+        for s, end in ways:
+            if last < s:
+                x = x + math.sqrt(s**2 - last**2) * next(bank)
+            xs.append(x)
+            t, d = predicted(x, s)
+            ts.append(t), sigmas.append(s)
+            if end == 0:
+                x = d
+            else:
+                t, d2 = predicted(x + (end - s) * (x - d) / s, end)
+                ts.append(t), sigmas.append(end)
+                x = x + (end - s) * ((x - d) / s + (x + (end - s) * (x - d) / s - d2) / end) / 2
+            last = end
+        yield f"a1111/restart/{schedule}/-/epsilon/{steps}/-/-", ts, sigmas, xs + [x]
+
+
+def comfy_cases():
+    table = sigma_table()
 
     def at(t):
         return np.exp(np.interp(t, np.arange(1000), np.log(table)))
 
     def levels(schedule, n):
-        ramp = np.linspace(0, 1, n)
-        karras = (table[-1] ** (1 / 7) + ramp * (table[0] ** (1 / 7) - table[-1] ** (1 / 7))) ** 7
-        return np.append(at(np.linspace(999, 0, n)) if schedule == "linspace" else karras, 0)
+        return np.append(at(np.linspace(999, 0, n)) if schedule == "linspace" else karras(table[-1], table[0], n), 0)
 
     def predicted(x, sigma, t, negative):
         e = base.network(x / math.sqrt(sigma**2 + 1), t)
         return x - sigma * (0.5 * e if negative else e)
 
-    for name, schedule in itertools.product(["euler_cfg_pp", "dpmpp_2m_cfg_pp", "ipndm", "lms", "ddpm"],
+    for name, schedule in itertools.product(["euler_cfg_pp", "dpmpp_2m_cfg_pp", "ipndm", "lms", "ddpm", "deis"],
                                             ["linspace", "karras"]):
         steps = 8
         sigmas = levels(schedule, steps)
@@ -190,6 +249,10 @@ def comfy_cases():
             elif name == "ipndm":
                 weights = [[1], [1.5, -0.5], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24]]
                 x = x + (end - s) * sum(w * v for w, v in zip(weights[len(slopes) - 1], slopes))
+            elif name == "deis":
+                order = min(3, len(slopes))
+                weights = deis_weights(sigmas, i, order) if order > 1 else [end - s]
+                x = x + sum(w * v for w, v in zip(weights, slopes))
             elif name == "lms":
                 past = [float(sigmas[i - j]) for j in range(len(slopes))]
                 for j, slope in enumerate(slopes):
@@ -219,6 +282,8 @@ def main():
         keep("diffusers/" + "/".join(map(str, case)), *run_diffusers(name, s, steps, eta, levels))
     site = pathlib.Path(diffusers.__file__).parent.parent
     for case in k_diffusion_cases(base.k_diffusion(site)):
+        keep(*case)
+    for case in restart_cases():
         keep(*case)
     for case in comfy_cases():
         keep(*case)

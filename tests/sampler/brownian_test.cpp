@@ -52,9 +52,9 @@ TEST_CASE("the noise of a way is that of torchsde's tree, whatever was asked bef
     const auto steps = name.substr(slash + 1);
     const auto ways = values<float>(goldens.at("ways/" + steps));
     const int height = expected.shape(-2), width = expected.shape(-1);
-    const auto schedule = with_levels(goldens.at("levels/" + steps));
-    TreeNoise noise(NoiseKind::cpu, seeds, height, width, schedule);
-    TreeNoise backwards(NoiseKind::cpu, seeds, height, width, schedule);
+    const auto span = tree_span(with_levels(goldens.at("levels/" + steps)), Compat::comfy);
+    TreeNoise noise(NoiseKind::cpu, seeds, height, width, span);
+    TreeNoise backwards(NoiseKind::cpu, seeds, height, width, span);
     std::vector<mx::array> ours, again;
     const size_t count = ways.size() / 2;
     for (size_t i = 0; i < count; ++i) ours.push_back(in_torchs_order(noise({ways[2 * i], ways[2 * i + 1]})));
@@ -67,6 +67,20 @@ TEST_CASE("the noise of a way is that of torchsde's tree, whatever was asked bef
     ++cases;
   }
   CHECK(cases == 9);
+}
+
+TEST_CASE("a run from a picture grows its tree over the levels that run, A1111's over all of the schedule's") {
+  SamplingOptions o;
+  o.sampler = SamplerKind::dpmpp_2m_sde, o.schedule = ScheduleKind::karras, o.steps = 10;
+  for (const auto compat : {Compat::comfy, Compat::a1111}) {
+    o.compat = compat;
+    const auto whole = make_schedule(sd_training(), o), part = make_schedule(sd_training(), o, 4);
+    REQUIRE(part.steps() == 4);
+    CHECK(part.skipped == 6);
+    const auto span = tree_span(part, compat);
+    CHECK(span.to == whole.sigma[9]);
+    CHECK(span.from == whole.sigma[compat == Compat::a1111 ? 0 : 6]);
+  }
 }
 
 TEST_CASE("k-diffusion's SDE samplers draw their picture from its seed") {
@@ -84,7 +98,7 @@ TEST_CASE("k-diffusion's SDE samplers draw their picture from its seed") {
     const auto training = sd_training();
     const auto schedule = make_schedule(training, o);
     CHECK(draws_on_a_tree(o.sampler, o.compat));
-    TreeNoise noise(NoiseKind::cpu, seeds, latents.shape(2), latents.shape(3), schedule);
+    TreeNoise noise(NoiseKind::cpu, seeds, latents.shape(2), latents.shape(3), tree_span(schedule, o.compat));
     const auto sampler = make_sampler(schedule, training, o);
     auto x = BatchNoise(NoiseKind::cpu, seeds, latents.shape(2), latents.shape(3))();
     x = x * like(static_cast<float>(schedule.initial_scale), x);

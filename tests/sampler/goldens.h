@@ -49,7 +49,8 @@ constexpr SamplerKind kSamplers[] = {SamplerKind::euler,      SamplerKind::euler
                                      SamplerKind::dpmpp_2s_a, SamplerKind::dpmpp_3m_sde, SamplerKind::dpm_2,
                                      SamplerKind::dpm_2_a,    SamplerKind::lms,          SamplerKind::ddpm,
                                      SamplerKind::pndm,       SamplerKind::tcd,          SamplerKind::deis,
-                                     SamplerKind::ipndm,      SamplerKind::euler_cfg_pp, SamplerKind::dpmpp_2m_cfg_pp};
+                                     SamplerKind::ipndm,      SamplerKind::euler_cfg_pp, SamplerKind::dpmpp_2m_cfg_pp,
+                                     SamplerKind::restart};
 constexpr ScheduleKind kSchedules[] = {ScheduleKind::model,       ScheduleKind::linspace, ScheduleKind::leading,
                                        ScheduleKind::trailing,    ScheduleKind::karras,   ScheduleKind::exponential,
                                        ScheduleKind::sgm_uniform, ScheduleKind::simple,   ScheduleKind::beta,

@@ -38,7 +38,7 @@ TEST_CASE("every canonical name parses to what it names") {
   for (const auto kind : {Compat::diffusers, Compat::comfy, Compat::a1111}) CHECK(parse_compat(name(kind)) == kind);
   for (const auto kind : {Prediction::epsilon, Prediction::v, Prediction::sample})
     CHECK(parse_prediction(name(kind)) == kind);
-  CHECK(sampler_names().size() == 22);
+  CHECK(sampler_names().size() == 23);
   CHECK(schedule_names().size() == 10);
 }
 
@@ -76,6 +76,8 @@ TEST_CASE("samplers are known by the names of Diffusers, A1111, ComfyUI and stab
       {"dpmpp_sde_gpu", dpmpp_sde},
       {"DPM++ SDE Karras", dpmpp_sde, ScheduleKind::karras},
       {"DPM++ 2S a", dpmpp_2s_a},
+      {"Restart", restart},
+      {"Restart Karras", restart, ScheduleKind::karras},
       {"DPM++ 2S a Karras", dpmpp_2s_a, ScheduleKind::karras},
       {"dpmpp_2s_ancestral", dpmpp_2s_a},
       {"k_dpmpp_2s_a", dpmpp_2s_a},

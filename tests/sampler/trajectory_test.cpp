@@ -86,7 +86,7 @@ TEST_CASE("further samplers, and levels given one by one, follow Diffusers, k-di
     CHECK(error_of(ours, latents) <= (guided ? 1e-4 : 1e-5));
     ++cases;
   }
-  CHECK(cases == 129);
+  CHECK(cases == 135);
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ const char* a1111_sampler(SamplerKind sampler) {
       {SamplerKind::ipndm, "IPNDM"},
       {SamplerKind::euler_cfg_pp, "Euler CFG++"},
       {SamplerKind::dpmpp_2m_cfg_pp, "DPM++ 2M CFG++"},
+      {SamplerKind::restart, "Restart"},
   };
   const auto found = names.find(sampler);
   return found == names.end() ? "Automatic" : found->second;  // a result's recipe names the sampler

@@ -180,9 +180,7 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
   const auto part = steps_taken(recipe);
   resolved.sampling = sampling_options(recipe, scheduler.options(recipe.sampler), part.of);
   resolved.training = scheduler.training;
-  resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling);
-  const int skipped = std::max(0, resolved.schedule.steps() - part.run);
-  if (skipped > 0) resolved.schedule = sampler::without_first(std::move(resolved.schedule), skipped);
+  resolved.schedule = sampler::make_schedule(scheduler.training, resolved.sampling, part.run);
   if (recipe.init && recipe.init->invert) check_inversion(*recipe.init->invert, resolved, info, scheduler.training);
   resolved.encodings = recipe.init.has_value();
   recipe.schedule = sampler::named_schedule(resolved.sampling);

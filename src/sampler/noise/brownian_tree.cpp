@@ -72,10 +72,14 @@ BrownianTree::Values BrownianTree::drawn(uint32_t seed) const {
   return make_noise(kind_, seed)->next(shape_);
 }
 
-TreeNoise::TreeNoise(NoiseKind kind, const std::vector<uint64_t>& seeds, int height, int width,
-                     const Schedule& schedule)
+Way tree_span(const Schedule& schedule, Compat compat) {
+  return {compat == Compat::a1111 ? schedule.noisiest : schedule.sigma[0],
+          schedule.sigma.at(schedule.sigma.size() - 2)};
+}
+
+TreeNoise::TreeNoise(NoiseKind kind, const std::vector<uint64_t>& seeds, int height, int width, Way span)
     : height_(height), width_(width) {
-  const double start = in_float32(schedule.sigma.at(schedule.sigma.size() - 2)), end = in_float32(schedule.sigma[0]);
+  const double start = in_float32(span.to), end = in_float32(span.from);
   for (const auto seed : seeds) trees_.emplace_back(kind, seed, std::vector{4, height, width}, start, end);
 }
 

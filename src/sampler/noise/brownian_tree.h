@@ -43,11 +43,17 @@ class BrownianTree {
   std::map<std::pair<uint64_t, uint64_t>, Values> lefts_, used_;
 };
 
-/** k-diffusion's BrownianTreeNoiseSampler between the noisiest level of a run and the last above 0: a tree per image.
+/**
+ * Between which levels a run's tree grows: the noisiest and the last above 0. The noisiest is A1111's of the whole
+ * schedule, also where a run from a picture leaves its first steps out; k-diffusion's, and ComfyUI's, of those that
+ * run.
  */
+Way tree_span(const Schedule& schedule, Compat compat);
+
+/** k-diffusion's BrownianTreeNoiseSampler: a tree per image. */
 class TreeNoise {
  public:
-  TreeNoise(NoiseKind kind, const std::vector<uint64_t>& seeds, int height, int width, const Schedule& schedule);
+  TreeNoise(NoiseKind kind, const std::vector<uint64_t>& seeds, int height, int width, Way span);
   /** The noise of a way of all images: [B, h, w, 4]. */
   mx::array operator()(Way way);
 

@@ -134,14 +134,6 @@ Values beta_timesteps(int train, int n) {
   return t;
 }
 
-Values karras(double max, double min, int n) {
-  constexpr double kRho = 7;
-  const double from = std::pow(max, 1 / kRho), to = std::pow(min, 1 / kRho);
-  Values sigmas;
-  for (int i = 0; i < n; ++i) sigmas.push_back(std::pow(from + between(0, 1, i, n) * (to - from), kRho));
-  return sigmas;
-}
-
 Values exponential(double max, double min, int n) {
   Values sigmas;
   for (int i = 0; i < n; ++i) sigmas.push_back(std::exp(between(std::log(max), std::log(min), i, n)));
@@ -197,6 +189,7 @@ ScheduleKind a1111_automatic(SamplerKind sampler) {
     case SamplerKind::dpmpp_2s_a:
     case SamplerKind::dpm_2:
     case SamplerKind::dpm_2_a:
+    case SamplerKind::restart:
       return ScheduleKind::karras;
     case SamplerKind::dpmpp_2m_sde:
     case SamplerKind::dpmpp_3m_sde:
@@ -244,6 +237,14 @@ Levels given_levels(const SigmaTable& table, const SamplingOptions& o) {
 }
 
 }  // namespace
+
+std::vector<double> karras(double max, double min, int n) {
+  constexpr double kRho = 7;
+  const double from = std::pow(max, 1 / kRho), to = std::pow(min, 1 / kRho);
+  Values sigmas;
+  for (int i = 0; i < n; ++i) sigmas.push_back(std::pow(from + between(0, 1, i, n) * (to - from), kRho));
+  return sigmas;
+}
 
 bool listed(const SamplingOptions& o) {
   return !o.timesteps.empty() || !o.sigmas.empty();

@@ -30,6 +30,9 @@ bool is_spacing(ScheduleKind schedule);
 /** True where Diffusers' scheduler of this sampler keeps x in variance-preserving coordinates. */
 bool variance_preserving(SamplerKind sampler);
 
+/** n levels, even in their seventh root, noisiest first. */
+std::vector<double> karras(double max, double min, int n);
+
 /** The levels of `options`, as the compatible tool computes them; not yet checked. */
 Levels noise_levels(const SigmaTable& table, const SamplingOptions& options);
 

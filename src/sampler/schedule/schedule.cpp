@@ -1,10 +1,12 @@
 // A run's noise levels: checked, with the first latent's scale and the levels of second model calls.
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 
 #include "base/fail.h"
 #include "sampler/sampler.h"
 #include "sampler/schedule/levels.h"
+#include "sampler/schedule/restarts.h"
 #include "sampler/schedule/sigma_table.h"
 #include "sampler/step.h"
 
@@ -74,10 +76,15 @@ double initial_scale(double sigma, const SigmaTable& table, const SamplingOption
   return variance_preserving(o.sampler) || spacing == ScheduleKind::leading ? with_picture : sigma;
 }
 
+bool is_heun(SamplerKind sampler) {
+  return sampler == SamplerKind::heun || sampler == SamplerKind::restart;
+}
+
 /** Where a step from one level to the next calls the model a second time; 0: nowhere. */
 double second_level(double from, double to, const SamplingOptions& o) {
   switch (o.sampler) {
     case SamplerKind::heun:
+    case SamplerKind::restart:
     case SamplerKind::pndm:
       return to;
     case SamplerKind::dpmpp_sde:
@@ -94,19 +101,27 @@ double second_level(double from, double to, const SamplingOptions& o) {
 void add_second_evaluations(Schedule& schedule, const SigmaTable& table, const SamplingOptions& o) {
   const int n = schedule.steps();
   if (second_level(2, 1, o) == 0) return;
-  const bool at_the_end = o.sampler == SamplerKind::heun || o.sampler == SamplerKind::pndm;
+  const bool second_is_next = is_heun(o.sampler) || o.sampler == SamplerKind::pndm;
   schedule.second_at_start = o.sampler == SamplerKind::pndm;
   schedule.second_t.assign(n, 0);
   schedule.second_sigma.assign(n, 0);
   for (int i = 0; i + 1 < n; ++i) {
-    schedule.second_sigma[i] = second_level(schedule.sigma[i], schedule.sigma[i + 1], o);
-    schedule.second_t[i] = at_the_end ? schedule.t[i + 1] : table.t(schedule.second_sigma[i]);
+    const double end = end_of(schedule, i), second = second_level(schedule.sigma[i], end, o);
+    schedule.second_sigma[i] = second;
+    schedule.second_t[i] = second_is_next && end == schedule.sigma[i + 1] ? schedule.t[i + 1] : table.t(second);
   }
+}
+
+/** The first steps. */
+void leave_out(Schedule& schedule, int steps) {
+  schedule.t.erase(schedule.t.begin(), schedule.t.begin() + steps);
+  schedule.sigma.erase(schedule.sigma.begin(), schedule.sigma.begin() + steps);
+  schedule.skipped = steps;
 }
 
 }  // namespace
 
-Schedule make_schedule(const Training& training, const SamplingOptions& options) {
+Schedule make_schedule(const Training& training, const SamplingOptions& options, std::optional<int> last) {
   check(options);
   if (training.edm && (options.sampler == SamplerKind::lcm || options.sampler == SamplerKind::tcd))
     fail(ErrorCode::invalid_request, "sampler",
@@ -120,20 +135,12 @@ Schedule make_schedule(const Training& training, const SamplingOptions& options)
   Schedule schedule;
   schedule.t = std::move(levels.t);
   schedule.sigma = std::move(levels.sigma);
-  schedule.initial_scale = initial_scale(schedule.sigma.front(), table, options);
+  schedule.noisiest = schedule.sigma.front();
+  schedule.initial_scale = initial_scale(schedule.noisiest, table, options);
+  if (last) leave_out(schedule, std::max(0, schedule.steps() - std::max(1, *last)));
   schedule.sigma.push_back(0);
+  if (options.sampler == SamplerKind::restart) add_restarts(schedule, table, listed(options));
   add_second_evaluations(schedule, table, options);
-  return schedule;
-}
-
-Schedule without_first(Schedule schedule, int steps) {
-  if (steps < 0 || steps >= schedule.steps())
-    fail(ErrorCode::internal, "sampler", fmt::format("{} of {} steps left out", steps, schedule.steps()));
-  const auto cut = [steps](std::vector<double>& list) {
-    if (!list.empty()) list.erase(list.begin(), list.begin() + steps);
-  };
-  cut(schedule.t), cut(schedule.sigma), cut(schedule.second_t), cut(schedule.second_sigma);
-  schedule.skipped += steps;
   return schedule;
 }
 
