@@ -1,0 +1,73 @@
+// The server's own API: answers as objects, failures as Problem, events of a job by callback. Knows no element of the page.
+
+/** What went wrong, as the server says it (RFC 9457), or `away` where there is none. */
+export class Problem extends Error {
+  constructor({ title, detail, code, status }) {
+    super(detail || title || `HTTP ${status}`);
+    this.code = code;
+    this.status = status;
+    this.away = status === 0;
+  }
+
+  /** The recipe's field that the text names, as "controls[0].where". */
+  get field() {
+    return /^\[([^\]]*(?:\[\d+\][^\]]*)*)\]/.exec(this.message)?.[1];
+  }
+}
+
+async function ask(method, path, body, { raw, signal } = {}) {
+  let answer;
+  const headers = body === undefined ? {} : { 'Content-Type': raw ?? 'application/json' };
+  try {
+    answer = await fetch(path, { method, headers, signal, body: raw || body === undefined ? body : JSON.stringify(body) });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Problem({ status: 0, code: 'away', title: 'away' });
+  }
+  const type = answer.headers.get('Content-Type') ?? '';
+  const content = type.includes('json') ? await answer.json() : null;
+  if (!answer.ok) throw new Problem({ ...content, status: answer.status });
+  return content;
+}
+
+const query = (values) => new URLSearchParams(Object.entries(values).filter(([, v]) => v !== undefined && v !== '')).toString();
+const path = (...parts) => `/v1/${parts.map(encodeURIComponent).join('/')}`;
+
+export const api = {
+  health: () => ask('GET', '/health'),
+  models: () => ask('GET', '/v1/models'),
+  blocks: (model) => ask('GET', `/v1/blocks?${query({ model })}`),
+  tokenize: (request, signal) => ask('POST', '/v1/tokenize', request, { signal }),
+  explain: (recipe, signal) => ask('POST', '/v1/explain', { recipe }, { signal }),
+  start: (request) => ask('POST', '/v1/jobs', request),
+  jobs: () => ask('GET', '/v1/jobs'),
+  job: (id) => ask('GET', path('jobs', id)),
+  change: (id, controls) => ask('PATCH', path('jobs', id), { controls }),
+  cancel: (id) => ask('DELETE', path('jobs', id)),
+  purge: (id) => ask('DELETE', `${path('jobs', id)}?purge=1`),
+  upload: (blob) => ask('POST', '/v1/files', blob, { raw: blob.type || 'application/octet-stream' }),
+  read: (blob) => ask('POST', '/v1/read', blob, { raw: blob.type || 'application/octet-stream' }),
+  history: (q, before, limit = 100) => ask('GET', `/v1/history?${query({ q, before, limit })}`),
+  recipes: () => ask('GET', '/v1/recipes'),
+  recipe: (name) => ask('GET', path('recipes', name)),
+  keep: (name, recipe) => ask('PUT', path('recipes', name), { recipe }),
+  forget: (name) => ask('DELETE', path('recipes', name)),
+};
+
+/** A job's events: on({type, ...data}). Returns what ends listening. A lost connection is reported as {type: 'lost'}. */
+export function listen(id, on) {
+  const source = new EventSource(`${path('jobs', id)}/events`);
+  for (const type of ['job', 'step', 'preview', 'edit']) {
+    source.addEventListener(type, (event) => {
+      const data = JSON.parse(event.data);
+      on({ ...data, media: data.type, type });
+    });
+  }
+  source.onerror = () => {
+    source.close();
+    on({ type: 'lost' });
+  };
+  return () => source.close();
+}
+
+export const FINAL = ['done', 'failed', 'cancelled', 'interrupted'];

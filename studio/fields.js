@@ -1,0 +1,68 @@
+// Small form controls that write into the document.
+import { h } from './dom.js';
+import { T } from './texts.js';
+
+let next = 0;
+
+/** A number with its label; empty removes the field. */
+export function numberField(label, value, onChange, more = {}) {
+  const input = h('input', {
+    type: 'number', step: 'any', 'data-key': more.key ?? label, placeholder: more.placeholder ?? '', ...more.attributes,
+    onchange: () => onChange(input.value === '' ? undefined : Number(input.value)),
+  });
+  input.value = value ?? '';
+  return h('label.field', h('span', label), input);
+}
+
+export function textField(label, value, onInput, more = {}) {
+  const input = h('input', {
+    type: 'text', 'data-key': more.key ?? label, placeholder: more.placeholder ?? '', spellcheck: 'false', ...more.attributes,
+    oninput: () => onInput(input.value), onblur: more.onblur,
+  });
+  input.value = value ?? '';
+  if (!more.list) return h('label.field.wide', h('span', label), input);
+  const id = `list-${++next}`;
+  input.setAttribute('list', id);
+  return h('label.field.wide', h('span', label), input, h('datalist', { id }, more.list.map((name) => h('option', { value: name }))));
+}
+
+/** A choice among words; the first is what an absent field means. */
+export function choiceField(label, value, options, onChange, more = {}) {
+  const select = h('select', { 'data-key': more.key ?? label, onchange: () => onChange(select.value) },
+    options.map((o) => h('option', { value: o.value ?? o }, o.label ?? o)));
+  select.value = value ?? options[0].value ?? options[0];
+  return h('label.field', h('span', label), select);
+}
+
+export function slider(label, value, [low, high], onInput, more = {}) {
+  const show = h('output', more.format ? more.format(value) : value);
+  const input = h('input', {
+    type: 'range', min: low, max: high, step: more.step ?? (high - low) / 100, 'data-key': more.key ?? label, 'aria-label': label,
+    oninput: () => {
+      const number = Number(Number(input.value).toFixed(4));
+      show.textContent = more.format ? more.format(number) : number;
+      onInput(number);
+    },
+    onchange: () => more.onDone?.(),
+  });
+  input.value = value;
+  return h('label.field.slider', h('span', label), input, show);
+}
+
+/** JSON in a box, applied by a button; what is wrong with it is said. */
+export function jsonField(value, onApply, label) {
+  const area = h('textarea.code', { spellcheck: 'false', rows: Math.min(14, JSON.stringify(value, null, 1).split('\n').length), 'aria-label': label, 'data-key': `json-${label}` });
+  area.value = JSON.stringify(value, null, 1);
+  const wrong = h('p.wrong', { role: 'alert' });
+  const apply = h('button.quiet', {
+    type: 'button', onclick: () => {
+      try {
+        wrong.textContent = '';
+        onApply(JSON.parse(area.value));
+      } catch (error) {
+        wrong.textContent = T.tracks.bad + error.message;
+      }
+    },
+  }, T.tracks.apply);
+  return h('div.json-field', area, wrong, apply);
+}

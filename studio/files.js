@@ -1,0 +1,67 @@
+// Pictures and recipes that come in: dropped anywhere, chosen, or pasted.
+import { api } from './api.js';
+import { h } from './dom.js';
+import { T } from './texts.js';
+
+export function makeFiles(store, actions, player) {
+  const veil = h('div.drop-veil', { hidden: true }, h('p', T.stage.drop));
+  let depth = 0;
+  const outside = (event) => [...(event.dataTransfer?.types ?? [])].some((t) => t === 'Files' || t === 'application/x-corepulse');
+  addEventListener('dragenter', (event) => {
+    if (!outside(event)) return;
+    event.preventDefault();
+    ++depth;
+    document.body.append(veil);
+    veil.hidden = false;
+  });
+  addEventListener('dragleave', () => { if (--depth <= 0) hide(); });
+  addEventListener('dragover', (event) => outside(event) && event.preventDefault());
+  addEventListener('drop', (event) => {
+    hide();
+    const file = event.dataTransfer?.files[0];
+    const name = event.dataTransfer?.getData('application/x-corepulse');
+    if (!file && !name) return;
+    event.preventDefault();
+    if (name) fetch(`/v1/pictures/${encodeURIComponent(name)}`).then((r) => r.blob()).then(takeFile, (error) => actions.say(error.message));
+    else takeFile(file);
+  });
+  addEventListener('paste', (event) => {
+    const file = event.clipboardData?.files[0];
+    if (file) takeFile(file);
+  });
+
+  function hide() {
+    depth = 0;
+    veil.hidden = true;
+  }
+
+  /** A recipe as JSON, or a picture with one inside; a picture without one becomes the start. */
+  async function takeFile(file) {
+    if (file.type === 'application/json' || file.name?.endsWith('.json')) {
+      try {
+        return actions.takeRecipe(JSON.parse(await file.text()), T.files.recipe);
+      } catch (error) {
+        return actions.say(T.tracks.bad + error.message);
+      }
+    }
+    try {
+      const { recipe, notes } = await api.read(file);
+      if (!recipe) return startFromFile(file);
+      actions.takeRecipe(recipe, T.files.restored((notes ?? []).join(' ')));
+      player.show({ name: file.name, url: URL.createObjectURL(file), seed: recipe.seed, recipe });
+    } catch (error) {
+      if (error.away) return actions.say(T.connection.away);
+      startFromFile(file);
+    }
+  }
+
+  async function startFromFile(file) {
+    try {
+      const { id } = await api.upload(file);
+      actions.startFrom(`upload:${id}`);
+    } catch (error) {
+      actions.say(error.status === 400 || error.status === 422 ? T.init.failed : error.message);
+    }
+  }
+  return { takeFile, startFromFile };
+}

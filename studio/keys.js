@@ -1,0 +1,40 @@
+// Keys of the whole page, and the list of them.
+import { fill, h, iconButton } from './dom.js';
+import { T } from './texts.js';
+
+const typing = (element) => element.matches('input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]');
+
+export function listenToKeys({ store, player, actions, score, tracks, prompt, panels, keys }) {
+  addEventListener('keydown', (event) => {
+    const { key, target } = event;
+    const ctrl = event.ctrlKey || event.metaKey;
+    const run = (action) => {
+      event.preventDefault();
+      action();
+    };
+    if (ctrl && key === 'Enter') return run(actions.draw);
+    if (ctrl && key.toLowerCase() === 'z') return run(() => (event.shiftKey ? store.redo() : store.undo()));
+    if (ctrl && key.toLowerCase() === 'y') return run(() => store.redo());
+    if (key === 'Escape') return escape();
+    if (ctrl || event.altKey || typing(target)) return undefined;
+    const letters = {
+      b: () => score.choose('brush'), r: () => score.choose('rect'), e: () => score.choose('erase'), c: () => score.choose('curve'),
+      g: () => score.element.querySelector('[role=grid]').focus(), p: () => prompt.focus(), t: () => tracks.element.querySelector('.track-name[aria-current], button')?.focus(), '?': () => keys.open(),
+    };
+    return letters[key] && run(letters[key]);
+  });
+
+  function escape() {
+    if (keys.element.open) return;
+    if (player.busy) player.cancel();
+    else if (panels.open && innerWidth < 1800) panels.show(null);
+  }
+}
+
+export function makeKeys() {
+  const element = h('dialog.keys', { 'aria-label': T.keys.title });
+  fill(element, h('div.card-head', h('h2', T.keys.title), iconButton('close', T.keys.close, () => element.close())),
+    h('dl', T.keys.list.map(([keys, what]) => h('div', h('dt', keys.split(' ').map((k) => (k === '/' || k === '…' ? k : h('kbd', k)))), h('dd', what)))));
+  element.addEventListener('click', (event) => event.target === element && element.close());
+  return { element, open: () => element.showModal() };
+}

@@ -1,0 +1,205 @@
+// The page: its parts put together, keys, files that are dropped, the server that comes and goes.
+import { api } from './api.js';
+import { fill, h, iconButton, set } from './dom.js';
+import { makeFiles } from './files.js';
+import { makeHistory } from './panels/history.js';
+import { makeRecipe } from './panels/recipe.js';
+import { makeSweep } from './panels/sweep.js';
+import { makeTracks } from './panels/tracks.js';
+import { makePlayer } from './player.js';
+import { makePrompt } from './prompt.js';
+import { makeEvents, makeReading } from './reading.js';
+import { makeScore } from './score/view.js';
+import { makeDrawBar, makeSettings } from './settings.js';
+import { makeStage } from './stage.js';
+import { makeStore } from './store.js';
+import { T } from './texts.js';
+import { listenToKeys, makeKeys } from './keys.js';
+
+const store = makeStore();
+const events = makeEvents();
+const reading = makeReading(store, events);
+const live = h('p.visually-hidden', { role: 'status' });
+const toast = h('div.toast', { hidden: true, 'aria-hidden': 'true' });
+let fading;
+
+/** Says something once: read aloud, and shown for a while. */
+function say(text) {
+  if (!text) return;
+  live.textContent = '';
+  requestAnimationFrame(() => { live.textContent = text; });
+  toast.textContent = text;
+  toast.hidden = false;
+  clearTimeout(fading);
+  fading = setTimeout(() => { toast.hidden = true; }, 4500);
+}
+
+const player = makePlayer(store, events, say);
+const actions = {
+  say,
+  draw: () => player.draw(),
+  /** A whole recipe instead of the one that is there; undo brings that back. */
+  takeRecipe(recipe, text) {
+    const { made_with: _, ...taken } = recipe;
+    store.close();
+    store.edit({ recipe: taken, drafts: [] });
+    store.look({ selected: 0 });
+    say(text);
+  },
+  startFrom(file) {
+    store.editRecipe({ init: { file, strength: 0.75 } });
+    say(T.files.start);
+  },
+};
+Object.assign(actions, makeFiles(store, actions, player));
+
+const score = makeScore(store, reading, events, say);
+const prompt = makePrompt(store, events, () => score.model.hues);
+const tracks = makeTracks(store, reading, events, score);
+const stage = makeStage(store, reading, events, player, score, actions);
+const settings = makeSettings(store, reading);
+const drawBar = makeDrawBar(store, events, player, actions);
+const panels = makePanels();
+const keys = makeKeys();
+
+function makePanels() {
+  const element = h('aside.drawer', { 'aria-label': T.panels.label, hidden: true });
+  const body = h('div.drawer-body', { role: 'tabpanel', id: 'drawer', tabIndex: -1 });
+  const tabs = h('div.tabs', { role: 'tablist', 'aria-label': T.panels.label });
+  let open = null;
+  const parts = {
+    history: makeHistory(store, events, player, actions),
+    recipe: makeRecipe(store, reading, events, actions),
+    sweep: makeSweep(store, reading, events, actions, { open: () => show('sweep'), visible: () => open === 'sweep', show: (picture) => player.show(picture) }),
+  };
+  function show(name) {
+    if (open) parts[open].shown(false);
+    open = name;
+    element.hidden = !name;
+    document.body.classList.toggle('with-drawer', Boolean(name));
+    fill(tabs, Object.keys(parts).map((part) => h('button', {
+      type: 'button', role: 'tab', 'aria-selected': part === name, 'aria-controls': 'drawer', id: `tab-${part}`, 'data-key': part, tabIndex: part === name ? 0 : -1, onclick: () => show(part), onkeydown: step,
+    }, T.panels[part])), iconButton('close', T.panels.close, () => show(null)));
+    if (name) {
+      body.replaceChildren(parts[name].element);
+      body.setAttribute('aria-labelledby', `tab-${name}`);
+      parts[name].shown(true);
+    }
+    store.look({ tab: name });
+    for (const button of document.querySelectorAll('[data-panel]')) button.setAttribute('aria-pressed', String(button.dataset.panel === name));
+  }
+  function step(event) {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const names = Object.keys(parts);
+    show(names[(names.indexOf(open) + by + names.length) % names.length]);
+    document.getElementById(`tab-${open}`).focus();
+  }
+  element.append(tabs, body);
+  return { element, show, toggle: (name) => show(open === name ? null : name), get open() { return open; } };
+}
+
+function header() {
+  const undo = iconButton('undo', T.head.undo, () => store.undo());
+  const redo = iconButton('redo', T.head.redo, () => store.redo());
+  const model = h('select', { 'aria-label': T.head.model, onchange: () => store.editRecipe({ model: model.value === 'builtin' ? undefined : model.value }) });
+  const refresh = () => {
+    undo.disabled = !store.canUndo;
+    redo.disabled = !store.canRedo;
+    const wanted = store.recipe.model ?? 'builtin';
+    const list = reading.state.models?.models ?? [];
+    const names = list.some((m) => m.name === wanted) ? list : [...list, { name: wanted }];
+    fill(model, names.map((m) => h('option', { value: m.name }, m.title ?? m.name)));
+    model.value = wanted;
+  };
+  store.on((what) => what.doc && refresh());
+  events.on('models', refresh);
+  refresh();
+  const opens = [['history', 'history'], ['recipe', 'code'], ['sweep', 'sweep']].map(([name, glyph]) =>
+    iconButton(glyph, T.panels.open(T.panels[name]), () => panels.toggle(name), { 'data-panel': name, 'aria-pressed': false }));
+  return h('header.top', h('a.skip', { href: '#score-help' , onclick: (e) => { e.preventDefault(); score.element.querySelector('[role=grid]').focus(); } }, T.skip),
+    h('h1', h('span.mark', { 'aria-hidden': 'true' }), T.name), h('label.model', h('span.visually-hidden', T.head.model), model), connection, h('div.group', undo, redo), h('div.group', opens), themeButton(), iconButton('keys', T.head.keys, () => keys.open()));
+}
+
+const connection = h('span.connection', { 'data-state': 'on', title: T.connection.on });
+
+function themeButton() {
+  const order = ['auto', 'light', 'dark'];
+  const apply = (theme) => {
+    if (theme === 'auto') delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    const [next] = [iconButton({ auto: 'auto', light: 'sun', dark: 'moon' }[theme], T.head.theme[theme], turn)];
+    button.replaceChildren(...next.childNodes);
+    set(button, { 'aria-label': T.head.theme[theme], title: T.head.theme[theme] });
+    events.tell('theme');
+  };
+  const turn = () => {
+    const theme = order[(order.indexOf(store.view.theme ?? 'auto') + 1) % order.length];
+    store.look({ theme });
+    apply(theme);
+  };
+  const button = iconButton('auto', '', turn);
+  apply(store.view.theme ?? 'auto');
+  return button;
+}
+
+/** The server is away: said once, asked again until it answers; then everything is read anew. */
+const banner = h('div.banner', { role: 'alert', hidden: true });
+let away = false;
+let waiting;
+events.on('away', () => {
+  if (away) return;
+  away = true;
+  set(connection, { 'data-state': 'away', title: T.connection.away });
+  fill(banner, h('span', T.connection.away), h('button.quiet', { type: 'button', onclick: () => knock(0) }, T.connection.retry));
+  banner.hidden = false;
+  knock(700);
+});
+function knock(wait) {
+  clearTimeout(waiting);
+  waiting = setTimeout(async () => {
+    try {
+      await api.health();
+      await player.reattach();
+      away = false;
+      banner.hidden = true;
+      set(connection, { 'data-state': 'on', title: T.connection.on });
+      say(T.connection.back);
+      await reading.models();
+      await reading.ask();
+      events.tell('back');
+    } catch {
+      knock(Math.min(5000, wait * 1.5 || 700));
+    }
+  }, wait);
+}
+addEventListener('online', () => away && knock(0));
+events.on('refused', (error) => say(error.message));
+
+function build() {
+  document.title = T.name;
+  const scoreCard = h('section.card.score-card', { 'aria-label': T.score.title },
+    h('div.card-head', h('h2', T.score.title), score.readout, score.pointed), score.tools, score.element, h('p.visually-hidden', { id: 'score-help', tabIndex: -1 }, T.score.help));
+  document.body.replaceChildren(header(), banner,
+    h('main', h('div.easel', stage.element, h('div.card.draw-card', drawBar.element, drawBar.wrong)), h('div.desk', prompt.element, settings.element, scoreCard, tracks.element), panels.element), toast, live, keys.element);
+  prompt.refresh();
+  settings.refresh();
+  drawBar.refresh();
+  tracks.refresh();
+  stage.show();
+  stage.masks.refresh();
+  score.showTools();
+  if (store.view.tab && innerWidth > 1200) panels.show(store.view.tab);
+}
+
+build();
+listenToKeys({ store, player, actions, score, tracks, prompt, panels, keys });
+addEventListener('error', (event) => say(T.errors.unknown + event.message));
+addEventListener('unhandledrejection', (event) => event.reason?.name !== 'AbortError' && say(T.errors.unknown + (event.reason?.message ?? event.reason)));
+await Promise.allSettled([reading.models(), reading.ask(), player.reattach()]).then((all) => {
+  const lost = all.find((one) => one.status === 'rejected' && one.reason?.away);
+  if (lost) events.tell('away', lost.reason);
+});
+if (score.model.track) score.model.select(score.model.selected);
+
+export const studio = { store, events, reading, player, score, panels, actions, stage };

@@ -1,0 +1,128 @@
+// The history: every picture the server keeps, newest first; only what is in view is in the page.
+import { api } from '../api.js';
+import { debounce, eachFrame, fill, h, iconButton } from '../dom.js';
+import { T } from '../texts.js';
+
+const PAGE = 200;
+
+export function makeHistory(store, events, player, actions) {
+  const search = h('input', { type: 'search', placeholder: T.history.search, 'aria-label': T.history.search, oninput: debounce(200, () => load(true)) });
+  const found = h('p.note', { role: 'status' });
+  const sheet = h('div.history-sheet', { role: 'list', 'aria-label': T.history.list });
+  const view = h('div.history-view', { tabIndex: -1 }, sheet);
+  const note = h('div.panel-empty', { hidden: true });
+  let items = [];
+  let next;
+  let loading = false;
+  let visible = false;
+  let columns = 3;
+  let cell = 100;
+
+  async function load(anew) {
+    if (loading && !anew) return;
+    loading = true;
+    const q = search.value.trim();
+    try {
+      const answer = await api.history(q, anew ? undefined : next, PAGE);
+      if (q !== search.value.trim()) return;
+      items = anew ? answer.items : [...items, ...answer.items];
+      next = answer.items.length ? answer.next ?? undefined : undefined;
+      if (anew) view.scrollTop = 0;
+      message(items.length ? '' : q ? T.history.none(q) : T.history.empty);
+    } catch (error) {
+      message(T.history.failed, true);
+      if (error.away) events.tell('away', error);
+    } finally {
+      loading = false;
+    }
+    found.textContent = items.length ? T.history.count(items.length, next !== undefined) : '';
+    measure();
+  }
+
+  function message(text, again) {
+    note.hidden = !text;
+    view.hidden = Boolean(text);
+    fill(note, h('p', text), again ? h('button.quiet', { type: 'button', onclick: () => load(true) }, T.history.again) : null);
+  }
+
+  function measure() {
+    const width = view.clientWidth;
+    if (!width) return;
+    columns = Math.max(2, Math.floor(width / 116));
+    cell = Math.floor((width - 4) / columns);
+    sheet.style.height = `${Math.ceil(items.length / columns) * cell}px`;
+    render();
+  }
+
+  function render() {
+    const first = Math.max(0, Math.floor(view.scrollTop / cell) - 2) * columns;
+    const last = Math.min(items.length, (Math.ceil((view.scrollTop + view.clientHeight) / cell) + 2) * columns);
+    fill(sheet, items.slice(first, last).map((item, i) => tile(item, first + i)));
+    if (next !== undefined && last > items.length - columns * 6) load(false);
+  }
+
+  function tile(item, i) {
+    const label = T.history.restore(`${item.prompt || '…'}, ${T.draw.seed} ${item.seed}`);
+    const element = h('div.tile', { role: 'listitem', 'aria-setsize': next === undefined ? items.length : -1, 'aria-posinset': i + 1 },
+      h('button.tile-picture', { type: 'button', title: item.prompt, 'aria-label': label, 'data-key': item.picture, onclick: () => restore(item), onkeydown: (e) => walk(e, i) },
+        h('img', { src: item.thumb_url ?? item.url, alt: '', loading: 'lazy', decoding: 'async', ondragstart: (e) => carry(e, item) })),
+      iconButton('trash', T.history.remove, () => ask(item, element)));
+    element.style.transform = `translate(${(i % columns) * cell}px, ${Math.floor(i / columns) * cell}px)`;
+    element.style.width = element.style.height = `${cell - 4}px`;
+    return element;
+  }
+
+  function carry(event, item) {
+    const url = new URL(item.url, location.href).href;
+    event.dataTransfer.setData('DownloadURL', `image/png:${item.picture}:${url}`);
+    event.dataTransfer.setData('application/x-corepulse', item.picture);
+  }
+
+  function walk(event, i) {
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + columns, ArrowUp: i - columns }[event.key];
+    if (to === undefined || !items[to]) return;
+    event.preventDefault();
+    const top = Math.floor(to / columns) * cell;
+    if (top < view.scrollTop) view.scrollTop = top;
+    if (top + cell > view.scrollTop + view.clientHeight) view.scrollTop = top + cell - view.clientHeight;
+    render();
+    sheet.querySelector(`[data-key="${CSS.escape(items[to].picture)}"]`)?.focus();
+  }
+
+  async function restore(item) {
+    try {
+      const blob = await (await fetch(item.url)).blob();
+      const { recipe, notes } = await api.read(blob);
+      actions.takeRecipe(recipe, T.files.restored((notes ?? []).join(' ')));
+      player.show({ name: item.picture, url: item.url, seed: item.seed, recipe });
+    } catch (error) {
+      actions.say(error.message);
+    }
+  }
+
+  /** Asked in place: what is removed is gone on the server, too. */
+  function ask(item, element) {
+    const box = h('div.ask', { role: 'alertdialog', 'aria-label': T.history.removeAsk }, h('p', T.history.removeAsk),
+      h('button.quiet', { type: 'button', onclick: () => remove(item) }, T.history.yes), h('button.quiet', { type: 'button', onclick: () => box.remove() }, T.history.no));
+    element.append(box);
+    box.querySelector('button').focus();
+  }
+
+  async function remove(item) {
+    try {
+      await api.purge(item.job);
+      items = items.filter((other) => other.job !== item.job);
+      actions.say(T.history.removed);
+    } catch (error) {
+      actions.say(error.message);
+    }
+    measure();
+  }
+
+  view.addEventListener('scroll', eachFrame(render), { passive: true });
+  new ResizeObserver(eachFrame(measure)).observe(view);
+  events.on('drawn', () => visible && load(true));
+  events.on('back', () => visible && load(true));
+  const element = h('div.panel.history', h('div.panel-tools', search, found), view, note);
+  return { element, shown(on) { visible = on; if (on) load(true); } };
+}

@@ -1,0 +1,82 @@
+// The recipe as JSON beside the score: the same thing twice, either can be edited; the server says what is wrong with it.
+import { api } from '../api.js';
+import { debounce, fill, h, icon, iconButton } from '../dom.js';
+import { EXAMPLE } from '../store.js';
+import { T } from '../texts.js';
+
+export function makeRecipe(store, reading, events, actions) {
+  const area = h('textarea.code.recipe', { spellcheck: 'false', 'aria-label': T.recipe.label, id: 'recipe-json', oninput: () => read() });
+  const status = h('p.recipe-status', { role: 'status' });
+  const notes = h('ul.notes');
+  const kept = h('ul.kept');
+  const name = h('input', { type: 'text', 'aria-label': T.recipe.keep, placeholder: T.recipe.keep });
+  const file = h('input', { type: 'file', accept: '.json,image/*', hidden: true, onchange: () => file.files[0] && actions.takeFile(file.files[0]) });
+  let visible = false;
+  let own = false;
+
+  const read = debounce(150, () => {
+    try {
+      const recipe = JSON.parse(area.value);
+      if (!recipe || typeof recipe !== 'object' || Array.isArray(recipe)) throw new Error('{…}');
+      own = true;
+      store.edit({ ...store.doc, recipe }, 'json');
+      own = false;
+      show();
+    } catch (error) {
+      const line = /position (\d+)/.exec(error.message);
+      status.className = 'recipe-status bad';
+      status.textContent = T.recipe.bad(line ? area.value.slice(0, Number(line[1])).split('\n').length : 0) + error.message;
+    }
+  });
+
+  function show() {
+    const { problem, notes: said, stale } = reading.state;
+    status.className = `recipe-status ${problem ? 'bad' : 'good'}`;
+    status.textContent = stale ? '' : problem ? problem.message : T.recipe.ok;
+    fill(notes, (said ?? []).map((note) => h('li', note)));
+  }
+
+  function refresh() {
+    if (!visible) return;
+    if (!own && document.activeElement !== area) area.value = compact(store.recipe);
+    show();
+  }
+
+  async function list() {
+    const { recipes } = await api.recipes().catch(() => ({ recipes: [] }));
+    fill(kept, recipes.length ? recipes.map((r) => h('li', h('button.quiet', { type: 'button', onclick: () => take(r.name) }, r.name), iconButton('close', T.recipe.forget(r.name), () => api.forget(r.name).then(list)))) : h('li.note', T.recipe.none));
+  }
+
+  const take = (which) => api.recipe(which).then(({ recipe }) => actions.takeRecipe(recipe, T.files.recipe), (error) => actions.say(error.message));
+
+  async function keep(event) {
+    event.preventDefault();
+    if (!name.value.trim()) return name.focus();
+    await api.keep(name.value.trim(), store.recipe).catch((error) => actions.say(error.message));
+    name.value = '';
+    list();
+  }
+
+  function save() {
+    const url = URL.createObjectURL(new Blob([`${compact(store.recipe)}\n`], { type: 'application/json' }));
+    h('a', { href: url, download: `${(store.recipe.prompt || 'recipe').replace(/[^\p{L}\p{N}]+/gu, '-').slice(0, 60)}.json` }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 1000);
+  }
+  const copy = () => navigator.clipboard?.writeText(compact(store.recipe)).then(() => actions.say(T.recipe.copied));
+  store.on((what) => what.doc && !own && refresh());
+  events.on('explained', refresh);
+  const button = (text, onclick) => h('button.quiet', { type: 'button', onclick }, text);
+  const element = h('div.panel.recipe-panel', h('p.note', T.recipe.hint), area, status, notes,
+    h('div.panel-tools', button(T.recipe.copy, copy), button(T.recipe.save, save), button(T.recipe.load, () => file.click()), button(T.recipe.example, () => actions.takeRecipe(EXAMPLE, T.files.recipe)), file),
+    h('h3', T.recipe.named), kept, h('form.keep', { onsubmit: keep }, name, h('button.quiet', { type: 'submit' }, icon('plus'), T.recipe.keepButton)));
+  return { element, shown(on) { visible = on; refresh(); if (on) list(); } };
+}
+
+/** JSON of which small lists and objects stand on one line. */
+export function compact(value, indent = '') {
+  const flat = JSON.stringify(value);
+  if (typeof value !== 'object' || value === null || flat.length + indent.length < 64) return flat.replace(/([,:])(?=(?:[^"]|"(?:[^"\\]|\\.)*")*$)/g, '$1 ');
+  const more = `${indent}  `;
+  if (Array.isArray(value)) return `[\n${value.map((v) => more + compact(v, more)).join(',\n')}\n${indent}]`;
+  return `{\n${Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => `${more}${JSON.stringify(k)}: ${compact(v, more)}`).join(',\n')}\n${indent}}`;
+}

@@ -1,0 +1,188 @@
+// A sweep of any field of the recipe: one or two axes, the engine draws, the sheet is here; a click takes a cell's recipe over.
+import { FINAL, api, listen } from '../api.js';
+import { fill, h } from '../dom.js';
+import { choiceField, numberField, textField } from '../fields.js';
+import { isCurve } from '../score/curve.js';
+import { kindOf, levelOf } from '../score/kinds.js';
+import { tracksOf } from '../score/tracks.js';
+import { T, titleOf } from '../texts.js';
+
+const MOST = 400;
+
+/** The value at a path as "controls[0].strength" replaced; null removes it. */
+export function withPath(recipe, path, value) {
+  const copy = structuredClone(recipe);
+  const keys = path.match(/[^.[\]]+/g);
+  let at = copy;
+  for (const key of keys.slice(0, -1)) at = at[key] ??= {};
+  if (value === null) delete at[keys.at(-1)];
+  else at[keys.at(-1)] = value;
+  return copy;
+}
+
+/** Values of an axis: a list, or from..to in so many. */
+export function valuesOf(axis) {
+  if (axis.values) return axis.values;
+  return Array.from({ length: axis.count }, (_, i) => (axis.count > 1 ? axis.from + ((axis.to - axis.from) * i) / (axis.count - 1) : axis.from)).map((v) => Math.round(v * 1e6) / 1e6);
+}
+
+/** A cell's [recipe, labels]; the last axis changes first. */
+export function cellOf(recipe, axes, index) {
+  const labels = [];
+  let rest = index;
+  for (const axis of [...axes].reverse()) {
+    const values = valuesOf(axis);
+    const i = rest % values.length;
+    rest = Math.floor(rest / values.length);
+    recipe = withPath(recipe, axis.field, values[i]);
+    labels.unshift(axis.labels?.[i] ?? label(values[i]));
+  }
+  return [recipe, labels];
+}
+
+const label = (value) => (value === null ? T.sweep.always : typeof value === 'object' ? JSON.stringify(value) : String(value));
+
+/** What "Explore" asks of a track: its blocks, its moments, or how much of it. */
+export function explored(track, what, grid) {
+  const field = (name) => `controls[${track.start}].${name}`;
+  if (what === 'where') return { field: field('where'), values: grid.blocks.map((b) => b.name) };
+  if (what === 'when') {
+    const n = grid.steps.length;
+    const third = (i) => Math.round((n * i) / 3);
+    return { field: field('when'), values: [[0, third(1)], [third(1), third(2)], [third(2), n], [0, n]].map((steps) => ({ steps })), labels: [T.sweep.early, T.sweep.middle, T.sweep.late, T.sweep.always] };
+  }
+  const kind = kindOf(track.control);
+  return { field: field(kind.level), from: Math.max(0, kind.range[0]), to: kind.range[1], count: 5 };
+}
+
+export function makeSweep(store, reading, events, actions, hooks) {
+  let axes = [];
+  let run = null;
+  let stop = () => {};
+  const form = h('div.sweep-form');
+  const sheet = h('div.sheet', { role: 'list', 'aria-label': T.sweep.sheet });
+  const status = h('p.note', { role: 'status' });
+  const wrong = h('p.wrong', { role: 'alert' });
+
+  /** Fields that can be swept: numbers of the run, then each track's. */
+  function fields() {
+    const list = ['seed', 'guidance', 'steps'].map((value) => ({ value, label: T.settings[value] ?? T.draw.seed }));
+    for (const track of tracksOf(store.doc)) {
+      if (track.draft !== undefined) continue;
+      const kind = kindOf(track.control);
+      const title = titleOf(track);
+      const at = (name) => `controls[${track.start}].${name}`;
+      if (!kind.lane) list.push({ value: at('where'), label: T.sweep.where(title) });
+      list.push({ value: at('when'), label: T.sweep.when(title) });
+      if (kind.level) list.push({ value: at(kind.level), label: T.sweep.level(title, T.levels[kind.level] ?? kind.level) });
+      for (const name of kind.numbers ?? []) list.push({ value: at(name), label: T.sweep.level(title, T.fields[name]) });
+    }
+    return list;
+  }
+
+  /** What an axis of a field starts as. */
+  function axisOf(field) {
+    const [, index, name] = /^controls\[(\d+)\]\.(.*)$/.exec(field) ?? [];
+    if (index === undefined) return { field, ...{ seed: { from: 1, to: 4, count: 4 }, guidance: { from: 1, to: 9, count: 5 }, steps: { values: [10, 20, 30] } }[field] };
+    const track = tracksOf(store.doc).find((t) => t.draft === undefined && Number(index) >= t.start && Number(index) < t.start + t.controls.length);
+    if (name === 'where' || name === 'when') return explored(track, name, reading.state.grid);
+    const control = track.controls[Number(index) - track.start];
+    const value = name === kindOf(control).level ? levelOf(control) : control[name];
+    const range = name === kindOf(control).level ? kindOf(control).range : [0, 3];
+    return { field, from: range[0], to: Math.max(range[1], isCurve(value) ? 1 : value ?? 1), count: 5 };
+  }
+
+  function axisForm(axis, i) {
+    const options = [...(i ? [{ value: '', label: T.sweep.none }] : []), ...fields()];
+    const pick = choiceField(i ? T.sweep.second : T.sweep.field, axis?.field ?? '', options, (field) => { axes[i] = field ? axisOf(field) : undefined; axes = axes.filter(Boolean); show(); }, { key: `axis-${i}` });
+    if (!axis) return h('div.axis', pick);
+    const put = (fields_) => { Object.assign(axis, fields_); showRun(); };
+    if (axis.values) {
+      const text = axis.labels ?? axis.values.map(label);
+      return h('div.axis', pick, axis.labels ? h('p.note', text.join(', ')) : textField(T.sweep.list, text.join(', '), (v) => put({ values: parseList(v) }), { key: `values-${i}` }));
+    }
+    const whole = axis.field === 'seed';
+    return h('div.axis', pick, h('div.row', numberField(T.sweep.from, axis.from, (v) => put({ from: v ?? 0 }), { key: `from-${i}`, attributes: whole ? { step: 1 } : {} }), numberField(T.sweep.to, axis.to, (v) => put({ to: v ?? 1 }), { key: `to-${i}` }),
+      numberField(T.sweep.times, axis.count, (v) => put({ count: Math.max(1, Math.round(v ?? 1)) }), { key: `count-${i}`, attributes: { min: 1, max: 20, step: 1 } })));
+  }
+
+  const runButton = h('button.primary', { type: 'button', onclick: start });
+  const stopButton = h('button.quiet', { type: 'button', hidden: true, onclick: () => run && api.cancel(run.id) }, T.sweep.stop);
+  function showRun() {
+    const n = axes.length ? axes.reduce((total, axis) => total * valuesOf(axis).length, 1) : 0;
+    runButton.textContent = T.sweep.run(n);
+    runButton.disabled = !n || n > MOST || Boolean(run && !run.final);
+    stopButton.hidden = !run || run.final;
+    wrong.textContent = n > MOST ? T.sweep.limit(MOST) : '';
+  }
+
+  function show() {
+    fill(form, axisForm(axes[0] ?? { field: '', values: [], labels: [T.sweep.nothing] }, 0), axes[0] ? axisForm(axes[1], 1) : null);
+    showRun();
+  }
+
+  async function start() {
+    const recipe = structuredClone(store.recipe);
+    if (axes.some((a) => a.field === 'seed')) delete recipe.seeds;
+    const used = structuredClone(axes).map((axis) => (axis.values ? axis : { ...axis, values: valuesOf(axis), from: undefined, to: undefined, count: undefined }));
+    stop();
+    wrong.textContent = '';
+    try {
+      const job = await api.start({ kind: 'sweep', spec: { version: 1, recipe, axes: used } });
+      run = { id: job.id, recipe, axes: used, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), final: false };
+      store.look({ first: false });
+      stop = listen(job.id, follow);
+      draw();
+    } catch (error) {
+      wrong.textContent = error.message;
+    }
+    showRun();
+  }
+
+  function follow(event) {
+    if (event.type === 'lost') return;
+    const job = event.type === 'job' ? event.job ?? event : null;
+    if (job?.pictures) run.pictures = job.pictures.filter((p) => !p.plain);
+    if (event.type === 'step' && event.pictures) run.pictures = event.pictures.filter((p) => !p.plain);
+    if (job && FINAL.includes(job.state)) {
+      run.final = true;
+      stop();
+      if (job.error) wrong.textContent = job.error.detail ?? job.error.title;
+      events.tell('drawn', job);
+    } else if (event.type === 'step') api.job(run.id).then((now) => { run.pictures = (now.pictures ?? []).filter((p) => !p.plain); draw(); }, () => {});
+    draw();
+  }
+
+  function draw() {
+    const columns = run.axes.length > 1 ? run.axes[1].values.length : Math.min(4, run.axes[0].values.length);
+    sheet.style.setProperty('--columns', columns);
+    const byCell = new Map(run.pictures.map((p, i) => [p.cell ?? i, p]));
+    status.textContent = run.final ? '' : T.sweep.running(byCell.size, run.total);
+    fill(sheet, Array.from({ length: run.total }, (_, i) => {
+      const [recipe, labels] = cellOf(run.recipe, run.axes, i);
+      const picture = byCell.get(i);
+      const text = labels.join(' · ');
+      return h('div.cell', { role: 'listitem' }, picture
+        ? h('button.tile-picture', { type: 'button', 'aria-label': T.sweep.take(text), 'data-key': `cell-${i}`, onclick: () => take(recipe, picture) }, h('img', { src: picture.url, alt: '' }))
+        : h('div.blank'), h('span', text));
+    }));
+    showRun();
+  }
+
+  function take(recipe, picture) {
+    actions.takeRecipe(recipe, T.sweep.taken);
+    hooks.show({ ...picture, recipe });
+  }
+
+  events.on('explore', ({ track, what }) => {
+    axes = [explored(track, what, reading.state.grid)];
+    hooks.open();
+    show();
+    runButton.focus();
+  });
+  store.on((what) => what.doc && hooks.visible() && !form.contains(document.activeElement) && show());
+  const element = h('div.panel.sweep', h('p.note', T.sweep.intro), form, h('div.panel-tools', runButton, stopButton), wrong, status, sheet);
+  return { element, shown: (on) => on && show() };
+}
+
+const parseList = (text) => text.split(',').map((v) => v.trim()).filter(Boolean).map((v) => (v !== '' && !Number.isNaN(Number(v)) ? Number(v) : v));

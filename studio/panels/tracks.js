@@ -1,0 +1,196 @@
+// The list of tracks in the order they act, and everything about the chosen one.
+import { fill, h, icon, iconButton } from '../dom.js';
+import { choiceField, jsonField, numberField, slider, textField } from '../fields.js';
+import { addPoint, bend, isCurve, movePoint, points, removePoint } from '../score/curve.js';
+import { KINDS, OFFERED, fresh, kindOf, levelOf } from '../score/kinds.js';
+import { hue } from '../score/palette.js';
+import { moved, tracksOf, withControls, withFields, without } from '../score/tracks.js';
+import { T, titleOf } from '../texts.js';
+
+/** Parts of a recipe that no cell shows: they stay as they are. */
+const KEPT = ['edits', 'second_pass', 'embeddings'];
+
+export function makeTracks(store, reading, events, score) {
+  const list = h('ol.tracks', { 'aria-label': T.tracks.label, id: 'tracks' });
+  const menu = h('div.kind-menu', { hidden: true });
+  const adder = h('button.add-track', { type: 'button', 'aria-expanded': false, onclick: () => openMenu(menu.hidden) }, icon('plus'), T.tracks.add);
+  const { model } = score;
+  const now = (index) => tracksOf(store.doc)[index];
+  const change = (index, fields, group) => store.edit(withFields(store.doc, now(index), fields), group && `${group} ${index}`);
+
+  function openMenu(open) {
+    menu.hidden = !open;
+    adder.setAttribute('aria-expanded', String(open));
+    if (open) menu.querySelector('button')?.focus();
+  }
+  menu.addEventListener('keydown', (e) => {
+    if (e.key !== 'Escape') return;
+    e.stopPropagation();
+    openMenu(false);
+    adder.focus();
+  });
+  menu.append(...OFFERED.map((kind) => h('button.kind', { type: 'button', onclick: () => add(kind) }, h('b', T.kinds[kind]), h('span', T.kindHints[kind] ?? ''))));
+
+  /** A new track: painted nowhere, but for kinds whose usual place is everywhere. */
+  function add(kind, given) {
+    const control = fresh(kind, given);
+    const placed = ['reweight', 'mask_tokens', 'replace_tokens', 'value_gain', 'guidance', 'lora', 'negative', 'regions'].includes(kind);
+    const doc = { ...store.doc, drafts: [...store.doc.drafts, control] };
+    const draft = tracksOf(doc).at(-1);
+    store.edit(placed ? withControls(doc, draft, [control]) : doc);
+    const tracks = tracksOf(store.doc);
+    model.select(placed ? tracks.filter((t) => t.draft === undefined).length - 1 : tracks.length - 1);
+    openMenu(false);
+    list.querySelector('.chosen input[type=text]')?.focus();
+  }
+
+  function row(track, i) {
+    const title = titleOf(track);
+    const chosen = i === model.selected;
+    const enabled = track.control.enabled !== false;
+    const hueOf = hue(model.hues[i] ?? 0, isDark());
+    const acting = model.acting(i);
+    const lane = kindOf(track.control).lane;
+    const said = acting ? T.score.acts({ ...acting, lane }) : track.draft !== undefined ? T.tracks.draft : KINDS[track.kind] ? '' : T.tracks.kept;
+    const level = kindOf(track.control).level ? T.amount(levelOf(track.controls[0] ?? track.control), kindOf(track.control)) : '';
+    const element = h(`li.track${chosen ? '.chosen' : ''}${enabled ? '' : '.off'}`, { vars: { '--hue': hueOf } },
+      h('div.track-line',
+        h('button.track-name', { type: 'button', 'aria-current': chosen ? 'true' : undefined, 'data-key': `track-${i}`, onclick: () => model.select(i) },
+          h('i.swatch'), h('span.track-kind', T.kinds[track.kind] ?? track.kind), h('span.track-title', title), h('span.track-level', level), h('span.track-acts', said)),
+        h('div.track-tools',
+          iconButton(enabled ? 'eye' : 'off', enabled ? T.tracks.on(title) : T.tracks.off(title), () => change(i, { enabled: enabled ? false : undefined })),
+          chosen ? iconButton('up', T.tracks.up(title), () => reorder(i, -1), { disabled: i === 0 }) : null,
+          chosen ? iconButton('down', T.tracks.down(title), () => reorder(i, 1), { disabled: i === model.tracks.length - 1 }) : null,
+          iconButton('close', T.tracks.remove(title), () => store.edit(without(store.doc, now(i)))))),
+      problemOf(track), chosen ? inspector(track, i) : null);
+    return element;
+  }
+
+  function reorder(i, by) {
+    store.edit(moved(store.doc, i, by));
+    model.select(i + by);
+  }
+
+  /** What the server says is wrong with one of the track's controls. */
+  function problemOf(track) {
+    const { problem } = reading.state;
+    const at = Number(/^controls\[(\d+)\]/.exec(problem?.field ?? '')?.[1] ?? -1);
+    const inside = track.draft === undefined && at >= track.start && at < track.start + track.controls.length;
+    return inside ? h('p.wrong', problem.message) : null;
+  }
+
+  function inspector(track, i) {
+    const kind = kindOf(track.control);
+    const c = track.controls[0] ?? track.control;
+    return h('div.inspector',
+      h('div.fields', texts(track, i, kind, c), parts(track, i, c), levelField(track, i, kind, c), choices(i, kind, c), numbers(i, kind, c)),
+      curveTable(i, kind, c), places(track, i, kind), exploring(i, kind),
+      h('details', { 'data-key': 'json' }, h('summary', T.tracks.json), jsonField(track.controls.length ? (track.controls.length === 1 ? c : track.controls) : track.control,
+        (value) => replace(i, Array.isArray(value) ? value : [value]), T.tracks.json)));
+  }
+
+  const replace = (i, controls) => store.edit(now(i).draft === undefined ? withControls(store.doc, now(i), controls) : withFields(store.doc, now(i), controls[0]));
+
+  function texts(track, i, kind, c) {
+    const field = (name, more) => textField(T.fields[name], c[name], (v) => change(i, { [name]: v === '' && track.kind === 'normalized_guidance' ? undefined : v }, `text ${name}`), {
+      key: `${i}-${name}`, onblur: () => store.close(), placeholder: T.tracks.missing, ...more,
+    });
+    const names = kind.list ? (reading.state.models?.[kind.list] ?? []).map((m) => m.name ?? m) : undefined;
+    return [kind.text ? field(kind.text, names ? { list: names } : {}) : null, kind.second ? field(kind.second) : null];
+  }
+
+  function parts(track, i, c) {
+    if (track.kind !== 'regions') return null;
+    const put = (prompts, group) => change(i, { prompts }, group);
+    return [(c.prompts ?? []).map((part, k) => h('div.part', textField(T.region.part(k, ''), part.prompt, (v) => put(c.prompts.map((p, n) => (n === k ? { ...p, prompt: v } : p)), `part ${k}`), { key: `${i}-part-${k}`, onblur: () => store.close() }),
+      c.prompts.length > 1 ? iconButton('close', T.tracks.removePart(k), () => put(c.prompts.filter((_, n) => n !== k))) : null)),
+    h('button.quiet', { type: 'button', onclick: () => put([...c.prompts, { prompt: '', region: { shape: 'rectangle', box: [0.5, 0, 0.5, 1] } }]) }, T.tracks.part)];
+  }
+
+  function levelField(track, i, kind, c) {
+    if (!kind.level) return null;
+    const name = T.levels[kind.level] ?? kind.level;
+    const value = levelOf(c);
+    if (isCurve(value)) return null;
+    const put = (v) => { model.level = v; change(i, { [kind.level]: kind.usual === v ? undefined : v }, 'level'); };
+    return slider(name, value, kind.range, put, { key: `${i}-level`, format: (v) => T.amount(v, kind), onDone: () => { store.close(); score.showTools(); } });
+  }
+
+  const choices = (i, kind, c) => Object.entries(kind.choices ?? {}).map(([name, options]) =>
+    choiceField(T.fields[name], c[name], options, (v) => change(i, { [name]: v === options[0] && name !== 'perturb' ? undefined : v }), { key: `${i}-${name}` }));
+
+  const numbers = (i, kind, c) => [...(kind.numbers ?? []), ...(kind.words ? ['occurrence'] : [])].map((name) => (isCurve(c[name]) ? null
+    : numberField(T.fields[name], c[name], (v) => change(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: 'all', limit: '2.5', base_share: '0' }[name] ?? '' })));
+
+  /** The curve as numbers, for hands that do not drag. */
+  function curveTable(i, kind, c) {
+    if (!kind.level) return null;
+    const value = levelOf(c);
+    const put = (v) => change(i, { [kind.level]: v });
+    if (!isCurve(value)) return h('button.quiet', { type: 'button', 'data-key': 'bend', onclick: () => { put(bend(value)); score.choose('curve'); } }, icon('curve'), T.tracks.curve);
+    return h('fieldset.curve', h('legend', T.tracks.curve),
+      points(value).map(([p, v], k) => h('div.point', h('span', T.tracks.point(k)),
+        numberField(T.tracks.at, p, (x) => put(movePoint(value, k, x ?? 0, v)), { key: `${i}-p${k}`, attributes: { min: 0, max: 1, step: 0.05 } }),
+        numberField(T.tracks.is, v, (y) => put(movePoint(value, k, p, y ?? 0)), { key: `${i}-v${k}`, attributes: { step: 0.05 } }),
+        iconButton('close', T.tracks.removePoint(k), () => put(removePoint(value, k))))),
+      h('button.quiet', { type: 'button', onclick: () => put(addPoint(value, 0.5, points(value)[0][1])[0]) }, T.tracks.addPoint),
+      h('button.quiet', { type: 'button', onclick: () => put(points(value)[0][1]) }, T.tracks.flat));
+  }
+
+  function places(track, i, kind) {
+    if (!KINDS[track.kind]) return h('p.note', T.tracks.keptNote);
+    const units = Object.entries(T.tracks.units).map(([value, label]) => ({ value, label }));
+    return h('div.places',
+      h('button.quiet', { type: 'button', onclick: () => everywhere(i, kind) }, T.tracks.everywhere),
+      h('button.quiet', { type: 'button', disabled: track.draft !== undefined, onclick: () => { store.edit(withControls(store.doc, now(i), [])); model.select(tracksOf(store.doc).length - 1); } }, T.tracks.nowhere),
+      h('span', { title: T.tracks.unitHint }, choiceField(T.tracks.unit, model.unit ?? 'steps', units, (v) => { model.unit = v; }, { key: 'unit' })));
+  }
+
+  function everywhere(i) {
+    const { where, when, ...control } = now(i).controls[0] ?? now(i).control;
+    store.edit(withControls(store.doc, now(i), [control]));
+    model.select(Math.min(i, tracksOf(store.doc).length - 1));
+  }
+
+  function exploring(i, kind) {
+    const track = model.tracks[i];
+    if (track.draft !== undefined || !KINDS[track.kind]) return null;
+    const go = (what) => events.tell('explore', { track, what });
+    return h('div.places', h('span.places-label', T.tracks.explore), kind.lane ? null : h('button.quiet', { type: 'button', onclick: () => go('where') }, T.tracks.which),
+      h('button.quiet', { type: 'button', onclick: () => go('when') }, T.tracks.moment), kind.level ? h('button.quiet', { type: 'button', onclick: () => go('level') }, T.tracks.much) : null);
+  }
+
+  function keptRow(name) {
+    return h('li.track.kept', h('div.track-line', h('span.track-name', h('i.swatch'), h('span.track-kind', T.tracks.kept), h('span.track-title', name)), h('div.track-tools', iconButton('close', T.tracks.remove(name), () => store.editRecipe({ [name]: undefined })))),
+      h('details', h('summary', T.tracks.json), jsonField(store.recipe[name], (v) => store.editRecipe({ [name]: v }), name)));
+  }
+
+  function refresh() {
+    if (model.stroke) return;
+    const open = list.querySelector('details[open]') !== null;
+    fill(list, h('li.track.base', h('div.track-line', h('span.track-name', h('i.swatch'), h('span.track-kind', T.tracks.base), h('span.track-title', store.recipe.prompt || '…'), h('span.track-acts', T.tracks.baseNote)))),
+      model.tracks.map(row), KEPT.filter((name) => store.recipe[name] !== undefined).map(keptRow));
+    if (open) list.querySelector('.chosen details')?.setAttribute('open', '');
+  }
+
+  /** What is being typed into stays; only the rest of the list follows. */
+  function soft() {
+    const typing = list.contains(document.activeElement) && document.activeElement.matches('input[type=text], textarea, input[type=range]');
+    if (!typing) return refresh();
+    model.tracks.forEach((track, i) => {
+      const element = list.children[i + 1];
+      element?.querySelector('.track-title')?.replaceChildren(titleOf(track));
+      const acting = model.acting(i);
+      if (acting) element?.querySelector('.track-acts')?.replaceChildren(T.score.acts({ ...acting, lane: kindOf(track.control).lane }));
+      const level = kindOf(track.control).level;
+      if (level) element?.querySelector('.track-level')?.replaceChildren(T.amount(levelOf(track.controls[0] ?? track.control), kindOf(track.control)));
+    });
+  }
+  list.addEventListener('focusout', () => setTimeout(() => !list.contains(document.activeElement) && refresh()));
+  store.on((what) => (what.doc || what.view?.includes('selected')) && queueMicrotask(what.undone || what.view ? refresh : soft));
+  for (const name of ['grid', 'explained', 'models']) events.on(name, () => soft());
+  events.on('theme', refresh);
+  return { element: h('section.card.tracks-card', { 'aria-label': T.tracks.title }, list, h('div.adder', adder, menu)), refresh, add };
+}
+
+const isDark = () => getComputedStyle(document.documentElement).getPropertyValue('--scheme').trim() === 'dark';

@@ -1,0 +1,181 @@
+// Draws: starts a job, follows it, changes it while it runs, and finds it again after a reload or a restart of the server.
+import { FINAL, api, listen } from './api.js';
+import { T } from './texts.js';
+
+const PATCH_EVERY = 150; // ms
+
+export function makePlayer(store, events, say) {
+  const player = { job: null, preview: null, picture: null, pictures: [], plain: null, acting: [], problem: null, busy: false, message: '' };
+  let stop = () => {};
+  let timer;
+  let patched;
+  const tell = () => events.tell('player', player);
+
+  /** Words of the prompt, for heat maps. */
+  function words(recipe) {
+    const text = recipe.prompt.replace(/[()[\]{}\\]|:[\d.]+/g, ' ');
+    return [...new Set(text.split(/[^\p{L}\p{N}'’-]+/u).filter((w) => w.length > 1))].slice(0, 8);
+  }
+
+  async function draw() {
+    if (player.busy) return;
+    const recipe = { ...store.recipe };
+    if (!store.view.seedLocked) {
+      recipe.seed = Math.floor(Math.random() * 4294967295);
+      delete recipe.seeds;
+      store.editRecipe({ seed: recipe.seed, seeds: undefined });
+    }
+    Object.assign(player, { busy: true, problem: null, preview: null, picture: null, plain: null, message: T.draw.queued(0) });
+    patched = JSON.stringify(recipe.controls ?? []);
+    tell();
+    try {
+      const plain = recipe.syntax === undefined || recipe.syntax === 'plain';
+      const job = await api.start({ recipe, previews: 1, heat_maps: store.view.heat && plain ? words(recipe) : [] });
+      store.look({ job: job.id, first: false });
+      follow({ recipe, ...job });
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function fail(error) {
+    Object.assign(player, { busy: false, problem: error, message: error.status === 429 ? T.draw.full : '' });
+    if (error.away) events.tell('away', error);
+    store.look({ playhead: undefined });
+    tell();
+  }
+
+  function follow(job) {
+    stop();
+    player.job = job;
+    player.busy = !FINAL.includes(job.state);
+    stop = listen(job.id, (event) => handlers[event.type]?.(event));
+    tell();
+  }
+
+  const handlers = {
+    job(event) {
+      const job = event.job ?? event;
+      player.job = { ...player.job, ...job };
+      if (job.state === 'queued') player.message = T.draw.queued(job.position ?? 0);
+      if (job.state === 'running' && job.steps) progress(job);
+      if (FINAL.includes(job.state)) finish(player.job);
+      tell();
+    },
+    step(event) {
+      progress(event);
+      player.acting = event.acting ?? [];
+      tell();
+    },
+    preview(event) {
+      if (event.image) return;
+      player.preview = { url: `data:${event.media ?? 'image/png'};base64,${event.data}`, step: event.step };
+      tell();
+    },
+    edit() {
+      tell();
+    },
+    lost() {
+      if (player.busy) events.tell('away', { job: true });
+    },
+  };
+
+  function progress({ step, steps, sigma }) {
+    Object.assign(player.job, { step, steps, sigma });
+    player.message = T.draw.step(Math.min(step + 1, steps), steps, sigma);
+    if (store.view.playhead !== step) store.look({ playhead: step });
+  }
+
+  function finish(job) {
+    stop();
+    clearTimeout(timer);
+    Object.assign(player, { busy: false, acting: [], preview: job.state === 'done' ? null : player.preview });
+    store.look({ playhead: undefined, job: undefined });
+    if (job.state === 'done') {
+      player.pictures = (job.pictures ?? []).map((p) => ({ ...p, recipe: job.recipe, heat: job.heat_maps ?? [] }));
+      player.picture = player.pictures[0] ?? null;
+      const edits = job.recipe?.edits?.length ?? 0;
+      player.message = `${T.draw.done((job.finished ?? 0) - (job.started ?? 0))}${edits ? ` · ${T.draw.edited(edits)}` : ''}`;
+      events.tell('drawn', job);
+    } else {
+      player.message = { cancelled: T.draw.cancelled, interrupted: T.draw.interrupted, failed: T.draw.failed }[job.state];
+      if (job.error) player.problem = Object.assign(new Error(job.error.detail ?? job.error.title), job.error);
+    }
+    say(player.message);
+  }
+
+  /** Live: the score as it is now, from the next step on. */
+  function change() {
+    if (!player.busy || !store.view.live || player.job?.state !== 'running') return;
+    const controls = store.recipe.controls ?? [];
+    const text = JSON.stringify(controls);
+    if (text === patched || timer) return;
+    timer = setTimeout(async () => {
+      timer = undefined;
+      const now = store.recipe.controls ?? [];
+      patched = JSON.stringify(now);
+      try {
+        await api.change(player.job.id, now);
+        events.tell('patched', now);
+      } catch (error) {
+        if (error.status !== 409) events.tell('refused', error);
+      }
+      change();
+    }, PATCH_EVERY);
+  }
+  store.on((what) => what.doc && change());
+
+  /** Takes up a job that was left behind: by a reload, or because the server went away. */
+  async function reattach() {
+    const id = player.job && player.busy ? player.job.id : store.view.job;
+    if (!id) return;
+    try {
+      const job = await api.job(id);
+      if (!FINAL.includes(job.state)) say(T.draw.reattached);
+      patched ??= JSON.stringify(store.recipe.controls ?? []);
+      follow(job);
+      if (FINAL.includes(job.state)) handlers.job({ job });
+    } catch (error) {
+      if (error.away) throw error;
+      handlers.job({ job: { id, state: 'interrupted' } });
+    }
+  }
+
+  async function cancel() {
+    if (player.busy && player.job) await api.cancel(player.job.id).catch(fail);
+  }
+
+  /** Shows a picture of the history. */
+  function show(picture) {
+    if (player.busy) return;
+    Object.assign(player, { picture, pictures: [picture], preview: null, plain: null, problem: null, message: '' });
+    tell();
+  }
+
+  return Object.assign(player, { draw, cancel, reattach, show, tell });
+}
+
+/** The recipe without anything that the score adds: what a picture is compared with. */
+export function plainOf(recipe) {
+  const { controls: _, edits: __, ...plain } = recipe;
+  if (!plain.second_pass) return plain;
+  const { controls: ___, ...second } = plain.second_pass;
+  return { ...plain, second_pass: second };
+}
+
+/** Draws the plain run beside; resolves to its picture. */
+export function drawPlain(recipe) {
+  return new Promise((resolve, reject) => {
+    api.start({ recipe: plainOf(recipe), previews: 0 }).then((job) => {
+      const stop = listen(job.id, (event) => {
+        const state = (event.job ?? event).state;
+        if (event.type === 'lost') reject(new Error(T.connection.away));
+        if (event.type !== 'job' || !FINAL.includes(state)) return;
+        stop();
+        const done = event.job ?? event;
+        if (state === 'done') resolve(done.pictures[0]);
+        else reject(new Error(done.error?.detail ?? T.draw.failed));
+      });
+    }, reject);
+  });
+}

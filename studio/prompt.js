@@ -1,0 +1,195 @@
+// The prompt as text and as the tokens that the model reads: a click masks a word, a drag or arrow keys weigh it.
+import { api } from './api.js';
+import { debounce, fill, h, set } from './dom.js';
+import { T } from './texts.js';
+import { isCurve } from './score/curve.js';
+import { hue } from './score/palette.js';
+import { tracksOf } from './score/tracks.js';
+
+const bytes = new TextEncoder();
+const characters = new TextDecoder();
+
+/** Tokens that touch and are letters are one word: {text, tokens, weight, occurrence}. */
+export function wordsOf(prompt, tokens) {
+  const raw = bytes.encode(prompt);
+  const words = [];
+  let end = -1;
+  for (const token of tokens) {
+    const text = characters.decode(raw.subarray(token.begin, token.end)).trim();
+    if (!text) continue;
+    const last = words.at(-1);
+    const joins = last && token.begin === end && /[\p{L}\p{N}]$/u.test(last.text) && /^[\p{L}\p{N}]/u.test(text);
+    if (joins) Object.assign(last, { text: last.text + text, tokens: last.tokens + 1 });
+    else words.push({ text, tokens: 1, weight: token.weight ?? 1, chunk: token.chunk ?? 0 });
+    end = token.end;
+  }
+  const seen = new Map();
+  for (const word of words) {
+    const key = word.text.toLowerCase();
+    word.occurrence = (seen.get(key) ?? 0) + 1;
+    seen.set(key, word.occurrence);
+  }
+  for (const word of words) word.repeated = seen.get(word.text.toLowerCase()) > 1;
+  return words;
+}
+
+/** A control of the whole run about this word alone. */
+function isAbout(control, kind, word) {
+  if (control.kind !== kind || control.where || control.when || control.region || control.phrase?.toLowerCase() !== word.text.toLowerCase()) return false;
+  return (control.occurrence ?? 0) === (word.repeated ? word.occurrence : 0) || !control.occurrence;
+}
+
+const about = (kind, word, more) => ({ kind, phrase: word.text, ...(word.repeated ? { occurrence: word.occurrence } : {}), ...more });
+
+/** The document with a word masked or read again. */
+export function toggleMask(doc, word) {
+  const list = doc.recipe.controls ?? [];
+  const i = list.findIndex((c) => isAbout(c, 'mask_tokens', word));
+  const controls = i >= 0 ? list.filter((_, k) => k !== i) : [...list, about('mask_tokens', word)];
+  return withControlList(doc, controls);
+}
+
+/** The document with a word's weight; 1 is no control. */
+export function weigh(doc, word, scale) {
+  const list = doc.recipe.controls ?? [];
+  const i = list.findIndex((c) => isAbout(c, 'reweight', word));
+  const value = Math.round(Math.max(0, Math.min(8, scale)) * 100) / 100;
+  const controls = [...list];
+  if (i >= 0 && value === 1) controls.splice(i, 1);
+  else if (i >= 0) controls[i] = { ...list[i], scale: value };
+  else if (value !== 1) controls.push(about('reweight', word, { scale: value }));
+  return withControlList(doc, controls);
+}
+
+function withControlList(doc, controls) {
+  const { controls: _, ...rest } = doc.recipe;
+  return { ...doc, recipe: controls.length ? { ...rest, controls } : rest };
+}
+
+export function makePrompt(store, events, hues) {
+  const area = h('textarea.prompt-text', {
+    rows: 1, placeholder: T.prompt.placeholder, 'aria-label': T.prompt.label, spellcheck: 'false', id: 'prompt',
+    oninput: () => store.editRecipe({ prompt: area.value }, 'prompt'), onblur: () => store.close(),
+  });
+  const negative = h('textarea.prompt-text.negative', {
+    rows: 1, 'aria-label': T.prompt.negative, placeholder: T.prompt.negative, spellcheck: 'false',
+    oninput: () => store.editRecipe({ negative_prompt: negative.value || undefined }, 'negative'), onblur: () => store.close(),
+  });
+  const chips = h('div.chips', { role: 'group', 'aria-label': T.prompt.tokens, 'aria-describedby': 'chips-help' });
+  const used = h('span.used');
+  const cut = h('p.cut', { hidden: true });
+  const syntax = h('select', { 'aria-label': T.prompt.syntax, onchange: () => store.editRecipe({ syntax: syntax.value === 'plain' ? undefined : syntax.value }) },
+    Object.entries(T.prompt.syntaxes).map(([value, text]) => h('option', { value }, text)));
+  let words = [];
+  let abort;
+
+  async function tokenize() {
+    abort?.abort();
+    abort = new AbortController();
+    const { prompt = '', syntax: how, model = 'builtin' } = store.recipe;
+    try {
+      const answer = await api.tokenize({ model, prompt, syntax: how ?? 'plain' }, abort.signal);
+      if (prompt !== (store.recipe.prompt ?? '')) return;
+      words = wordsOf(prompt, answer.tokens);
+      const n = answer.tokens.length;
+      used.textContent = T.prompt.used(n, answer.limit);
+      used.classList.toggle('over', n > answer.limit || answer.cut?.length > 0);
+      cut.hidden = !answer.cut?.length;
+      cut.textContent = answer.cut?.length ? T.prompt.cut(answer.cut.map((c) => c.text ?? c).join(' ')) : '';
+      show();
+    } catch (error) {
+      if (error.name !== 'AbortError' && error.away) events.tell('away', error);
+    }
+  }
+
+  function chip(word, i) {
+    const controls = store.recipe.controls ?? [];
+    const masked = controls.some((c) => isAbout(c, 'mask_tokens', word) && c.enabled !== false);
+    const own = controls.find((c) => isAbout(c, 'reweight', word));
+    const weight = own && !isCurve(own.scale) ? own.scale : word.weight;
+    const element = h('button.chip', {
+      type: 'button', 'aria-pressed': masked, 'aria-label': T.prompt.chip(word.text, weight, masked), 'data-key': `chip-${i}`,
+      onpointerenter: () => events.tell('word', word.text), onpointerleave: () => events.tell('word', null),
+      onfocus: () => events.tell('word', word.text), onblur: () => events.tell('word', null),
+    }, h('span.chip-text', word.text), weight !== 1 ? h('span.chip-weight', `×${Math.round(weight * 100) / 100}`) : null, voicesOf(word));
+    element.style.setProperty('--weight', Math.min(1.5, Math.max(0.55, Math.sqrt(weight))));
+    if (word.tokens > 1) element.dataset.tokens = word.tokens;
+    drag(element, word, weight);
+    return element;
+  }
+
+  /** Dots in the colours of the tracks that name the word. */
+  function voicesOf(word) {
+    const tracks = tracksOf(store.doc);
+    const dark = getComputedStyle(document.documentElement).getPropertyValue('--scheme').trim() === 'dark';
+    const named = tracks.map((t, i) => [t, i]).filter(([t]) => (t.control.phrase ?? '').toLowerCase().split(/\s+/).includes(word.text.toLowerCase()));
+    return named.length ? h('span.chip-voices', named.slice(0, 4).map(([, i]) => h('i', { vars: { '--hue': hue(hues()[i] ?? 0, dark) } }))) : null;
+  }
+
+  function drag(element, word, weight) {
+    let from = null;
+    let moved = false;
+    const to = (value) => store.edit(weigh(store.doc, word, value), `weight ${word.text} ${word.occurrence}`);
+    set(element, {
+      onpointerdown: (e) => { from = e.clientY; moved = false; element.setPointerCapture(e.pointerId); },
+      onpointermove: (e) => {
+        if (from === null || Math.abs(e.clientY - from) < 5) return;
+        moved = true;
+        to(weight + Math.round((from - e.clientY) / 6) / 10);
+      },
+      onpointerup: () => { from = null; if (moved) store.close(); },
+      onclick: () => { if (!moved) store.edit(toggleMask(store.doc, word)); moved = false; },
+      onkeydown: (e) => {
+        const by = { ArrowUp: 0.1, ArrowDown: -0.1, ArrowRight: 0, ArrowLeft: 0 }[e.key];
+        if (by === undefined) return;
+        e.preventDefault();
+        if (by) to(weight + by);
+        else (e.key === 'ArrowRight' ? element.nextElementSibling : element.previousElementSibling)?.focus();
+      },
+    });
+  }
+
+  function show() {
+    if (chips.querySelector('.chip:active') && words.length === chips.children.length) return patch();
+    fill(chips, words.map(chip));
+  }
+
+  /** While a chip is dragged it stays the same element; what it shows follows. */
+  function patch() {
+    words.forEach((word, i) => {
+      const own = (store.recipe.controls ?? []).find((c) => isAbout(c, 'reweight', word));
+      const weight = own && !isCurve(own.scale) ? own.scale : word.weight;
+      const element = chips.children[i];
+      let label = element.querySelector('.chip-weight');
+      if (!label && weight !== 1) element.append(label = h('span.chip-weight'));
+      if (label) label.textContent = weight === 1 ? '' : `×${weight}`;
+      element.style.setProperty('--weight', Math.min(1.5, Math.max(0.55, Math.sqrt(weight))));
+      element.setAttribute('aria-label', T.prompt.chip(word.text, weight, element.getAttribute('aria-pressed') === 'true'));
+    });
+  }
+
+  const soon = debounce(140, tokenize);
+  let asked;
+  function refresh() {
+    const { prompt = '', negative_prompt: away = '', syntax: how = 'plain', model } = store.recipe;
+    if (area.value !== prompt) area.value = prompt;
+    if (negative.value !== away) negative.value = away;
+    syntax.value = how;
+    const key = JSON.stringify([prompt, how, model]);
+    if (key !== asked) soon();
+    else show();
+    asked = key;
+    for (const text of [area, negative]) {
+      text.style.height = 'auto';
+      text.style.height = `${text.scrollHeight}px`;
+    }
+  }
+  store.on((what) => what.doc && refresh());
+  events.on('back', tokenize);
+  events.on('theme', show);
+  chips.addEventListener('pointerup', () => setTimeout(show));
+  const element = h('section.card.prompt-card', { 'aria-label': T.prompt.label },
+    h('div.prompt-box', area, chips, h('p.visually-hidden', { id: 'chips-help' }, T.prompt.help), cut),
+    h('div.prompt-foot', negative, h('div.prompt-meta', used, h('label.inline', h('span', T.prompt.syntax), syntax))));
+  return { element, refresh, tokenize, focus: () => area.focus() };
+}

@@ -1,0 +1,135 @@
+// Regions of docs/control.md: how the page shows them, moves them and makes them. Values 0..1; x and y are fractions.
+
+const clamp = (v) => Math.max(0, Math.min(1, v));
+const images = new Map();
+
+/** Sizes relative to the shorter side, of a picture width x height. */
+const sides = (width, height) => ({ sx: width / Math.min(width, height), sy: height / Math.min(width, height) });
+
+/** Signed distance to a shape's edge, inside positive, in shorter sides. */
+function distance(region, x, y, { sx, sy }) {
+  switch (region.shape) {
+    case 'rectangle': {
+      const [left, top, width, height] = region.box;
+      return Math.min((x - left) * sx, (left + width - x) * sx, (y - top) * sy, (top + height - y) * sy);
+    }
+    case 'circle': return region.radius - Math.hypot((x - region.center[0]) * sx, (y - region.center[1]) * sy);
+    case 'ellipse': {
+      const [rx, ry] = region.radii;
+      const away = Math.hypot((x - region.center[0]) / (rx || 1e-6), (y - region.center[1]) / (ry || 1e-6));
+      return (1 - away) * Math.min(rx * sx, ry * sy);
+    }
+    default: return inPolygon(region.points ?? [], x, y) ? 1 : -1;
+  }
+}
+
+function inPolygon(points, x, y) {
+  let inside = false;
+  for (let i = 0, j = points.length - 1; i < points.length; j = i++) {
+    const [[xi, yi], [xj, yj]] = [points[i], points[j]];
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside;
+  }
+  return inside;
+}
+
+function ramp(region, x, y, { sx, sy }) {
+  const [a, b] = region.values ?? (region.shape === 'radial' ? [1, 0] : [0, 1]);
+  if (region.shape === 'radial') return a + (b - a) * clamp(Math.hypot((x - region.center[0]) * sx, (y - region.center[1]) * sy) / (region.radius || 1e-6));
+  const [x0, y0] = region.from;
+  const [dx, dy] = [region.to[0] - x0, region.to[1] - y0];
+  return a + (b - a) * clamp(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy || 1e-6));
+}
+
+/** The region's value at a point, near enough to look at. `picture` gives the value of a mask's picture. */
+export function valueAt(region, x, y, size, picture = () => 0) {
+  const parts = () => region.parts.map((part) => valueAt(part, x, y, size, picture));
+  let value;
+  if (region.shape === 'add') value = Math.min(1, parts().reduce((a, b) => a + b));
+  else if (region.shape === 'subtract') value = Math.max(0, parts().reduce((a, b) => a - b));
+  else if (region.shape === 'multiply') value = parts().reduce((a, b) => a * b);
+  else if (region.shape === 'linear' || region.shape === 'radial') value = ramp(region, x, y, size);
+  else if (region.shape === 'picture') value = picture(region, x, y);
+  else {
+    const d = distance(region, x, y, size);
+    value = region.feather ? clamp(0.5 + d / region.feather) : d >= 0 ? 1 : 0;
+  }
+  return region.invert ? 1 - value : value;
+}
+
+/** The pixels of a mask that lies in the recipe itself; null until it is read, `onReady` is called then. */
+function pixels(region, onReady) {
+  const key = region.data ?? region.file;
+  if (!key) return null;
+  const known = images.get(key);
+  if (known) return known.data ? known : null;
+  const image = new Image();
+  images.set(key, {});
+  image.onload = () => {
+    const canvas = new OffscreenCanvas(128, 128);
+    const context = canvas.getContext('2d', { willReadFrequently: true });
+    context.drawImage(image, 0, 0, 128, 128);
+    images.set(key, context.getImageData(0, 0, 128, 128));
+    onReady();
+  };
+  image.src = region.data ? `data:image/png;base64,${region.data}` : addressOf(region.file);
+}
+
+/** Where the page finds a file that a recipe names. */
+export const addressOf = (file) => (file.startsWith('picture:') ? `/v1/pictures/${encodeURIComponent(file.slice(8))}` : `/v1/files/${encodeURIComponent(file.replace(/^upload:/, ''))}`);
+
+/** Paints a region over a canvas in a colour. */
+export function show(context, region, width, height, colour, onReady) {
+  const n = 96;
+  const size = sides(width, height);
+  const at = (r, x, y) => {
+    const data = pixels(r, onReady)?.data;
+    return data ? data[(Math.min(127, Math.floor(y * 128)) * 128 + Math.min(127, Math.floor(x * 128))) * 4 + (r.channel === 'alpha' ? 3 : 0)] / 255 : 0;
+  };
+  const image = new ImageData(n, n);
+  const rgb = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+  for (let j = 0; j < n; ++j) {
+    for (let i = 0; i < n; ++i) {
+      const value = valueAt(region, (i + 0.5) / n, (j + 0.5) / n, size, at);
+      image.data.set([...rgb, Math.round(value * 118)], (j * n + i) * 4);
+    }
+  }
+  const small = new OffscreenCanvas(n, n);
+  small.getContext('2d').putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = true;
+  context.drawImage(small, 0, 0, context.canvas.width, context.canvas.height);
+}
+
+const round = (x) => Math.round(x * 1000) / 1000;
+
+/** A rectangle or an ellipse between two corners. */
+export function shapeBetween(shape, a, b) {
+  const left = round(clamp(Math.min(a.x, b.x)));
+  const top = round(clamp(Math.min(a.y, b.y)));
+  const w = round(Math.max(0.01, clamp(Math.max(a.x, b.x)) - left));
+  const h = round(Math.max(0.01, clamp(Math.max(a.y, b.y)) - top));
+  if (shape === 'rectangle') return { shape, box: [left, top, w, h] };
+  return { shape: 'ellipse', center: [round(left + w / 2), round(top + h / 2)], radii: [round(w / 2), round(h / 2)] };
+}
+
+/** Left, top, width, height of a rectangle or an ellipse. */
+export function boxOf(region) {
+  if (region?.shape === 'rectangle') return region.box;
+  if (region?.shape !== 'ellipse') return null;
+  const [w, h] = region.radii.map((r) => 2 * r);
+  return [round(region.center[0] - w / 2), round(region.center[1] - h / 2), round(w), round(h)];
+}
+
+/** The region with another box, its edges as they were. */
+export function withBox(region, [x, y, w, h]) {
+  return { ...region, ...shapeBetween(region.shape, { x, y }, { x: x + w, y: y + h }) };
+}
+
+/** A new shape takes the old one's edges, or joins it. */
+export function joined(old, shape, add) {
+  if (!old) return shape;
+  const { feather, blur, invert } = old;
+  const edges = Object.fromEntries(Object.entries({ feather, blur, invert }).filter(([, v]) => v));
+  if (!add) return { ...shape, ...edges };
+  const { feather: _, blur: __, invert: ___, ...bare } = old;
+  return old.shape === 'add' ? { ...old, parts: [...old.parts, shape] } : { shape: 'add', parts: [bare, shape], ...edges };
+}

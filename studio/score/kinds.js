@@ -1,0 +1,75 @@
+// What the page knows of each kind of control: whose attention, which number the score shows as shade, which fields it has.
+// docs/control.md and docs/recipe.schema.json say what they mean; a kind that is not here is kept and shown as JSON.
+
+const words = ['phrase', 'occurrence', 'tokens'];
+
+/** level: the number that a cell's shade shows; range: of its slider; usual: what it is when absent (undefined: always written). */
+export const KINDS = {
+  inject: { attention: 'cross', level: 'strength', range: [0, 1], usual: 1, text: 'prompt', numbers: ['gain_k', 'gain_v'] },
+  reweight: { attention: 'cross', level: 'scale', range: [0, 4], first: 0.4, text: 'phrase', words, numbers: ['strength'] },
+  mask_tokens: { attention: 'cross', level: 'strength', range: [0, 1], usual: 1, text: 'phrase', words, choices: { context: ['keep', 'reencode'] } },
+  replace_tokens: {
+    attention: 'cross', level: 'strength', range: [0, 1], usual: 1, text: 'phrase', second: 'with', words,
+    choices: { context: ['keep', 'replace'] },
+  },
+  value_gain: { attention: 'cross', level: 'gain', range: [-2, 4], first: 1.5, text: 'phrase', words, numbers: ['strength'] },
+  regions: { attention: 'cross', level: 'strength', range: [0, 1], usual: 1, numbers: ['base_share'] },
+  attend: { attention: 'self', level: 'scale', range: [0, 4], first: 0, numbers: ['strength'] },
+  temperature: { attention: 'self', level: 'value', range: [0.1, 3], first: 0.8, choices: { attention: ['self', 'cross', 'both'] } },
+  smooth: { attention: 'self', level: 'strength', range: [0, 1], usual: 1 },
+  share: { attention: 'self', level: 'strength', range: [0, 1], usual: 1, choices: { how: ['with', 'instead'] }, numbers: ['image'] },
+  prompt_to_prompt: { attention: 'cross', level: 'cross', range: [0, 1], usual: [[0, 1], [0.8, 1], [0.8, 0]], text: 'prompt' },
+  normalized_guidance: { attention: 'cross', level: 'scale', range: [0, 8], usual: 2, text: 'prompt', numbers: ['limit', 'strength'] },
+  guide_by: { attention: 'self', level: 'scale', range: [0, 8], first: 3, choices: { perturb: ['identity', 'blur'] }, numbers: ['blur_sigma'] },
+  lora: { attention: 'cross', level: 'strength', range: [-2, 2], usual: 1, list: 'loras', text: 'file', numbers: ['text_strength'] },
+  capture: { attention: 'cross', text: 'phrase', words },
+  guidance: { lane: true, level: 'scale', range: [0, 15], first: 7 },
+  negative: { lane: true, text: 'prompt' },
+  pooled: { lane: true, level: 'strength', range: [0, 1], usual: 1, text: 'prompt' },
+  time_ids: { lane: true },
+};
+
+/** Kinds offered by the page, in this order. */
+export const OFFERED = ['inject', 'reweight', 'mask_tokens', 'replace_tokens', 'value_gain', 'regions', 'attend', 'temperature',
+  'smooth', 'share', 'normalized_guidance', 'guide_by', 'lora', 'guidance', 'negative'];
+
+export const kindOf = (control) => KINDS[control.kind] ?? {};
+
+/** The number that the shade shows: the control's, or what it is when absent. */
+export function levelOf(control) {
+  const { level, usual } = kindOf(control);
+  return level ? control[level] ?? usual ?? 1 : 1;
+}
+
+/** The control with that number; one that is what it is anyway is not written. */
+export function withLevel(control, value) {
+  const { level, usual } = kindOf(control);
+  if (!level) return control;
+  const next = { ...control };
+  if (usual !== undefined && JSON.stringify(value) === JSON.stringify(usual)) delete next[level];
+  else next[level] = value;
+  return next;
+}
+
+/** A new control of a kind, with what it cannot do without. */
+export function fresh(kind, given = {}) {
+  const { level, usual, first } = KINDS[kind];
+  const control = { kind, ...given };
+  if (kind === 'regions' && !control.prompts) {
+    control.prompts = [{ prompt: '', region: { shape: 'rectangle', box: [0, 0, 0.5, 1] } }];
+  }
+  if (kind === 'guide_by') control.perturb ??= 'identity';
+  if (kind === 'attend') control.target ??= { shape: 'rectangle', box: [0.5, 0, 0.5, 1] };
+  if (kind === 'share') control.image ??= 0;
+  if (['inject', 'negative', 'pooled'].includes(kind)) control.prompt ??= '';
+  if (kind === 'replace_tokens') control.with ??= '';
+  if (level && usual === undefined) control[level] ??= first;
+  return control;
+}
+
+/** Where between nothing (0) and its most (1) a level is: how dark a cell is painted. */
+export function shade(kind, value) {
+  const range = KINDS[kind]?.range ?? [0, 1];
+  const most = Math.max(Math.abs(range[0]), Math.abs(range[1]));
+  return Math.max(0, Math.min(1, Math.abs(value) / most));
+}

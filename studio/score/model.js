@@ -1,0 +1,124 @@
+// The score's state between document and canvas: tracks, their cells, the chosen one, brush, cursor. No elements here.
+import { isCurve } from './curve.js';
+import { KINDS, kindOf, levelOf } from './kinds.js';
+import { layout } from './layout.js';
+import { makeHues } from './palette.js';
+import { cellsOf, controlsOf, extent, levelIndex, tracksOf, withControls } from './tracks.js';
+
+export function makeModel(store, reading) {
+  const hues = makeHues();
+  const model = {
+    tracks: [], cells: [], hues: [], plan: null, grid: null, tool: 'brush', level: 1, unit: undefined,
+    hover: null, cursor: { row: 0, column: 0 }, anchor: null, focused: false, rect: null, point: -1, stroke: null,
+
+    get selected() { return Math.min(store.view.selected ?? 0, model.tracks.length - 1); },
+    get track() { return model.tracks[model.selected]; },
+
+    /** Reads the document anew; `width` of the canvas decides the plan. */
+    refresh(width, coarse) {
+      const { grid, explained } = reading.state;
+      model.grid = grid;
+      model.tracks = tracksOf(store.doc);
+      model.hues = hues(model.tracks);
+      if (!grid) return;
+      model.cells = model.tracks.map((track) => cellsOf(track, grid, reading.state.stale ? [] : explained));
+      if (model.stroke && model.cells[model.selected]) model.cells[model.selected] = model.stroke.cells;
+      model.plan = layout({ grid, tracks: model.tracks, unfolded: store.view.unfolded, width, coarse });
+      model.cursor.row = Math.min(model.cursor.row, model.plan.rows.length - 1);
+      model.cursor.column = Math.min(model.cursor.column, grid.steps.length - 1);
+    },
+
+    select(index) {
+      store.close();
+      store.look({ selected: Math.max(0, Math.min(index, model.tracks.length - 1)) });
+      const first = model.track?.controls[0] ?? model.track?.control;
+      if (first) model.level = isCurve(levelOf(first)) ? KINDS[first.kind]?.range[1] ?? 1 : levelOf(first);
+    },
+
+    /** What the brush lays down: the curve where the track has one, else the brush's number. */
+    brushLevel() {
+      const level = model.track && levelOf(model.track.controls[0] ?? model.track.control);
+      return isCurve(level) ? level : model.level;
+    },
+
+    begin(name) {
+      const cells = model.cells[model.selected];
+      model.stroke = {
+        name: `${name} ${performance.now()}`, track: model.track, saved: cells.data.slice(),
+        cells: { ...cells, data: cells.data.slice(), levels: [...cells.levels] }, written: 0,
+      };
+      model.cells[model.selected] = model.stroke.cells;
+      return model.stroke;
+    },
+
+    /** Paints rows x columns of the running stroke; 0 erases. */
+    paint(box, erase) {
+      const { cells } = model.stroke;
+      const value = erase ? 0 : levelIndex(cells, model.brushLevel());
+      for (let r = box.top; r <= box.bottom; ++r) {
+        if (!model.reaches(r)) continue;
+        for (const layer of model.plan.rows[r].layers) {
+          cells.data.fill(value, layer * cells.columns + box.left, layer * cells.columns + box.right + 1);
+        }
+      }
+    },
+
+    /** Whether the chosen track has cells in this row. */
+    reaches(r) {
+      const row = model.plan.rows[r];
+      const lane = Boolean(model.track && kindOf(model.track.control).lane);
+      return Boolean(model.track && KINDS[model.track.kind]) && (row.type === 'lane' ? row.track === model.selected : !lane);
+    },
+
+    /** Writes the stroke into the document; `last` ends it. */
+    commit(last) {
+      const { stroke } = model;
+      if (!stroke) return;
+      const controls = controlsOf(stroke.track, stroke.cells, model.grid, model.unit);
+      const now = tracksOf(store.doc)[model.selected];
+      const index = model.selected;
+      if (now && (controls.length || last)) {
+        if (last) model.stroke = null;
+        const next = withControls(store.doc, now, controls);
+        store.edit(next, stroke.name);
+        follow(now, controls, index, next);
+      }
+      if (last) {
+        model.stroke = null;
+        store.close();
+      }
+    },
+
+    painted(r, column) {
+      const data = model.cells[model.selected]?.data;
+      const row = model.plan.rows[r];
+      return Boolean(data && model.reaches(r) && row.layers.every((l) => data[l * model.grid.steps.length + column]));
+    },
+
+    /** "acts on ..." as numbers: the server's where it has answered, else the page's own reading. */
+    acting(index) {
+      const { explained, stale } = reading.state;
+      const track = model.tracks[index];
+      if (!track?.controls.length || !model.grid) return null;
+      const own = { ...extent(model.cells[index]), ofSteps: model.grid.steps.length, ofLayers: model.grid.layers.length, own: true };
+      const said = explained.slice(track.start, track.start + track.controls.length);
+      if (stale || model.stroke || !said.length) return own;
+      const acts = said.filter((s) => s.state === 'acts');
+      const union = (field) => new Set(acts.flatMap((s) => s[field] ?? []));
+      const steps = new Set([...union('calls')].map((c) => reading.state.calls[c]?.step));
+      return {
+        ...own, own: false, steps: acts.length ? steps.size : 0, layers: union('layers').size || own.layers,
+        state: acts.length ? 'acts' : said[0].state, reason: said.find((s) => s.reason)?.reason,
+      };
+    },
+  };
+
+  /** Keeps the choice on a track that went to the drafts, or came from them. */
+  function follow(was, controls, index, next) {
+    const tracks = tracksOf(next);
+    if (was.draft === undefined && !controls.length) store.look({ selected: tracks.length - 1 });
+    else if (was.draft !== undefined && controls.length) store.look({ selected: tracks.filter((t) => t.draft === undefined).length - 1 });
+    else if (index !== model.selected) store.look({ selected: index });
+  }
+  return model;
+}

@@ -1,0 +1,83 @@
+// Steps, guidance, size, sampler; seed and the button that draws.
+import { fill, h, icon, iconButton } from './dom.js';
+import { choiceField, numberField } from './fields.js';
+import { T } from './texts.js';
+
+const SAMPLERS = ['model', 'euler', 'euler_a', 'heun', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_sde', 'ddim', 'lms', 'unipc', 'lcm'];
+const SCHEDULES = ['model', 'linspace', 'leading', 'trailing', 'karras', 'exponential', 'sgm_uniform', 'simple', 'beta', 'ays'];
+
+export function makeSettings(store, reading) {
+  const element = h('div.settings', { role: 'group', 'aria-label': T.settings.more });
+  function refresh() {
+    if (element.contains(document.activeElement) && document.activeElement.matches('input')) return;
+    const r = store.recipe;
+    const own = ownSize(reading, r);
+    const put = (name) => (value) => store.editRecipe({ [name]: value });
+    const named = (list, value) => [...new Set([...list, ...(value ? [value] : [])])].map((v) => ({ value: v, label: v === 'model' ? T.settings.own : v }));
+    fill(element,
+      numberField(T.settings.steps, r.steps, put('steps'), { placeholder: r.few_steps ? '' : '20', attributes: { min: 1, max: 1000, step: 1 } }),
+      numberField(T.settings.guidance, r.guidance, put('guidance'), { placeholder: '5', attributes: { min: 0, max: 30, step: 0.5 } }),
+      numberField(T.settings.width, r.width, put('width'), { placeholder: own, attributes: { min: 64, max: 4096, step: 8 } }),
+      numberField(T.settings.height, r.height, put('height'), { placeholder: own, attributes: { min: 64, max: 4096, step: 8 } }),
+      choiceField(T.settings.sampler, r.sampler ?? 'model', named(SAMPLERS, r.sampler), (v) => put('sampler')(v === 'model' ? undefined : v)),
+      choiceField(T.settings.schedule, r.schedule ?? 'model', named(SCHEDULES, r.schedule), (v) => put('schedule')(v === 'model' ? undefined : v)));
+  }
+  store.on((what) => what.doc && refresh());
+  element.addEventListener('focusout', () => setTimeout(refresh));
+  return { element, refresh };
+}
+
+function ownSize(reading, recipe) {
+  const size = reading.state.models?.models?.find((m) => m.name === (recipe.model ?? 'builtin'))?.size;
+  return String((Array.isArray(size) ? size[0] : size) ?? 256);
+}
+
+/** The bar that draws: button, progress, seed, live. */
+export function makeDrawBar(store, events, player, actions) {
+  const element = h('div.draw-bar', { role: 'group', 'aria-label': T.draw.button });
+  const button = h('button.primary.draw', { type: 'button', onclick: () => (player.busy ? player.cancel() : actions.draw()), 'aria-keyshortcuts': 'Control+Enter' });
+  const bar = h('div.progress', { role: 'progressbar', 'aria-label': T.draw.button, 'aria-valuemin': 0 }, h('i'));
+  const message = h('p.message', { role: 'status' });
+  const wrong = h('div.problem', { role: 'alert', hidden: true });
+  const seed = h('input', { type: 'text', inputmode: 'numeric', 'aria-label': T.draw.seed, onchange: () => setSeed(seed.value) });
+  const tools = h('div.seed');
+  const live = h('label.check', { title: T.draw.liveHint }, h('input', { type: 'checkbox', onchange: (e) => store.look({ live: e.target.checked }) }), T.draw.live);
+
+  function setSeed(text) {
+    const numbers = text.split(/[\s,]+/).map(Number).filter((n) => Number.isInteger(n) && n >= 0);
+    if (!numbers.length) return refresh();
+    store.editRecipe(numbers.length > 1 ? { seeds: numbers, seed: undefined } : { seed: numbers[0], seeds: undefined });
+  }
+
+  function refresh() {
+    const busy = player.busy;
+    fill(button, icon(busy ? 'stop' : 'play'), busy ? T.draw.stop : player.picture ? T.draw.again : T.draw.button);
+    button.classList.toggle('stopping', busy);
+    const { step = 0, steps = 0 } = player.job ?? {};
+    const part = busy && steps ? (step + 1) / steps : 0;
+    bar.style.setProperty('--part', part);
+    bar.setAttribute('aria-valuenow', busy ? step : 0);
+    bar.setAttribute('aria-valuemax', steps || 1);
+    if (message.textContent !== player.message) message.textContent = player.message;
+    wrong.hidden = !player.problem;
+    wrong.textContent = player.problem && !player.problem.away ? player.problem.message : '';
+    if (!wrong.textContent) wrong.hidden = true;
+    if (document.activeElement !== seed) seed.value = (store.recipe.seeds ?? [store.recipe.seed ?? 0]).join(', ');
+    live.firstChild.checked = store.view.live;
+  }
+
+  function refreshTools() {
+    const locked = store.view.seedLocked;
+    fill(tools, h('span', T.draw.seed), seed,
+      iconButton('dice', T.draw.newSeed, () => store.editRecipe({ seed: Math.floor(Math.random() * 4294967295), seeds: undefined })),
+      iconButton(locked ? 'lock' : 'unlock', locked ? T.draw.locked : T.draw.unlocked, () => store.look({ seedLocked: !locked }), { 'aria-pressed': locked }));
+  }
+  events.on('player', refresh);
+  store.on((what) => {
+    if (what.doc) refresh();
+    if (what.view?.includes('seedLocked')) refreshTools();
+  });
+  refreshTools();
+  element.append(button, h('div.draw-state', message, bar), tools, live);
+  return { element, wrong, refresh };
+}

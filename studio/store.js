@@ -1,0 +1,91 @@
+// What the page knows: the document {recipe, drafts}, which can be undone, and everything else, which cannot.
+
+const KEY = 'corepulse-studio';
+
+/** The README's example: a cat, of which the middle block reads "a dragon". */
+export const EXAMPLE = {
+  version: 1, prompt: 'a cat in a park', seed: 3, steps: 20,
+  controls: [{ kind: 'inject', prompt: 'a dragon', gain_k: 2, gain_v: 2, where: 'middle:0' }],
+};
+
+export function makeStore(kept = read()) {
+  let doc = kept.doc ?? { recipe: EXAMPLE, drafts: [] };
+  let view = { selected: 0, unfolded: [], first: !kept.doc, seedLocked: true, live: true, heat: true, ...kept.view };
+  const past = [];
+  const future = [];
+  const listeners = new Set();
+  let group;
+  const tell = (what) => {
+    for (const listener of listeners) listener(what);
+    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, job: view.job, tab: view.tab, theme: view.theme } });
+  };
+  const step = (from, to) => {
+    if (!from.length) return false;
+    to.push(doc);
+    doc = from.pop();
+    group = undefined;
+    tell({ doc: true, undone: true });
+    return true;
+  };
+  return {
+    get doc() { return doc; },
+    get recipe() { return doc.recipe; },
+    get view() { return view; },
+    get canUndo() { return past.length > 0; },
+    get canRedo() { return future.length > 0; },
+    /** Changes the document. Changes of one `named` group in a row are undone together. */
+    edit(change, named) {
+      const next = typeof change === 'function' ? change(doc) : change;
+      if (JSON.stringify(next) === JSON.stringify(doc)) return;
+      if (!named || named !== group) past.push(doc);
+      if (past.length > 500) past.shift();
+      group = named;
+      future.length = 0;
+      doc = next;
+      tell({ doc: true });
+    },
+    editRecipe(fields, named) {
+      const next = { ...doc.recipe, ...fields };
+      for (const [key, value] of Object.entries(fields)) if (value === undefined) delete next[key];
+      this.edit({ ...doc, recipe: next }, named);
+    },
+    /** Ends a group: the next change is undone by itself. */
+    close() { group = undefined; },
+    look(fields) {
+      view = { ...view, ...fields };
+      tell({ view: Object.keys(fields) });
+    },
+    undo: () => step(past, future),
+    redo: () => step(future, past),
+    on(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function read() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+let pending;
+function write(value) {
+  clearTimeout(pending);
+  pending = setTimeout(() => {
+    try {
+      localStorage.setItem(KEY, JSON.stringify(value));
+    } catch { /* full or forbidden: the page works without */ }
+  }, 100);
+  flush = () => {
+    clearTimeout(pending);
+    try {
+      localStorage.setItem(KEY, JSON.stringify(value));
+    } catch { /* likewise */ }
+  };
+}
+let flush = () => {};
+if (typeof addEventListener === 'function') addEventListener('pagehide', () => flush());

@@ -1,0 +1,133 @@
+// Every text of the page. To translate it, translate this file.
+
+const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+const short = (x) => (Math.abs(x) >= 10 ? x.toFixed(1) : String(Math.round(x * 100) / 100));
+const quote = (text) => (text ? `“${text.length > 40 ? `${text.slice(0, 39)}…` : text}”` : '“…”');
+
+export const T = {
+  name: 'corepulse studio',
+  skip: 'Skip to the score',
+  head: {
+    undo: 'Undo (Ctrl+Z)', redo: 'Redo (Ctrl+Shift+Z)', keys: 'Keyboard (?)', model: 'Model', theme: { auto: 'Colours: as the system', light: 'Colours: light', dark: 'Colours: dark' },
+  },
+  connection: {
+    on: 'Connected', away: 'The server is away. Nothing is lost: the page tries again every few seconds.',
+    back: 'The server is back.', retry: 'Try now',
+    locked: 'The server wants its token. Open the address with ?token=… once, as it printed it when it started.',
+  },
+  draw: {
+    button: 'Draw', again: 'Draw again', stop: 'Stop', queued: (n) => (n > 0 ? `Waiting: number ${n + 1} in the queue` : 'Waiting for the engine'),
+    step: (step, steps, sigma) => `Step ${step} of ${steps} · σ ${sigma === undefined ? '–' : short(sigma)}`, done: (s) => `Done in ${s.toFixed(1)} s`,
+    cancelled: 'Stopped.', interrupted: 'The server was restarted while it drew. Draw again to repeat it.', failed: 'It could not be drawn.',
+    full: 'The queue is full. Try again in a moment.', edited: (n) => `${count(n, 'live change', 'live changes')} in this picture`,
+    live: 'Live', liveHint: 'Changes to the score act at the next step while it draws',
+    seed: 'Seed', newSeed: 'Another seed', locked: 'Seed stays the same for every picture', unlocked: 'Another seed for every picture',
+    reattached: 'A picture is being drawn; here it is again.',
+  },
+  stage: {
+    label: 'Picture', empty: 'Your picture appears here',
+    first: 'A cat becomes a dragon', firstText: 'The prompt says “a cat in a park”. On the score, “a dragon” is painted over middle:0, the block that decides what the object is. Everything else still reads the cat.',
+    firstButton: 'Draw it', alt: (prompt, seed) => `${prompt || 'Picture'}, seed ${seed}`, preview: (step) => `Preview at step ${step}`,
+    compare: 'Before / after', compareHint: 'Beside the plain run: same prompt and seed, no tracks', plain: 'plain', controlled: 'with the score',
+    comparing: 'Drawing the plain run to compare with…', slider: 'How much of the plain picture is shown', heat: 'Heat maps',
+    heatHint: 'Ask where each word was looked at; point at a word to see it', heatNone: (word) => `No heat map of “${word}”: turn on heat maps and draw`, heatOf: (word) => `Where it looked at “${word}”`,
+    save: 'Save picture', many: (i, n) => `Picture ${i} of ${n}`, drop: 'Drop a picture or a recipe to take over what made it',
+  },
+  region: {
+    label: 'Region tools', of: 'Draws on', track: (title) => `the region of ${title}`, part: (i, prompt) => `part ${i + 1}: ${prompt || '…'}`, mask: 'the inpainting mask',
+    target: 'attention target', none: 'Choose a track, or start from a picture, to draw where it acts', tool: { view: 'Look', rectangle: 'Rectangle', ellipse: 'Ellipse', brush: 'Brush', rubber: 'Rubber' },
+    feather: 'Feather', size: 'Size', invert: 'Invert', clear: 'Everywhere', clearHint: 'Without a region it acts everywhere', add: 'Add', addHint: 'A new shape joins the region instead of replacing it',
+    box: ['x', 'y', 'width', 'height'], everywhere: 'everywhere', kinds: { rectangle: 'rectangle', ellipse: 'ellipse', circle: 'circle', picture: 'brush mask', polygon: 'polygon', linear: 'gradient', radial: 'radial', add: 'union', subtract: 'difference', multiply: 'overlap' },
+  },
+  init: {
+    start: 'Start from a picture', remove: 'Start from noise', strength: 'Change', strengthHint: 'How much of the schedule runs: 1 forgets the picture', mask: 'Inpaint a part', unmask: 'Repaint all', use: 'Use this picture as the start', only: 'Only around the mask',
+    failed: 'That file is not a picture the server can read (PNG, JPEG or WebP).',
+  },
+  prompt: {
+    label: 'Prompt', negative: 'Negative prompt', showNegative: 'Negative prompt', placeholder: 'What should be drawn?', tokens: 'Words as the model reads them',
+    help: 'Click a word to mask it. Drag up or down, or use the arrow keys, to change its weight.', cut: (text) => `Not read, beyond the limit: ${text}`,
+    used: (n, limit) => `${n} of ${limit} tokens`, chip: (word, weight, masked) => `${word}${masked ? ', masked' : weight !== 1 ? `, weight ${short(weight)}` : ''}`, syntax: 'Syntax', masked: 'masked',
+    syntaxes: { plain: 'plain', a1111: 'A1111', comfy: 'ComfyUI', compel: 'compel' },
+  },
+  settings: {
+    steps: 'Steps', guidance: 'Guidance', width: 'Width', height: 'Height', sampler: 'Sampler', schedule: 'Schedule', own: 'model’s own', seeds: 'Seeds', more: 'Settings',
+  },
+  score: {
+    title: 'Score', tools: 'Score tools', gridLabel: 'Score: blocks and steps', step: 'step', sigma: 'sigma',
+    help: 'Arrow keys move, Space paints or erases, Shift with arrows selects, digits set the strength, [ and ] set where the window begins and ends, Enter unfolds a block, + and - choose a track.',
+    tool: { brush: 'Brush (B)', rect: 'Rectangle (R)', erase: 'Eraser (E)', curve: 'Curve (C): drag points, double-click adds or removes one' },
+    brushWith: (name) => name, brushLevel: (name) => `Brush: ${name}`, unfoldAll: 'Unfold layers', foldAll: 'Fold',
+    acts: (a) => {
+      if (a.state === 'disabled') return 'switched off';
+      if (a.state === 'neutral') return `changes nothing${a.reason ? `: ${a.reason}` : ''}`;
+      const when = a.steps === a.ofSteps ? `all ${a.ofSteps} steps` : `${a.steps} of ${a.ofSteps} steps`;
+      return a.lane ? `acts on ${when}` : `acts on ${when}, ${a.layers} of ${a.ofLayers} layers`;
+    },
+    paintMe: 'Painted nowhere yet: drag over the blocks and steps where it should act.', keptOnly: 'This one has no cells. It is kept as it is; edit it as JSON below.',
+    noTrack: 'Add a track, then paint it over blocks and steps.', laneOnly: (title) => `${title} has steps alone: paint in its own lane below the blocks.`,
+    at: (s) => `step ${s.step} · σ ${short(s.sigma)}`, unfold: (b) => `Show the layers of ${b.name}`,
+    blockLabel: (b) => `${b.name}, ${b.group ?? ''}, grid ${b.resolution}, ${count(b.count, 'layer', 'layers')}`, blockNote: (b) => `${b.resolution}²·${b.count}`,
+    voice: (title, level) => `${title} ${short(level)}`, cell: (row, step, sigma, voices) => `${row}, step ${step}, sigma ${short(sigma)}: ${voices.length ? voices.join('; ') : 'the prompt alone'}`,
+    waiting: 'Reading the model’s blocks…',
+  },
+  kinds: {
+    inject: 'Inject a prompt', reweight: 'Reweight words', mask_tokens: 'Mask words', replace_tokens: 'Replace words', value_gain: 'Value gain', regions: 'Prompts by region', attend: 'Look at a part',
+    temperature: 'Temperature', smooth: 'Smooth', share: 'Share another image', prompt_to_prompt: 'Prompt to prompt', normalized_guidance: 'Normalised guidance', guide_by: 'Guide by', lora: 'LoRA', capture: 'Capture',
+    guidance: 'Guidance', negative: 'Negative', pooled: 'Pooled prompt', time_ids: 'Size and crop',
+  },
+  kindHints: {
+    inject: 'The painted cells read another prompt', reweight: 'Some words count more or less', mask_tokens: 'Some words are not read', replace_tokens: 'Some words are read as others', value_gain: 'What words say, louder or turned around',
+    regions: 'Each part of the picture reads its own prompt', attend: 'Pixels look more or less at a part', temperature: 'Sharper or softer attention', smooth: 'Look at everything alike', share: 'Look at another image of the batch',
+    normalized_guidance: 'Away from a prompt, without guidance', guide_by: 'Away from what a worse attention predicts', lora: 'Weights from a file', guidance: 'Guidance over the steps', negative: 'Another negative prompt in a window',
+  },
+  levels: { strength: 'strength', scale: 'scale', gain: 'gain', value: 'temperature', cross: 'cross' },
+  fields: {
+    prompt: 'prompt', phrase: 'words', with: 'read as', gain_k: 'key gain', gain_v: 'value gain', occurrence: 'occurrence', tokens: 'tokens', context: 'context', attention: 'attention', how: 'how', image: 'image',
+    limit: 'limit', strength: 'strength', perturb: 'perturb', blur_sigma: 'blur σ', file: 'file', text_strength: 'text strength', base_share: 'base share', rows: 'rows', heads: 'heads', images: 'images', scale: 'scale',
+  },
+  tracks: {
+    title: 'Tracks', add: 'Add track', label: 'Tracks, in the order they act', on: (t) => `Switch off ${t}`, off: (t) => `Switch on ${t}`, remove: (t) => `Remove ${t}`, up: (t) => `Move ${t} up`, down: (t) => `Move ${t} down`,
+    everywhere: 'Everywhere', nowhere: 'Nowhere', unit: 'Windows in', units: { steps: 'steps', sigma: 'sigma', progress: 'progress' }, unitHint: 'Sigma windows keep their meaning when the number of steps changes',
+    curve: 'Curve over the run', flat: 'One number', point: (i) => `Point ${i + 1}`, at: 'at', is: 'is', addPoint: 'Add point', removePoint: (i) => `Remove point ${i + 1}`, base: 'Prompt', baseNote: 'read wherever nothing is painted',
+    part: 'Add a part', removePart: (i) => `Remove part ${i + 1}`, rows: 'rows', json: 'As JSON', apply: 'Apply', kept: 'Kept as it is', keptNote: 'The score cannot show this; it stays in the recipe.', details: 'More',
+    parts: (n) => count(n, 'stretch', 'stretches'), draft: 'not painted yet', bad: 'This is not JSON: ', which: 'Which block?', moment: 'Which moment?', much: 'How much?', explore: 'Explore', choose: 'choose…', missing: 'say what',
+  },
+  panels: { history: 'History', recipe: 'Recipe', sweep: 'Sweep', close: 'Close panel', label: 'Panels', open: (name) => `Open ${name}` },
+  history: {
+    search: 'Search prompts', empty: 'No pictures yet. The first one you draw is kept here.', none: (q) => `No picture’s prompt holds “${q}”.`, restore: (p) => `Take over: ${p}`, remove: 'Remove this picture', removed: 'Removed from the history.',
+    removeAsk: 'Remove it for good? The server deletes the picture’s file.', yes: 'Remove', no: 'Keep', list: 'Pictures, newest first', count: (n, more) => `${n}${more ? '+' : ''} ${n === 1 ? 'picture' : 'pictures'}`, failed: 'The history could not be read.', again: 'Try again',
+  },
+  recipe: {
+    label: 'Recipe as JSON', hint: 'This is all of it. Edit here or on the score: both are the same.', ok: 'The server would draw this.', bad: (line) => `Not JSON yet${line ? ` (line ${line})` : ''}: `, copy: 'Copy', copied: 'Copied.', save: 'Save as file', load: 'Open a file', named: 'Kept recipes', keep: 'Keep as', keepButton: 'Keep', forget: (n) => `Forget ${n}`, none: 'Keep a recipe under a name to find it here.',
+    notes: 'Notes', example: 'The example', reset: 'Start afresh',
+  },
+  sweep: {
+    intro: 'One recipe over many values: a sheet of pictures to choose from.', field: 'Field', values: 'Values', from: 'from', to: 'to', times: 'pictures', list: 'Values, with commas', run: (n) => `Draw ${count(n, 'picture', 'pictures')}`, second: 'Second axis', none: 'none', sheet: 'Sheet', running: (a, b) => `${a} of ${b} drawn`,
+    take: (label) => `Take over: ${label}`, where: (t) => `${t}: where`, when: (t) => `${t}: when`, level: (t, l) => `${t}: ${l}`, stop: 'Stop', early: 'early', middle: 'middle', late: 'late', always: 'always', taken: 'Taken over. Undo brings back what was before.', nothing: 'Choose what changes. A track’s “Explore” buttons fill this in.', limit: (n) => `At most ${n} pictures here; corepulse sweep on the command line draws more.`,
+  },
+  files: { restored: (n) => `Taken over from the picture.${n ? ` ${n}` : ''} Undo brings back what was before.`, recipe: 'Recipe taken over.', unknown: 'No recipe was found in that file.', start: 'Used as the start picture.' },
+  errors: { title: 'That recipe cannot be drawn', fix: 'Go to the field', unknown: 'Something went wrong on the page: ', forbidden: 'The server does not open this file: upload it by dropping it here.' },
+  keys: {
+    title: 'Keyboard', close: 'Close', list: [
+      ['Ctrl Enter', 'Draw'], ['Esc', 'Stop drawing, or close what is open'], ['Ctrl Z / Ctrl Shift Z', 'Undo, redo'], ['G', 'To the score'], ['T', 'To the tracks'], ['P', 'To the prompt'],
+      ['B R E C', 'Brush, rectangle, eraser, curve'], ['Arrows, Space', 'In the score: move, paint or erase'], ['Shift Arrows', 'In the score: select a rectangle of cells'], ['1 … 9, 0', 'In the score: strength 10 % … 100 %'], ['[ ]', 'In the score: window begins, ends here'],
+      ['+ −', 'In the score: another track'], ['Enter', 'In the score: unfold a block'], ['Arrows, Space', 'On a word: weight, mask'], ['Alt drag', 'On the score: erase'], ['Shift drag', 'On the score: a rectangle'], ['?', 'This list'],
+    ],
+  },
+  amount: (value, kind) => (typeof value !== 'number' ? 'curve' : kind?.range?.[1] === 1 && kind.range[0] === 0 ? `${Math.round(value * 100)} %` : short(value)),
+};
+
+/** What a track is called: its words where it has some. */
+export function titleOf(track) {
+  const c = track.control;
+  switch (track.kind) {
+    case 'inject': case 'pooled': case 'negative': case 'prompt_to_prompt': return c.prompt || T.kinds[track.kind];
+    case 'reweight': case 'value_gain': return `${c.phrase ?? c.tokens ?? '…'} × ${T.amount((track.controls[0] ?? c)[track.kind === 'reweight' ? 'scale' : 'gain'])}`;
+    case 'mask_tokens': return `not ${quote(c.phrase ?? c.tokens)}`;
+    case 'replace_tokens': return `${c.phrase ?? '…'} → ${c.with || '…'}`;
+    case 'lora': return (c.file || 'LoRA').replace(/\.safetensors$/, '');
+    case 'guide_by': return `guide by ${c.perturb}`;
+    case 'regions': return (c.prompts ?? []).map((p) => p.prompt || '…').join(' | ');
+    default: return T.kinds[track.kind] ?? track.kind;
+  }
+}
