@@ -219,6 +219,8 @@ void RunFlags::add_controls() {
   control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
           parse_record);
   control("--lora", "\"style.safetensors=0.8 @ output:1, sigma 15..2\": weights that a file changes", parse_lora);
+  control("--controlnet", "\"canny.safetensors=house.png @ strength 0.8, prepare canny\": a picture that leads",
+          parse_controlnet);
   control("--region", "\"a red car @ left half feather 0.05, content, sigma 15..2\": a part with its own prompt",
           parse_region_prompt);
   command_.add_option("--base-share", base_share_, "How much of the prompt stays inside regions, 0 to 1 [0]")
@@ -244,6 +246,8 @@ std::vector<Control> RunFlags::controls() const {
     auto control = flag->parse(option->results().at(used[option]++));
     if (auto* lora = std::get_if<Lora>(&control.effect))
       lora->file = expand_home(lora->file), lora->strict = lora_strict_ != "no";
+    if (auto* side = std::get_if<ControlNet>(&control.effect))
+      side->file = expand_home(side->file), side->picture = expand_home(side->picture);
     if (!joins_regions(control, result)) result.push_back(std::move(control));
   }
   if (!base_share_.empty()) set_base_share(result, parse_curve(base_share_));

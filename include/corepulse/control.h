@@ -29,10 +29,11 @@ enum class Mode { standard, corepulse, comfy };
 /** One wish: an effect, and where, when, in what part of the picture and on which rows it acts. */
 struct Control {
   Effect effect;
-  std::string where;  ///< "middle:0, output:1"; "": all layers of the effect's attention; lora: everything.
+  std::string where;  ///< "middle:0, output:1"; "": all layers of the effect's attention; lora: everything;
+                      ///< controlnet: all that it adds to.
   Window when;
   std::optional<Region> region;  ///< Absent: everywhere.
-  std::optional<Rows> rows;      ///< Absent: cond; lora: both; legacy modes: as the legacy does.
+  std::optional<Rows> rows;      ///< Absent: cond; lora, controlnet: both; legacy modes: as the legacy does.
   std::vector<int> images;       ///< Indices in the batch; empty: all.
   std::vector<int> heads;        ///< Empty: all.
   Mode mode = Mode::standard;
@@ -79,6 +80,7 @@ Control prompt_to_prompt(std::string prompt, PromptToPrompt::Method method = Pro
 Control normalized_guidance(std::optional<std::string> prompt = {}, Curve scale = 2);
 Control guide_by(GuideBy::Perturb perturb, Curve scale = 3);
 Control lora(std::string file, Curve strength = 1);
+Control controlnet(std::string file, std::string picture, Curve strength = 1);
 Control guidance(Curve scale);
 Control pooled(std::string prompt, Curve strength = 1);
 Control time_ids(SizeConditioning ids);

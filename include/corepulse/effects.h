@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "corepulse/control_net.h"
 #include "corepulse/control_values.h"
 #include "corepulse/region.h"
 
@@ -251,7 +252,7 @@ struct Capture {
 };
 
 using Effect = std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature,
-                            Smooth, Share, PromptToPrompt, NormalizedGuidance, GuideBy, Lora, Guidance, Pooled,
-                            SizeConditioning, Negative, Capture>;
+                            Smooth, Share, PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, Guidance,
+                            Pooled, SizeConditioning, Negative, Capture>;
 
 }  // namespace corepulse

@@ -79,6 +79,14 @@ struct AdapterInfo {
   bool texts = false;            ///< It changes a text encoder, too.
 };
 
+/** A side network with its picture. */
+struct SideNetworkInfo {
+  std::string name;         ///< side_network_name of the controls that read it.
+  std::vector<bool> skips;  ///< Of ProgramInputs::skips, those that it adds to.
+  std::string what;         ///< "ControlNet", for reports.
+  double work = 0;          ///< Of one row, as a share of the UNet's.
+};
+
 /** A user's own attention function: where and when it replaces ours. */
 struct FunctionUse {
   std::string name;
@@ -123,6 +131,10 @@ struct ProgramInputs {
   std::vector<RecordingInfo> recordings;
   std::vector<AdapterInfo> adapters;
   std::vector<Site> layers;  ///< Every layer of the UNet that has weights, where adapters are; site.index == position.
+  std::vector<SideNetworkInfo> side_networks;
+  /** Where there are such: what the UNet's up blocks take, in the order made, then the middle block's result;
+   * site.index == position. */
+  std::vector<Site> skips;
   std::vector<FunctionUse> functions;
 };
 

@@ -71,6 +71,13 @@ struct WeightUse {
   const std::vector<double>* blocks = nullptr;
 };
 
+/** A kind that adds a side network's residuals: which network's, and how much of them over the run. */
+struct SideUse {
+  int network = 0;  ///< By its place in ProgramInputs::side_networks.
+  const Curve* strength = nullptr;
+  bool guess = false;  ///< See ControlNet::guess.
+};
+
 using StepChange = std::function<void(StepPlan&, const Step&)>;
 
 struct Kind {
@@ -99,6 +106,7 @@ struct Kind {
   StepChange (*step)(const Effect&, TextTable&, const ProgramInputs&) = nullptr;
   CaptureSpec (*capture)(const corepulse::Control&) = nullptr;
   WeightUse (*weights)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
+  SideUse (*side)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
   /** Besides: what the images it acts on read as their prompt, and the image that does not. null: nothing. */
   std::pair<std::string, int> (*image_prompt)(const Effect& effect) = nullptr;
   StepNeeds needs;

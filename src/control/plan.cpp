@@ -49,6 +49,11 @@ WeightChanges StepPlan::weights_of(const Row& row) const {
   return changes;
 }
 
+bool SideCall::has(const Row& row) const {
+  const bool takes = row.conditional() ? prompt : negative;
+  return takes && (images.empty() || std::find(images.begin(), images.end(), row.image) != images.end());
+}
+
 bool FurtherRow::has(int image) const {
   return std::find(images.begin(), images.end(), image) != images.end();
 }

@@ -164,6 +164,22 @@ struct RowChange {
   bool has(const Row& row) const;
 };
 
+/**
+ * What a side network (ControlNet) adds in a model call to the UNet's skips and its middle block's result, by
+ * ProgramInputs::skips: residual times weight and, where there is a region, times its pixels' share.
+ */
+struct SideCall {
+  int network = 0;                      ///< By its place among the run's (ProgramInputs::side_networks).
+  double work = 0;                      ///< Of one row, as a share of the UNet's.
+  std::vector<float> weights;           ///< By skip; not all 0.
+  std::vector<Values> region = {};      ///< By skip: 0..1 for every pixel. Empty: everywhere.
+  bool negative = true, prompt = true;  ///< In rows that read the negative prompt; in all others.
+  std::vector<int> images = {};         ///< Of these. Empty: all.
+
+  bool has(const Row& row) const;
+  bool operator==(const SideCall& other) const = default;
+};
+
 /** What the pipeline asks once per model call. The prediction is u + guidance (c - u) and what further rows add. */
 struct StepPlan {
   double guidance = 1;
@@ -176,6 +192,7 @@ struct StepPlan {
   std::optional<TimeIds> time_ids;   ///< Absent: the request's.
   std::vector<FurtherRow> further = {};
   std::vector<RowChange> weights = {};  ///< Rows that others change go through the UNet by themselves.
+  std::vector<SideCall> side = {};      ///< In the order in which they are added.
   /** Some image looks at another of its batch in this call: all must go through the UNet together. */
   bool joins_images = false;
 

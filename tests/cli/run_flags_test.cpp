@@ -256,6 +256,25 @@ TEST_CASE("LoRAs are files with a strength, or names in a folder") {
   CHECK_THROWS_AS(parse({"--lora-strict", "maybe"}), CLI::ValidationError);
 }
 
+TEST_CASE("a ControlNet is a file and a picture, with what is made of it") {
+  const auto list = parse({"--controlnet", "canny.safetensors=house.png @ strength 0:1 0.5:0, prepare canny 50 150",
+                           "--controlnet", "union=a.png @ input:1, guess, fit pad, type lineart, rows both",
+                           "--controlnet", "i=b.png @ prepare mask left half"})
+                        .controls;
+  REQUIRE(list.size() == 3);
+  auto edges = controlnet("canny.safetensors", "house.png", {{0, 1}, {0.5, 0}});
+  auto& net = std::get<ControlNet>(edges.effect);
+  net.prepare = ControlNet::Prepare::canny, net.low = 50, net.high = 150;
+  CHECK(list[0] == edges);
+  const auto& second = std::get<ControlNet>(list[1].effect);
+  CHECK(list[1].where == "input:1");
+  CHECK((second.guess && second.fit == Fit::pad && second.type == ControlNet::Type::canny));
+  CHECK(std::get<ControlNet>(list[2].effect).mask == rectangle(0, 0, 0.5, 1));
+  for (const char* wrong : {"canny.safetensors", "a=b @ prepare canny 50", "a=b @ prepare invert 3", "a=b @ type cat",
+                            "a=b @ heads 1", "a=b @ prepare mask"})
+    CHECK_THROWS_AS(parse({"--controlnet", wrong}), Error);
+}
+
 TEST_CASE("a recipe's controls can be taken away") {
   const File file("corepulse-run-flags-without.json");
   Recipe written;

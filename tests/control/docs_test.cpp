@@ -6,6 +6,7 @@
 #include "corepulse/recipe.h"
 
 #include "../support/doc_examples.h"
+#include "control/effects/side_network.h"
 #include "control/kind.h"
 #include "schema.h"
 #include "support.h"
@@ -22,6 +23,9 @@ ProgramInputs run() {
   inputs.layers = inputs.sites;
   inputs.adapters = {{.name = "style.safetensors", .texts = true}};
   for (const auto& site : inputs.sites) inputs.adapters[0].layers.insert(site.path);
+  inputs.skips = inputs.sites;
+  const ControlNet house{.file = "canny.safetensors", .picture = "house.png", .prepare = ControlNet::Prepare::canny};
+  inputs.side_networks = {{side_network_name(house), std::vector<bool>(inputs.skips.size(), true), "ControlNet", 0.4}};
   inputs.batch = 2, inputs.pooled = true, inputs.time_ids = TimeIds{256, 256, 0, 0, 256, 256};
   return inputs;
 }

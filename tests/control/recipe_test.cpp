@@ -77,6 +77,7 @@ Recipe everything() {
                 normalized_guidance("blurry", 3).strength(0.4),
                 guide_by(GuideBy::Perturb::blur, {{0, 3}, {0.5, 1}}),
                 lora("style.safetensors", {{0, -2}, {1, 0.8}}).at("output:1").steps(1, 5),
+                controlnet("canny.safetensors", "house.png", {{0, 1}, {0.5, 0}}).at("input:1"),
                 guidance(3),
                 pooled("a dragon", 0.5),
                 time_ids({.original = {{512, 768}}, .crop = {{1, 2}}, .target = {{3, 4}}}),
@@ -93,6 +94,10 @@ Recipe everything() {
   std::get<GuideBy>(r.controls[13].effect).blur_sigma = 1.5;
   r.controls[14].effect =
       Lora{"style.safetensors", {{0, -2}, {1, 0.8}}, 0.5, false, DoraReading::lycoris, "gh12", {1, 0, -0.5}};
+  auto& net = std::get<ControlNet>(r.controls[15].effect);
+  net.prepare = ControlNet::Prepare::mask, net.mask = region, net.low = 50, net.high = 150.5, net.amount = 2.5;
+  net.seed = 7, net.fit = Fit::stretch, net.type = ControlNet::Type::segment, net.guess = true, net.pool = false;
+  net.data = "iVBORw0K", net.sha256 = "ab12", net.picture_sha256 = "cd34";
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);

@@ -12,8 +12,8 @@
 //   const Kind& kind<Smooth>() { return described<SmoothKind>(); }
 //
 // It may further hold: common, comfy, needs, short_forms, number_items, word_items; check(struct, control, path),
-// subject(struct); and step(struct, texts, inputs), capture(struct, control) or weights(struct, control, inputs, path)
-// in place of attention.
+// subject(struct); and step(struct, texts, inputs), capture(struct, control), weights(struct, control, inputs, path) or
+// side(struct, inputs, path) in place of attention.
 
 #include "control/kind.h"
 #include "control/quote.h"
@@ -59,7 +59,7 @@ void describe_words(Kind& kind) {
   kind.check = [](const corepulse::Control& control, const std::string& path) {
     const auto& effect = own<K>(control.effect);
     if constexpr (requires { &K::check; }) K::check(effect, control, path);
-    if constexpr (requires { effect.strength; } && !requires { &K::weights; })
+    if constexpr (requires { effect.strength; } && !requires { &K::weights; } && !requires { &K::side; })
       check_curve(effect.strength, Range::share, path + ".strength");
   };
   kind.subject = [](const Effect& effect) -> std::string {
@@ -91,6 +91,10 @@ void describe_action(Kind& kind) {
   else if constexpr (requires { &K::weights; })
     kind.weights = [](const corepulse::Control& control, const ProgramInputs& inputs, const std::string& path) {
       return K::weights(own<K>(control.effect), control, inputs, path);
+    };
+  else if constexpr (requires { &K::side; })
+    kind.side = [](const corepulse::Control& control, const ProgramInputs& inputs, const std::string& path) {
+      return K::side(own<K>(control.effect), inputs, path);
     };
   else
     kind.capture = [](const corepulse::Control& control) { return K::capture(own<K>(control.effect), control); };

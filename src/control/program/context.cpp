@@ -17,7 +17,7 @@ void add(std::vector<Grid>& grids, const Grid& grid) {
 
 std::vector<Grid> all_grids(const ProgramInputs& inputs) {
   std::vector<Grid> grids;
-  for (const auto* sites : {&inputs.sites, &inputs.layers})
+  for (const auto* sites : {&inputs.sites, &inputs.layers, &inputs.skips})
     for (const auto& site : *sites) add(grids, grid(site, inputs.latent_height, inputs.latent_width));
   return grids;
 }
@@ -37,6 +37,7 @@ Context::Context(const std::vector<corepulse::Control>& list, const ProgramInput
       budget(how.work),
       sites(in.sites, in.latent_height, in.latent_width),
       layers(in.layers, in.latent_height, in.latent_width),
+      skips(in.skips, in.latent_height, in.latent_width),
       tables{{in.tokenizer, in.prompt, in.negative_prompt, in.reader, in.prompt_2, in.negative_prompt_2},
              {canvas_of(in), all_grids(in), budget},
              in.recordings,

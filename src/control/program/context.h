@@ -23,6 +23,7 @@ struct Context {
   Budget budget;
   SiteTable sites;   ///< Of attention.
   SiteTable layers;  ///< Of every sort.
+  SiteTable skips;   ///< What side networks add to.
   Tables tables;
 };
 

@@ -38,19 +38,23 @@ std::string list(const std::vector<BlockCount>& blocks) {
   return text;
 }
 
-// "26 of 94 layers: input:0 (5 of 12), middle:0, and text encoders", of every sort.
-std::string changed_places(const Data& data, const ControlReport& report) {
+// "26 of 94 layers: input:0 (5 of 12), middle:0", of every sort.
+std::string places_of(const std::vector<Site>& layers, const std::vector<bool>& chosen, const char* what) {
   std::vector<BlockCount> blocks;
-  for (size_t i = 0; i < data.layers.size(); ++i) {
-    const auto& layer = data.layers[i];
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const auto& layer = layers[i];
     const auto name = layer.kind == BlockKind::none ? layer.path.substr(0, layer.path.find('.')) : block_name(layer);
     auto block = std::find_if(blocks.begin(), blocks.end(), [&](const auto& b) { return b.name == name; });
     if (block == blocks.end()) block = blocks.insert(block, {name});
-    ++block->all, block->acting += report.layers[i];
+    ++block->all, block->acting += chosen[i];
   }
+  return fmt::format("{} of {} {}{}", count(chosen), layers.size(), what, list(blocks));
+}
+
+// "26 of 94 layers: input:0 (5 of 12), middle:0, and text encoders"
+std::string changed_places(const Data& data, const ControlReport& report) {
   std::string text;
-  if (const int changed = count(report.layers); changed > 0)
-    text = fmt::format("{} of {} layers{}", changed, data.layers.size(), list(blocks));
+  if (count(report.layers) > 0) text = places_of(data.layers, report.layers, "layers");
   return text + (report.texts ? text.empty() ? "text encoders" : ", and text encoders" : "");
 }
 
@@ -138,6 +142,13 @@ std::string form_text(const ControlReport& report) {
   return "    beside the weights, as products of no low rank: these layers take twice as long at these calls\n";
 }
 
+/** What computes the residuals, and what that costs. */
+std::string network_text(const ControlReport& report) {
+  if (report.network.empty()) return "";
+  return fmt::format("    a {} beside the UNet: {:.0f} % of the UNet's own work in each of these calls\n",
+                     report.network, std::max(1., 100 * report.work));
+}
+
 std::string control_text(const Data& data, const ControlReport& report) {
   auto text = fmt::format("[{}] {}\n", report.index, report.title);
   if (report.state == State::disabled) return text + "    switched off\n";
@@ -146,7 +157,8 @@ std::string control_text(const Data& data, const ControlReport& report) {
   text += fmt::format("    acts on {} of {} steps ({})", count(steps), steps.size(), ranges(indices(steps)));
   if (!report.sites.empty()) text += ", " + places(data, report);
   if (!report.layers.empty()) text += ", " + changed_places(data, report);
-  text += "\n" + form_text(report);
+  if (!report.skips.empty()) text += ", " + places_of(data.skips, report.skips, "skips");
+  text += "\n" + form_text(report) + network_text(report);
   for (const auto& [id, positions] : report.tokens)
     text += fmt::format("    tokens {} of text {} {}\n", fmt::join(positions, ", "), id, quote(data.texts[id].prompt));
   for (const auto& cells : report.region)
@@ -216,12 +228,13 @@ std::string changing_text(const Data& data, const char* name, const std::functio
   return fmt::format("  the {}:{}\n", name, line);
 }
 
-/** Controls that change weights, in the blocks in which they do. */
-void add_weights(const Data& data, std::vector<BlockRow>& rows) {
+/** Controls that change weights or add to skips, in the blocks in which they do. */
+void add_blocks(const std::vector<Site>& layers, const std::vector<bool> ControlReport::* chosen, const Data& data,
+                std::vector<BlockRow>& rows) {
   for (const auto& report : data.reports)
-    for (size_t i = 0; i < report.layers.size(); ++i) {
-      if (!report.layers[i] || data.layers[i].kind == BlockKind::none || report.pairs == 0) continue;
-      const auto name = block_name(data.layers[i]);
+    for (size_t i = 0; i < (report.*chosen).size(); ++i) {
+      if (!(report.*chosen)[i] || layers[i].kind == BlockKind::none || report.pairs == 0) continue;
+      const auto name = block_name(layers[i]);
       const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.name == name; });
       if (row == rows.end()) continue;  // without attention
       for (const int call : indices(report.calls)) row->acting[static_cast<size_t>(call)].insert(report.index);
@@ -242,7 +255,8 @@ std::vector<BlockRow> block_rows(const Data& data) {
     for (size_t call = 0; call < data.calls.size(); ++call)
       for (const int i : data.table.at(site, static_cast<int>(call)).acting) row->acting[call].insert(i);
   }
-  add_weights(data, rows);
+  add_blocks(data.layers, &ControlReport::layers, data, rows);
+  add_blocks(data.skips, &ControlReport::skips, data, rows);
   return rows;
 }
 

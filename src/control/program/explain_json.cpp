@@ -29,6 +29,10 @@ OrderedJson control_json(const Data& data, const ControlReport& report) {
   if (!report.reason.empty()) json["reason"] = report.reason;
   json["pairs"] = report.pairs;
   json["calls"] = indices(report.calls);
+  if (!report.skips.empty()) {
+    json["skips"] = paths_of(data.skips, report.skips);
+    json["network"] = {{"is", report.network}, {"work", report.work}};
+  }
   json["layers"] = report.layers.empty() ? paths_of(data.sites, report.sites) : paths_of(data.layers, report.layers);
   if (report.texts) json["text_encoders"] = true;
   if (!report.layers.empty()) json["form"] = report.beside ? "beside" : "merged";

@@ -108,6 +108,15 @@ std::vector<Placed> place_weights(int index, Context& context, StepInputs& steps
   return change_weights(index, context, steps);
 }
 
+void place_side(int index, Context& context, StepInputs& steps) {
+  const auto& control = context.controls[index];
+  const auto path = context.path_of(index);
+  check_images(control.images, context, path);
+  const auto calls = active_calls(control.when, context.inputs.calls, path + ".when");
+  check_calls(control.rows.value_or(Rows::both), calls, steps, path);
+  add_side_calls(index, context, steps);
+}
+
 CaptureSpec place_capture(int index, const Context& context, const StepInputs& steps) {
   const auto& control = context.controls[index];
   const auto path = context.path_of(index);
@@ -137,6 +146,7 @@ Placement place(Context& context, StepInputs& steps) {
     if (kind.attention) all.placed.push_back(place_control(i, context, steps));
     if (kind.attention && all.placed.back().role) add_rows(all.placed.back(), context, steps);
     if (kind.capture) all.captures.push_back(place_capture(i, context, steps));
+    if (kind.side) place_side(i, context, steps);
     if (!kind.weights) continue;
     for (auto& item : place_weights(i, context, steps)) all.placed.push_back(std::move(item));
   }

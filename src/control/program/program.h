@@ -24,6 +24,9 @@ struct ControlReport {
   std::string reason;              ///< Why it is neutral.
   std::vector<bool> sites, calls;  ///< Where and when it changes something.
   std::vector<bool> layers;        ///< Of a kind that changes weights, in place of sites: of Data::layers.
+  std::vector<bool> skips;         ///< Of a kind that adds to skips, in place of sites: of Data::skips.
+  std::string network;             ///< "ControlNet", "T2I-Adapter": what makes that,
+  double work = 0;                 ///< and the most that it costs a call, as a share of the UNet's work.
   bool texts = false;              ///< It changes text encoders.
   bool beside = false;             ///< What it adds to the UNet's weights stands beside them, as products of its own,
   int64_t rank = 0;                ///< of this rank; 0: of no low one.

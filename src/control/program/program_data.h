@@ -32,6 +32,7 @@ struct PlanTable {
 struct Program::Data {
   std::vector<Site> sites;
   std::vector<Site> layers;  ///< ProgramInputs::layers.
+  std::vector<Site> skips;   ///< ProgramInputs::skips.
   std::vector<Step> calls;
   int batch = 1;
   int latent_height = 0, latent_width = 0, image_height = 0, image_width = 0;

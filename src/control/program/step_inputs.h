@@ -29,4 +29,10 @@ constexpr int control_of(Role role) {
 /** @throws Error{invalid_request} for controls of these kinds that are wrong or set nothing of this run. */
 StepInputs set_inputs(Context& context);
 
+/**
+ * A control that adds a side network's residuals is added to the calls in its window, and reported.
+ * @throws Error{invalid_request} if its network adds to nothing that it names.
+ */
+void add_side_calls(int index, Context& context, StepInputs& steps);
+
 }  // namespace corepulse::control

@@ -82,6 +82,7 @@ void change_paths(std::vector<Control>& controls, bool looked_up, const Change& 
     if (auto* share = pipeline::recording_of(control)) change(share->recording);
     auto* lora = pipeline::adapter_of(control);
     if (lora && !(looked_up && !fs::path(lora->file).has_parent_path())) change(lora->file);
+    if (auto* side = pipeline::side_network_of(control)) change(side->file), change(side->picture);
   }
 }
 

@@ -23,6 +23,7 @@ void each_region(C& control, Visit&& visit) {
   if (auto* regions = std::get_if<Regions>(&control.effect))
     for (auto& prompt : regions->prompts) visit(prompt.region);
   if (auto* attend = std::get_if<Attend>(&control.effect); attend && attend->target) visit(*attend->target);
+  if (auto* net = std::get_if<ControlNet>(&control.effect); net && net->mask) visit(*net->mask);
 }
 
 /** visit(Region&) for every picture among the control's regions. */
@@ -42,6 +43,12 @@ auto* recording_of(C& control) {
 template <class C>
 auto* adapter_of(C& control) {
   return std::get_if<Lora>(&control.effect);
+}
+
+/** The control as a side network with its picture, or null. */
+template <class C>
+auto* side_network_of(C& control) {
+  return std::get_if<ControlNet>(&control.effect);
 }
 
 }  // namespace corepulse::pipeline
