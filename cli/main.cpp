@@ -61,6 +61,7 @@ const char* const kOverview = R"(Start here:
   corepulse sweep -p "a cat in a park" --inject "a dragon" --axis where=input,middle,output --axis seed=1..3
                                                         a sheet of them, and a table
   corepulse recipes                                     whole recipes to start from
+  corepulse serve                                       a page in the browser, and HTTP for programs
   corepulse COMMAND --help                              every option, with examples
 
 Exit status: 0 done, 2 wrong request, 3 not found, 4 damaged file, 5 unsupported model,
@@ -81,6 +82,9 @@ int run(int argc, char** argv) {
   for (const auto add :
        {add_generate, add_demo, add_explain, add_inspect, add_models, add_recipes, add_sweep, add_roles, add_doctor})
     add(app, global);
+#ifdef COREPULSE_SERVER
+  add_serve(app, global);
+#endif
   add_completion(app);
   add_man(app);
   try {

@@ -34,6 +34,9 @@ SHOWN = {"kernels/cuda/graph.h"}
 ROOMS = {
     "control": ("texts", "recipe", "region", "readings", "effects", "program"),
 }
+# Outside libraries that the server sees in a few sources alone.
+SERVER_ALONE = {"boost/": {"server/http/connection.h", "server/http/connection.cpp", "server/http/listener.cpp"},
+                "sqlite3.h": {"server/jobs/sqlite.cpp"}}
 # Only these public headers may show an outside library to applications.
 OPEN_HEADERS = {"include/corepulse/attention_function.h", "include/corepulse/probe.h"}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
@@ -107,6 +110,10 @@ def check(file):
                 error = "public headers include the standard library and corepulse/ only"
         elif part == "cli" and name.split("/")[0] in {*ALLOWED, "mlx"}:
             error = "the program includes public headers only"
+        elif part == "server" and name.split("/")[0] in {*ALLOWED, "mlx", "commands", "terminal"}:
+            error = "the server includes public headers and its own only"
+        elif part == "server" and any(name.startswith(n) and str(where) not in f for n, f in SERVER_ALONE.items()):
+            error = "only " + ", ".join(sorted(f for n, fs in SERVER_ALONE.items() if name.startswith(n) for f in fs)) + " may"
         elif part == "python" and name.split("/")[0] in ALLOWED:
             error = "the Python package includes public headers only"
         if error:
@@ -137,7 +144,7 @@ def check_kinds():
 
 
 def main():
-    checked = [f for folder in ("include", "src", "cli", "python") for f in files(folder)]
+    checked = [f for folder in ("include", "src", "cli", "server", "python") for f in files(folder)]
     errors = [e for f in checked for e in check(f)] + list(check_plan_calls()) + list(check_kinds())
     print("\n".join(errors + [f"layers: {len(checked)} files, {len(errors)} wrong"]))
     return bool(errors)

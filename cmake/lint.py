@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = ("include", "src", "cli", "tests", "examples", "bench", "python")
+FOLDERS = ("include", "src", "cli", "server", "tests", "examples", "bench", "python")
 
 
 def sources():

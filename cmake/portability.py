@@ -7,7 +7,7 @@ import sys
 
 NAMED = [a for a in sys.argv[1:] if a != "--scripts"]
 ROOT = pathlib.Path(NAMED[0] if NAMED else pathlib.Path(__file__).parent.parent).resolve()
-FOLDERS = ("include", "src", "cli", "tests", "examples", "bench", "python")
+FOLDERS = ("include", "src", "cli", "server", "tests", "examples", "bench", "python")
 
 # Pattern -> what to use instead. What libc++ of Xcode 15 and 16 lacks, has behind a flag, or has for newer systems only.
 CPP = {

@@ -9,14 +9,14 @@ from functions import too_long
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent).resolve()
 LIMIT = 400
 FOLDER_LIMIT = 30  # files that lie in a folder itself; its subfolders count apart
-FOLDERS = ("include", "src", "cli", "python", "tests", "examples", "bench", "cmake")
+FOLDERS = ("include", "src", "cli", "server", "python", "tests", "examples", "bench", "cmake")
 SUFFIXES = (".h", ".cpp", ".cu", ".py", ".txt", ".cmake")
 TABLES = set()  # Files that are data, by path: nobody reads them from top to bottom.
 
 
 def crowded():
     """Folders of the library and of the program in which nobody finds a file at a glance."""
-    for top in ("include", "src", "cli", "python"):
+    for top in ("include", "src", "cli", "server", "python"):
         for folder in sorted({f.parent for f in (ROOT / top).rglob("*") if f.is_file()}):
             n = sum(f.is_file() for f in folder.iterdir())
             if n > FOLDER_LIMIT:
@@ -33,7 +33,7 @@ def main():
     long = {w: n for w, n in lengths.items() if n > LIMIT}
     for where, n in sorted(long.items()):
         print(f"{where}: {n} lines; at most {LIMIT}: split it")
-    large = [*crowded(), *too_long([ROOT / f for f in ("include", "src", "cli", "python")], ROOT)]
+    large = [*crowded(), *too_long([ROOT / f for f in ("include", "src", "cli", "server", "python")], ROOT)]
     print(*large, sep="\n", end="\n" if large else "")
     code = [n for w, n in lengths.items() if w.startswith(("src/", "include/"))]
     print(f"sizes: {len(lengths)} files, median {statistics.median(lengths.values()):.0f} lines, "

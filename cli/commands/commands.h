@@ -20,6 +20,7 @@ void add_inspect(CLI::App& app, Global& global);
 void add_models(CLI::App& app, Global& global);
 void add_recipes(CLI::App& app, Global& global);
 void add_roles(CLI::App& app, Global& global);
+void add_serve(CLI::App& app, Global& global);
 void add_sweep(CLI::App& app, Global& global);
 /** They describe all commands of the program. */
 void add_completion(CLI::App& app);

@@ -1,8 +1,5 @@
 // corepulse models: the models this machine has.
 
-#include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,6 +7,7 @@
 #include "corepulse/adapter.h"
 #include "corepulse/embedding_list.h"
 #include "corepulse/error.h"
+#include "corepulse/host/model_list.h"
 #include "corepulse/model.h"
 
 #include "commands/commands.h"
@@ -18,8 +16,6 @@ namespace corepulse::cli {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 const char* const kModelsExamples = R"(Examples:
   corepulse models                   the built-in model and those in the Hugging Face cache
   corepulse models ~/models          also files and folders there, and LoRAs
@@ -27,55 +23,6 @@ const char* const kModelsExamples = R"(Examples:
                                      words for prompts (textual inversion) instead
 
 The first column is what -m takes. Nothing is ever downloaded.)";
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
-/** Where Hugging Face's tools keep what they downloaded; they ask these variables in this order. */
-fs::path hub_cache() {
-  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
-    if (const auto folder = environment(name); !folder.empty()) return folder;
-  if (const auto home = environment("HF_HOME"); !home.empty()) return fs::path(home) / "hub";
-  if (const auto cache = environment("XDG_CACHE_HOME"); !cache.empty()) return fs::path(cache) / "huggingface" / "hub";
-  return fs::path(environment("HOME")) / ".cache" / "huggingface" / "hub";
-}
-
-std::vector<fs::path> entries(const fs::path& folder) {
-  std::error_code ignored;
-  std::vector<fs::path> found;
-  for (fs::directory_iterator at(folder, ignored), end; at != end; at.increment(ignored)) found.push_back(at->path());
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-/** "models--org--name" -> "org/name", for whole pipelines only; else "". */
-std::string cached_name(const fs::path& folder) {
-  const std::string prefix = "models--", name = folder.filename().string();
-  const auto middle = name.find("--", prefix.size());
-  if (name.rfind(prefix, 0) != 0 || middle == std::string::npos) return "";
-  std::error_code ignored;
-  for (const auto& snapshot : entries(folder / "snapshots"))
-    if (fs::exists(snapshot / "model_index.json", ignored))
-      return name.substr(prefix.size(), middle - prefix.size()) + "/" + name.substr(middle + 2);
-  return "";
-}
-
-std::vector<std::string> find_models(const std::vector<std::string>& folders) {
-  std::vector<std::string> names{"builtin"};
-  for (const auto& folder : entries(hub_cache()))
-    if (const auto name = cached_name(folder); !name.empty()) names.push_back(name);
-  std::error_code ignored;
-  for (const auto& folder : folders) {
-    if (!fs::is_directory(folder, ignored))
-      throw Error(ErrorCode::not_found, fmt::format("[models] {} is no folder", folder));
-    for (const auto& entry : entries(folder))
-      if (entry.extension() == ".safetensors" || fs::exists(entry / "model_index.json", ignored))
-        names.push_back(entry.string());
-  }
-  return names;
-}
 
 nlohmann::json describe_words(const std::string& folder) {
   auto rows = nlohmann::json::array();
@@ -156,7 +103,7 @@ void add_models(CLI::App& app, Global& global) {
       for (const auto& row : rows) print_word(row);
       return;
     }
-    for (const auto& model : find_models(*folders)) rows.push_back(describe(model));
+    for (const auto& model : list_models(*folders)) rows.push_back(describe(model));
     if (global.json) return print_json(nlohmann::json{{"models", rows}});
     for (const auto& row : rows) print_row(row);
   });

@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 PROGRAM = os.environ["COREPULSE"]
-COMMANDS = ("generate", "demo", "explain", "inspect", "models", "recipes", "sweep", "roles", "doctor", "completion", "man")
+COMMANDS = ("generate", "demo", "explain", "inspect", "models", "recipes", "sweep", "roles", "doctor", "serve", "completion", "man")
 
 
 def output(*arguments, program=PROGRAM, **options):

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "corepulse/host/image_bytes.h"
+
 #include "base/fail.h"
 #include "io/file.h"
 #include "io/picture/exif.h"
@@ -114,13 +116,26 @@ ImageText read_image_text(std::string_view bytes, std::string_view file) {
 
 }  // namespace io
 
-void save_image(const Image& image, const std::filesystem::path& file, const ImageText& text) {
-  const auto format = format_of_name(file);
+std::string encode_image(const Image& image, const std::string& extension, const ImageText& text) {
+  const auto format = format_of_name("image" + extension);
   check_image(image);
   check_text(text);
-  const std::string bytes = format == ImageFormat::png    ? io::encode_png(image, text)
-                            : format == ImageFormat::jpeg ? io::encode_jpeg(image, text)
-                                                          : io::encode_webp(image, text);
+  return format == ImageFormat::png    ? io::encode_png(image, text)
+         : format == ImageFormat::jpeg ? io::encode_jpeg(image, text)
+                                       : io::encode_webp(image, text);
+}
+
+Image decode_image(std::string_view bytes, const std::string& name) {
+  return io::decode_image(bytes, name);
+}
+
+ImageText image_text_of(std::string_view bytes, const std::string& name) {
+  return io::read_image_text(bytes, name);
+}
+
+void save_image(const Image& image, const std::filesystem::path& file, const ImageText& text) {
+  format_of_name(file);  // an error names the whole file
+  const auto bytes = encode_image(image, file.extension().string(), text);
   io::write_file(file, std::as_bytes(std::span(bytes)));
 }
 

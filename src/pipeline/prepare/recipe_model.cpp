@@ -4,6 +4,7 @@
 #include <array>
 #include <fmt/format.h>
 
+#include "corepulse/host/recipe_files.h"
 #include "corepulse/pipeline.h"
 
 #include "base/fail.h"
@@ -11,6 +12,7 @@
 #include "io/hf_cache.h"
 #include "io/utf8.h"
 #include "pipeline/prepare/visit_files.h"
+#include "text/prompt/lora_tags.h"
 
 namespace corepulse {
 namespace {
@@ -130,6 +132,24 @@ Recipe recipe_for_folder(Recipe recipe, const fs::path& folder) {
   }
   change_paths(recipe, [&](std::string& path) { write_for(path, folder); });
   return recipe;
+}
+
+Recipe with_file_names(Recipe recipe, const std::function<std::string(const std::string& name)>& change) {
+  const auto visit = [&](std::string& name) {
+    if (!name.empty()) name = change(name);
+  };
+  for (const auto& field : kSource)
+    if (field.kind != Kind::word) visit(recipe.*field.recipe);
+  change_paths(recipe, visit);
+  return recipe;
+}
+
+std::vector<std::string> tagged_files(const Recipe& recipe) {
+  std::vector<std::string> names;
+  if (recipe.syntax != PromptSyntax::a1111) return names;
+  auto prompt = recipe.prompt;
+  for (auto& tag : text::take_lora_tags(prompt)) names.push_back(std::move(tag.name));
+  return names;
 }
 
 namespace pipeline {

@@ -1,0 +1,110 @@
+// Which models there are, and where in them controls can act.
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "corepulse/model.h"
+
+#include "api/api.h"
+#include "http/problem.h"
+
+namespace corepulse::server {
+namespace {
+
+using nlohmann::json;
+
+json described(const CatalogEntry& entry) {
+  json item = {{"name", entry.name}, {"title", entry.title}, {"family", entry.family}};
+  if (!entry.error.empty()) item["error"] = entry.error;
+  return item;
+}
+
+Response show_models(Context& context) {
+  json models = json::array(), loras = json::array(), embeddings = json::array();
+  for (const auto& entry : context.catalog.models()) {
+    auto item = described(entry);
+    if (!entry.error.empty()) item["error"] = context.names.shown(entry.error);
+    item.update({{"size", entry.bytes},
+                 {"builtin", entry.path == "builtin"},
+                 {"loaded", context.models.is_loaded(entry.path)},
+                 {"width", entry.width},
+                 {"height", entry.height}});
+    models.push_back(std::move(item));
+  }
+  for (const auto& entry : context.catalog.loras()) {
+    loras.push_back(described(entry));
+    loras.back()["size"] = entry.bytes;
+  }
+  for (const auto& entry : context.catalog.embeddings()) embeddings.push_back(described(entry));
+  const auto& given = context.catalog.options().model;
+  return json_response({{"models", models},
+                        {"loras", loras},
+                        {"embeddings", embeddings},
+                        {"default", given.empty() ? "builtin" : given},
+                        {"samplers", sampler_names()},
+                        {"schedules", schedule_names()}});
+}
+
+/** Which of the three groups a block belongs to, as selectors name them (docs/control.md). */
+std::map<std::string, std::string> groups_of(const ModelSource& source) {
+  std::map<std::string, std::string> groups;
+  for (const char* group : {"composition", "content", "style"}) {
+    try {
+      for (const auto& layer : model_layers(source, group))
+        if (!layer.block.empty()) groups.emplace(layer.block, group);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::invalid_request) throw;  // a model may have none of a group
+    }
+  }
+  return groups;
+}
+
+json layers_of(const ModelInfo& info, const BlockInfo& block) {
+  auto layers = json::array();
+  for (const auto& site : info.sites)
+    if (site.block == block.id)
+      layers.push_back({{"site", site.id},
+                        {"path", site.path},
+                        {"kind", site.cross ? "attn2" : "attn1"},
+                        {"attention", site.attention},
+                        {"depth", site.depth},
+                        {"heads", site.heads},
+                        {"head_dim", site.heads > 0 ? block.channels / site.heads : 0},
+                        {"resolution", {site.grid_height, site.grid_width}}});
+  return layers;
+}
+
+Response show_blocks(const Request& request, Context& context) {
+  const auto asked = request.query_value("model", context.catalog.options().model);
+  const ModelSource source{.model = asked.empty() ? "builtin" : context.names.path_of(asked)};
+  const auto info = inspect_model(source);
+  const auto groups = groups_of(source);
+  auto blocks = json::array();
+  for (const auto& block : info.blocks) {
+    const auto group = groups.find(block.id);
+    blocks.push_back({{"name", block.id},
+                      {"group", group == groups.end() ? json() : json(group->second)},
+                      {"ldm", block.ldm},
+                      {"channels", block.channels},
+                      {"resolution", {block.grid_height, block.grid_width}},
+                      {"layers", layers_of(info, block)}});
+  }
+  return json_response({{"model", asked.empty() ? "builtin" : asked},
+                        {"family", name(info.family)},
+                        {"width", info.width},
+                        {"height", info.height},
+                        {"sigma_min", info.sigma_min},
+                        {"sigma_max", info.sigma_max},
+                        {"blocks", blocks}});
+}
+
+}  // namespace
+
+void add_models(Router& router, Context& context) {
+  router.add("GET", "/v1/models", [&](const Request&) { return show_models(context); });
+  router.add("GET", "/v1/blocks", [&](const Request& request) {
+    return with_shown_names(context.names, [&] { return show_blocks(request, context); });
+  });
+}
+
+}  // namespace corepulse::server

@@ -1,0 +1,14 @@
+#pragma once
+// Files that are in the program: the page's as "studio/NAME", "openapi.json", "recipe.schema.json".
+
+#include <string_view>
+#include <vector>
+
+namespace corepulse::server {
+
+struct EmbeddedFile {
+  std::string_view name, bytes;
+};
+const std::vector<EmbeddedFile>& embedded_files();
+
+}  // namespace corepulse::server

@@ -1,0 +1,341 @@
+#include "http/connection.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+#include <fmt/format.h>
+
+#include "http/head.h"
+#include "http/problem.h"
+
+namespace corepulse::server {
+namespace {
+
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kMostPending = size_t{32} << 20;  // bytes of a stream that its client has not read
+constexpr size_t kReadAtOnce = size_t{64} << 10;
+constexpr double kBodyRate = 64 << 10;  // bytes a second that a body must arrive with
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+}
+
+/** A line end that ends no line of ours. */
+bool has_bare_line_end(std::string_view text) {
+  for (size_t at = text.find('\n'); at != text.npos; at = text.find('\n', at + 1))
+    if (at == 0 || text[at - 1] != '\r') return true;
+  return false;
+}
+
+std::string without_line_ends(std::string value) {
+  std::erase_if(value, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+  return value;
+}
+
+}  // namespace
+
+Connection::Connection(tcp::socket socket, std::shared_ptr<Listener::State> state)
+    : socket_(std::move(socket)),
+      deadline_(socket_.get_executor()),
+      comments_(socket_.get_executor()),
+      state_(std::move(state)),
+      chunk_(kReadAtOnce, '\0'),
+      idle_since_(Clock::now().time_since_epoch()) {}
+
+Connection::~Connection() {
+  give_back_body();
+  const std::lock_guard lock(state_->mutex);
+  state_->connections.erase(this);
+}
+
+void Connection::start() {
+  net::post(socket_.get_executor(), [self = shared_from_this()] {
+    error_code ignored;
+    self->socket_.set_option(tcp::no_delay(true), ignored);
+    self->expect_head(self->state_->options.head_seconds);
+    self->fill();
+  });
+}
+
+void Connection::close() {
+  net::post(socket_.get_executor(), [self = shared_from_this()] { self->shut(); });
+}
+
+void Connection::close_soon() {
+  soon_ = true;
+  net::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (!self->answering_ || self->kept_) self->shut();
+  });
+}
+
+void Connection::shut() {
+  if (closed_.exchange(true)) return;
+  error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  deadline_.cancel();
+  comments_.cancel();
+  give_back_body();
+  kept_.reset();  // ends a subscription
+}
+
+void Connection::give_back_body() {
+  state_->body_bytes -= std::exchange(reserved_, 0);
+}
+
+void Connection::arm(double seconds) {
+  deadline_.expires_after(milliseconds(seconds));
+  deadline_.async_wait([self = shared_from_this()](error_code error) {
+    if (!error && self->deadline_.expiry() <= Clock::now()) self->shut();
+  });
+}
+
+void Connection::expect_head(double seconds) {
+  idle_ = true, in_body_ = false, answering_ = false;
+  idle_since_ = Clock::now().time_since_epoch();
+  arm(seconds);
+}
+
+void Connection::fill() {
+  socket_.async_read_some(net::buffer(chunk_), [self = shared_from_this()](error_code error, size_t count) {
+    if (error || self->closed_) return self->shut();
+    const bool first = self->in_.empty() && !self->in_body_;
+    self->in_.append(self->chunk_, 0, count);
+    // The time for a head counts from its first byte.
+    if (first) self->arm(self->state_->options.head_seconds);
+    self->look();
+  });
+}
+
+void Connection::look() {
+  if (closed_) return;
+  in_body_ ? look_at_body() : look_at_head();
+}
+
+void Connection::look_at_head() {
+  const auto end = in_.find("\r\n\r\n");
+  try {
+    if (std::min(end, in_.size()) > kMostHead)
+      throw Problem(431, "invalid_request", fmt::format("[head] more than {} bytes", kMostHead));
+    if (has_bare_line_end(std::string_view(in_).substr(0, end)))
+      throw Problem(400, "invalid_request", "[head] a line that does not end in CR LF");
+    if (end == in_.npos) return fill();
+    idle_ = false, answering_ = true;
+    begun_ = Clock::now();
+    read_head(end + 4);
+  } catch (const Problem& problem) {
+    answer_problem(problem);
+  } catch (const std::exception& error) {
+    answer_problem(Problem(500, "internal", error.what()));
+  }
+}
+
+void Connection::read_head(size_t length) {
+  request_ = {};
+  check_head(std::string_view(in_).substr(0, length));
+  auto& parser = parser_.emplace();
+  parser.header_limit(static_cast<uint32_t>(kMostHead + 1024));
+  parser.body_limit(boost::none);  // known when the route is
+  error_code error;
+  const auto taken = parser.put(net::buffer(in_.data(), length), error);
+  if ((error && error != http::error::need_more) || !parser.is_header_done())
+    throw Problem(400, "invalid_request", fmt::format("[head] {}", error ? error.message() : "incomplete"));
+  in_.erase(0, taken);
+  plan(parser);
+  continue_reading();
+}
+
+void Connection::plan(const Parser& parser) {
+  const auto& message = parser.get();
+  request_.method = std::string(message.method_string());
+  http_1_0_ = message.version() < 11;
+  keep_alive_ = message.keep_alive();
+  for (const auto& field : message) request_.headers.add(std::string(field.name_string()), std::string(field.value()));
+  read_target(std::string_view(message.target().data(), message.target().size()), request_);
+  plan_ = state_->service.plan(request_);
+  const auto given = parser.content_length();
+  if (given && *given > plan_->most_body)
+    throw Problem(413, "invalid_request",
+                  fmt::format("[body] {} bytes; expected at most {}", *given, plan_->most_body));
+  reserved_ = parser.is_done() ? 0 : given ? static_cast<size_t>(*given) : plan_->most_body;
+  state_->body_bytes += reserved_;
+  if (state_->body_bytes > state_->options.most_body_bytes) {
+    Problem problem(503, "busy", "[body] too much is being received; try again later");
+    problem.headers.set("Retry-After", "2");
+    throw problem;
+  }
+}
+
+void Connection::continue_reading() {
+  parser_->body_limit(plan_->most_body);
+  parser_->eager(true);
+  if (parser_->is_done()) return hand_over();
+  in_body_ = true;
+  arm(state_->options.body_seconds + double(reserved_) / kBodyRate);
+  if (!same_letters(request_.headers.get("expect"), "100-continue")) return look_at_body();
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  net::async_write(socket_, net::buffer(kContinue), [self = shared_from_this()](error_code error, size_t) {
+    error ? self->shut() : self->look_at_body();
+  });
+}
+
+void Connection::look_at_body() {
+  while (!in_.empty() && !parser_->is_done()) {
+    error_code error;
+    const auto taken = parser_->put(net::buffer(in_), error);
+    in_.erase(0, taken);
+    if (error == http::error::body_limit)
+      return answer_problem(
+          Problem(413, "invalid_request", fmt::format("[body] expected at most {} bytes", plan_->most_body)));
+    if (error && error != http::error::need_more)
+      return answer_problem(Problem(400, "invalid_request", fmt::format("[body] {}", error.message())));
+    if (taken == 0) break;
+  }
+  if (!parser_->is_done())
+    return in_.size() > kReadAtOnce ? answer_problem(Problem(400, "invalid_request", "[body] no chunk")) : fill();
+  request_.body = std::move(parser_->get().body());
+  hand_over();
+}
+
+void Connection::hand_over() {
+  deadline_.cancel();
+  in_body_ = false;
+  auto whole = std::exchange(request_, {});
+  request_.method = whole.method, request_.path = whole.path;  // for counting
+  net::post(state_->handlers,
+            [self = shared_from_this(), answer = plan_->answer, request = std::move(whole)]() mutable {
+              auto response = answer(request);
+              net::post(self->socket_.get_executor(),
+                        [self, response = std::move(response)]() mutable { self->answer(std::move(response)); });
+            });
+}
+
+void Connection::answer_problem(const Problem& problem) {
+  keep_alive_ = false;  // what follows on this socket may not be what it seems
+  idle_ = false, answering_ = true;
+  if (begun_ == Clock::time_point()) begun_ = Clock::now();
+  answer(problem_response(problem));
+}
+
+void Connection::answer(Response response) {
+  if (closed_) return;
+  give_back_body();
+  if (response.later) {
+    auto later = std::exchange(response.later, {});
+    kept_ = later([weak = weak_from_this(), executor = socket_.get_executor()](Response now) {
+      net::post(executor, [weak, now = std::move(now)]() mutable {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->kept_.reset();
+        self->answer(std::move(now));
+      });
+    });
+    return;
+  }
+  state_->service.complete(response);
+  const std::chrono::duration<double> took = Clock::now() - begun_;
+  state_->service.answered(request_, response.status, took.count());
+  if (soon_) keep_alive_ = false;
+  if (response.stream) return open_stream(response);
+  auto bytes = head_of(response, false);
+  if (request_.method != "HEAD") bytes += response.body;
+  write(std::move(bytes), true);
+}
+
+std::string Connection::head_of(const Response& response, bool streamed) const {
+  auto head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason(response.status));
+  for (const auto& [name, value] : response.headers) head += name + ": " + without_line_ends(value) + "\r\n";
+  if (!streamed && response.status != 204 && response.status != 304)
+    head += fmt::format("Content-Length: {}\r\n", response.body.size());
+  if (streamed && !http_1_0_) head += "Transfer-Encoding: chunked\r\n";
+  return head + (keep_alive_ && !streamed ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+}
+
+void Connection::write(std::string bytes, bool whole) {
+  out_ = std::move(bytes);
+  writing_ = true;
+  arm(state_->options.write_seconds + double(out_.size()) / kBodyRate);
+  net::async_write(socket_, net::buffer(out_), [self = shared_from_this(), whole](error_code error, size_t) {
+    self->writing_ = false;
+    if (error) return self->shut();
+    whole ? self->wrote() : self->flush();
+  });
+}
+
+void Connection::wrote() {
+  if (!keep_alive_ || soon_) {
+    // The client reads all of the answer before the socket ends, also where it is still sending.
+    error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    arm(2);
+    return watch();
+  }
+  parser_.reset(), plan_.reset();
+  expect_head(state_->options.idle_seconds);
+  in_.empty() ? fill() : look();
+}
+
+void Connection::open_stream(const Response& response) {
+  streaming_ = true;
+  keep_alive_ = false;
+  write(head_of(response, true), false);
+  watch();
+  comment();
+  if (request_.method == "HEAD") return end();
+  kept_ = response.stream(shared_from_this());
+}
+
+/** Reads what is not looked at, to know when the client has gone. */
+void Connection::watch() {
+  socket_.async_read_some(net::buffer(chunk_), [self = shared_from_this()](error_code error, size_t) {
+    error ? self->shut() : self->watch();
+  });
+}
+
+bool Connection::send(std::string bytes) {
+  if (closed_) return false;
+  if (waiting_bytes_ += bytes.size(); waiting_bytes_ > kMostPending) {
+    close();
+    return false;
+  }
+  net::post(socket_.get_executor(), [self = shared_from_this(), bytes = std::move(bytes)] {
+    self->waiting_bytes_ -= bytes.size();
+    if (self->closed_ || self->stream_ended_ || bytes.empty()) return;
+    if (self->pending_.size() > kMostPending) return self->shut();
+    self->pending_ += self->http_1_0_ ? bytes : fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
+    if (!self->writing_) self->flush();
+  });
+  return true;
+}
+
+void Connection::end() {
+  net::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->closed_ || std::exchange(self->stream_ended_, true)) return;
+    if (!self->http_1_0_) self->pending_ += "0\r\n\r\n";
+    if (!self->writing_) self->flush();
+  });
+}
+
+void Connection::flush() {
+  deadline_.cancel();
+  if (!pending_.empty()) return write(std::exchange(pending_, {}), false);
+  if (!stream_ended_) return;
+  error_code ignored;
+  socket_.shutdown(tcp::socket::shutdown_send, ignored);
+  comments_.cancel();
+  kept_.reset();
+  arm(2);
+}
+
+void Connection::comment() {
+  comments_.expires_after(milliseconds(state_->options.comment_seconds));
+  comments_.async_wait([self = shared_from_this()](error_code error) {
+    if (error || self->closed_ || self->stream_ended_) return;
+    self->send(": keep-alive\n\n");
+    self->comment();
+  });
+}
+
+}  // namespace corepulse::server

@@ -1,0 +1,19 @@
+#include "http/events.h"
+
+#include <algorithm>
+
+namespace corepulse::server {
+
+std::string sse(std::string_view event, std::string_view data, std::string_view id) {
+  std::string text;
+  if (!id.empty()) text.append("id: ").append(id).append("\n");
+  if (!event.empty()) text.append("event: ").append(event).append("\n");
+  for (size_t begin = 0; begin <= data.size();) {
+    const auto end = std::min(data.find_first_of("\r\n", begin), data.size());
+    text.append("data: ").append(data.substr(begin, end - begin)).append("\n");
+    begin = end + (data.substr(end, 2) == "\r\n" ? 2 : 1);
+  }
+  return text += "\n";
+}
+
+}  // namespace corepulse::server

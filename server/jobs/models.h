@@ -1,0 +1,40 @@
+#pragma once
+// Loaded models, as many as fit into a budget of memory; the one that was used longest ago goes first.
+
+#include <cstdint>
+#include <list>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "corepulse/pipeline.h"
+
+namespace corepulse::server {
+
+class Models {
+ public:
+  /** @param budget bytes for weights; a model that is larger is loaded alone. */
+  Models(uint64_t budget, LoadOptions::Device device) : budget_(budget), device_(device) {}
+
+  /** The pipeline of the recipe's model, parts and numbers; loaded where it is not yet. @throws as Pipeline::load. */
+  Pipeline get(const Recipe& recipe);
+  /** Gives back all. */
+  void clear();
+  bool is_loaded(const std::string& model) const;  ///< By Recipe::model.
+  uint64_t bytes() const;                          ///< Of the weights of all that are loaded, roughly.
+  size_t count() const;
+
+ private:
+  struct Entry {
+    ModelSource source;
+    std::string dtype;
+    uint64_t bytes;
+    Pipeline pipeline;
+  };
+  uint64_t budget_;
+  LoadOptions::Device device_;
+  mutable std::mutex mutex_;
+  std::list<Entry> entries_;  ///< The one used last is first.
+};
+
+}  // namespace corepulse::server

@@ -1,0 +1,286 @@
+#include "jobs/queue.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "http/problem.h"
+#include "jobs/queue_state.h"
+
+namespace corepulse::server {
+namespace {
+
+std::string job_text(const Job& job) {
+  return to_json(job).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+double unix_time() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void Queue::State::insert(Job job) {
+  job.state = JobState::queued;
+  const auto before = [](const Job& a, const Job& b) {
+    return a.asked.priority != b.asked.priority ? a.asked.priority > b.asked.priority : a.number < b.number;
+  };
+  waiting.insert(std::upper_bound(waiting.begin(), waiting.end(), job, before), std::move(job));
+}
+
+std::vector<Job> Queue::State::waiting_jobs() const {
+  auto jobs = waiting;
+  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].position = int(i) + (running ? 1 : 0);
+  return jobs;
+}
+
+void Queue::State::tell(const std::string& id, const char* name, const std::function<std::string()>& data) {
+  const auto found = channels.find(id);
+  if (found == channels.end() || !found->second.has_listeners()) return;
+  found->second.tell(found->second.event(name, data()));
+}
+
+void Queue::State::tell(const Job& job) {
+  const auto found = channels.find(job.id);
+  if (found == channels.end() || !found->second.has_listeners()) return;
+  auto event = found->second.event("job", job_text(job), is_final(job.state));
+  event.job = &job;
+  found->second.tell(event);
+}
+
+std::optional<Job> Queue::State::current(const std::string& id) const {
+  if (running && running->id == id) return running;
+  if (const auto found = ending.find(id); found != ending.end()) return found->second;
+  for (auto& job : waiting_jobs())
+    if (job.id == id) return job;
+  return std::nullopt;
+}
+
+std::optional<Channel> Queue::State::take_channel(const std::string& id) {
+  const auto found = channels.find(id);
+  if (found == channels.end()) return std::nullopt;
+  auto channel = std::move(found->second);
+  channels.erase(found);
+  return channel;
+}
+
+void Queue::State::save(const Job& job) {
+  std::vector<Job> jobs;
+  {
+    const std::lock_guard lock(mutex);
+    unsaved.insert_or_assign(job.id, job);
+    for (const auto& [id, one] : unsaved) jobs.push_back(one);
+  }
+  for (const auto& one : jobs) {
+    try {
+      store.update(one);
+    } catch (const Error&) {
+      return;
+    }
+    const std::lock_guard lock(mutex);
+    unsaved.erase(one.id);
+  }
+}
+
+void Queue::State::finish(const Job& job) {
+  save(job);
+  std::optional<Channel> channel;
+  const std::lock_guard lock(mutex);
+  tell(job);
+  channel = take_channel(job.id);
+  ending.erase(job.id);
+  if (running && running->id == job.id) running.reset(), watch.reset(), preview.clear();
+}
+
+Queue::Queue(Store& store, Drawing& drawing, const Folder& folder, const Limits& limits)
+    : state_(std::make_shared<State>(store, drawing, folder, limits)) {
+  for (auto& job : store.unfinished()) {
+    const bool begun = job.state == JobState::running;
+    // One that brought the server down twice, or that was changed while it ran, is not begun again.
+    if (begun && (job.edited || job.attempts >= 2)) {
+      job.state = JobState::interrupted, job.finished = unix_time();
+      store.update(job);
+      continue;
+    }
+    job.state = JobState::queued, job.started = 0;
+    if (begun) store.update(job);
+    state_->insert(std::move(job));
+  }
+  state_->worker = std::thread([state = state_] { state->work(); });
+}
+
+Queue::~Queue() {
+  stop();
+}
+
+void Queue::stop() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+    if (state_->watch) *state_->watch->stop = true;
+  }
+  state_->changed.notify_all();
+  if (state_->worker.joinable()) state_->worker.join();
+}
+
+Job Queue::submit(Submission asked) {
+  auto& state = *state_;
+  const auto require_place = [&] {
+    if (state.stopping) throw Problem(503, "stopping", "[jobs] the server is stopping");
+    if (state.waiting.size() + state.reserved < state.limits.most_waiting) return;
+    ++state.counts.refused;
+    throw busy(fmt::format("[jobs] {} wait already; try again later", state.limits.most_waiting), 5);
+  };
+  {
+    const std::lock_guard lock(state.mutex);
+    require_place();
+  }
+  Job job{.id = new_id(), .asked = std::move(asked), .created = unix_time()};
+  state.drawing.check(job);
+  {
+    const std::lock_guard lock(state.mutex);
+    require_place();
+    ++state.reserved;
+  }
+  try {
+    state.store.add(job);
+  } catch (...) {
+    const std::lock_guard lock(state.mutex);
+    --state.reserved;
+    throw;
+  }
+  const std::lock_guard lock(state.mutex);
+  --state.reserved, ++state.counts.submitted;
+  state.insert(job);
+  state.changed.notify_all();
+  for (auto& one : state.waiting_jobs())
+    if (one.id == job.id) return one;
+  return job;
+}
+
+std::optional<Job> Queue::find(const std::string& id) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (auto job = state_->current(id)) return job;
+    if (const auto found = state_->unsaved.find(id); found != state_->unsaved.end()) return found->second;
+  }
+  return state_->store.job(id);
+}
+
+std::vector<Job> Queue::jobs() {
+  const std::lock_guard lock(state_->mutex);
+  auto jobs = state_->waiting_jobs();
+  if (state_->running) jobs.push_back(*state_->running);
+  std::sort(jobs.begin(), jobs.end(), [](const Job& a, const Job& b) { return a.number < b.number; });
+  return jobs;
+}
+
+std::optional<Job> Queue::running() {
+  const std::lock_guard lock(state_->mutex);
+  return state_->running;
+}
+
+std::string Queue::preview() {
+  const std::lock_guard lock(state_->mutex);
+  return state_->preview;
+}
+
+bool Queue::cancel(const std::string& id) {
+  std::optional<Job> job;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->running && state_->running->id == id) {
+      state_->cancelling = true;
+      if (state_->watch) *state_->watch->stop = true;
+      return true;
+    }
+    auto& waiting = state_->waiting;
+    const auto found = std::find_if(waiting.begin(), waiting.end(), [&](const Job& one) { return one.id == id; });
+    if (found == waiting.end()) return false;
+    job = std::move(*found);
+    waiting.erase(found);
+    state_->ending.emplace(id, *job);
+    ++state_->counts.cancelled;
+  }
+  job->state = JobState::cancelled, job->finished = unix_time();
+  state_->finish(*job);
+  return true;
+}
+
+void Queue::edit(const std::string& id, const std::string& controls) {
+  std::optional<Job> job;
+  std::shared_ptr<Watch> watch;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->running && state_->running->id == id) job = state_->running, watch = state_->watch;
+  }
+  if (!job || !watch) {
+    if (!find(id)) throw missing("[id] there is no such job");
+    throw Problem(409, "conflict", "[id] the job is not running: its controls cannot be changed");
+  }
+  state_->drawing.edit(*job, *watch, controls);
+  state_->store.mark_edited(job->number);
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->running || state_->running->id != id) return;
+  state_->running->edited = true;
+  state_->tell(id, "edit", [&] {
+    const auto list = nlohmann::json::parse(controls, nullptr, false);
+    return nlohmann::json{{"step", state_->running->step}, {"controls", list}}.dump();
+  });
+}
+
+bool Queue::purge(const std::string& id) {
+  const auto job = find(id);
+  if (!job || !is_final(job->state)) return false;
+  std::error_code ignored;
+  const auto remove = [&](const std::string& name) {
+    std::filesystem::remove(state_->folder.picture(name), ignored);
+    std::filesystem::remove(state_->folder.thumb(name), ignored);
+  };
+  const bool found = state_->store.remove(id);
+  for (const auto& picture : job->pictures) remove(picture.name);
+  for (const auto& map : job->heat_maps) remove(map.name);
+  return found;
+}
+
+std::shared_ptr<void> Queue::subscribe(const std::string& id, EventListener listener) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (const auto job = state_->current(id)) {
+      auto& channel = state_->channels[id];
+      auto first = channel.event("job", job_text(*job));
+      first.job = &*job;
+      listener(first);
+      const auto key = channel.add(std::move(listener));
+      return std::shared_ptr<void>(nullptr, [state = state_, id, key](void*) {
+        EventListener ended;  // destroyed without the lock
+        const std::lock_guard inner(state->mutex);
+        if (const auto found = state->channels.find(id); found != state->channels.end())
+          ended = found->second.take(key);
+      });
+    }
+  }
+  const auto job = find(id);
+  if (!job) throw missing("[id] there is no such job");
+  listener({"job", job_text(*job), 1, true, &*job});
+  return nullptr;
+}
+
+std::shared_ptr<void> Queue::on_end(const std::string& id, std::function<void(const Job&)> ended) {
+  return subscribe(id, [ended = std::move(ended)](const Event& event) {
+    if (event.last && event.job) ended(*event.job);
+  });
+}
+
+QueueCounts Queue::counts() {
+  const std::lock_guard lock(state_->mutex);
+  auto counts = state_->counts;
+  counts.waiting = state_->waiting.size();
+  counts.running = state_->running.has_value();
+  return counts;
+}
+
+}  // namespace corepulse::server

@@ -1,0 +1,71 @@
+#pragma once
+// The queue's inside: what waits, what runs, who listens. queue.cpp is what others ask, worker.cpp the thread that
+// draws.
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "jobs/channel.h"
+#include "jobs/queue.h"
+
+namespace corepulse::server {
+
+struct Queue::State {
+  State(Store& kept, Drawing& draws, const Folder& files, const Limits& most)
+      : store(kept), drawing(draws), folder(files), limits(most) {}
+
+  /** The worker's thread: draws what waits until it is told to stop. */
+  void work();
+
+  // Under the lock:
+  void insert(Job job);
+  std::vector<Job> waiting_jobs() const;
+  void tell(const std::string& id, const char* name, const std::function<std::string()>& data);
+  void tell(const Job& job);
+  /** Of one that is not finished; else nothing. */
+  std::optional<Job> current(const std::string& id) const;
+  /** Taken out, to be destroyed without the lock. */
+  std::optional<Channel> take_channel(const std::string& id);
+
+  // Without it:
+  /** What cannot be stored, as on a full disk, is kept here and tried again with every further one. */
+  void save(const Job& job);
+  /** Saves it in its final state, and tells those who listen, as the last event. */
+  void finish(const Job& job);
+
+  Store& store;
+  Drawing& drawing;
+  const Folder& folder;
+  Limits limits;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<Job> waiting;  ///< In the order in which they will be drawn.
+  std::optional<Job> running;
+  std::shared_ptr<Watch> watch;  ///< Of the running one.
+  bool cancelling = false;       ///< The running one.
+  std::string preview;
+  std::map<std::string, Channel> channels;
+  std::map<std::string, Job> ending;   ///< Taken out of `waiting`, and not told of yet.
+  std::map<std::string, Job> unsaved;  ///< The disk is full, say.
+  size_t reserved = 0;                 ///< Places of jobs that are being stored.
+  QueueCounts counts;
+  bool stopping = false;
+  std::thread worker;
+
+ private:
+  void draw(Job& job, const std::shared_ptr<Watch>& watch);
+  void on_step(const Watch::Step& step);
+  void fail(Job& job);
+  void end(Job job);
+};
+
+double unix_time();
+
+}  // namespace corepulse::server
