@@ -9,14 +9,14 @@ from functions import too_long
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent).resolve()
 LIMIT = 400
 FOLDER_LIMIT = 30  # files that lie in a folder itself; its subfolders count apart
-FOLDERS = ("include", "src", "cli", "server", "python", "tests", "examples", "bench", "cmake")
-SUFFIXES = (".h", ".cpp", ".cu", ".py", ".txt", ".cmake")
+FOLDERS = ("include", "src", "cli", "server", "python", "tests", "examples", "bench", "cmake", "studio")
+SUFFIXES = (".h", ".cpp", ".cu", ".py", ".txt", ".cmake", ".js", ".css", ".html")
 TABLES = set()  # Files that are data, by path: nobody reads them from top to bottom.
 
 
 def crowded():
     """Folders of the library and of the program in which nobody finds a file at a glance."""
-    for top in ("include", "src", "cli", "server", "python"):
+    for top in ("include", "src", "cli", "server", "python", "studio"):
         for folder in sorted({f.parent for f in (ROOT / top).rglob("*") if f.is_file()}):
             n = sum(f.is_file() for f in folder.iterdir())
             if n > FOLDER_LIMIT:

@@ -11,7 +11,7 @@ export class Problem extends Error {
 
   /** The recipe's field that the text names, as "controls[0].where". */
   get field() {
-    return /^\[([^\]]*(?:\[\d+\][^\]]*)*)\]/.exec(this.message)?.[1];
+    return /^\[([^[\]]*(?:\[\d+\][^[\]]*)*)\]/.exec(this.message)?.[1];
   }
 }
 

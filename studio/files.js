@@ -1,6 +1,7 @@
 // Pictures and recipes that come in: dropped anywhere, chosen, or pasted.
 import { api } from './api.js';
 import { h } from './dom.js';
+import { withoutHeat } from './player.js';
 import { T } from './texts.js';
 
 export function makeFiles(store, actions, player) {
@@ -47,7 +48,7 @@ export function makeFiles(store, actions, player) {
     try {
       const { recipe, notes } = await api.read(file);
       if (!recipe) return startFromFile(file);
-      actions.takeRecipe(recipe, T.files.restored((notes ?? []).join(' ')));
+      actions.takeRecipe(withoutHeat(recipe), T.files.restored((notes ?? []).join(' ')));
       player.show({ name: file.name, url: URL.createObjectURL(file), seed: recipe.seed, recipe });
     } catch (error) {
       if (error.away) return actions.say(T.connection.away);

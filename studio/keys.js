@@ -19,7 +19,7 @@ export function listenToKeys({ store, player, actions, score, tracks, prompt, pa
     if (ctrl || event.altKey || typing(target)) return undefined;
     const letters = {
       b: () => score.choose('brush'), r: () => score.choose('rect'), e: () => score.choose('erase'), c: () => score.choose('curve'),
-      g: () => score.element.querySelector('[role=grid]').focus(), p: () => prompt.focus(), t: () => tracks.element.querySelector('.track-name[aria-current], button')?.focus(), '?': () => keys.open(),
+      g: () => score.element.querySelector('[role=grid]').focus(), p: () => prompt.focus(), t: () => (tracks.element.querySelector('[aria-current]') ?? tracks.element.querySelector('button')).focus(), '?': () => keys.open(),
     };
     return letters[key] && run(letters[key]);
   });
@@ -27,7 +27,7 @@ export function listenToKeys({ store, player, actions, score, tracks, prompt, pa
   function escape() {
     if (keys.element.open) return;
     if (player.busy) player.cancel();
-    else if (panels.open && innerWidth < 1800) panels.show(null);
+    else if (panels.open && innerWidth < 1280) panels.show(null);
   }
 }
 

@@ -57,7 +57,7 @@ const score = makeScore(store, reading, events, say);
 const prompt = makePrompt(store, events, () => score.model.hues);
 const tracks = makeTracks(store, reading, events, score);
 const stage = makeStage(store, reading, events, player, score, actions);
-const settings = makeSettings(store, reading);
+const settings = makeSettings(store, reading, events);
 const drawBar = makeDrawBar(store, events, player, actions);
 const panels = makePanels();
 const keys = makeKeys();
@@ -189,7 +189,7 @@ function build() {
   stage.show();
   stage.masks.refresh();
   score.showTools();
-  if (store.view.tab && innerWidth > 1200) panels.show(store.view.tab);
+  if (store.view.tab && innerWidth >= 1280) panels.show(store.view.tab);
 }
 
 build();
@@ -202,4 +202,5 @@ await Promise.allSettled([reading.models(), reading.ask(), player.reattach()]).t
 });
 if (score.model.track) score.model.select(score.model.selected);
 
+document.body.dataset.ready = '';
 export const studio = { store, events, reading, player, score, panels, actions, stage };

@@ -82,8 +82,9 @@ export function makePlayer(store, events, say) {
 
   function progress({ step, steps, sigma }) {
     Object.assign(player.job, { step, steps, sigma });
-    player.message = T.draw.step(Math.min(step + 1, steps), steps, sigma);
-    if (store.view.playhead !== step) store.look({ playhead: step });
+    player.message = T.draw.step(step, steps, sigma);
+    const next = Math.min(step, steps - 1);
+    if (store.view.playhead !== next) store.look({ playhead: next });
   }
 
   function finish(job) {
@@ -153,6 +154,14 @@ export function makePlayer(store, events, say) {
   }
 
   return Object.assign(player, { draw, cancel, reattach, show, tell });
+}
+
+/** The recipe without the heat maps that the page itself asked for. */
+export function withoutHeat(recipe) {
+  const plain = ({ kind, phrase, name, ...rest }) => kind === 'capture' && phrase && !Object.keys(rest).length;
+  const { controls = [], ...others } = recipe;
+  const kept = controls.filter((c) => !plain(c));
+  return kept.length ? { ...others, controls: kept } : others;
 }
 
 /** The recipe without anything that the score adds: what a picture is compared with. */

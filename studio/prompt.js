@@ -6,22 +6,18 @@ import { isCurve } from './score/curve.js';
 import { hue } from './score/palette.js';
 import { tracksOf } from './score/tracks.js';
 
-const bytes = new TextEncoder();
-const characters = new TextDecoder();
-
-/** Tokens that touch and are letters are one word: {text, tokens, weight, occurrence}. */
-export function wordsOf(prompt, tokens) {
-  const raw = bytes.encode(prompt);
+/** Tokens that touch and are letters are one word: {text, tokens, weight, occurrence, read}. */
+export function wordsOf(tokens) {
   const words = [];
   let end = -1;
   for (const token of tokens) {
-    const text = characters.decode(raw.subarray(token.begin, token.end)).trim();
+    const text = token.text.trim();
     if (!text) continue;
     const last = words.at(-1);
     const joins = last && token.begin === end && /[\p{L}\p{N}]$/u.test(last.text) && /^[\p{L}\p{N}]/u.test(text);
     if (joins) Object.assign(last, { text: last.text + text, tokens: last.tokens + 1 });
-    else words.push({ text, tokens: 1, weight: token.weight ?? 1, chunk: token.chunk ?? 0 });
-    end = token.end;
+    else words.push({ text, tokens: 1, weight: token.weight ?? 1, read: token.read !== false });
+    end = token.end ?? -2;
   }
   const seen = new Map();
   for (const word of words) {
@@ -90,10 +86,9 @@ export function makePrompt(store, events, hues) {
     try {
       const answer = await api.tokenize({ model, prompt, syntax: how ?? 'plain' }, abort.signal);
       if (prompt !== (store.recipe.prompt ?? '')) return;
-      words = wordsOf(prompt, answer.tokens);
-      const n = answer.tokens.length;
-      used.textContent = T.prompt.used(n, answer.limit);
-      used.classList.toggle('over', n > answer.limit || answer.cut?.length > 0);
+      words = wordsOf(answer.tokens);
+      used.textContent = T.prompt.used(answer.tokens.length, answer.limit, answer.chunks ?? 1);
+      used.classList.toggle('over', answer.cut?.length > 0);
       cut.hidden = !answer.cut?.length;
       cut.textContent = answer.cut?.length ? T.prompt.cut(answer.cut.map((c) => c.text ?? c).join(' ')) : '';
       show();
@@ -107,7 +102,7 @@ export function makePrompt(store, events, hues) {
     const masked = controls.some((c) => isAbout(c, 'mask_tokens', word) && c.enabled !== false);
     const own = controls.find((c) => isAbout(c, 'reweight', word));
     const weight = own && !isCurve(own.scale) ? own.scale : word.weight;
-    const element = h('button.chip', {
+    const element = h(`button.chip${word.read ? '' : '.unread'}`, {
       type: 'button', 'aria-pressed': masked, 'aria-label': T.prompt.chip(word.text, weight, masked), 'data-key': `chip-${i}`,
       onpointerenter: () => events.tell('word', word.text), onpointerleave: () => events.tell('word', null),
       onfocus: () => events.tell('word', word.text), onblur: () => events.tell('word', null),

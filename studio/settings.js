@@ -3,33 +3,27 @@ import { fill, h, icon, iconButton } from './dom.js';
 import { choiceField, numberField } from './fields.js';
 import { T } from './texts.js';
 
-const SAMPLERS = ['model', 'euler', 'euler_a', 'heun', 'dpmpp_2m', 'dpmpp_2m_sde', 'dpmpp_sde', 'ddim', 'lms', 'unipc', 'lcm'];
-const SCHEDULES = ['model', 'linspace', 'leading', 'trailing', 'karras', 'exponential', 'sgm_uniform', 'simple', 'beta', 'ays'];
-
-export function makeSettings(store, reading) {
+export function makeSettings(store, reading, events) {
   const element = h('div.settings', { role: 'group', 'aria-label': T.settings.more });
   function refresh() {
     if (element.contains(document.activeElement) && document.activeElement.matches('input')) return;
     const r = store.recipe;
-    const own = ownSize(reading, r);
+    const models = reading.state.models ?? {};
+    const own = models.models?.find((m) => m.name === (r.model ?? 'builtin')) ?? {};
     const put = (name) => (value) => store.editRecipe({ [name]: value });
-    const named = (list, value) => [...new Set([...list, ...(value ? [value] : [])])].map((v) => ({ value: v, label: v === 'model' ? T.settings.own : v }));
+    const named = (list, value) => [...new Set(['model', ...(list ?? []), ...(value ? [value] : [])])].map((v) => ({ value: v, label: v === 'model' ? T.settings.own : v }));
     fill(element,
       numberField(T.settings.steps, r.steps, put('steps'), { placeholder: r.few_steps ? '' : '20', attributes: { min: 1, max: 1000, step: 1 } }),
       numberField(T.settings.guidance, r.guidance, put('guidance'), { placeholder: '5', attributes: { min: 0, max: 30, step: 0.5 } }),
-      numberField(T.settings.width, r.width, put('width'), { placeholder: own, attributes: { min: 64, max: 4096, step: 8 } }),
-      numberField(T.settings.height, r.height, put('height'), { placeholder: own, attributes: { min: 64, max: 4096, step: 8 } }),
-      choiceField(T.settings.sampler, r.sampler ?? 'model', named(SAMPLERS, r.sampler), (v) => put('sampler')(v === 'model' ? undefined : v)),
-      choiceField(T.settings.schedule, r.schedule ?? 'model', named(SCHEDULES, r.schedule), (v) => put('schedule')(v === 'model' ? undefined : v)));
+      numberField(T.settings.width, r.width, put('width'), { placeholder: own.width ?? '', attributes: { min: 64, max: 4096, step: 8 } }),
+      numberField(T.settings.height, r.height, put('height'), { placeholder: own.height ?? '', attributes: { min: 64, max: 4096, step: 8 } }),
+      choiceField(T.settings.sampler, r.sampler ?? 'model', named(models.samplers, r.sampler), (v) => put('sampler')(v === 'model' ? undefined : v)),
+      choiceField(T.settings.schedule, r.schedule ?? 'model', named(models.schedules, r.schedule), (v) => put('schedule')(v === 'model' ? undefined : v)));
   }
   store.on((what) => what.doc && refresh());
+  events.on('models', refresh);
   element.addEventListener('focusout', () => setTimeout(refresh));
   return { element, refresh };
-}
-
-function ownSize(reading, recipe) {
-  const size = reading.state.models?.models?.find((m) => m.name === (recipe.model ?? 'builtin'))?.size;
-  return String((Array.isArray(size) ? size[0] : size) ?? 256);
 }
 
 /** The bar that draws: button, progress, seed, live. */
@@ -54,7 +48,7 @@ export function makeDrawBar(store, events, player, actions) {
     fill(button, icon(busy ? 'stop' : 'play'), busy ? T.draw.stop : player.picture ? T.draw.again : T.draw.button);
     button.classList.toggle('stopping', busy);
     const { step = 0, steps = 0 } = player.job ?? {};
-    const part = busy && steps ? (step + 1) / steps : 0;
+    const part = busy && steps ? step / steps : 0;
     bar.style.setProperty('--part', part);
     bar.setAttribute('aria-valuenow', busy ? step : 0);
     bar.setAttribute('aria-valuemax', steps || 1);

@@ -2,7 +2,7 @@
 import { fill, h, icon, iconButton } from './dom.js';
 import { slider } from './fields.js';
 import { makeMasks } from './masks.js';
-import { drawPlain, plainOf } from './player.js';
+import { drawPlain, plainOf, withoutHeat } from './player.js';
 import { addressOf } from './region.js';
 import { T } from './texts.js';
 
@@ -24,8 +24,7 @@ export function makeStage(store, reading, events, player, score, actions) {
   function sizeOf() {
     const { width, height } = store.recipe;
     const model = reading.state.models?.models?.find((m) => m.name === (store.recipe.model ?? 'builtin'));
-    const own = Array.isArray(model?.size) ? model.size[0] : model?.size ?? 256;
-    return { width: width || own, height: height || own };
+    return { width: width || model?.width || 256, height: height || model?.height || 256 };
   }
 
   function show() {
@@ -62,7 +61,8 @@ export function makeStage(store, reading, events, player, score, actions) {
 
   function showBar(current) {
     const can = current && !player.busy;
-    const controlled = Boolean((current?.recipe ?? store.recipe).controls?.length || (current?.recipe ?? store.recipe).edits?.length);
+    const drawn = withoutHeat(current?.recipe ?? store.recipe);
+    const controlled = Boolean(drawn.controls || drawn.edits?.length);
     fill(bar,
       h('button.quiet', { type: 'button', 'data-key': 'compare', 'aria-pressed': comparing, disabled: !can || !controlled, title: T.stage.compareHint, onclick: compare }, icon('compare'), T.stage.compare),
       h('button.quiet', { type: 'button', 'data-key': 'heat', 'aria-pressed': store.view.heat, title: T.stage.heatHint, onclick: () => { store.look({ heat: !store.view.heat }); show(); } }, icon('heat'), T.stage.heat),

@@ -40,13 +40,13 @@ export const T = {
     box: ['x', 'y', 'width', 'height'], everywhere: 'everywhere', kinds: { rectangle: 'rectangle', ellipse: 'ellipse', circle: 'circle', picture: 'brush mask', polygon: 'polygon', linear: 'gradient', radial: 'radial', add: 'union', subtract: 'difference', multiply: 'overlap' },
   },
   init: {
-    start: 'Start from a picture', remove: 'Start from noise', strength: 'Change', strengthHint: 'How much of the schedule runs: 1 forgets the picture', mask: 'Inpaint a part', unmask: 'Repaint all', use: 'Use this picture as the start', only: 'Only around the mask',
+    start: 'Start from a file', remove: 'Start from noise', strength: 'Change', strengthHint: 'How much of the schedule runs: 1 forgets the picture', mask: 'Inpaint a part', unmask: 'Repaint all', use: 'Start from this', only: 'Only around the mask',
     failed: 'That file is not a picture the server can read (PNG, JPEG or WebP).',
   },
   prompt: {
     label: 'Prompt', negative: 'Negative prompt', showNegative: 'Negative prompt', placeholder: 'What should be drawn?', tokens: 'Words as the model reads them',
     help: 'Click a word to mask it. Drag up or down, or use the arrow keys, to change its weight.', cut: (text) => `Not read, beyond the limit: ${text}`,
-    used: (n, limit) => `${n} of ${limit} tokens`, chip: (word, weight, masked) => `${word}${masked ? ', masked' : weight !== 1 ? `, weight ${short(weight)}` : ''}`, syntax: 'Syntax', masked: 'masked',
+    used: (n, limit, chunks) => (chunks > 1 ? `${n} tokens, ${chunks} × ${limit}` : `${n} of ${limit} tokens`), chip: (word, weight, masked) => `${word}${masked ? ', masked' : weight !== 1 ? `, weight ${short(weight)}` : ''}`, syntax: 'Syntax', masked: 'masked',
     syntaxes: { plain: 'plain', a1111: 'A1111', comfy: 'ComfyUI', compel: 'compel' },
   },
   settings: {
@@ -66,7 +66,7 @@ export const T = {
     paintMe: 'Painted nowhere yet: drag over the blocks and steps where it should act.', keptOnly: 'This one has no cells. It is kept as it is; edit it as JSON below.',
     noTrack: 'Add a track, then paint it over blocks and steps.', laneOnly: (title) => `${title} has steps alone: paint in its own lane below the blocks.`,
     at: (s) => `step ${s.step} · σ ${short(s.sigma)}`, unfold: (b) => `Show the layers of ${b.name}`,
-    blockLabel: (b) => `${b.name}, ${b.group ?? ''}, grid ${b.resolution}, ${count(b.count, 'layer', 'layers')}`, blockNote: (b) => `${b.resolution}²·${b.count}`,
+    blockLabel: (b) => `${b.name}, ${b.group ?? ''}, grid ${b.width}, ${count(b.count, 'layer', 'layers')}`, blockNote: (b) => `${b.width}²·${b.count}`,
     voice: (title, level) => `${title} ${short(level)}`, cell: (row, step, sigma, voices) => `${row}, step ${step}, sigma ${short(sigma)}: ${voices.length ? voices.join('; ') : 'the prompt alone'}`,
     waiting: 'Reading the model’s blocks…',
   },
@@ -99,7 +99,7 @@ export const T = {
   },
   recipe: {
     label: 'Recipe as JSON', hint: 'This is all of it. Edit here or on the score: both are the same.', ok: 'The server would draw this.', bad: (line) => `Not JSON yet${line ? ` (line ${line})` : ''}: `, copy: 'Copy', copied: 'Copied.', save: 'Save as file', load: 'Open a file', named: 'Kept recipes', keep: 'Keep as', keepButton: 'Keep', forget: (n) => `Forget ${n}`, none: 'Keep a recipe under a name to find it here.',
-    notes: 'Notes', example: 'The example', reset: 'Start afresh',
+    starts: 'Recipes to start from', example: 'The example', reset: 'Start afresh',
   },
   sweep: {
     intro: 'One recipe over many values: a sheet of pictures to choose from.', field: 'Field', values: 'Values', from: 'from', to: 'to', times: 'pictures', list: 'Values, with commas', run: (n) => `Draw ${count(n, 'picture', 'pictures')}`, second: 'Second axis', none: 'none', sheet: 'Sheet', running: (a, b) => `${a} of ${b} drawn`,

@@ -1,6 +1,7 @@
 // The history: every picture the server keeps, newest first; only what is in view is in the page.
 import { api } from '../api.js';
 import { debounce, eachFrame, fill, h, iconButton } from '../dom.js';
+import { withoutHeat } from '../player.js';
 import { T } from '../texts.js';
 
 const PAGE = 200;
@@ -93,7 +94,7 @@ export function makeHistory(store, events, player, actions) {
     try {
       const blob = await (await fetch(item.url)).blob();
       const { recipe, notes } = await api.read(blob);
-      actions.takeRecipe(recipe, T.files.restored((notes ?? []).join(' ')));
+      actions.takeRecipe(withoutHeat(recipe), T.files.restored((notes ?? []).join(' ')));
       player.show({ name: item.picture, url: item.url, seed: item.seed, recipe });
     } catch (error) {
       actions.say(error.message);

@@ -9,6 +9,8 @@ export function makeRecipe(store, reading, events, actions) {
   const status = h('p.recipe-status', { role: 'status' });
   const notes = h('ul.notes');
   const kept = h('ul.kept');
+  const starts = h('ul.kept');
+  const startsTitle = h('h3', { hidden: true }, T.recipe.starts);
   const name = h('input', { type: 'text', 'aria-label': T.recipe.keep, placeholder: T.recipe.keep });
   const file = h('input', { type: 'file', accept: '.json,image/*', hidden: true, onchange: () => file.files[0] && actions.takeFile(file.files[0]) });
   let visible = false;
@@ -43,7 +45,9 @@ export function makeRecipe(store, reading, events, actions) {
   }
 
   async function list() {
-    const { recipes } = await api.recipes().catch(() => ({ recipes: [] }));
+    const { recipes, presets = [] } = await api.recipes().catch(() => ({ recipes: [] }));
+    fill(starts, presets.map((p) => h('li', h('button.quiet', { type: 'button', title: p.about, onclick: () => actions.takeRecipe(p.recipe, T.files.recipe) }, p.name))));
+    startsTitle.hidden = !presets.length;
     fill(kept, recipes.length ? recipes.map((r) => h('li', h('button.quiet', { type: 'button', onclick: () => take(r.name) }, r.name), iconButton('close', T.recipe.forget(r.name), () => api.forget(r.name).then(list)))) : h('li.note', T.recipe.none));
   }
 
@@ -68,7 +72,7 @@ export function makeRecipe(store, reading, events, actions) {
   const button = (text, onclick) => h('button.quiet', { type: 'button', onclick }, text);
   const element = h('div.panel.recipe-panel', h('p.note', T.recipe.hint), area, status, notes,
     h('div.panel-tools', button(T.recipe.copy, copy), button(T.recipe.save, save), button(T.recipe.load, () => file.click()), button(T.recipe.example, () => actions.takeRecipe(EXAMPLE, T.files.recipe)), file),
-    h('h3', T.recipe.named), kept, h('form.keep', { onsubmit: keep }, name, h('button.quiet', { type: 'submit' }, icon('plus'), T.recipe.keepButton)));
+    h('h3', T.recipe.named), kept, h('form.keep', { onsubmit: keep }, name, h('button.quiet', { type: 'submit' }, icon('plus'), T.recipe.keepButton)), startsTitle, starts);
   return { element, shown(on) { visible = on; refresh(); if (on) list(); } };
 }
 

@@ -129,7 +129,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
     wrong.textContent = '';
     try {
       const job = await api.start({ kind: 'sweep', spec: { version: 1, recipe, axes: used } });
-      run = { id: job.id, recipe, axes: used, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), final: false };
+      run = { id: job.id, recipe, axes: used, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), looked: 0, final: false };
       store.look({ first: false });
       stop = listen(job.id, follow);
       draw();
@@ -140,23 +140,36 @@ export function makeSweep(store, reading, events, actions, hooks) {
   }
 
   function follow(event) {
-    if (event.type === 'lost') return;
+    if (event.type === 'lost') return undefined;
     const job = event.type === 'job' ? event.job ?? event : null;
-    if (job?.pictures) run.pictures = job.pictures.filter((p) => !p.plain);
-    if (event.type === 'step' && event.pictures) run.pictures = event.pictures.filter((p) => !p.plain);
+    if (job?.pictures) keep(job.pictures);
     if (job && FINAL.includes(job.state)) {
       run.final = true;
       stop();
       if (job.error) wrong.textContent = job.error.detail ?? job.error.title;
       events.tell('drawn', job);
-    } else if (event.type === 'step') api.job(run.id).then((now) => { run.pictures = (now.pictures ?? []).filter((p) => !p.plain); draw(); }, () => {});
+    } else if (event.type === 'step') return look();
+    return draw();
+  }
+
+  /** Between the job's own events, at most once a second. */
+  async function look() {
+    if (performance.now() - run.looked < 1000) return;
+    run.looked = performance.now();
+    const job = await api.job(run.id).catch(() => ({}));
+    if (job.pictures) keep(job.pictures);
     draw();
+  }
+
+  /** The cells among a job's pictures: the sheet is none; a name ends in the cell's number. */
+  function keep(pictures) {
+    run.pictures = pictures.filter((p) => p.label !== 'sheet').map((p) => ({ ...p, cell: Number(/-(\d+)(?:\.png)?$/.exec(p.name)?.[1] ?? 0) }));
   }
 
   function draw() {
     const columns = run.axes.length > 1 ? run.axes[1].values.length : Math.min(4, run.axes[0].values.length);
     sheet.style.setProperty('--columns', columns);
-    const byCell = new Map(run.pictures.map((p, i) => [p.cell ?? i, p]));
+    const byCell = new Map(run.pictures.map((p) => [p.cell, p]));
     status.textContent = run.final ? '' : T.sweep.running(byCell.size, run.total);
     fill(sheet, Array.from({ length: run.total }, (_, i) => {
       const [recipe, labels] = cellOf(run.recipe, run.axes, i);

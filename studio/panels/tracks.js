@@ -41,7 +41,7 @@ export function makeTracks(store, reading, events, score) {
     const tracks = tracksOf(store.doc);
     model.select(placed ? tracks.filter((t) => t.draft === undefined).length - 1 : tracks.length - 1);
     openMenu(false);
-    list.querySelector('.chosen input[type=text]')?.focus();
+    queueMicrotask(() => list.querySelector('.chosen input[type=text]')?.focus());
   }
 
   function row(track, i) {
@@ -56,7 +56,7 @@ export function makeTracks(store, reading, events, score) {
     const element = h(`li.track${chosen ? '.chosen' : ''}${enabled ? '' : '.off'}`, { vars: { '--hue': hueOf } },
       h('div.track-line',
         h('button.track-name', { type: 'button', 'aria-current': chosen ? 'true' : undefined, 'data-key': `track-${i}`, onclick: () => model.select(i) },
-          h('i.swatch'), h('span.track-kind', T.kinds[track.kind] ?? track.kind), h('span.track-title', title), h('span.track-level', level), h('span.track-acts', said)),
+          h('i.swatch'), title === T.kinds[track.kind] ? null : h('span.track-kind', T.kinds[track.kind] ?? track.kind), h('span.track-title', title), h('span.track-level', level), h('span.track-acts', said)),
         h('div.track-tools',
           iconButton(enabled ? 'eye' : 'off', enabled ? T.tracks.on(title) : T.tracks.off(title), () => change(i, { enabled: enabled ? false : undefined })),
           chosen ? iconButton('up', T.tracks.up(title), () => reorder(i, -1), { disabled: i === 0 }) : null,

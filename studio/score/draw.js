@@ -1,9 +1,8 @@
 // Draws the score on a canvas: paper, noise, voices, brackets, curve, playhead, cursor. Reads a scene, changes nothing.
 import { at, isCurve, points } from './curve.js';
-import { HEADER, stretches, voices } from './layout.js';
-import { kindOf } from './kinds.js';
+import { kindOf, shade } from './kinds.js';
+import { stretches, voices } from './layout.js';
 import { runs } from './tracks.js';
-import { shade } from './kinds.js';
 
 const MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
@@ -49,7 +48,7 @@ function grain({ plan, grid, theme, ratio }) {
   const canvas = document.createElement('canvas');
   const dot = Math.max(1, Math.round(ratio * 1.25));
   canvas.width = Math.max(1, Math.round(plan.width * ratio));
-  canvas.height = Math.round(12 * ratio);
+  canvas.height = Math.round(12 * plan.scale * ratio);
   const context = canvas.getContext('2d');
   context.fillStyle = theme.grain;
   let seed = 7;
@@ -67,18 +66,19 @@ const sigmaText = (sigma) => (sigma >= 10 ? sigma.toFixed(0) : sigma >= 1 ? sigm
 
 function header(context, scene) {
   const { plan, grid, theme } = scene;
-  context.drawImage(grain(scene), 0, HEADER - 16, plan.width, 12);
+  const em = plan.scale;
+  context.drawImage(grain(scene), 0, plan.header - 16 * em, plan.width, 12 * em);
   context.textAlign = 'center';
-  const every = [1, 2, 5, 10, 25, 50, 100].find((n) => n * plan.column >= 25) ?? 200;
+  const every = [1, 2, 5, 10, 25, 50, 100].find((n) => n * plan.column >= 25 * em) ?? 200;
   grid.steps.forEach((step, c) => {
     if (c % every) return;
     const x = (c + 0.5) * plan.column;
     context.fillStyle = c === scene.playhead ? theme.accent : theme.ink;
-    context.font = `600 11px ${MONO}`;
-    context.fillText(step.step, x, 7);
+    context.font = `600 ${11 * em}px ${MONO}`;
+    context.fillText(step.step, x, 7 * em);
     context.fillStyle = theme.muted;
-    context.font = `10px ${MONO}`;
-    context.fillText(sigmaText(step.sigma), x, 21);
+    context.font = `${10 * em}px ${MONO}`;
+    context.fillText(sigmaText(step.sigma), x, 21 * em);
   });
 }
 
@@ -90,34 +90,35 @@ function voice(context, scene, row, track, place, of) {
   const chosen = track === selected;
   const enabled = tracks[track].control.enabled !== false;
   const list = stretches(row, cells[track]);
-  context.globalAlpha = enabled ? (chosen || selected < 0 ? 1 : 0.72) : 0.28;
+  const muted = !enabled ? 0.15 : chosen || selected < 0 ? 1 : 0.62;
   list.forEach(([first, end, value, share], i) => {
     const level = cells[track].levels[value - 1];
     const height = Math.max(3, room * share - (of > 1 ? 1 : 0));
     const box = { x: first * plan.column + 1, y: row.y + inset + room * place + (room - height), width: (end - first) * plan.column - 2, height };
-    if (isCurve(level)) bent(context, scene, track, level, first, end, box);
-    else block(context, scene, box, scene.ink(hues[track], shade(tracks[track].kind, level)));
-    if (i === 0) name(context, scene, box, track, isCurve(level) ? at(level, grid.steps[first].progress) : level);
+    const strength = (amount) => muted * shade(tracks[track].kind, amount);
+    if (isCurve(level)) bent(context, scene, track, (c) => strength(at(level, grid.steps[c].progress)), first, end, box);
+    else block(context, box, scene.ink(hues[track], strength(level)), enabled);
+    if (i === 0) name(context, scene, box, track, strength(isCurve(level) ? at(level, grid.steps[first].progress) : level));
   });
-  context.globalAlpha = 1;
 }
 
-function block(context, scene, { x, y, width, height }, colour) {
+function block(context, { x, y, width, height }, colour, enabled) {
   context.fillStyle = colour.fill;
   context.beginPath();
   context.roundRect(x, y, Math.max(1, width), height, Math.min(4, height / 3));
   context.fill();
   context.strokeStyle = colour.line;
   context.lineWidth = 1;
+  if (!enabled) context.setLineDash([3, 3]);
   context.stroke();
+  context.setLineDash([]);
 }
 
 /** A stretch under a curve: every step its own shade. */
-function bent(context, { plan, grid, ink, hues, tracks }, track, level, first, end, box) {
+function bent(context, { plan, ink, hues }, track, strengthAt, first, end, box) {
   const bare = Math.max(1, plan.column + 0.5);
   for (let c = first; c < end; ++c) {
-    const colour = ink(hues[track], shade(tracks[track].kind, at(level, grid.steps[c].progress)));
-    context.fillStyle = colour.fill;
+    context.fillStyle = ink(hues[track], strengthAt(c)).fill;
     context.fillRect(c * plan.column, box.y, bare, box.height);
   }
   context.strokeStyle = ink(hues[track], 1).line;
@@ -125,16 +126,16 @@ function bent(context, { plan, grid, ink, hues, tracks }, track, level, first, e
   context.strokeRect(box.x, box.y + 0.5, box.width, box.height - 1);
 }
 
-function name(context, { ink, hues, tracks, labels }, { x, y, width, height }, track, value) {
-  if (height < 13 || width < 34) return;
-  const colour = ink(hues[track], shade(tracks[track].kind, value));
+function name(context, { ink, hues, labels, plan }, { x, y, width, height }, track, strength) {
+  if (height < 12 || width < 34) return;
+  const colour = ink(hues[track], strength);
   context.save();
   context.beginPath();
   context.rect(x, y, width - 4, height);
   context.clip();
   context.textAlign = 'left';
   context.fillStyle = colour.text;
-  context.font = `600 ${Math.min(12, height - 3)}px ${SANS}`;
+  context.font = `600 ${Math.min(12 * plan.scale, height - 2)}px ${SANS}`;
   context.fillText(labels[track], x + 7, y + height / 2 + 0.5);
   context.restore();
 }
@@ -152,12 +153,12 @@ function brackets(context, { plan, cells, selected, hues, ink }) {
   windows(cells[selected]).slice(0, 4).forEach(([first, end]) => {
     const left = first * plan.column + 1;
     const right = end * plan.column - 1;
-    const y = HEADER - 17;
+    const y = plan.header - 17 * plan.scale;
     context.beginPath();
-    context.moveTo(left, HEADER - 3);
+    context.moveTo(left, plan.header - 3);
     context.lineTo(left, y);
     context.lineTo(right, y);
-    context.lineTo(right, HEADER - 3);
+    context.lineTo(right, plan.header - 3);
     context.stroke();
     for (const x of [left, right]) {
       context.beginPath();
@@ -170,7 +171,7 @@ function brackets(context, { plan, cells, selected, hues, ink }) {
 /** Where the curve's point i is drawn, and back. */
 export function curveScale(plan, kind) {
   const [low, high] = kindOf({ kind }).range ?? [0, 1];
-  const top = HEADER + 8;
+  const top = plan.header + 8;
   const bottom = plan.rows.at(-1).y + plan.rows.at(-1).height - 8;
   const span = plan.width - plan.column;
   return {
@@ -205,7 +206,7 @@ function curve(context, { plan, tracks, selected, curve: { value, chosen }, hues
 function playhead(context, { plan, playhead: step, theme }) {
   const x = (step + 0.5) * plan.column;
   context.fillStyle = theme.past;
-  context.fillRect(0, HEADER, x, plan.height - HEADER);
+  context.fillRect(0, plan.header, x, plan.height - plan.header);
   context.fillStyle = theme.accent;
   context.fillRect(x - 1, 14, 2, plan.height - 16);
   context.beginPath();
@@ -226,7 +227,7 @@ function frame(context, { plan }, { top, bottom, left, right }, colour) {
 function crosshair(context, { plan, hover, theme }) {
   const row = plan.rows[hover.row];
   context.fillStyle = theme.hover;
-  context.fillRect(hover.column * plan.column, HEADER, plan.column, plan.height - HEADER - 6);
+  context.fillRect(hover.column * plan.column, plan.header, plan.column, plan.height - plan.header - 6);
   context.fillRect(0, row.y, plan.width, row.height);
 }
 

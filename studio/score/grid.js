@@ -12,8 +12,9 @@ export function makeGrid(blocks, calls) {
       known.kinds.push(layer.kind);
       sites.set(layer.site, known);
     }
-    for (const layer of sites.values()) layers.push({ ...layer, block, grid: block.resolution });
-    return { ...block, first, count: layers.length - first };
+    const width = [block.resolution].flat().at(-1); // [height, width] in tokens
+    for (const layer of sites.values()) layers.push({ ...layer, block, grid: width });
+    return { ...block, width, first, count: layers.length - first };
   });
   return { blocks: kept, layers, steps: stepsOf(calls) };
 }

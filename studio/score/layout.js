@@ -1,32 +1,36 @@
-// Where the score's rows and columns lie, in CSS pixels. Pure: from the grid, the tracks and a width.
+// Where the score's rows and columns lie, in CSS pixels. Pure: from the grid, the tracks, a width and the page's scale.
 import { kindOf } from './kinds.js';
 import { runs } from './tracks.js';
 
-export const HEADER = 46;
-const GAP = 8;
 
 /** Rows from top to bottom: blocks, or layers of the unfolded ones, then a lane for each track that has steps alone. */
-export function layout({ grid, tracks, unfolded, width, coarse }) {
+export function layout({ grid, tracks, cells, unfolded, width, coarse, scale = 1 }) {
   const rows = [];
   const many = grid.blocks.filter((b) => unfolded.includes(b.name)).reduce((n, b) => n + b.count, 0) > 40;
-  const tall = coarse ? 36 : 32;
-  let y = HEADER;
+  const header = Math.round(46 * scale);
+  let y = header;
   let group;
   const add = (row, height) => {
-    if (rows.length && row.group !== group) y += GAP;
+    const high = Math.round(height * scale);
+    if (rows.length && row.group !== group) y += Math.round(8 * scale);
     group = row.group;
-    rows.push({ ...row, y, height });
-    y += height;
+    rows.push({ ...row, y, height: high });
+    y += high;
+  };
+  /** A block that many tracks sing in is taller. */
+  const height = (layers) => {
+    const n = cells.filter((c, i) => !kindOf(tracks[i].control).lane && layers.some((l) => runs(c, l).length)).length;
+    return (coarse ? 36 : 32) + 8 * Math.max(0, Math.min(6, n) - 2);
   };
   for (const block of grid.blocks) {
     const layers = Array.from({ length: block.count }, (_, i) => block.first + i);
-    if (!unfolded.includes(block.name)) add({ type: 'block', block, label: block.name, layers, group: block.group }, tall);
+    if (!unfolded.includes(block.name)) add({ type: 'block', block, label: block.name, layers, group: block.group }, height(layers));
     else for (const layer of layers) add({ type: 'layer', block, label: grid.layers[layer].site, layers: [layer], group: block.group }, many ? 14 : 22);
   }
   tracks.forEach((track, i) => {
-    if (kindOf(track.control).lane) add({ type: 'lane', track: i, label: track.kind, layers: [0], group: 'lanes' }, tall);
+    if (kindOf(track.control).lane) add({ type: 'lane', track: i, label: track.kind, layers: [0], group: 'lanes' }, coarse ? 36 : 32);
   });
-  return { rows, width, height: y + 6, column: width / grid.steps.length, columns: grid.steps.length };
+  return { rows, width, header, scale, height: y + 6, column: width / grid.steps.length, columns: grid.steps.length };
 }
 
 /** The row and column at a point; nearest ones where it lies outside and `nearest` is asked for. */

@@ -15,7 +15,7 @@ export function makeModel(store, reading) {
     get track() { return model.tracks[model.selected]; },
 
     /** Reads the document anew; `width` of the canvas decides the plan. */
-    refresh(width, coarse) {
+    refresh(width, coarse, scale) {
       const { grid, explained } = reading.state;
       model.grid = grid;
       model.tracks = tracksOf(store.doc);
@@ -23,7 +23,7 @@ export function makeModel(store, reading) {
       if (!grid) return;
       model.cells = model.tracks.map((track) => cellsOf(track, grid, reading.state.stale ? [] : explained));
       if (model.stroke && model.cells[model.selected]) model.cells[model.selected] = model.stroke.cells;
-      model.plan = layout({ grid, tracks: model.tracks, unfolded: store.view.unfolded, width, coarse });
+      model.plan = layout({ grid, tracks: model.tracks, cells: model.cells, unfolded: store.view.unfolded, width, coarse, scale });
       model.cursor.row = Math.min(model.cursor.row, model.plan.rows.length - 1);
       model.cursor.column = Math.min(model.cursor.column, grid.steps.length - 1);
     },

@@ -1,7 +1,7 @@
 // The pointer over the score: paints, erases, drags brackets to steps, bends curves.
 import { addPoint, bend, movePoint, points, removePoint } from './curve.js';
 import { curveScale, windows } from './draw.js';
-import { HEADER, cellAt } from './layout.js';
+import { cellAt } from './layout.js';
 import { kindOf, levelOf } from './kinds.js';
 import { tracksOf, withFields } from './tracks.js';
 
@@ -27,8 +27,8 @@ export function listenToPointer(canvas, model, store, hooks) {
   });
   canvas.addEventListener('pointermove', (event) => {
     const point = place(event);
-    if (gesture) for (const e of event.getCoalescedEvents?.() ?? [event]) gesture.move(place(e));
-    model.hover = model.plan && point.y >= HEADER ? cellAt(model.plan, point.x, point.y) : null;
+    if (gesture) for (const e of all(event)) gesture.move(place(e));
+    model.hover = model.plan && point.y >= model.plan.header ? cellAt(model.plan, point.x, point.y) : null;
     canvas.style.cursor = gesture ? '' : cursorAt(point);
     hooks.redraw();
   });
@@ -47,15 +47,16 @@ export function listenToPointer(canvas, model, store, hooks) {
   canvas.addEventListener('dblclick', (event) => model.tool === 'curve' && newPoint(place(event)));
 
   function cursorAt(point) {
+    if (!model.plan) return '';
     if (bracketAt(point)) return bracketAt(point).edge === 'all' ? 'grab' : 'ew-resize';
     if (model.tool === 'curve') return pointAt(point) >= 0 ? 'grab' : 'copy';
-    return point.y >= HEADER ? 'crosshair' : 'default';
+    return point.y >= model.plan.header ? 'crosshair' : 'default';
   }
 
   function start(point, event) {
     const bracket = bracketAt(point);
     if (bracket) return dragBracket(bracket, point);
-    if (point.y < HEADER) return null;
+    if (point.y < model.plan.header) return null;
     if (model.tool === 'curve') return dragPoint(point);
     return stroke(point, event);
   }
@@ -128,13 +129,13 @@ export function listenToPointer(canvas, model, store, hooks) {
 
   /** The bracket's end under a point, or its whole bar. */
   function bracketAt({ x, y }) {
-    if (y > HEADER || y < HEADER - 22 || model.selected < 0 || !model.cells[model.selected]) return null;
+    if (y > model.plan.header || y < model.plan.header - 22 || model.selected < 0 || !model.cells[model.selected]) return null;
     for (const [first, end] of windows(model.cells[model.selected]).slice(0, 4)) {
       const left = first * model.plan.column;
       const right = end * model.plan.column;
       if (Math.abs(x - left) < 9) return { first, end, edge: 'first' };
       if (Math.abs(x - right) < 9) return { first, end, edge: 'end' };
-      if (x > left && x < right && y < HEADER - 10) return { first, end, edge: 'all' };
+      if (x > left && x < right && y < model.plan.header - 10) return { first, end, edge: 'all' };
     }
     return null;
   }
@@ -191,6 +192,12 @@ export function listenToPointer(canvas, model, store, hooks) {
     }
     hooks.redraw();
   }
+}
+
+/** What the pointer did since the last frame. */
+function all(event) {
+  const list = event.getCoalescedEvents?.() ?? [];
+  return list.length ? list : [event];
 }
 
 /** Every row's stretch [first, end] becomes [a, b]. */

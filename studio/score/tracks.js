@@ -133,19 +133,23 @@ function stretches(cells) {
   return [...found.values()];
 }
 
-/** The controls of painted cells. One of the track's that says the same already stays as it was written. */
+/** The controls of painted cells: those of the track's that say the same already, as they were written; then new ones. */
 export function controlsOf(track, cells, grid, unit) {
   const lane = cells.rows === 1 && Boolean(kindOf(track.control).lane);
-  const old = track.controls.map((control) => ({ control, cells: cellsOf({ ...track, controls: [control] }, grid) }));
+  const old = track.controls.map((control) => ({ control, cells: cellsOf({ ...track, controls: [control] }, grid), kept: false }));
   const wanted = unit ?? track.controls.map((c) => unitOf(c.when)).find((u) => u && u !== 'percent') ?? 'steps';
-  return stretches(cells).map((stretch) => {
+  const added = [];
+  for (const stretch of stretches(cells)) {
     const level = cells.levels[stretch.value - 1];
-    const kept = old.findIndex((o) => o.control && says(o, stretch, level));
-    if (kept >= 0) return old.splice(kept, 1)[0].control;
-    const where = lane ? undefined : spellWhere(grid, stretch.layers);
-    const when = spellWhen(grid, stretch.first, stretch.end, wanted);
-    return withLevel(clean({ ...unplaced(track.control), where, when }), level);
-  });
+    const same = old.find((o) => !o.kept && says(o, stretch, level));
+    if (same) same.kept = true;
+    else {
+      const where = lane ? undefined : spellWhere(grid, stretch.layers);
+      const when = spellWhen(grid, stretch.first, stretch.end, wanted);
+      added.push(withLevel(clean({ ...unplaced(track.control), where, when }), level));
+    }
+  }
+  return [...old.filter((o) => o.kept).map((o) => o.control), ...added];
 }
 
 function says({ control, cells }, { first, end, layers }, level) {

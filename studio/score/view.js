@@ -8,7 +8,6 @@ import { KINDS, kindOf, levelOf } from './kinds.js';
 import { makeModel } from './model.js';
 import { makeInk } from './palette.js';
 import { listenToPointer } from './pointer.js';
-import { HEADER } from './layout.js';
 
 const TOOLS = [['brush', 'brush', 'B'], ['rect', 'rect', 'R'], ['erase', 'erase', 'E'], ['curve', 'curve', 'C']];
 
@@ -79,7 +78,8 @@ export function makeScore(store, reading, events, say) {
     if (!model.plan) return;
     names.style.height = `${model.plan.height}px`;
     const head = h('div.score-head', h('span', T.score.step), h('span', T.score.sigma));
-    head.style.height = `${HEADER}px`;
+    head.style.height = `${model.plan.header}px`;
+    head.style.setProperty('--scale', model.plan.scale);
     const seen = new Set();
     fill(names, head, model.plan.rows.map((row) => {
       const first = !seen.has(row.block?.name);
@@ -149,7 +149,8 @@ export function makeScore(store, reading, events, say) {
 
   function refresh() {
     const width = canvas.clientWidth || canvas.parentElement?.clientWidth || 600;
-    model.refresh(width, matchMedia('(pointer: coarse)').matches);
+    const scale = Math.max(1, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16);
+    model.refresh(width, matchMedia('(pointer: coarse)').matches, scale);
     showNames();
     keyboard.update();
     hooks.redraw();

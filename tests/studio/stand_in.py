@@ -2,6 +2,7 @@
 What it draws are flat colours; a step takes `delay` seconds. `python stand_in.py [PORT]` serves the page for a look."""
 import base64
 import copy
+import itertools
 import json
 import math
 import pathlib
@@ -62,18 +63,26 @@ def sites(model):
 def blocks(model):
     found = {}
     for name, site, path, grid in sites(model):
-        block = found.setdefault(name, {"name": name, "group": GROUPS[name.split(":")[0]], "resolution": grid, "layers": []})
+        block = found.setdefault(name, {"name": name, "group": GROUPS[name.split(":")[0]], "resolution": [grid, grid], "layers": []})
         block["layers"] += [{"site": site, "path": f"{path}.{k}", "kind": k, "heads": 4, "head_dim": 64} for k in ("attn1", "attn2")]
     return list(found.values())
+
+
+def logs():
+    """log of the product of the first alphas, as Stable Diffusion's noise has them."""
+    low, high = 0.00085 ** 0.5, 0.012 ** 0.5
+    return list(itertools.accumulate(math.log(1 - (low + k / 999 * (high - low)) ** 2) for k in range(1000)))
+
+
+LOGS = logs()
 
 
 def schedule(steps):
     calls = []
     for i in range(steps):
         t = 999 * (1 - i / max(1, steps - 1))
-        root = [0.00085 ** 0.5, 0.012 ** 0.5]
-        log = sum(math.log(1 - (root[0] + k / 999 * (root[1] - root[0])) ** 2) for k in range(int(t) + 1))
-        calls.append({"step": i, "first": True, "progress": i / max(1, steps - 1), "t": t, "sigma": math.sqrt(math.exp(-log) - 1)})
+        sigma = math.sqrt(math.exp(-LOGS[int(t)]) - 1)
+        calls.append({"step": i, "first": True, "progress": i / max(1, steps - 1), "t": t, "sigma": sigma})
     return calls
 
 
@@ -161,12 +170,14 @@ class World:
             for call in schedule(job["steps"]) if len(cells) == 1 else schedule(2):
                 if self.stopped or job["state"] != "running":
                     return self.end(job, job["state"] if job["state"] != "running" else "interrupted")
-                job.update(step=call["step"], sigma=call["sigma"])
-                self.tell(job, "step", {"step": call["step"], "steps": job["steps"], "sigma": call["sigma"], "pass": 0, "acting": [], "seconds": 0.1})
+                job.update(step=call["step"] + 1, sigma=call["sigma"])
+                self.tell(job, "step", {"step": job["step"], "steps": job["steps"], "sigma": call["sigma"], "pass": 0, "acting": [], "seconds": 0.1})
                 if job["_body"].get("previews", 1):
                     data = base64.b64encode(png(8, 8, colour(f"{recipe}{call['step']}"))).decode()
-                    self.tell(job, "preview", {"step": call["step"], "image": 0, "type": "image/png", "data": data})
-                time.sleep(self.delay)
+                    self.tell(job, "preview", {"step": job["step"], "image": 0, "type": "image/png", "data": data})
+                begin = time.monotonic()
+                while time.monotonic() < begin + self.delay and not self.stopped and job["state"] == "running":
+                    time.sleep(0.003)
             self.keep(job, recipe, cell)
         for word in job["_body"].get("heat_maps") or []:
             self.pictures[f"{job['id']}-{word}.png"] = (png(32, 32, colour(word)), job["recipe"])
@@ -183,7 +194,7 @@ class World:
         name = f"{job['id']}-{cell}.png"
         text = json.dumps([recipe.get("prompt"), recipe.get("seed"), recipe.get("controls"), job["recipe"].get("edits")])
         self.pictures[name] = (png(64, 64, colour(text)), recipe)
-        job["pictures"].append({"name": name, "url": f"/v1/pictures/{name}", "seed": recipe.get("seed", 0), "width": 64, "height": 64, "cell": cell})
+        job["pictures"].append({"name": name, "url": f"/v1/pictures/{name}", "seed": recipe.get("seed", 0), "width": 64, "height": 64})
         self.remember(job["id"], name, recipe)
 
     def remember(self, job, name, recipe):
@@ -252,10 +263,12 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.end_headers()
-        sent, first = len(job["_events"]), ("job", public(job))
+        sent = len(job["_events"])
+        shown = [e for e in job["_events"] if e[0] == "preview"][-1:]
+        first = [("job", public(job)), *shown]
         while not self.world.stopped:
-            events = [first] if first else job["_events"][sent:]
-            sent, first = sent if first else sent + len(events), None
+            events = first or job["_events"][sent:]
+            sent, first = sent if first else sent + len(events), []
             for kind, data in events:
                 self.wfile.write(f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode())
                 if kind == "job" and data["state"] not in ("queued", "running"):
@@ -274,8 +287,8 @@ def route(world, method, parts, query, body, handler):
     if parts == ["health"]:
         return 200, {"status": "ok"}
     what = parts[1]
-    named = {"models": lambda: {"models": [{"name": "builtin", "title": "built-in", "family": "sd1", "size": 256, "builtin": True, "loaded": True},
-                                           {"name": "large", "title": "large", "family": "sdxl", "size": 1024}], "loras": [{"name": "blueprint"}], "embeddings": []},
+    named = {"models": lambda: {"models": [{"name": "builtin", "title": "built-in", "family": "sd1", "width": 256, "height": 256, "builtin": True},
+                                           {"name": "large", "title": "large", "family": "sdxl", "width": 1024, "height": 1024}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "embeddings": []},
              "blocks": lambda: {"blocks": blocks(query.get("model", "builtin"))}, "tokenize": lambda: tokenize(body["prompt"]), "explain": lambda: explain(body["recipe"]),
              "history": lambda: history(world, query), "read": lambda: read(world, body)}
     if what in named:
@@ -297,8 +310,8 @@ def jobs(world, method, rest, body, handler):
     if method == "PATCH":
         if job["state"] != "running":
             raise Problem(409, "invalid_request", "it does not run")
-        job["recipe"] = {**job["recipe"], "edits": [*job["recipe"].get("edits", []), {"step": job["step"] + 1, "controls": body["controls"]}]}
-        world.tell(job, "edit", {"step": job["step"] + 1, "controls": body["controls"]})
+        job["recipe"] = {**job["recipe"], "edits": [*job["recipe"].get("edits", []), {"step": job["step"], "controls": body["controls"]}]}
+        world.tell(job, "edit", {"step": job["step"], "controls": body["controls"]})
         return 200, {}
     if rest[1:] == ["events"]:
         return 200, handler.events(job)

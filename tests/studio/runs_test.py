@@ -1,0 +1,168 @@
+"""Drawing: previews, live changes, what is left behind and found again."""
+import time
+
+CAT = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 20}
+DRAGON = {"kind": "inject", "prompt": "a dragon", "where": "middle:0"}
+
+
+def asked(page, method, path=""):
+    return [body for m, p, body in page.world.log if m == method and p.startswith("/v1/jobs" + path)]
+
+
+def test_the_first_visit_is_one_button(page):
+    page.click("Draw it")
+    page.see("Done in", ".message")
+    page.wait("return document.querySelector('.picture').naturalWidth === 64")
+    (job,) = asked(page, "POST")
+    assert job["recipe"]["controls"][0]["where"] == "middle:0" and job["recipe"]["prompt"] == "a cat in a park"
+
+
+def test_previews_and_playhead_follow_the_run(page):
+    page.world.delay = 60
+    page.click("Draw")
+    page.wait("return document.querySelector('.picture').src.startsWith('data:image/png')")
+    page.see("Step 1 of 20 · σ 14.6", ".message")
+    assert page.inside("s.store.view.playhead") == 1
+    page.world.delay = 0
+    page.idle()
+    assert page.inside("s.store.view.playhead === undefined")
+
+
+def test_a_stroke_while_it_draws_acts_at_the_next_step(page):
+    page.world.delay = 60
+    page.click("Draw")
+    page.see("Step 1", ".message")
+    page.drag(("input:0", 12), ("input:0", 19))
+    page.wait("return performance.getEntriesByType('resource').some((e) => /jobs.j1$/.test(e.name))")
+    page.world.delay = 0
+    page.idle()
+    last = asked(page, "PATCH")[-1]["controls"]
+    assert {"kind": "inject", "prompt": "a dragon", "gain_k": 2, "gain_v": 2, "where": "input:0", "when": {"steps": [12, 20]}} in last
+    page.see("live change", ".message")
+
+
+def test_a_reload_in_the_middle_finds_the_run_again(page):
+    page.world.delay = 60
+    page.click("Draw")
+    page.see("Step 1", ".message")
+    page.browser.refresh()
+    page.wait("return document.body.dataset.ready !== undefined")
+    page.wait("return document.querySelector('.draw.stopping')")
+    page.world.delay = 0
+    page.see("Done in", ".message", 8)
+    assert len(asked(page, "POST")) == 1
+
+
+def test_a_restart_of_the_server_is_said_and_gone_through(page):
+    page.world.delay = 60
+    page.click("Draw")
+    page.see("Step 1", ".message")
+    start = page.restart()
+    page.world.delay = 0
+    page.see("The server is away", ".banner")
+    start()
+    page.wait("return document.querySelector('.banner').hidden")
+    page.see("restarted while it drew", ".message")
+    page.click("Draw")
+    page.see("Done in", ".message", 8)
+
+
+def test_offline_is_said_and_nothing_is_lost(page):
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
+    page.drag(("input:0", 0), ("input:0", 4))
+    page.see("The server is away", ".banner")
+    page.browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
+    page.wait("return document.querySelector('.banner').hidden")
+    assert len(page.controls()) == 2
+    page.see("acts on all 20 steps, 3 of 16 layers", ".readout")
+
+
+def test_stop_stops(page):
+    page.world.delay = 60
+    page.click("Draw")
+    page.see("Step 1", ".message")
+    page.click("Stop")
+    page.see("Stopped", ".message")
+
+
+def test_before_and_after_are_of_one_seed(page):
+    page.click("Draw")
+    page.see("Done in", ".message")
+    page.wait("return !document.querySelector('[data-key=compare]').disabled")
+    page.click("Before / after")
+    page.wait("return !document.querySelector('.wipe').hidden")
+    plain = asked(page, "POST")[-1]["recipe"]
+    assert "controls" not in plain and plain["seed"] == 3
+
+
+def test_a_words_heat_map_lies_over_the_picture(page):
+    page.click("Draw")
+    page.see("Done in", ".message")
+    page.js("document.querySelectorAll('.chip')[1].focus()")
+    page.wait("return !document.querySelector('.heat').hidden && document.querySelector('.heat').src.endsWith('-cat.png')")
+
+
+def test_a_region_is_drawn_on_the_picture(page):
+    page.set_recipe({**CAT, "controls": [DRAGON]})
+    page.click("Rectangle", ".region-bar")
+    page.inside("(() => { const c = document.querySelector('.region-canvas'), b = c.getBoundingClientRect(); c.setPointerCapture = () => {};"
+                "const at = (t, x, y) => c.dispatchEvent(new PointerEvent(t, { clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1, bubbles: true }));"
+                "at('pointerdown', 0, 0.25); at('pointermove', 0.5, 0.75); at('pointerup', 0.5, 0.75); })()")
+    assert page.controls() == [{**DRAGON, "region": {"shape": "rectangle", "box": [0, 0.25, 0.5, 0.5]}}]
+    page.click("Brush", ".region-bar")
+    page.inside("(async () => { const c = document.querySelector('.region-canvas'), b = c.getBoundingClientRect(); c.setPointerCapture = () => {}; const nap = () => new Promise((r) => setTimeout(r, 60));"
+                "const at = (t, x, y) => c.dispatchEvent(new PointerEvent(t, { clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1, bubbles: true }));"
+                "at('pointerdown', 0.8, 0.5); await nap(); at('pointermove', 0.9, 0.5); at('pointerup', 0.9, 0.5); })()")
+    region = page.controls()[0]["region"]
+    assert region["shape"] == "picture" and len(region["data"]) > 100
+
+
+def test_a_sweep_makes_a_sheet_and_a_click_takes_a_cell(page):
+    page.set_recipe({**CAT, "controls": [DRAGON]})
+    page.click("Which block?")
+    page.click("Draw 7 pictures")
+    page.wait("return document.querySelectorAll('.cell img').length === 7")
+    (job,) = asked(page, "POST")
+    assert job["spec"]["axes"] == [{"field": "controls[0].where", "values": ["input:0", "input:1", "input:2", "middle:0", "output:0", "output:1", "output:2"]}]
+    page.js("document.querySelectorAll('.cell button')[5].click()")
+    assert page.controls() == [{**DRAGON, "where": "output:1"}]
+    page.inside("s.store.undo()")
+    assert page.controls() == [DRAGON]
+
+
+def test_two_thousand_pictures_and_a_search(page):
+    page.world.fill(2000)
+    begin = time.monotonic()
+    page.inside("s.panels.show('history')")
+    page.wait("return document.querySelectorAll('.tile').length > 5")
+    assert time.monotonic() - begin < 2
+    for _ in range(14):
+        page.js("const v = document.querySelector('.history-view'); v.scrollTop = v.scrollHeight")
+        time.sleep(0.06)
+    page.wait("const v = document.querySelector('.history-view'); v.scrollTop = v.scrollHeight; return document.querySelector('.history').textContent.startsWith('2000 pictures')")
+    assert page.js("return document.querySelectorAll('.tile').length") < 120
+    page.find(".history input").send_keys("number 1234")
+    page.wait("return document.querySelectorAll('.tile').length === 1")
+
+
+def test_a_dropped_picture_brings_its_recipe(page):
+    page.set_recipe({**CAT, "prompt": "a fox", "controls": [DRAGON]})
+    page.click("Draw")
+    page.see("Done in", ".message")
+    page.set_recipe(CAT)
+    page.inside("fetch('/v1/pictures/j1-0.png').then((r) => r.blob()).then((b) => { const t = new DataTransfer(); t.items.add(new File([b], 'x.png', { type: 'image/png' })); window.dispatchEvent(new DragEvent('drop', { dataTransfer: t, bubbles: true, cancelable: true })); })")
+    page.see("Taken over from the picture", ".toast")
+    assert page.recipe()["prompt"] == "a fox"
+    page.inside("s.store.undo()")
+    assert page.recipe() == CAT
+
+
+def test_the_recipe_is_edited_as_json(page):
+    page.inside("s.panels.show('recipe')")
+    page.js("const t = document.getElementById('recipe-json'); t.value = t.value.replace('middle:0', 'output:0'); t.dispatchEvent(new Event('input'))")
+    page.wait("return document.querySelector('.readout').textContent === 'acts on all 20 steps, 3 of 16 layers'")
+    page.js("const t = document.getElementById('recipe-json'); t.value = t.value.replace('inject', 'injec'); t.dispatchEvent(new Event('input'))")
+    page.see('unknown kind "injec"', ".recipe-status")
+    page.js("const t = document.getElementById('recipe-json'); t.value = '{'; t.dispatchEvent(new Event('input'))")
+    page.see("Not JSON yet", ".recipe-status")
