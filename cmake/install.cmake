@@ -42,7 +42,7 @@ endif()
 set(mlx_home ${CMAKE_INSTALL_LIBDIR}/corepulse)
 install(DIRECTORY ${MLX_SITE}/lib/ DESTINATION ${mlx_home}/mlx/lib
   FILES_MATCHING PATTERN "libmlx*" PATTERN "*.metallib" PATTERN "cmake" EXCLUDE)
-# For corepulse/attention_function.h; 2.5 MB, a tenth of the library.
+# For corepulse/attention_function.h and probe.h; 2.5 MB, a tenth of the library.
 install(DIRECTORY ${MLX_SITE}/include DESTINATION ${mlx_home}/mlx)
 file(GLOB mlx_licence ${MLX_SITE}/../mlx-${COREPULSE_MLX_VERSION}.dist-info/licenses/LICENSE)
 install(FILES ${mlx_licence} DESTINATION ${mlx_home}/mlx)

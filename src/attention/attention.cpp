@@ -6,6 +6,7 @@
 #include "attention/capture.h"
 #include "attention/finish.h"
 #include "attention/keys.h"
+#include "attention/maps.h"
 #include "attention/queries.h"
 #include "attention/share.h"
 #include "kernels/attention.h"
@@ -37,13 +38,29 @@ Attention::Attention(const nn::Weights& w, const control::Site& site_, int chann
   if (!site.cross) self_.emplace(std::vector<kernels::Linear>{to_q, to_k, to_v});
 }
 
+kernels::Sum Attention::operator()(const mx::array& x, const Pass& pass) const {
+  const auto found = heads(seen(pass, Point::input, site.index, x), pass);
+  auto out = to_out(found, pass.beside);
+  auto* probe = pass.instruments.probe;
+  if (!probe || !probe->wants(Point::output, site.index, pass.step)) return out;
+  // Seen apart: `out` waits for what it is added to, and is the same bits as if nobody looked.
+  const auto apart = to_out(found, pass.beside).array();
+  const auto instead = probe->see(Point::output, site.index, pass.step, apart);
+  if (instead.id() == apart.id()) return out;
+  const auto change = mx::astype(instead, mx::float32) - mx::astype(apart, mx::float32);
+  return out.then(
+      [change](const mx::array& made) { return mx::astype(mx::astype(made, mx::float32) + change, made.dtype()); });
+}
+
 mx::array Attention::heads(const mx::array& x, const Pass& pass) const {
   const AttentionPlan plan = pass.control.plan(site, pass.step);  // the control point
   const auto projected = self_ ? (*self_)(x) : std::vector<mx::array>{to_q(x)};
   const auto q = pass.beside ? pass.beside->linear(to_q.path, x, projected[0]).array() : projected[0];
   CallKeys keys(site, to_k, to_v, x, pass, self_ ? std::optional(KeyValue{projected[1], projected[2]}) : std::nullopt);
   if (!plan.captures.empty()) watch(q, plan, x, keys, pass);
-  const auto found = read_rows(q, plan, keys, pass);
+  auto found = read_rows(q, plan, keys, pass);
+  if (const auto* probe = pass.instruments.probe; probe && probe->wants(Point::map, site.index, pass.step))
+    found = show_maps(found, q, plan, keys, pass);
   return plan.finishes.empty() ? found : finish_rows(found, q, plan, keys, pass);
 }
 
@@ -88,14 +105,54 @@ mx::array Attention::attend(const mx::array& q, const KeyValue& kv, float temper
                             {.heads = site.heads, .scale = 1 / (std::sqrt(head_size) * temperature), .bias = bias});
 }
 
-mx::array Attention::read(const mx::array& q, const Reading& reading, KeyValue kv, const Pass& pass) const {
-  const int keys = kv.k.shape(1);
+mx::array Attention::show_maps(const mx::array& found, const mx::array& q, const AttentionPlan& plan, CallKeys& keys,
+                               const Pass& pass) const {
+  std::vector<mx::array> rows;
+  bool changed = false;
+  for (int r = 0; r < q.shape(0); ++r) {
+    rows.push_back(row_of(found, r));
+    const auto change = show_maps_of(r, q, plan, keys, pass);
+    if (!change) continue;
+    rows.back() = mx::astype(mx::astype(rows.back(), mx::float32) + *change, found.dtype());
+    changed = true;
+  }
+  return changed ? mx::concatenate(rows, 0) : found;
+}
+
+std::optional<mx::array> Attention::show_maps_of(int r, const mx::array& q, const AttentionPlan& plan, CallKeys& keys,
+                                                 const Pass& pass) const {
+  std::optional<mx::array> sum;
+  for (int i = 0; i < static_cast<int>(plan.rows[r].size()); ++i) {
+    const auto& reading = plan.rows[r][i];
+    if (reading.identity || reading.function >= 0) continue;
+    Logits logits{queries_of(q, reading, r, pass),
+                  edited(q, reading, keys.of(reading, r), pass),
+                  {},
+                  reading.temperature,
+                  site.heads};
+    if (reading.bias) logits.bias = mx::reshape(pass.cache.upload(reading.bias), {1, -1});
+    const auto map = map_of(logits);
+    const auto instead = pass.instruments.probe->see_map(site.index, pass.step, r, i, map);
+    if (instead.id() == map.id()) continue;
+    const auto part = times_share(found_by(instead - map, logits), reading, site.heads, pass.cache);
+    sum = sum ? *sum + part : part;
+  }
+  return sum;
+}
+
+KeyValue Attention::edited(const mx::array& q, const Reading& reading, KeyValue kv, const Pass& pass) const {
   const auto column = [&](const control::Values& values) {
     return mx::astype(mx::reshape(pass.cache.upload(values), {1, -1, 1}), q.dtype());
   };
   if (reading.key_gain) kv.k = kv.k * column(reading.key_gain);
   if (reading.value_gain) kv.v = kv.v * column(reading.value_gain);
   if (reading.value_gain && reading.map) kv.v = pass.cache.mapped(reading.map, kv.v);
+  return kv;
+}
+
+mx::array Attention::read(const mx::array& q, const Reading& reading, KeyValue kv, const Pass& pass) const {
+  const int keys = kv.k.shape(1);
+  kv = edited(q, reading, std::move(kv), pass);
   if (reading.identity) return kv.v;
   std::optional<mx::array> bias;
   if (reading.bias) bias = mx::reshape(pass.cache.upload(reading.bias), {1, keys});

@@ -16,7 +16,7 @@ struct Attention {
   Attention(const nn::Weights& w, const control::Site& site, int channels, int context_width);
 
   /** x [B, N, C], already normalised -> [B, N, C]. */
-  kernels::Sum operator()(const mx::array& x, const Pass& pass) const { return to_out(heads(x, pass), pass.beside); }
+  kernels::Sum operator()(const mx::array& x, const Pass& pass) const;
 
   control::Site site;
   nn::Linear to_q, to_k, to_v, to_out;
@@ -29,6 +29,14 @@ struct Attention {
   mx::array read_rows(const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys, const Pass& pass) const;
   mx::array finish_rows(const mx::array& found, const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys,
                         const Pass& pass) const;
+  /** What the rows found, with the difference that a changed map makes. */
+  mx::array show_maps(const mx::array& found, const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys,
+                      const Pass& pass) const;
+  /** Of row r, float32 [1, N or 1, C]; nothing: none is changed. */
+  std::optional<mx::array> show_maps_of(int r, const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys,
+                                        const Pass& pass) const;
+  /** The keys and values of a reading with its gains. */
+  KeyValue edited(const mx::array& q, const control::Reading& reading, KeyValue kv, const Pass& pass) const;
   /** One reading of the query rows q [1, N, C]; kv as CallKeys::of makes it. */
   mx::array read(const mx::array& q, const control::Reading& reading, KeyValue kv, const Pass& pass) const;
   /** The same by an attention function in place of ours. */

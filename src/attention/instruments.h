@@ -3,6 +3,7 @@
 
 #include "attention/function.h"
 #include "attention/observer.h"
+#include "attention/probe.h"
 
 namespace corepulse::attention {
 
@@ -12,6 +13,7 @@ struct Instruments {
   Recorder* recorder = nullptr;  ///< Keeps what captures of keys ask for.
   Recordings recordings = {};    ///< What recorded runs were given.
   Functions functions = {};      ///< Compute readings in our place.
+  Probe* probe = nullptr;        ///< Sees whatever it wants.
 };
 
 }  // namespace corepulse::attention

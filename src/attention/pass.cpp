@@ -17,4 +17,9 @@ mx::array RunCache::mapped(const control::Values& map, const mx::array& v) {
   return mx::matmul(m, v);
 }
 
+mx::array seen(const Pass& pass, Point point, int place, const mx::array& x) {
+  auto* probe = pass.instruments.probe;
+  return probe && probe->wants(point, place, pass.step) ? probe->see(point, place, pass.step, x) : x;
+}
+
 }  // namespace corepulse::attention

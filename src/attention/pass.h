@@ -50,6 +50,9 @@ struct Pass {
   const nn::Branches* beside = nullptr;  ///< See nn/layers.h; the same for all rows.
 };
 
+/** What goes on in the place of x at a point: x itself where nobody looks. @param place see Probe::wants. */
+mx::array seen(const Pass& pass, Point point, int place, const mx::array& x);
+
 template <class Project>
 const KeyValue& RunCache::texts(int site, const std::vector<TextPair>& rows, Project project) {
   const auto found = texts_.find({site, rows});

@@ -41,7 +41,8 @@ mx::array Replay::operator()(const mx::array& x, const attention::Pass& pass,
 }
 
 bool Replay::repeats(const std::vector<mx::Shape>& shapes, const attention::Pass& pass) const {
-  return last_ && shapes_ == shapes && control::alike(pass.control, network_.sites(), *last_, pass.step);
+  return !pass.instruments.probe && last_ && shapes_ == shapes &&
+         control::alike(pass.control, network_.sites(), *last_, pass.step);
 }
 
 bool Replay::record(unet::CallInputs inputs, const attention::Pass& pass) {

@@ -124,9 +124,14 @@ Predicted predict(const Run& run, const mx::array& x, double sigma, control::Ste
     const auto x_t = groups.size() == 1 ? input : attention::rows_of(input, places);
     outputs.push_back(call_unet(run, x_t, plan, step, network));
   }
-  if (groups.size() == 1) return predicted_by(outputs[0], plan, images, run.guidance_rescale);
-  const auto output = attention::rows_of(mx::concatenate(outputs, 0), order);
-  return predicted_by(output, plan, images, run.guidance_rescale);
+  const auto output = groups.size() == 1 ? outputs[0] : attention::rows_of(mx::concatenate(outputs, 0), order);
+  auto predicted = predicted_by(output, plan, images, run.guidance_rescale);
+  auto* probe = run.instruments.probe;
+  if (!probe || !probe->wants(attention::Point::guided, 0, step)) return predicted;
+  step.rows.clear();
+  for (const int image : images) step.rows.push_back({image, control::kPrompt});
+  predicted.guided = probe->see(attention::Point::guided, 0, step, predicted.guided);
+  return predicted;
 }
 
 control::Step step_of(const sampler::Evaluation& at, int steps, int call) {

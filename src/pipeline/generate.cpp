@@ -17,11 +17,13 @@
 #include "pipeline/finite.h"
 #include "pipeline/forecast/estimate.h"
 #include "pipeline/functions.h"
+#include "pipeline/init/given.h"
 #include "pipeline/init/invert.h"
 #include "pipeline/init/latents.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/picture/preview.h"
 #include "pipeline/prepare/recipe_words.h"
+#include "pipeline/probes.h"
 #include "sampler/noise/brownian_tree.h"
 #include "sampler/noise/noise.h"
 #include "vae/tiny_decoder.h"
@@ -163,6 +165,7 @@ struct Running {
   Result& result;
   HeatMaps& heat_maps;
   Recorder& recorder;
+  Probes& probes;
   std::vector<EncodedText> texts = {};
 
   attention::Instruments instruments(const Request& request) const {
@@ -170,8 +173,9 @@ struct Running {
     return {.observer = &heat_maps,
             .recorder = &recorder,
             .recordings = [this](int i, const auto&... at) { return prepared.recordings.at(i)->read(at...); },
-            .functions = attention_functions(prepared.control, request.functions, resolved.latent_height,
-                                             resolved.latent_width)};
+            .functions =
+                attention_functions(prepared.control, request.functions, resolved.latent_height, resolved.latent_width),
+            .probe = request.probes.empty() ? nullptr : &probes};
   }
 
   /** What was watched goes into the result. */
@@ -277,7 +281,8 @@ mx::array draw(const Setting& setting, Prepared& pass, StartFrom from, LiveEdits
   Clock clock;
   HeatMaps heat_maps(pass.control, shape.latent_height, shape.latent_width);
   Recorder recorder(pass.control, shape, setting.fingerprint);
-  Running running{setting.loaded, outline, pass, result, heat_maps, recorder};
+  Probes probes(setting.request.probes, {shape.unet, shape.latent_height, shape.latent_width, place.pass});
+  Running running{setting.loaded, outline, pass, result, heat_maps, recorder, probes};
   encode(setting.loaded, setting.outline.parts, pass, running.texts);
   running.take(live, 0);
   result.seconds_text += clock.lap();
@@ -317,12 +322,13 @@ Result generate(const LoadedModel& model, const Outline& outline, const MadeWith
   Result result{.recipe = prepared.resolved.recipe, .notes = prepared.notes};
   result.recipe.made_with = made;
   const int passes = prepared.second ? 2 : 1;
-  auto latents =
-      draw(setting, prepared, {.init = prepared.start ? &*prepared.start : nullptr}, &live, {1, passes}, result);
+  StartFrom from{.init = prepared.start ? &*prepared.start : nullptr};
+  start_from_given(request, prepared.resolved, from);
+  auto latents = draw(setting, prepared, std::move(from), &live, {1, passes}, result);
   Clock clock;
   auto* last = &prepared;
   if (prepared.second) {
-    const auto from = enlarged(setting, latents, prepared);
+    from = enlarged(setting, latents, prepared);
     result.seconds_decode = clock.lap();
     last = prepared.second.get();
     latents = draw(setting, *last, from, nullptr, {2, passes}, result);

@@ -10,16 +10,19 @@
 #include "mlx/version.h"
 
 #include "base/fail.h"
+#include "control/program/program_data.h"
 #include "engine/engine.h"
 #include "engine/memory.h"
 #include "kernels/device.h"
 #include "pipeline/callback.h"
 #include "pipeline/forecast/estimate.h"
 #include "pipeline/generate.h"
+#include "pipeline/init/given.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/placement.h"
 #include "pipeline/prepare/prepare.h"
 #include "pipeline/prepare/recipe_model.h"
+#include "pipeline/probes.h"
 #include "vae/tiny_decoder.h"
 
 namespace corepulse {
@@ -183,10 +186,28 @@ Result PreparedRun::generate() && {
   });
 }
 
+namespace {
+
+/** What of a request is no recipe's: checked, and noted. */
+void check_beside_recipe(const Request& request, const unet::Config& unet, pipeline::Prepared& prepared) {
+  const auto& resolved = prepared.resolved;
+  pipeline::check_latents(request, resolved);
+  pipeline::check_probes(request.probes, {unet, resolved.latent_height, resolved.latent_width},
+                         prepared.control.programs().front().second.data().calls);
+  if (!request.latents.empty())
+    prepared.notes.push_back("the run started from latents of the application; the recipe alone does not repeat it");
+  if (!request.probes.empty())
+    prepared.notes.push_back(
+        "probes of the application looked into the network; what they changed is not in the recipe");
+}
+
+}  // namespace
+
 PreparedRun Pipeline::prepare(const Request& request) const {
   if (!request.taesd.empty()) check_previews(request.taesd, state_->outline.info);
   auto prepared =
       pipeline::prepare(pipeline::with_model(request.recipe, state_->source), state_->outline, request.functions);
+  check_beside_recipe(request, state_->outline.parts.unet, prepared);
   return PreparedRun(std::unique_ptr<PreparedRun::State>(new PreparedRun::State{state_, request, std::move(prepared)}));
 }
 

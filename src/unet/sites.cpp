@@ -1,5 +1,6 @@
 #include "unet/sites.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace corepulse::unet {
@@ -46,6 +47,29 @@ std::vector<Site> sites(const Config& config) {
               fmt::format("up_blocks.{}", b)},
              level.up[l], level.self);
   }
+  return result;
+}
+
+std::vector<Site> blocks(const Config& config) {
+  std::vector<Site> result;
+  const auto add = [&](BlockKind kind, int block, int level, std::string path) {
+    result.push_back({.index = static_cast<int>(result.size()),
+                      .kind = kind,
+                      .block = block,
+                      .attention = -1,
+                      .depth = -1,
+                      .cross = false,
+                      .heads = 0,
+                      .level = level,
+                      .ldm_block = -1,
+                      .path = std::move(path)});
+  };
+  const int levels = static_cast<int>(config.levels.size());
+  for (int b = 0; b < levels; ++b)
+    add(BlockKind::input, b, std::min(b + 1, levels - 1), fmt::format("down_blocks.{}", b));
+  if (config.middle_resnets > 0) add(BlockKind::middle, 0, levels - 1, "mid_block");
+  for (int b = 0; b < levels; ++b)
+    add(BlockKind::output, b, std::max(levels - 2 - b, 0), fmt::format("up_blocks.{}", b));
   return result;
 }
 

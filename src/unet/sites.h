@@ -11,6 +11,10 @@ namespace corepulse::unet {
 /** All attention layers in order of execution; site.index is the position in this list. */
 std::vector<control::Site> sites(const Config& config);
 
+/** All blocks in order of execution, as selectors know them: attention -1, depth -1, no heads; level and grid are those
+ * of what the block makes. site.index is the position in this list. */
+std::vector<control::Site> blocks(const Config& config);
+
 /** The layers of one Transformer2D: attn1, attn2 by depth. */
 std::vector<control::Site> sites_of(const std::vector<control::Site>& all, control::BlockKind kind, int block,
                                     int attention);

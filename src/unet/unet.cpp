@@ -88,10 +88,13 @@ mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   const nn::TimeRows time{embedding, (*time_projections_)(embedding)};
   mx::array h = conv_in_(inputs.sample, pass.beside);
   std::vector<mx::array> skips{h};
-  for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
-  if (mid_block_) h = (*mid_block_)(h, time, pass);
-  for (const auto& block : up_blocks_) h = block(h, time, pass, skips);
-  return conv_out_(conv_norm_out_.silu(h, pass.beside), pass.beside);
+  int place = 0;
+  const auto shown = [&](const mx::array& made) { return seen(pass, attention::Point::block, place++, made); };
+  // What a block makes is the last of its skips, too.
+  for (const auto& block : down_blocks_) skips.back() = h = shown(block(h, time, pass, skips));
+  if (mid_block_) h = shown((*mid_block_)(h, time, pass));
+  for (const auto& block : up_blocks_) h = shown(block(h, time, pass, skips));
+  return seen(pass, attention::Point::prediction, 0, conv_out_(conv_norm_out_.silu(h, pass.beside), pass.beside));
 }
 
 }  // namespace corepulse::unet

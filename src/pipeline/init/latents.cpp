@@ -154,8 +154,8 @@ StartLatents start_latents(const model::Model& model, const model::Parts& parts,
   const bool joins_late = start && start->mask && recipe.init->soft == SoftMask::strength;
   const bool keeps = joins_late || (repaints && !inpainting);  // which Diffusers leaves to the models made for it
   if (keeps || !from_noise) picture = from.latents ? *from.latents : source.encode(arrays_of(from));
-  const auto drawn = source.noise();
-  StartLatents result{times(schedule.initial_scale, drawn)};
+  const auto drawn = from.x ? *from.x : from.noise ? *from.noise : source.noise();
+  StartLatents result{from.x ? drawn : times(schedule.initial_scale, drawn)};
   // ComfyUI alone takes a run from the first level for one from noise.
   const bool whole = recipe.compat == Compat::comfy && schedule.skipped == 0;
   if (!from_noise) result.first = *picture + (whole ? result.first : times(schedule.sigma[0], drawn));

@@ -19,6 +19,8 @@ struct StartFrom {
   const Way* way = nullptr;               ///< with it, what its inversion found.
   std::vector<Image> pictures = {};       ///< One for each image, of the run's size.
   std::optional<mx::array> latents = {};  ///< [B, h, w, 4]
+  /** Of the caller's, with or without them: in place of the seeds' noise; or x itself at the first sigma. */
+  std::optional<mx::array> noise = {}, x = {};  // [B, h, w, 4]
 };
 
 struct StartLatents {
