@@ -1,4 +1,4 @@
-"""Writes the three notebooks beside it. Their cells stand here as text, so that a change is a change of lines."""
+"""Writes the four notebooks beside it. Their cells stand here as text, so that a change is a change of lines."""
 import json
 import pathlib
 
@@ -63,9 +63,40 @@ plain = np.asarray(pipe("a cat in a park", seed=3, num_inference_steps=10).image
 maps = pipe("a cat in a park", seed=3, num_inference_steps=10, controls=watched).heatmaps
 Sheet({heat.name: heat.overlay() for heat in maps})''',
 "And the whole attention of one layer at one step, head by head:",
-'''seen = corepulse.AttentionMaps("middle:0", when=corepulse.when.steps(3, 4))
-pipe("a cat in a park", seed=3, num_inference_steps=10, attention=[seen.replacement])
-{path: weights.shape for (path, step), weights in seen.maps.items()}'''],
+'''whole = corepulse.Record("middle:0", "attention_map", "cross", when=corepulse.when.steps(3, 4))
+seen = pipe("a cat in a park", seed=3, num_inference_steps=10, record=[whole]).recorded
+{place.path: seen[place].shape for place in seen}  # rows, heads, pixels, tokens'''],
+    "where_it_is_decided": ["# Where it is decided\nTwo prompts, one noise. Which block, at which steps, makes the cat a cat?",
+'''import corepulse
+from corepulse import Patch, Record, when
+
+pipe = corepulse.Pipeline.from_pretrained("builtin")
+steps = 8
+run = dict(seed=3, num_inference_steps=steps, width=128, height=128)
+cat = pipe("a cat in a park", **run, record=["middle:0"])
+cat''',
+"The network's numbers are there to be looked at: here what the middle block made, step by step.",
+'''cat.recorded.stack("middle:0").shape  # steps, rows, height, width, channels''',
+"They may stand in another run's place. A dog, whose middle block makes what the cat's did:",
+'''pipe("a dog in a park", **run, patch=[Patch("middle:0", replace=cat.recorded)])''',
+"Causal tracing does that with every block in every window of steps, and measures how much of the cat comes back (1: all of it).",
+'''windows = [(first, first + 2) for first in range(0, steps, 2)]
+trace = pipe.trace("a cat in a park", "a dog in a park", windows=windows, **run)
+trace''',
+"As a picture, to be saved by trace.save(\"trace.png\"):",
+'''trace.picture()''',
+"From two runs, a direction; along it any picture can be pushed, as far as one likes, in a part of it:",
+'''dog = pipe("a dog in a park", **run, record=["middle:0"])
+direction = (dog.recorded.stack("middle:0") - cat.recorded.stack("middle:0"))[:, 1].mean(axis=(0, 1, 2))
+pipe("a cat in a park", **run, patch=[Patch("middle:0", add=direction, strength=2, rows="cond", when=when.steps(0, 1))])''',
+"What the pixel in the middle looks at, in self-attention:",
+'''seen = pipe("a cat in a park", **run, record=[Record("output:1.0#0", "attention_map", "self", when=when.steps(1, 2))]).recorded
+seen.look_from("up_blocks.1.attentions.0", 1, 0.5, 0.5).round(2)''',
+"And a single call of the UNet, for those who want no run at all:",
+'''import numpy as np
+
+noise = np.random.default_rng(0).standard_normal((1, 4, 16, 16), dtype=np.float32)
+pipe.unet_call(noise * 10, sigma=10, prompt="a cat in a park", record=["middle:0"])'''],
     "edit_a_picture": ["# Edit a picture\nFrom a picture, another one: all of it, a part of it, or its words.",
 '''import corepulse
 

@@ -14,7 +14,8 @@ from ._process import _core as _core
 from . import controls, when
 from ._control import Control
 from ._request import load_recipe
-from .attention import AttentionMaps, AttentionSite, AttentionStep, replace_attention
+from ._probe import ProbeView
+from .attention import AttentionSite, AttentionStep, replace_attention
 from .controls import *  # noqa: F403  (made from the list of kinds)
 from .controls import KINDS, MaskTokens, ReplaceTokens
 from .errors import (
@@ -31,8 +32,11 @@ from .errors import (
 )
 from .explain import Explanation
 from .models import inspect_model, list_models, presets
+from .patch import Patch
 from .pictures import to_pil
 from .pipeline import LiveControls, Pipeline, Progress, Stop
+from .prediction import Prediction
+from .recorded import Record, Recorded, Seen
 from .region import (
     Region,
     circle,
@@ -44,6 +48,7 @@ from .region import (
     rectangle,
 )
 from .result import HeatMap, Result
+from .trace import Trace
 
 # The names of the program's flags.
 mask = MaskTokens
@@ -58,7 +63,6 @@ def version() -> str:
 
 
 __all__ = [
-    "AttentionMaps",
     "AttentionSite",
     "AttentionStep",
     "BadFile",
@@ -73,11 +77,18 @@ __all__ = [
     "LiveControls",
     "NotFound",
     "OutOfMemory",
+    "Patch",
     "Pipeline",
+    "Prediction",
+    "ProbeView",
     "Progress",
+    "Record",
+    "Recorded",
     "Region",
     "Result",
+    "Seen",
     "Stop",
+    "Trace",
     "UnknownArgument",
     "UnsupportedModel",
     "circle",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
+import numpy.typing as npt
 import PIL.Image
 
 from . import _core
@@ -154,6 +155,29 @@ def _init(given: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]
 def _scale(guidance: float) -> float:
     """Diffusers calls 0 what is 1 here: no guidance."""
     return max(1.0, float(guidance))
+
+
+def latents_of(given: Mapping[str, Any]) -> npt.NDArray[np.float32] | None:
+    """[n, 4, h, w]; of one picture without the first."""
+    if given.get("latents") is None:
+        return None
+    array = np.ascontiguousarray(as_array(given["latents"]), dtype=np.float32)
+    array = array[None] if array.ndim == 3 else array
+    if array.ndim != 4 or array.shape[1] != 4:
+        raise InvalidRequest(f"[latents] an array {array.shape}; expected [pictures, 4, height / 8, width / 8]")
+    return array
+
+
+def with_latents(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Size and number of pictures are those of the latents, unless they are given."""
+    latents = latents_of(given)
+    if latents is None:
+        return given
+    known = {"height": latents.shape[2] * 8, "width": latents.shape[3] * 8}
+    own = {name: value for name, value in known.items() if given.get(name) is None}
+    if given.get("generator") is None and not isinstance(given.get("seed"), Sequence) and (given.get("num_images_per_prompt") or 1) == 1:
+        own["num_images_per_prompt"] = len(latents)
+    return {**given, **own}
 
 
 def recipe_json(given: Mapping[str, Any], standing: Sequence[ControlLike], dtype: str) -> str:

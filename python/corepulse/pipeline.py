@@ -1,6 +1,7 @@
 """From prompt to picture: a loaded model, called as Diffusers' pipelines are."""
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -9,14 +10,19 @@ from typing import Any, Union
 from . import _core
 from ._control import controls_json
 from ._names import arguments_of, check_arguments, names_nearest
-from ._request import ControlLike, RecipeLike, recipe_json, spend
-from .attention import AttentionLike, begun
+from ._probe import Attention, Of, Rows
+from ._request import ControlLike, RecipeLike, latents_of, recipe_json, spend, with_latents
+from .attention import AttentionLike
 from .errors import Cancelled, InvalidRequest
 from .explain import Explanation
+from .patch import Patch, probes_of
 from .pictures import Picture
+from .prediction import Prediction, unet_call
+from .recorded import Recorded, RecordLike, as_record
 from .region import RegionLike
 from .result import Result
 from .steps import Steps, run_async
+from .trace import Measure, Sweep, Trace, trace
 
 Progress = _core.Progress
 Stop = _core.Stop
@@ -119,6 +125,8 @@ class Pipeline:
         image: Picture | None = None,
         strength: float | None = None,
         mask_image: Picture | RegionLike | None = None,
+        latents: Any = None,
+        latents_scaled: bool = False,
         init: Mapping[str, Any] | None = None,
         second_pass: Mapping[str, Any] | None = None,
         timesteps: Sequence[float] | None = None,
@@ -137,6 +145,8 @@ class Pipeline:
         rng: str | None = None,
         controls: Sequence[ControlLike] = (),
         attention: Sequence[AttentionLike] = (),
+        record: Sequence[RecordLike] = (),
+        patch: Sequence[Patch] = (),
         recipe: RecipeLike | None = None,
         output_type: str = "pil",
         callback_on_step_end: StepCallback | None = None,
@@ -148,12 +158,63 @@ class Pipeline:
 
         seed: one number, or one for each picture; num_images_per_prompt counts on from it. generator: torch's, by its
         seed and device. image, strength, mask_image (white is drawn anew; or a region), init (more fields of a recipe's
-        `init`): docs/from-a-picture.md. guidance_scale below 1 is none. controls: of the module corepulse.controls,
-        behind those of `recipe` and of the pipeline. attention: of replace_attention. output_type: pil, np (0..1,
+        `init`): docs/from-a-picture.md. latents [n, 4, h, w]: noise of deviation 1 in place of the seeds'; latents_scaled:
+        it is x itself, at the first step's noise level. guidance_scale below 1 is none. controls: of the module corepulse.controls,
+        behind those of `recipe` and of the pipeline. attention: of replace_attention. record, patch: what of the network is kept (the
+        result's `recorded`), and changed, docs/python.md, "Looking inside". output_type: pil, np (0..1,
         [n, height, width, 3]), mx (the same), latent. callback_on_step_end and progress may return False to end the
         run: Cancelled. Ctrl-C ends it, too, inside a call of the UNet.
         """
         return self._run({n: v for n, v in locals().items() if n != "self"})
+
+    def unet_call(
+        self,
+        latents: Any,
+        sigma: float | None = None,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        *,
+        timestep: float | None = None,
+        as_input: bool = False,
+        guidance_scale: float = 1.0,
+        controls: Sequence[ControlLike] = (),
+        record: Sequence[RecordLike] = (),
+        patch: Sequence[Patch] = (),
+        attention: Sequence[AttentionLike] = (),
+        **arguments: Any,
+    ) -> Prediction:
+        """One call of the UNet on latents [n, 4, h, w] at a noise level: `sigma`, or the model's `timestep`.
+
+        latents are x = x0 + sigma * noise; with as_input they are what the UNet itself reads, as Diffusers' UNets are
+        given (x / sqrt(sigma^2 + 1)). Above a guidance_scale of 1 the negative prompt is read, too. Windows of controls see
+        a run of one step at that noise level. arguments: more of a call's about the prompt (clip_skip, syntax, ...).
+        """
+        given = {"prompt": prompt, "negative_prompt": negative_prompt, "guidance_scale": guidance_scale,
+                 "controls": controls, "patch": patch, "attention": attention, **arguments}
+        return unet_call(self, latents, sigma, timestep, as_input, record, given)
+
+    def trace(
+        self,
+        clean_prompt: str,
+        corrupt_prompt: str,
+        *,
+        measure: Measure | None = None,
+        where: Sequence[str] | None = None,
+        of: Of = "block_output",
+        attention: Attention = "both",
+        rows: Rows = "both",
+        windows: Sequence[tuple[int, int]] | None = None,
+        progress: Callable[[int, int], Any] | None = None,
+        **arguments: Any,
+    ) -> Trace:
+        """Causal tracing: which block, at which steps, brings the clean prompt's picture back into the corrupt prompt's run?
+
+        measure: a number of a Result; unless given how near its latents are to the clean run's. where: every block, or
+        blocks and layers by name; of, attention, rows: as Record's. windows: steps, first and end; each one alone unless
+        given. progress: (runs done, of how many). It takes places * (windows + 1) + 2 runs.
+        """
+        sweep = Sweep(self, clean_prompt, corrupt_prompt, arguments, of, attention, rows)
+        return trace(sweep, measure, where, windows, progress)
 
     def explain(self, prompt: str | None = None, negative_prompt: str | None = None, **arguments: Any) -> Explanation:
         """Which control acts in which block at which step, of a call with these arguments. Nothing is drawn."""
@@ -175,24 +236,31 @@ class Pipeline:
     def _recipe(self, given: Mapping[str, Any], whole: bool = False) -> str:
         """Of a call; whole: with the model's name, for whoever reads it without this pipeline."""
         check_arguments("Pipeline", given, ARGUMENTS)
-        text = recipe_json(given, self.controls, self._dtype)
+        text = recipe_json(with_latents(given), self.controls, self._dtype)
         return json.dumps({**json.loads(text), **self._source}) if whole else text
 
     def _run(self, given: dict[str, Any]) -> Result:
+        recorded = Recorded()
+        return self._run_recorded(given, [(recorded, one) for one in given["record"]])
+
+    def _run_recorded(self, given: Mapping[str, Any], record: Sequence[tuple[Recorded, RecordLike]]) -> Result:
+        """A call that keeps what it records where each is told to; the result has what the first is told."""
+        given = {**DEFAULTS, **given}
         output = given["output_type"]
         if output not in OUTPUTS:
             near = _core.nearest_name(str(output), list(OUTPUTS)) or ", ".join(OUTPUTS)
             raise InvalidRequest(f"[output_type] unknown {output!r}; did you mean {near}?")
         live = given["live"]._core if given["live"] is not None else None
         recipe, callback = self._recipe(given), self._callback(given)
-        functions = [begun(function) for function in given["attention"]]
+        probes = [*probes_of(given["patch"]), *(as_record(one)._into(recorded) for recorded, one in record)]
+        beside = _core.Beside(list(given["attention"]), probes, latents_of(given), bool(given["latents_scaled"]))
         try:
-            core = self._core.generate(recipe, output != "latent", callback, functions, live, given["stop"])
+            core = self._core.generate(recipe, output != "latent", callback, beside, live, given["stop"])
         except (Cancelled, KeyboardInterrupt):
             spend(given["generator"])
             raise
         spend(given["generator"])
-        return Result(core, output)
+        return Result(core, output, record[0][0] if record else Recorded())
 
     def _callback(self, given: Mapping[str, Any]) -> ProgressCallback | None:
         own, theirs = given["progress"], given["callback_on_step_end"]
@@ -213,3 +281,4 @@ class Pipeline:
 
 
 ARGUMENTS = arguments_of(Pipeline.__call__)
+DEFAULTS = {name: p.default for name, p in inspect.signature(Pipeline.__call__).parameters.items() if name != "self"}

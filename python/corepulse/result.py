@@ -16,6 +16,7 @@ import PIL.Image
 from . import _core
 from .errors import InvalidRequest
 from .pictures import Bytes, png, to_bytes, to_pil
+from .recorded import Recorded
 
 Floats = npt.NDArray[np.float32]
 
@@ -70,10 +71,11 @@ class HeatMap:
 
 
 class Result:
-    """One run. `images` is as `output_type` asked: a list of PIL pictures, or an array of NumPy's or MLX's."""
+    """One run. `images` is as `output_type` asked: a list of PIL pictures, or an array of NumPy's or MLX's. `recorded`:
+    what `record` asked for."""
 
-    def __init__(self, core: _core.Result, output_type: str) -> None:
-        self._core, self._output_type = core, output_type
+    def __init__(self, core: _core.Result, output_type: str, recorded: Recorded) -> None:
+        self._core, self._output_type, self.recorded = core, output_type, recorded
         self._pixels: list[Bytes] = [np.asarray(array) for array in core.images]
         self.images: Any = self._converted()
 

@@ -96,5 +96,6 @@ void bind_data(nb::module_& m);
 void bind_result(nb::module_& m);
 void bind_pipeline(nb::module_& m);
 void bind_attention(nb::module_& m);
+void bind_probe(nb::module_& m);
 
 }  // namespace corepulse::python

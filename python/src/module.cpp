@@ -127,6 +127,7 @@ NB_MODULE(_core, m) {
   corepulse::python::bind_errors(m);
   corepulse::python::bind_data(m);
   corepulse::python::bind_attention(m);
+  corepulse::python::bind_probe(m);
   corepulse::python::bind_result(m);
   corepulse::python::bind_pipeline(m);
 }

@@ -3,6 +3,8 @@
 
 #include "corepulse/pipeline.h"
 
+#include <algorithm>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
@@ -115,18 +117,34 @@ struct Stop {
   StopFlag flag = std::make_shared<std::atomic<bool>>();
 };
 
-std::unique_ptr<Result> generate(const Model& model, const std::string& recipe, bool decode, nb::object progress,
-                                 const std::vector<const AttentionReplacement*>& functions, const Live* live,
-                                 const Stop* stop) {
+using Latents = nb::ndarray<const float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+
+/** What a call has beside its recipe and what ends it. */
+struct Beside {
   Request request;
+
+  Beside(const std::vector<const AttentionReplacement*>& functions, const std::vector<const PythonProbe*>& probes,
+         const std::optional<Latents>& latents, bool latents_are_x) {
+    for (const auto* replacement : functions) {
+      if (!replacement)
+        throw Error(ErrorCode::invalid_request, "[attention] None in it; expected what replace_attention makes");
+      request.functions.push_back(replacement->function);
+    }
+    for (const auto* probe : probes) request.probes.push_back(probe ? probe->probe : nullptr);
+    request.latents_are_x = latents_are_x;
+    if (!latents) return;
+    const size_t size = latents->size() / std::max<size_t>(latents->shape(0), 1);
+    for (size_t i = 0; i < latents->shape(0); ++i)
+      request.latents.emplace_back(latents->data() + i * size, latents->data() + (i + 1) * size);
+  }
+};
+
+std::unique_ptr<Result> generate(const Model& model, const std::string& recipe, bool decode, nb::object progress,
+                                 const Beside& beside, const Live* live, const Stop* stop) {
+  auto request = beside.request;
   request.recipe = recipe_from_json(recipe);
   request.decode = decode;
   request.progress = callback(std::move(progress));
-  for (const auto* replacement : functions) {
-    if (!replacement)
-      throw Error(ErrorCode::invalid_request, "[attention] None in it; expected what replace_attention makes");
-    request.functions.push_back(replacement->function);
-  }
   if (live) request.live = live->controls;
   const auto flag = stop ? stop->flag : std::make_shared<std::atomic<bool>>();
   request.stop = flag;
@@ -142,6 +160,10 @@ std::tuple<double, size_t, int> estimate(const Model& model, const std::string& 
 }
 
 void bind_run(nb::module_& m) {
+  nb::class_<Beside>(m, "Beside", "What a call has beside its recipe; latents [n, 4, h, w]")
+      .def(nb::init<const std::vector<const AttentionReplacement*>&, const std::vector<const PythonProbe*>&,
+                    const std::optional<Latents>&, bool>(),
+           nb::arg("functions"), nb::arg("probes"), nb::arg("latents").none(), nb::arg("latents_are_x"));
   nb::class_<Moment>(m, "Progress", "What a callback gets between two steps")
       .def_prop_ro(
           "step", [](const Moment& moment) { return moment.at.step; }, "Steps done, from 1")
@@ -171,8 +193,8 @@ void bind_pipeline(nb::module_& m) {
   bind_run(m);
   nb::class_<Model>(m, "Pipeline")
       .def_static("load", &load, nb::arg("recipe"), nb::arg("dtype"), nb::arg("device"), nb::arg("lazy"))
-      .def("generate", &generate, nb::arg("recipe"), nb::arg("decode"), nb::arg("progress").none(),
-           nb::arg("functions"), nb::arg("live").none(), nb::arg("stop").none())
+      .def("generate", &generate, nb::arg("recipe"), nb::arg("decode"), nb::arg("progress").none(), nb::arg("beside"),
+           nb::arg("live").none(), nb::arg("stop").none())
       .def("estimate", &estimate, nb::arg("recipe"), "Seconds, bytes, model calls")
       .def_prop_ro("info", [](const Model& model) { return to_json(model.get().info()); });
 }

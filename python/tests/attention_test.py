@@ -55,29 +55,3 @@ def test_a_wrong_function_ends_the_run_and_nothing_else(pipe, function, error):
     with pytest.raises(error):
         pipe(**CAT, attention=[corepulse.replace_attention("middle:0", function)])
     assert pipe(**CAT).images
-
-
-def test_maps_are_kept_by_layer_and_step(pipe):
-    seen = corepulse.AttentionMaps("middle:0", attention="cross")
-    pipe(**CAT, attention=[seen.replacement])
-    (path, step), weights = next(iter(seen.maps.items()))
-    assert weights.shape[2:] == (4, 77) and np.allclose(weights.sum(-1), 1, atol=1e-5)
-    assert len(seen.maps) == 2 and step == 0
-    captured = pipe(**CAT, controls=[corepulse.capture("cat", where="middle:0", when=corepulse.when.steps(0, 1))])
-    assert np.allclose(seen.grid(path, 0, 2), captured.heatmaps[0].values, atol=1e-5)
-
-
-def test_maps_are_a_runs_whole_and_no_other_runs(pipe):
-    seen = corepulse.AttentionMaps("middle:0")
-    two = {**CAT, "seed": [3, 4]}
-    watched = [corepulse.capture("cat", where="middle:0")]
-    pipe(**two, attention=[seen.replacement], controls=watched)  # the capture calls, too
-    whole = dict(seen.maps)
-    assert len(whole) == 2 and all(weights.shape[0] == 2 for weights in whole.values())
-    pipe(**CAT, attention=[seen.replacement])
-    assert all(len(weights) == 1 and np.allclose(weights, whole[place][:1], atol=1e-3) for place, weights in seen.maps.items())
-    pipe(**{**CAT, "num_inference_steps": 1}, attention=[seen.replacement])
-    assert [step for _, step in seen.maps] == [0]
-    both = corepulse.AttentionMaps("middle:0", rows="both")
-    pipe(**CAT, negative_prompt="a dog", guidance_scale=5, attention=[both.replacement])
-    assert all(len(weights) == 2 and not np.allclose(*weights) for weights in both.maps.values())

@@ -53,12 +53,20 @@ def test_lists_of_prompts_and_generators(torch, xl):
 
 @pytest.mark.parametrize("wrong, said", [
     (dict(prompt_embeds=[1]), "prompt_embeds"),
-    (dict(latents=[1]), "latents"),
+    (dict(latents=np.zeros((2, 4, 4, 4))), "latents"),
     (dict(num_inference_stepz=1), "num_inference_steps"),
 ])
 def test_what_is_not_here_is_said(xl, wrong, said):
     with pytest.raises(corepulse.InvalidRequest, match=said):
         xl("a cat", **wrong)
+
+
+def test_latents_are_noise_one_for_each_picture(xl):
+    noise = np.random.default_rng(0).standard_normal((2, 4, 4, 4)).astype(np.float32)
+    small = dict(num_inference_steps=1, output_type="latent")
+    both = xl(["a cat", "a dog"], latents=noise, **small).images
+    assert np.array_equal(both[1:], xl("a dog", latents=noise[1:], **small).images)
+    assert not np.array_equal(both[1:], xl("a dog", latents=noise[:1], **small).images)
 
 
 def test_schedulers_become_samplers(xl):

@@ -22,12 +22,12 @@ FIRST_XL = ("prompt", "prompt_2", "height", "width", "num_inference_steps")
 DEFAULTS: dict[str, Any] = dict.fromkeys(
     ("prompt", "prompt_2", "negative_prompt", "negative_prompt_2", "height", "width", "timesteps", "sigmas", "generator",
      "guidance_rescale", "clip_skip", "callback_on_step_end", "cross_attention_kwargs", "original_size", "target_size",
-     "controls", "attention"))
+     "latents", "controls", "attention"))
 DEFAULTS |= {"num_inference_steps": 50, "guidance_scale": 7.5, "num_images_per_prompt": 1, "eta": 0.0, "output_type": "pil",
              "return_dict": True, "callback_on_step_end_tensor_inputs": ["latents"], "crops_coords_top_left": (0, 0)}
 # Known there and not here: anything but these values is an error.
 ABSENT: dict[str, Any] = dict.fromkeys(
-    ("latents", "prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
+    ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds",
      "ip_adapter_image", "ip_adapter_image_embeds", "denoising_start", "denoising_end", "masked_image_latents",
      "negative_original_size", "negative_target_size"))
 ABSENT |= {"negative_crops_coords_top_left": (0, 0), "aesthetic_score": 6.0, "negative_aesthetic_score": 2.5}
@@ -62,11 +62,21 @@ class DiffusionPipeline(Loaded):
             own = self._negatives(own)
             drawn = generators[i * count:(i + 1) * count]
             call = {"prompt": prompt, **own, "generator": drawn, "num_images_per_prompt": count, **self._rest(given)}
+            if given["latents"] is not None:
+                call["latents"] = self._latents(given["latents"], len(prompts) * count)[i * count:(i + 1) * count]
             results.append(self.corepulse(**call, callback_on_step_end=self._callback(given["callback_on_step_end"], call)))
         images = _joined(results, given["output_type"])
         if not given["return_dict"]:
             return (images,) if self._is_xl() else (images, None)
         return Output(images, results)
+
+    def _latents(self, latents: Any, count: int) -> Any:
+        """Noise, one for each picture."""
+        if "image" in self._own:
+            raise InvalidRequest("[latents] is not here; expected none, or a pipeline of text to picture")
+        if len(latents) != count:
+            raise InvalidRequest(f"[latents] {len(latents)} for {count} pictures; expected as many")
+        return latents
 
     def _negatives(self, own: dict[str, Any]) -> dict[str, Any]:
         """Diffusers' SDXL reads zeros for None, and the text for "": a space is the same tokens, and is read."""

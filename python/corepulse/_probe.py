@@ -1,0 +1,43 @@
+"""What records and patches share: where in the network, when, in which rows."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Literal
+
+from . import _core
+from ._control import Window, _window
+from .errors import InvalidRequest
+from .region import RegionLike, region_data
+
+# What is seen: docs/python.md, "Looking inside".
+Of = Literal["block_output", "attention_input", "attention_map", "attention_output", "prediction", "guided"]
+Attention = Literal["cross", "self", "both"]
+Rows = Literal["cond", "uncond", "both"]
+ProbeView = _core.ProbeView
+ATTENTIONS = ("cross", "self", "both")
+
+
+def check_name(where: str, value: str, valid: list[str]) -> None:
+    """Raises InvalidRequest, which names the nearest."""
+    if value not in valid:
+        near = _core.nearest_name(str(value), valid) or ", ".join(valid)
+        raise InvalidRequest(f"[{where}] unknown {value!r}; did you mean {near}?")
+
+
+def place_json(where: str, when: Window, rows: str, region: RegionLike | None = None) -> str:
+    """A control that says where, when and in which rows, as the extension takes it."""
+    place = {"kind": "smooth", "strength": 0.5, "where": where, "when": _window(when), "rows": rows}
+    if region is not None:
+        place["region"] = region_data(region)
+    return json.dumps([place])
+
+
+def probe(function: Callable[[Any, _core.ProbeView], Any], where: str, of: str, attention: str, when: Window,
+          rows: str) -> _core.Probe:
+    """A function that is shown arrays of MLX's, and gives what goes on in their place."""
+    import mlx.core  # noqa: F401  (the extension hands its arrays to this module's)
+
+    check_name("of", of, _core.probe_points())
+    check_name("attention", attention, list(ATTENTIONS))
+    return _core.probe(function, place_json(where, when, rows), of, attention)
