@@ -1,9 +1,10 @@
 // The server's own API: answers as objects, failures as Problem, events of a job by callback. Knows no element of the page.
+import { T } from './texts.js';
 
 /** What went wrong, as the server says it (RFC 9457), or `away` where there is none. */
 export class Problem extends Error {
   constructor({ title, detail, code, status }) {
-    super(detail || title || `HTTP ${status}`);
+    super(status === 401 ? T.connection.locked : detail || title || `HTTP ${status}`);
     this.code = code;
     this.status = status;
     this.away = status === 0;

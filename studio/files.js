@@ -7,24 +7,25 @@ import { T } from './texts.js';
 export function makeFiles(store, actions, player) {
   const veil = h('div.drop-veil', { hidden: true }, h('p', T.stage.drop));
   let depth = 0;
-  const outside = (event) => [...(event.dataTransfer?.types ?? [])].some((t) => t === 'Files' || t === 'application/x-corepulse');
+  let own = false; // a picture on its way out is no picture that comes in
+  const comes = (event) => !own && [...(event.dataTransfer?.types ?? [])].includes('Files');
+  addEventListener('dragstart', () => { own = true; });
+  addEventListener('dragend', () => { own = false; });
   addEventListener('dragenter', (event) => {
-    if (!outside(event)) return;
+    if (!comes(event)) return;
     event.preventDefault();
     ++depth;
     document.body.append(veil);
     veil.hidden = false;
   });
   addEventListener('dragleave', () => { if (--depth <= 0) hide(); });
-  addEventListener('dragover', (event) => outside(event) && event.preventDefault());
+  addEventListener('dragover', (event) => comes(event) && event.preventDefault());
   addEventListener('drop', (event) => {
     hide();
     const file = event.dataTransfer?.files[0];
-    const name = event.dataTransfer?.getData('application/x-corepulse');
-    if (!file && !name) return;
+    if (!file || own) return;
     event.preventDefault();
-    if (name) fetch(`/v1/pictures/${encodeURIComponent(name)}`).then((r) => r.blob()).then(takeFile, (error) => actions.say(error.message));
-    else takeFile(file);
+    takeFile(file);
   });
   addEventListener('paste', (event) => {
     const file = event.clipboardData?.files[0];

@@ -13,7 +13,7 @@ export function makePlayer(store, events, say) {
 
   /** Words of the prompt, for heat maps. */
   function words(recipe) {
-    const text = recipe.prompt.replace(/[()[\]{}\\]|:[\d.]+/g, ' ');
+    const text = (recipe.prompt ?? '').replace(/[()[\]{}\\]|:[\d.]+/g, ' ');
     return [...new Set(text.split(/[^\p{L}\p{N}'’-]+/u).filter((w) => w.length > 1))].slice(0, 8);
   }
 

@@ -6,6 +6,8 @@ import { drawPlain, plainOf, withoutHeat } from './player.js';
 import { addressOf } from './region.js';
 import { T } from './texts.js';
 
+const fileName = (name = 'picture') => (name.endsWith('.png') ? name : `${name}.png`);
+
 export function makeStage(store, reading, events, player, score, actions) {
   const picture = h('img.picture', { alt: '', draggable: true });
   const before = h('img.before', { alt: '', draggable: false });
@@ -67,7 +69,7 @@ export function makeStage(store, reading, events, player, score, actions) {
       h('button.quiet', { type: 'button', 'data-key': 'compare', 'aria-pressed': comparing, disabled: !can || !controlled, title: T.stage.compareHint, onclick: compare }, icon('compare'), T.stage.compare),
       h('button.quiet', { type: 'button', 'data-key': 'heat', 'aria-pressed': store.view.heat, title: T.stage.heatHint, onclick: () => { store.look({ heat: !store.view.heat }); show(); } }, icon('heat'), T.stage.heat),
       player.pictures.length > 1 ? h('div.group.many', iconButton('up', '‹', () => turn(-1)), h('span', T.stage.many(shown + 1, player.pictures.length)), iconButton('down', '›', () => turn(1))) : null,
-      can ? h('a.quiet', { href: current.url, download: current.name ?? 'picture.png', 'data-key': 'save' }, T.stage.save) : null,
+      can ? h('a.quiet', { href: current.url, download: fileName(current.name), 'data-key': 'save' }, T.stage.save) : null,
       can ? h('button.quiet', { type: 'button', 'data-key': 'use', onclick: () => actions.startFrom(`picture:${current.name}`) }, T.init.use) : null);
   }
 
@@ -125,9 +127,8 @@ export function makeStage(store, reading, events, player, score, actions) {
     const current = player.pictures[shown] ?? player.picture;
     if (!current || player.busy) return event.preventDefault();
     const url = new URL(current.url, location.href).href;
-    event.dataTransfer.setData('DownloadURL', `image/png:${current.name ?? 'picture.png'}:${url}`);
+    event.dataTransfer.setData('DownloadURL', `image/png:${fileName(current.name)}:${url}`);
     event.dataTransfer.setData('text/uri-list', url);
-    event.dataTransfer.setData('application/x-corepulse', current.name ?? '');
   });
   events.on('player', () => {
     if (player.busy) shown = 0;

@@ -40,17 +40,17 @@ export const T = {
     box: ['x', 'y', 'width', 'height'], everywhere: 'everywhere', kinds: { rectangle: 'rectangle', ellipse: 'ellipse', circle: 'circle', picture: 'brush mask', polygon: 'polygon', linear: 'gradient', radial: 'radial', add: 'union', subtract: 'difference', multiply: 'overlap' },
   },
   init: {
-    start: 'Start from a file', remove: 'Start from noise', strength: 'Change', strengthHint: 'How much of the schedule runs: 1 forgets the picture', mask: 'Inpaint a part', unmask: 'Repaint all', use: 'Start from this', only: 'Only around the mask',
+    start: 'Start from a file', remove: 'Start from noise', strength: 'Change', mask: 'Inpaint a part', unmask: 'Repaint all', use: 'Start from this', only: 'Only around the mask',
     failed: 'That file is not a picture the server can read (PNG, JPEG or WebP).',
   },
   prompt: {
-    label: 'Prompt', negative: 'Negative prompt', showNegative: 'Negative prompt', placeholder: 'What should be drawn?', tokens: 'Words as the model reads them',
+    label: 'Prompt', negative: 'Negative prompt', placeholder: 'What should be drawn?', tokens: 'Words as the model reads them',
     help: 'Click a word to mask it. Drag up or down, or use the arrow keys, to change its weight.', cut: (text) => `Not read, beyond the limit: ${text}`,
     used: (n, limit, chunks) => (chunks > 1 ? `${n} tokens, ${chunks} × ${limit}` : `${n} of ${limit} tokens`), chip: (word, weight, masked) => `${word}${masked ? ', masked' : weight !== 1 ? `, weight ${short(weight)}` : ''}`, syntax: 'Syntax', masked: 'masked',
     syntaxes: { plain: 'plain', a1111: 'A1111', comfy: 'ComfyUI', compel: 'compel' },
   },
   settings: {
-    steps: 'Steps', guidance: 'Guidance', width: 'Width', height: 'Height', sampler: 'Sampler', schedule: 'Schedule', own: 'model’s own', seeds: 'Seeds', more: 'Settings',
+    steps: 'Steps', guidance: 'Guidance', width: 'Width', height: 'Height', sampler: 'Sampler', schedule: 'Schedule', own: 'model', seeds: 'Seeds', more: 'Settings',
   },
   score: {
     title: 'Score', tools: 'Score tools', gridLabel: 'Score: blocks and steps', step: 'step', sigma: 'sigma',
@@ -90,7 +90,7 @@ export const T = {
     everywhere: 'Everywhere', nowhere: 'Nowhere', unit: 'Windows in', units: { steps: 'steps', sigma: 'sigma', progress: 'progress' }, unitHint: 'Sigma windows keep their meaning when the number of steps changes',
     curve: 'Curve over the run', flat: 'One number', point: (i) => `Point ${i + 1}`, at: 'at', is: 'is', addPoint: 'Add point', removePoint: (i) => `Remove point ${i + 1}`, base: 'Prompt', baseNote: 'read wherever nothing is painted',
     part: 'Add a part', removePart: (i) => `Remove part ${i + 1}`, rows: 'rows', json: 'As JSON', apply: 'Apply', kept: 'Kept as it is', keptNote: 'The score cannot show this; it stays in the recipe.', details: 'More',
-    parts: (n) => count(n, 'stretch', 'stretches'), draft: 'not painted yet', bad: 'This is not JSON: ', which: 'Which block?', moment: 'Which moment?', much: 'How much?', explore: 'Explore', choose: 'choose…', missing: 'say what',
+    parts: (n) => count(n, 'stretch', 'stretches'), draft: 'not painted yet', bad: 'This is not JSON: ', which: 'Which block?', moment: 'Which moment?', much: 'How much?', explore: 'Explore', choose: 'choose…', missing: 'say what', all: 'all',
   },
   panels: { history: 'History', recipe: 'Recipe', sweep: 'Sweep', close: 'Close panel', label: 'Panels', open: (name) => `Open ${name}` },
   history: {
@@ -99,14 +99,14 @@ export const T = {
   },
   recipe: {
     label: 'Recipe as JSON', hint: 'This is all of it. Edit here or on the score: both are the same.', ok: 'The server would draw this.', bad: (line) => `Not JSON yet${line ? ` (line ${line})` : ''}: `, copy: 'Copy', copied: 'Copied.', save: 'Save as file', load: 'Open a file', named: 'Kept recipes', keep: 'Keep as', keepButton: 'Keep', forget: (n) => `Forget ${n}`, none: 'Keep a recipe under a name to find it here.',
-    starts: 'Recipes to start from', example: 'The example', reset: 'Start afresh',
+    starts: 'Recipes to start from', example: 'The example',
   },
   sweep: {
     intro: 'One recipe over many values: a sheet of pictures to choose from.', field: 'Field', values: 'Values', from: 'from', to: 'to', times: 'pictures', list: 'Values, with commas', run: (n) => `Draw ${count(n, 'picture', 'pictures')}`, second: 'Second axis', none: 'none', sheet: 'Sheet', running: (a, b) => `${a} of ${b} drawn`,
     take: (label) => `Take over: ${label}`, where: (t) => `${t}: where`, when: (t) => `${t}: when`, level: (t, l) => `${t}: ${l}`, stop: 'Stop', early: 'early', middle: 'middle', late: 'late', always: 'always', taken: 'Taken over. Undo brings back what was before.', nothing: 'Choose what changes. A track’s “Explore” buttons fill this in.', limit: (n) => `At most ${n} pictures here; corepulse sweep on the command line draws more.`,
   },
   files: { restored: (n) => `Taken over from the picture.${n ? ` ${n}` : ''} Undo brings back what was before.`, recipe: 'Recipe taken over.', unknown: 'No recipe was found in that file.', start: 'Used as the start picture.' },
-  errors: { title: 'That recipe cannot be drawn', fix: 'Go to the field', unknown: 'Something went wrong on the page: ', forbidden: 'The server does not open this file: upload it by dropping it here.' },
+  errors: { unknown: 'Something went wrong on the page: ' },
   keys: {
     title: 'Keyboard', close: 'Close', list: [
       ['Ctrl Enter', 'Draw'], ['Esc', 'Stop drawing, or close what is open'], ['Ctrl Z / Ctrl Shift Z', 'Undo, redo'], ['G', 'To the score'], ['T', 'To the tracks'], ['P', 'To the prompt'],

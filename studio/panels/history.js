@@ -75,8 +75,7 @@ export function makeHistory(store, events, player, actions) {
 
   function carry(event, item) {
     const url = new URL(item.url, location.href).href;
-    event.dataTransfer.setData('DownloadURL', `image/png:${item.picture}:${url}`);
-    event.dataTransfer.setData('application/x-corepulse', item.picture);
+    event.dataTransfer.setData('DownloadURL', `image/png:${item.picture.replace(/\.png$/, '')}.png:${url}`);
   }
 
   function walk(event, i) {

@@ -15,6 +15,7 @@ export function makeTracks(store, reading, events, score) {
   const menu = h('div.kind-menu', { hidden: true });
   const adder = h('button.add-track', { type: 'button', 'aria-expanded': false, onclick: () => openMenu(menu.hidden) }, icon('plus'), T.tracks.add);
   const { model } = score;
+  const folds = new Set();
   const now = (index) => tracksOf(store.doc)[index];
   const change = (index, fields, group) => store.edit(withFields(store.doc, now(index), fields), group && `${group} ${index}`);
 
@@ -85,8 +86,13 @@ export function makeTracks(store, reading, events, score) {
     return h('div.inspector',
       h('div.fields', texts(track, i, kind, c), parts(track, i, c), levelField(track, i, kind, c), choices(i, kind, c), numbers(i, kind, c)),
       curveTable(i, kind, c), places(track, i, kind), exploring(i, kind),
-      h('details', { 'data-key': 'json' }, h('summary', T.tracks.json), jsonField(track.controls.length ? (track.controls.length === 1 ? c : track.controls) : track.control,
-        (value) => replace(i, Array.isArray(value) ? value : [value]), T.tracks.json)));
+      kind.lane || !KINDS[track.kind] ? null : fold('more', T.tracks.details, h('div.fields', reach(i, kind, c))),
+      fold('json', T.tracks.json, jsonField(track.controls.length > 1 ? track.controls : c, (value) => replace(i, Array.isArray(value) ? value : [value]), T.tracks.json)));
+  }
+
+  /** A part that opens, and stays open when the list is drawn anew. */
+  function fold(key, summary, ...children) {
+    return h('details', { 'data-key': key, open: folds.has(key), ontoggle: (e) => folds[e.target.open ? 'add' : 'delete'](key) }, h('summary', summary), children);
   }
 
   const replace = (i, controls) => store.edit(now(i).draft === undefined ? withControls(store.doc, now(i), controls) : withFields(store.doc, now(i), controls[0]));
@@ -121,6 +127,17 @@ export function makeTracks(store, reading, events, score) {
 
   const numbers = (i, kind, c) => [...(kind.numbers ?? []), ...(kind.words ? ['occurrence'] : [])].map((name) => (isCurve(c[name]) ? null
     : numberField(T.fields[name], c[name], (v) => change(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: 'all', limit: '2.5', base_share: '0' }[name] ?? '' })));
+
+  /** Which rows of a call, heads and images it reaches. */
+  function reach(i, kind, c) {
+    const list = (name) => textField(T.fields[name], (c[name] ?? []).join(', '), (text) => {
+      const numbers_ = text.split(/[\s,]+/).filter((v) => /^\d+$/.test(v)).map(Number);
+      change(i, { [name]: numbers_.length ? numbers_ : undefined }, name);
+    }, { key: `${i}-${name}`, placeholder: T.tracks.all, onblur: () => store.close() });
+    const usual = c.kind === 'lora' ? 'both' : 'cond';
+    return [kind.noRows ? null : choiceField(T.fields.rows, c.rows ?? usual, ['cond', 'uncond', 'both'], (v) => change(i, { rows: v === usual ? undefined : v }), { key: `${i}-rows` }),
+      kind.noHeads ? null : list('heads'), list('images')];
+  }
 
   /** The curve as numbers, for hands that do not drag. */
   function curveTable(i, kind, c) {
@@ -162,15 +179,13 @@ export function makeTracks(store, reading, events, score) {
 
   function keptRow(name) {
     return h('li.track.kept', h('div.track-line', h('span.track-name', h('i.swatch'), h('span.track-kind', T.tracks.kept), h('span.track-title', name)), h('div.track-tools', iconButton('close', T.tracks.remove(name), () => store.editRecipe({ [name]: undefined })))),
-      h('details', h('summary', T.tracks.json), jsonField(store.recipe[name], (v) => store.editRecipe({ [name]: v }), name)));
+      fold(name, T.tracks.json, jsonField(store.recipe[name], (v) => store.editRecipe({ [name]: v }), name)));
   }
 
   function refresh() {
     if (model.stroke) return;
-    const open = list.querySelector('details[open]') !== null;
     fill(list, h('li.track.base', h('div.track-line', h('span.track-name', h('i.swatch'), h('span.track-kind', T.tracks.base), h('span.track-title', store.recipe.prompt || '…'), h('span.track-acts', T.tracks.baseNote)))),
       model.tracks.map(row), KEPT.filter((name) => store.recipe[name] !== undefined).map(keptRow));
-    if (open) list.querySelector('.chosen details')?.setAttribute('open', '');
   }
 
   /** What is being typed into stays; only the rest of the list follows. */
@@ -186,6 +201,11 @@ export function makeTracks(store, reading, events, score) {
       if (level) element?.querySelector('.track-level')?.replaceChildren(T.amount(levelOf(track.controls[0] ?? track.control), kindOf(track.control)));
     });
   }
+  /** While it draws: the tracks that act at this step. */
+  events.on('player', ({ busy, acting }) => model.tracks.forEach((track, i) => {
+    const acts = busy && track.draft === undefined && acting.some((k) => k >= track.start && k < track.start + track.controls.length);
+    list.children[i + 1]?.classList.toggle('acting', acts);
+  }));
   list.addEventListener('focusout', () => setTimeout(() => !list.contains(document.activeElement) && refresh()));
   store.on((what) => (what.doc || what.view?.includes('selected')) && queueMicrotask(what.undone || what.view ? refresh : soft));
   for (const name of ['grid', 'explained', 'models']) events.on(name, () => soft());

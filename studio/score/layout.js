@@ -19,7 +19,7 @@ export function layout({ grid, tracks, cells, unfolded, width, coarse, scale = 1
   };
   /** A block that many tracks sing in is taller. */
   const height = (layers) => {
-    const n = cells.filter((c, i) => !kindOf(tracks[i].control).lane && layers.some((l) => runs(c, l).length)).length;
+    const n = cells.filter((c, i) => !kindOf(tracks[i].control).lane && layers.some((l) => painted(c, l))).length;
     return (coarse ? 36 : 32) + 8 * Math.max(0, Math.min(6, n) - 2);
   };
   for (const block of grid.blocks) {
@@ -48,12 +48,14 @@ export function cellAt(plan, x, y, nearest = false) {
 /** Whether a track shows in a row: blocks and layers to those with a `where`, a lane to its own. */
 export const shows = (row, track, index) => (row.type === 'lane' ? row.track === index : !kindOf(track.control).lane);
 
+const painted = ({ data, columns }, layer) => data.subarray(layer * columns, (layer + 1) * columns).some(Boolean);
+
 /** For each row the tracks that are painted in it, as voices: they share its height. */
 export function voices(plan, tracks, cells) {
   return plan.rows.map((row) => {
     const list = [];
     tracks.forEach((track, i) => {
-      if (shows(row, track, i) && row.layers.some((l) => runs(cells[i], l).length)) list.push(i);
+      if (shows(row, track, i) && row.layers.some((l) => painted(cells[i], l))) list.push(i);
     });
     return list;
   });

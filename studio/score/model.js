@@ -107,11 +107,17 @@ export function makeModel(store, reading) {
       const union = (field) => new Set(acts.flatMap((s) => s[field] ?? []));
       const steps = new Set([...union('calls')].map((c) => reading.state.calls[c]?.step));
       return {
-        ...own, own: false, steps: acts.length ? steps.size : 0, layers: union('layers').size || own.layers,
+        ...own, own: false, steps: acts.length ? steps.size : 0, ...layersOf(track, union('layers').size, own),
         state: acts.length ? 'acts' : said[0].state, reason: said.find((s) => s.reason)?.reason,
       };
     },
   };
+
+  /** Of the layers of its attention; of both attentions there are twice as many. A LoRA's are of every sort: rows are counted. */
+  function layersOf(track, said, own) {
+    if (!said || track.kind === 'lora') return {};
+    return { layers: said, ofLayers: track.control.attention === 'both' ? 2 * own.ofLayers : own.ofLayers };
+  }
 
   /** Keeps the choice on a track that went to the drafts, or came from them. */
   function follow(was, controls, index, next) {

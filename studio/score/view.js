@@ -16,7 +16,7 @@ export function makeScore(store, reading, events, say) {
   const canvas = h('canvas.score-canvas', { 'aria-hidden': 'true' });
   const names = h('div.score-names');
   const tools = h('div.toolbar', { role: 'toolbar', 'aria-label': T.score.tools });
-  const readout = h('p.readout', { 'aria-live': 'off' });
+  const readout = h('p.readout', T.score.waiting);
   const pointed = h('p.pointed', { 'aria-hidden': 'true' });
   const context = canvas.getContext('2d', { alpha: true });
   let theme = themeOf();
@@ -66,6 +66,7 @@ export function makeScore(store, reading, events, say) {
   }
 
   function showReadout() {
+    if (!model.grid) return;
     const acting = model.acting(model.selected);
     const text = acting ? T.score.acts(acting) : model.track ? (KINDS[model.track.kind] ? T.score.paintMe : T.score.keptOnly) : T.score.noTrack;
     if (readout.textContent !== text) readout.textContent = text;
