@@ -2,7 +2,7 @@
 import { api } from './api.js';
 import { fill, h, iconButton, set } from './dom.js';
 import { makeFiles } from './files.js';
-import { makeHistory } from './panels/history.js';
+import { makeHistory, makeRecent } from './panels/history.js';
 import { makeRecipe } from './panels/recipe.js';
 import { makeSweep } from './panels/sweep.js';
 import { makeTracks } from './panels/tracks.js';
@@ -181,7 +181,7 @@ function build() {
   const scoreCard = h('section.card.score-card', { 'aria-label': T.score.title },
     h('div.card-head', h('h2', T.score.title), score.readout, score.pointed), score.tools, score.element, h('p.visually-hidden', { id: 'score-help', tabIndex: -1 }, T.score.help));
   document.body.replaceChildren(header(), banner,
-    h('main', h('div.easel', stage.element, h('div.card.draw-card', drawBar.element, drawBar.wrong)), h('div.desk', prompt.element, settings.element, scoreCard, tracks.element), panels.element), toast, live, keys.element);
+    h('main', h('div.easel', stage.element, h('div.card.draw-card', drawBar.element, drawBar.wrong), makeRecent(events, player, actions)), h('div.desk', prompt.element, settings.element, scoreCard, tracks.element), panels.element), toast, live, keys.element);
   prompt.refresh();
   settings.refresh();
   drawBar.refresh();

@@ -13,8 +13,8 @@ export function makePlayer(store, events, say) {
 
   /** Words of the prompt, for heat maps. */
   function words(recipe) {
-    const text = (recipe.prompt ?? '').replace(/[()[\]{}\\]|:[\d.]+/g, ' ');
-    return [...new Set(text.split(/[^\p{L}\p{N}'’-]+/u).filter((w) => w.length > 1))].slice(0, 8);
+    const list = (recipe.prompt ?? '').split(/\s+/).map((w) => w.replace(/^\p{P}+|\p{P}+$/gu, ''));
+    return [...new Set(list.filter((w) => /^[\p{L}\p{N}]{2,}$/u.test(w)))].slice(0, 8);
   }
 
   async function draw() {
@@ -59,6 +59,7 @@ export function makePlayer(store, events, say) {
       player.job = { ...player.job, ...job };
       if (job.state === 'queued') player.message = T.draw.queued(job.position ?? 0);
       if (job.state === 'running' && job.steps) progress(job);
+      if (job.state === 'running') change();
       if (FINAL.includes(job.state)) finish(player.job);
       tell();
     },
@@ -91,10 +92,9 @@ export function makePlayer(store, events, say) {
     stop();
     clearTimeout(timer);
     Object.assign(player, { busy: false, acting: [], preview: job.state === 'done' ? null : player.preview });
-    store.look({ playhead: undefined, job: undefined });
+    store.look({ playhead: undefined, job: undefined, shown: job.state === 'done' ? job.id : store.view.shown });
     if (job.state === 'done') {
-      player.pictures = (job.pictures ?? []).map((p) => ({ ...p, recipe: job.recipe, heat: job.heat_maps ?? [] }));
-      player.picture = player.pictures[0] ?? null;
+      adopt(job);
       const edits = job.recipe?.edits?.length ?? 0;
       player.message = `${T.draw.done((job.finished ?? 0) - (job.started ?? 0))}${edits ? ` · ${T.draw.edited(edits)}` : ''}`;
       events.tell('drawn', job);
@@ -102,7 +102,11 @@ export function makePlayer(store, events, say) {
       player.message = { cancelled: T.draw.cancelled, interrupted: T.draw.interrupted, failed: T.draw.failed }[job.state];
       if (job.error) player.problem = Object.assign(new Error(job.error.detail ?? job.error.title), job.error);
     }
-    say(player.message);
+  }
+
+  function adopt(job) {
+    player.pictures = (job.pictures ?? []).map((p) => ({ ...p, recipe: job.recipe, heat: job.heat_maps ?? [] }));
+    player.picture = player.pictures[0] ?? null;
   }
 
   /** Live: the score as it is now, from the next step on. */
@@ -129,7 +133,7 @@ export function makePlayer(store, events, say) {
   /** Takes up a job that was left behind: by a reload, or because the server went away. */
   async function reattach() {
     const id = player.job && player.busy ? player.job.id : store.view.job;
-    if (!id) return;
+    if (!id) return showLast();
     try {
       const job = await api.job(id);
       if (!FINAL.includes(job.state)) say(T.draw.reattached);
@@ -140,6 +144,15 @@ export function makePlayer(store, events, say) {
       if (error.away) throw error;
       handlers.job({ job: { id, state: 'interrupted' } });
     }
+  }
+
+  /** After a reload: the picture that was there. */
+  async function showLast() {
+    if (player.picture || !store.view.shown) return;
+    const job = await api.job(store.view.shown).catch(() => null);
+    if (job?.state !== 'done' || player.busy) return;
+    adopt(job);
+    tell();
   }
 
   async function cancel() {

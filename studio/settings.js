@@ -64,7 +64,7 @@ export function makeDrawBar(store, events, player, actions) {
     const locked = store.view.seedLocked;
     fill(tools, h('span', T.draw.seed), seed,
       iconButton('dice', T.draw.newSeed, () => store.editRecipe({ seed: Math.floor(Math.random() * 4294967295), seeds: undefined })),
-      iconButton(locked ? 'lock' : 'unlock', locked ? T.draw.locked : T.draw.unlocked, () => store.look({ seedLocked: !locked }), { 'aria-pressed': locked }));
+      iconButton(locked ? 'lock' : 'unlock', locked ? T.draw.locked : T.draw.unlocked, () => store.look({ seedLocked: !locked }), { 'aria-pressed': locked, 'data-key': 'lock' }));
   }
   events.on('player', refresh);
   store.on((what) => {

@@ -8,6 +8,19 @@ import { T } from './texts.js';
 
 const fileName = (name = 'picture') => (name.endsWith('.png') ? name : `${name}.png`);
 
+/** Noise, as every picture begins with it. */
+function makeNoise() {
+  const canvas = h('canvas.noise', { width: 48, height: 48, 'aria-hidden': 'true' });
+  const context = canvas.getContext('2d');
+  const image = new ImageData(48, 48);
+  for (let i = 0; i < image.data.length; i += 4) {
+    const hue = [[200, 67, 31], [15, 118, 110], [116, 66, 184], [154, 103, 0], [31, 95, 191], [120, 112, 100]][Math.floor(Math.random() * 6)];
+    image.data.set([...hue, Math.random() ** 3 * 130], i);
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
 export function makeStage(store, reading, events, player, score, actions) {
   const picture = h('img.picture', { alt: '', draggable: true });
   const before = h('img.before', { alt: '', draggable: false });
@@ -16,7 +29,8 @@ export function makeStage(store, reading, events, player, score, actions) {
   const empty = h('div.empty');
   const wipe = h('input.wipe', { type: 'range', min: 0, max: 100, 'aria-label': T.stage.slider, hidden: true, oninput: () => frame.style.setProperty('--wipe', `${wipe.value}%`) });
   const masks = makeMasks(store, score.model, events, sizeOf);
-  const frame = h('div.frame', picture, before, heat, masks.canvas, wipe, h('span.tag.left', { hidden: true }, T.stage.plain), h('span.tag.right', { hidden: true }, T.stage.controlled), empty);
+  const noise = makeNoise();
+  const frame = h('div.frame', noise, picture, before, heat, masks.canvas, wipe, h('span.tag.left', { hidden: true }, T.stage.plain), h('span.tag.right', { hidden: true }, T.stage.controlled), empty);
   const bar = h('div.stage-bar');
   const start = h('div.init-bar');
   let comparing = false;
@@ -36,6 +50,7 @@ export function makeStage(store, reading, events, player, score, actions) {
     frame.style.setProperty('--aspect', size.width / size.height);
     frame.classList.toggle('busy', player.busy);
     picture.hidden = !source;
+    noise.hidden = Boolean(source);
     if (source && picture.getAttribute('src') !== source) picture.src = source;
     picture.alt = player.busy && player.preview ? T.stage.preview(player.preview.step) : current ? T.stage.alt(current.recipe?.prompt ?? store.recipe.prompt, current.seed ?? store.recipe.seed) : '';
     showPlain();
@@ -56,7 +71,7 @@ export function makeStage(store, reading, events, player, score, actions) {
     if (source) return;
     const file = store.recipe.init?.file;
     if (file && !player.busy) return fill(empty, h('img.start-picture', { src: addressOf(file), alt: '' }));
-    if (player.busy) return fill(empty, h('div.waiting', { 'aria-hidden': 'true' }));
+    if (player.busy) return fill(empty);
     if (!store.view.first) return fill(empty, h('p.hint', icon('image'), T.stage.empty));
     fill(empty, h('div.first', h('h2', T.stage.first), h('p', T.stage.firstText), h('button.primary', { type: 'button', onclick: actions.draw, 'data-key': 'first' }, icon('play'), T.stage.firstButton)));
   }

@@ -17,7 +17,7 @@ export function makeStore(kept = read()) {
   let group;
   const tell = (what) => {
     for (const listener of listeners) listener(what);
-    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, job: view.job, tab: view.tab, theme: view.theme } });
+    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, job: view.job, shown: view.shown, tab: view.tab, theme: view.theme } });
   };
   const step = (from, to) => {
     if (!from.length) return false;

@@ -95,7 +95,7 @@ export const T = {
   panels: { history: 'History', recipe: 'Recipe', sweep: 'Sweep', close: 'Close panel', label: 'Panels', open: (name) => `Open ${name}` },
   history: {
     search: 'Search prompts', empty: 'No pictures yet. The first one you draw is kept here.', none: (q) => `No picture’s prompt holds “${q}”.`, restore: (p) => `Take over: ${p}`, remove: 'Remove this picture', removed: 'Removed from the history.',
-    removeAsk: 'Remove it for good? The server deletes the picture’s file.', yes: 'Remove', no: 'Keep', list: 'Pictures, newest first', count: (n, more) => `${n}${more ? '+' : ''} ${n === 1 ? 'picture' : 'pictures'}`, failed: 'The history could not be read.', again: 'Try again',
+    removeAsk: 'Remove it for good? The server deletes the picture’s file.', yes: 'Remove', no: 'Keep', list: 'Pictures, newest first', recent: 'Last pictures', count: (n, more) => `${n}${more ? '+' : ''} ${n === 1 ? 'picture' : 'pictures'}`, failed: 'The history could not be read.', again: 'Try again',
   },
   recipe: {
     label: 'Recipe as JSON', hint: 'This is all of it. Edit here or on the score: both are the same.', ok: 'The server would draw this.', bad: (line) => `Not JSON yet${line ? ` (line ${line})` : ''}: `, copy: 'Copy', copied: 'Copied.', save: 'Save as file', load: 'Open a file', named: 'Kept recipes', keep: 'Keep as', keepButton: 'Keep', forget: (n) => `Forget ${n}`, none: 'Keep a recipe under a name to find it here.',

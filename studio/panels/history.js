@@ -6,7 +6,42 @@ import { T } from '../texts.js';
 
 const PAGE = 200;
 
+/** Takes a picture's recipe over, and shows the picture. */
+const restorer = (player, actions) => async (item) => {
+  try {
+    const blob = await (await fetch(item.url)).blob();
+    const { recipe, notes } = await api.read(blob);
+    actions.takeRecipe(withoutHeat(recipe), T.files.restored((notes ?? []).join(' ')));
+    player.show({ name: item.picture, url: item.url, seed: item.seed, recipe });
+  } catch (error) {
+    actions.say(error.message);
+  }
+};
+
+/** What can be dragged out of the page, to be saved. */
+function carry(event, item) {
+  const url = new URL(item.url, location.href).href;
+  event.dataTransfer.setData('DownloadURL', `image/png:${item.picture.replace(/\.png$/, '')}.png:${url}`);
+}
+
+/** The last pictures, below the one that is drawn. */
+export function makeRecent(events, player, actions) {
+  const strip = h('ul.recent', { 'aria-label': T.history.recent, hidden: true });
+  const restore = restorer(player, actions);
+  async function load() {
+    const { items } = await api.history('', undefined, 12).catch(() => ({ items: [] }));
+    strip.hidden = !items.length;
+    fill(strip, items.map((item) => h('li', h('button.tile-picture', {
+      type: 'button', title: item.prompt, 'aria-label': T.history.restore(`${item.prompt || '…'}, ${T.draw.seed} ${item.seed}`), 'data-key': item.picture, onclick: () => restore(item),
+    }, h('img', { src: item.thumb_url ?? item.url, alt: '', ondragstart: (e) => carry(e, item) })))));
+  }
+  for (const name of ['drawn', 'back', 'purged']) events.on(name, load);
+  load();
+  return strip;
+}
+
 export function makeHistory(store, events, player, actions) {
+  const restore = restorer(player, actions);
   const search = h('input', { type: 'search', placeholder: T.history.search, 'aria-label': T.history.search, oninput: debounce(200, () => load(true)) });
   const found = h('p.note', { role: 'status' });
   const sheet = h('div.history-sheet', { role: 'list', 'aria-label': T.history.list });
@@ -73,11 +108,6 @@ export function makeHistory(store, events, player, actions) {
     return element;
   }
 
-  function carry(event, item) {
-    const url = new URL(item.url, location.href).href;
-    event.dataTransfer.setData('DownloadURL', `image/png:${item.picture.replace(/\.png$/, '')}.png:${url}`);
-  }
-
   function walk(event, i) {
     const to = { ArrowRight: i + 1, ArrowLeft: i - 1, ArrowDown: i + columns, ArrowUp: i - columns }[event.key];
     if (to === undefined || !items[to]) return;
@@ -87,17 +117,6 @@ export function makeHistory(store, events, player, actions) {
     if (top + cell > view.scrollTop + view.clientHeight) view.scrollTop = top + cell - view.clientHeight;
     render();
     sheet.querySelector(`[data-key="${CSS.escape(items[to].picture)}"]`)?.focus();
-  }
-
-  async function restore(item) {
-    try {
-      const blob = await (await fetch(item.url)).blob();
-      const { recipe, notes } = await api.read(blob);
-      actions.takeRecipe(withoutHeat(recipe), T.files.restored((notes ?? []).join(' ')));
-      player.show({ name: item.picture, url: item.url, seed: item.seed, recipe });
-    } catch (error) {
-      actions.say(error.message);
-    }
   }
 
   /** Asked in place: what is removed is gone on the server, too. */
@@ -113,6 +132,7 @@ export function makeHistory(store, events, player, actions) {
       await api.purge(item.job);
       items = items.filter((other) => other.job !== item.job);
       actions.say(T.history.removed);
+      events.tell('purged');
     } catch (error) {
       actions.say(error.message);
     }

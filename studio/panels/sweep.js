@@ -163,7 +163,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
 
   /** The cells among a job's pictures: the sheet is none; a name ends in the cell's number. */
   function keep(pictures) {
-    run.pictures = pictures.filter((p) => p.label !== 'sheet').map((p) => ({ ...p, cell: Number(/-(\d+)(?:\.png)?$/.exec(p.name)?.[1] ?? 0) }));
+    run.pictures = pictures.filter((p) => p.label !== 'sheet').map((p) => ({ ...p, cell: p.cell ?? Number(/-(\d+)(?:\.png)?$/.exec(p.name)?.[1] ?? 0) }));
   }
 
   function draw() {

@@ -59,10 +59,10 @@ export function makeTracks(store, reading, events, score) {
         h('button.track-name', { type: 'button', 'aria-current': chosen ? 'true' : undefined, 'data-key': `track-${i}`, onclick: () => model.select(i) },
           h('i.swatch'), title === T.kinds[track.kind] ? null : h('span.track-kind', T.kinds[track.kind] ?? track.kind), h('span.track-title', title), h('span.track-level', level), h('span.track-acts', said)),
         h('div.track-tools',
-          iconButton(enabled ? 'eye' : 'off', enabled ? T.tracks.on(title) : T.tracks.off(title), () => change(i, { enabled: enabled ? false : undefined })),
-          chosen ? iconButton('up', T.tracks.up(title), () => reorder(i, -1), { disabled: i === 0 }) : null,
-          chosen ? iconButton('down', T.tracks.down(title), () => reorder(i, 1), { disabled: i === model.tracks.length - 1 }) : null,
-          iconButton('close', T.tracks.remove(title), () => store.edit(without(store.doc, now(i)))))),
+          iconButton(enabled ? 'eye' : 'off', enabled ? T.tracks.on(title) : T.tracks.off(title), () => change(i, { enabled: enabled ? false : undefined }), { 'data-key': `eye-${i}` }),
+          chosen ? iconButton('up', T.tracks.up(title), () => reorder(i, -1), { disabled: i === 0, 'data-key': 'up' }) : null,
+          chosen ? iconButton('down', T.tracks.down(title), () => reorder(i, 1), { disabled: i === model.tracks.length - 1, 'data-key': 'down' }) : null,
+          iconButton('close', T.tracks.remove(title), () => remove(i)))),
       problemOf(track), chosen ? inspector(track, i) : null);
     return element;
   }
@@ -70,6 +70,11 @@ export function makeTracks(store, reading, events, score) {
   function reorder(i, by) {
     store.edit(moved(store.doc, i, by));
     model.select(i + by);
+  }
+
+  function remove(i) {
+    store.edit(without(store.doc, now(i)));
+    queueMicrotask(() => (list.querySelector(`[data-key="track-${Math.min(i, model.tracks.length - 1)}"]`) ?? adder).focus());
   }
 
   /** What the server says is wrong with one of the track's controls. */

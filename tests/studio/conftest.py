@@ -110,6 +110,11 @@ class Page:
     def set_recipe(self, recipe):
         self.inside("s.store.edit({ recipe: a[0], drafts: [] })", recipe)
 
+    def slack(self):
+        """How much slower this machine is now than an idle one: a fixed loop takes some 15 ms there."""
+        took = self.js("const b = performance.now(); let x = 0; for (let i = 0; i < 1e7; ++i) x = (x * 1103515245 + i) | 0; return performance.now() - b")
+        return max(1, took / 15)
+
     def idle(self):
         self.wait("return !document.querySelector('.draw.stopping')", 10)
 

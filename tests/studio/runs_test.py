@@ -136,7 +136,7 @@ def test_two_thousand_pictures_and_a_search(page):
     begin = time.monotonic()
     page.inside("s.panels.show('history')")
     page.wait("return document.querySelectorAll('.tile').length > 5")
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 2 * page.slack()
     for _ in range(14):
         page.js("const v = document.querySelector('.history-view'); v.scrollTop = v.scrollHeight")
         time.sleep(0.06)
