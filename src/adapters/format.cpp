@@ -26,7 +26,9 @@ std::string_view kind_of(const Slots& layer) {
   if (has("lokr_w1") || has("lokr_w1_a")) return "LoKr";
   if (has("a1")) return "GLoRA";
   if (has("oft_blocks")) return layer.at("oft_blocks").size() == 4 ? "BOFT" : "OFT";
-  if (has("on_input")) return "IA3";
+  if (has("oft_R")) return "OFT";
+  if (has("boft_R")) return "BOFT";
+  if (has("on_input") || has("ia3_l")) return "IA3";
   if (has("set_weight")) return "weights that replace the model's";
   if (has("w_norm")) return "norms";
   return has("diff") ? "full differences" : "";

@@ -48,6 +48,10 @@ constexpr Ending kEndings[] = {
     {".lora_B", "lora_up", Style::peft},
     {".lora_magnitude_vector.weight", "magnitude", Style::peft},
     {".lora_magnitude_vector", "magnitude", Style::peft},
+    {".oft_R.weight", "oft_R", Style::peft},
+    {".boft_R", "boft_R", Style::peft},
+    {".boft_s", "boft_s", Style::peft},
+    {".ia3_l", "ia3_l", Style::peft},
     // Diffusers before PEFT: of attention processors, of layers, of text encoders.
     {"_lora.down.weight", "lora_down", Style::diffusers},
     {"_lora.up.weight", "lora_up", Style::diffusers},
@@ -62,9 +66,7 @@ struct Foreign {
 };
 
 constexpr Foreign kForeign[] = {
-    {".oft_R", "PEFT's OFT"},
-    {".boft_R", "PEFT's BOFT"},
-    {".ia3_l", "PEFT's IA3"},
+    {".oft_embedding_R", "PEFT's OFT of an embedding table"},
     {".vera_lambda", "VeRA"},
     {".hra_u", "HRA"},
     {".lora_embedding_", "PEFT's LoRA of an embedding table"},

@@ -12,25 +12,17 @@ struct Kind {
 };
 
 constexpr Kind kKinds[] = {
-    {"lora_down", lora},
-    {"lora_up", lora},
-    {"hada_w1_a", loha},
-    {"hada_w1_b", loha},
-    {"hada_w2_a", loha},
-    {"hada_w2_b", loha},
-    {"lokr_w1", lokr},
-    {"lokr_w1_a", lokr},
-    {"lokr_w2", lokr},
-    {"lokr_w2_a", lokr},
-    {"a1", glora},
-    {"a2", glora},
-    {"b1", glora},
-    {"b2", glora},
-    {"oft_blocks", oft},
-    {"ia3_weight", ia3},
-    {"diff", whole, true},
-    {"w_norm", whole, true},
-    {"set_weight", whole, true},
+    {"lora_down", lora},     {"lora_up", lora},
+    {"hada_w1_a", loha},     {"hada_w1_b", loha},
+    {"hada_w2_a", loha},     {"hada_w2_b", loha},
+    {"lokr_w1", lokr},       {"lokr_w1_a", lokr},
+    {"lokr_w2", lokr},       {"lokr_w2_a", lokr},
+    {"a1", glora},           {"a2", glora},
+    {"b1", glora},           {"b2", glora},
+    {"oft_blocks", oft},     {"ia3_weight", ia3},
+    {"oft_R", peft_oft},     {"boft_R", peft_boft},
+    {"ia3_l", peft_ia3},     {"diff", whole, true},
+    {"w_norm", whole, true}, {"set_weight", whole, true},
 };
 
 }  // namespace
@@ -49,6 +41,7 @@ DeltaPointer change_weight(Layer& layer, Dora how) {
 }
 
 DeltaPointer change_bias(Layer& layer) {
+  if (layer.has("ia3_l")) return peft_ia3_bias(layer);
   for (const auto* slot : {"lora_up_bias", "diff_b", "b_norm"}) {
     if (!layer.has(slot)) continue;
     const auto& bias = layer.need(slot);

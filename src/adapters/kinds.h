@@ -31,10 +31,22 @@ DeltaPointer glora(Layer& layer);
 DeltaPointer oft(Layer& layer);
 /** Outputs or inputs are scaled. */
 DeltaPointer ia3(Layer& layer);
+/** PEFT's: blocks of inputs are rotated. */
+DeltaPointer peft_oft(Layer& layer);
+DeltaPointer peft_boft(Layer& layer);
+/** PEFT's: its factors are 1 where nothing changes, and those of outputs scale the bias, too. */
+DeltaPointer peft_ia3(Layer& layer);
+DeltaPointer peft_ia3_bias(Layer& layer);
 /** "diff", "w_norm": the difference itself; "set_weight": what the weight becomes at strength 1. */
 DeltaPointer whole(Layer& layer);
 
 /** strength * the tensor itself, times factor. */
 DeltaPointer sum(const Stored& stored, float factor = 1);
+
+/** strength * (factors + offset) * original, a factor for each of its outputs or inputs. */
+DeltaPointer scaled(const Stored& factors, float offset, bool on_input, int64_t out, int64_t in);
+
+/** (I + Q) (I - Q)^-1 of a block X [n, n], Q = X - X^T times `factor`: a rotation. The block is made it. */
+void rotate(float* block, int64_t n, double factor);
 
 }  // namespace corepulse::adapters

@@ -9,29 +9,6 @@
 namespace corepulse::adapters {
 namespace {
 
-/** (I + Q) (I - Q)^-1 of one block, Q = X - X^T times `factor`: a rotation. X is n x n, `block` is made it. */
-void rotate(float* block, int64_t n, double factor) {
-  const auto at = [n](int64_t r, int64_t c) { return static_cast<size_t>(r * n + c); };
-  // Q (I - Q)^-1 commute, so the rotation is the X of (I - Q) X = I + Q: by elimination.
-  std::vector<double> left(static_cast<size_t>(n * n)), right(left.size());
-  for (int64_t r = 0; r < n; ++r)
-    for (int64_t c = 0; c < n; ++c) {
-      const double q = factor * (double{block[at(r, c)]} - block[at(c, r)]);
-      left[at(r, c)] = (r == c ? 1 : 0) - q;
-      right[at(r, c)] = (r == c ? 1 : 0) + q;
-    }
-  // I - Q is I + a skew matrix: its pivots are never below 1, so no row need be exchanged.
-  for (int64_t p = 0; p < n; ++p)
-    for (int64_t r = 0; r < n; ++r) {
-      const double share = r == p ? 0 : left[at(r, p)] / left[at(p, p)];
-      if (share == 0) continue;
-      for (int64_t c = p; c < n; ++c) left[at(r, c)] -= share * left[at(p, c)];
-      for (int64_t c = 0; c < n; ++c) right[at(r, c)] -= share * right[at(p, c)];
-    }
-  for (int64_t r = 0; r < n; ++r)
-    for (int64_t c = 0; c < n; ++c) block[at(r, c)] = static_cast<float>(right[at(r, c)] / left[at(r, r)]);
-}
-
 /** The rotations of blocks [count, n, n]. @param limit of the norm of all Q together; 0: none. */
 std::vector<float> rotations(const Stored& stored, int64_t n, double limit) {
   auto blocks = stored.read();
@@ -131,8 +108,8 @@ class BoftDelta : public Delta {
 
 class Ia3Delta : public Delta {
  public:
-  Ia3Delta(const Stored& stored, bool on_input, int64_t out, int64_t in)
-      : stored_(stored), on_input_(on_input), out_(out), in_(in) {}
+  Ia3Delta(const Stored& stored, float offset, bool on_input, int64_t out, int64_t in)
+      : stored_(stored), offset_(offset), on_input_(on_input), out_(out), in_(in) {}
 
   mx::array difference(const mx::array& original, float strength) const override {
     const auto factors = stored_.read();
@@ -140,18 +117,45 @@ class Ia3Delta : public Delta {
     const auto inputs = static_cast<int64_t>(original.size()) / out_, kernel = inputs / in_;
     for (int64_t i = 0; i < out_ * inputs; ++i) {
       const auto place = on_input_ ? i % inputs / kernel : i / inputs;
-      result.data<float>()[i] = strength * factors[static_cast<size_t>(place)] * original.data<float>()[i];
+      result.data<float>()[i] = strength * (factors[static_cast<size_t>(place)] + offset_) * original.data<float>()[i];
     }
     return result;
   }
 
  private:
   Stored stored_;
+  float offset_;
   bool on_input_;
   int64_t out_, in_;
 };
 
 }  // namespace
+
+void rotate(float* block, int64_t n, double factor) {
+  const auto at = [n](int64_t r, int64_t c) { return static_cast<size_t>(r * n + c); };
+  // Q (I - Q)^-1 commute, so the rotation is the X of (I - Q) X = I + Q: by elimination.
+  std::vector<double> left(static_cast<size_t>(n * n)), right(left.size());
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c < n; ++c) {
+      const double q = factor * (double{block[at(r, c)]} - block[at(c, r)]);
+      left[at(r, c)] = (r == c ? 1 : 0) - q;
+      right[at(r, c)] = (r == c ? 1 : 0) + q;
+    }
+  // I - Q is I + a skew matrix: its pivots are never below 1, so no row need be exchanged.
+  for (int64_t p = 0; p < n; ++p)
+    for (int64_t r = 0; r < n; ++r) {
+      const double share = r == p ? 0 : left[at(r, p)] / left[at(p, p)];
+      if (share == 0) continue;
+      for (int64_t c = p; c < n; ++c) left[at(r, c)] -= share * left[at(p, c)];
+      for (int64_t c = 0; c < n; ++c) right[at(r, c)] -= share * right[at(p, c)];
+    }
+  for (int64_t r = 0; r < n; ++r)
+    for (int64_t c = 0; c < n; ++c) block[at(r, c)] = static_cast<float>(right[at(r, c)] / left[at(r, r)]);
+}
+
+DeltaPointer scaled(const Stored& factors, float offset, bool on_input, int64_t out, int64_t in) {
+  return std::make_shared<Ia3Delta>(factors, offset, on_input, out, in);
+}
 
 DeltaPointer oft(Layer& layer) {
   const auto out = layer.weight[0];
@@ -183,7 +187,7 @@ DeltaPointer ia3(Layer& layer) {
   if (product_of(stored.view.shape) != expected)
     stored.refuse(fmt::format("is {}; expected {} numbers for a layer of {}", shown(stored.view.shape), expected,
                               shown(layer.weight)));
-  return std::make_shared<Ia3Delta>(stored, on_input, layer.weight[0], layer.weight[1]);
+  return scaled(stored, 0, on_input, layer.weight[0], layer.weight[1]);
 }
 
 }  // namespace corepulse::adapters

@@ -70,17 +70,69 @@ struct PeftReader {
                ErrorCode::unsupported_model);
   }
 
+  bool flag(const char* field, bool absent) const {
+    const auto* value = find(field);
+    if (value && !value->is_boolean()) refuse(field, "is not true or false");
+    return value ? value->get<bool>() : absent;
+  }
+  bool is_kind(const char* kind) const {
+    const auto* type = find("peft_type");
+    return type && type->is_string() && type->get_ref<const std::string&>() == kind;
+  }
+
+  PeftOft oft() const {
+    PeftOft oft;
+    if (!find("use_cayley_neumann"))
+      refuse("use_cayley_neumann", "is not there: an OFT of PEFT before 0.17 turns otherwise; train it anew",
+             ErrorCode::unsupported_model);
+    if (!flag("use_cayley_neumann", true))
+      oft.terms = 0;
+    else if (const auto* version = find("peft_version"); !version || !version->is_string() || is_old(*version))
+      refuse("peft_version", "is below 0.18, whose use_cayley_neumann was another; train the OFT anew",
+             ErrorCode::unsupported_model);
+    else if (const auto* terms = find("num_cayley_neumann_terms"))
+      oft.terms = static_cast<int>(std::min(rank("num_cayley_neumann_terms", *terms), 1000.0));
+    if (flag("coft", false)) {
+      const auto* eps = find("eps");
+      oft.limit = eps ? number("eps", *eps) : 6e-5;  // PEFT's own
+      if (!(oft.limit > 0)) refuse("eps", "is not above 0");
+    }
+    return oft;
+  }
+  static bool is_old(const io::Json& version) {
+    const auto& text = version.get_ref<const std::string&>();
+    int minor = 0;
+    for (size_t i = 2; text.starts_with("0.") && i < std::min<size_t>(text.size(), 5) && text[i] != '.'; ++i)
+      minor = 10 * minor + (text[i] - '0');
+    return text.starts_with("0.") && minor < 18;
+  }
+
+  /** Of a regular expression nothing is known. */
+  std::optional<std::vector<std::string>> feedforward_modules() const {
+    const auto* all = find("feedforward_modules");
+    if (!all || all->is_string()) return {};
+    if (!all->is_array()) refuse("feedforward_modules", "is not a list of names");
+    std::vector<std::string> names;
+    for (const auto& name : *all) {
+      if (!name.is_string()) refuse("feedforward_modules", "is not a list of names");
+      names.push_back(name.get<std::string>());
+    }
+    return names;
+  }
+
   PeftConfig::Settings read() const {
     refuse_changed_model();
     PeftConfig::Settings settings;
+    if (is_kind("OFT")) {
+      settings.oft = oft();
+      return settings;
+    }
+    if (is_kind("IA3")) settings.on_input = feedforward_modules();
     // LoRA has lora_alpha; LoHa and LoKr have alpha.
     for (const char* field : {"alpha", "lora_alpha"})
       if (const auto* value = find(field)) settings.alpha = number(field, *value);
     if (const auto* value = find("r")) settings.rank = rank("r", *value);
-    if (const auto* value = find("use_rslora")) {
-      if (!value->is_boolean()) refuse("use_rslora", "is not true or false");
-      settings.square_root = value->get<bool>();
-    }
+    settings.square_root = flag("use_rslora", false);
     settings.alphas = patterns("alpha_pattern", false);
     settings.ranks = patterns("rank_pattern", true);
     return settings;
@@ -118,7 +170,8 @@ PeftConfig PeftConfig::read(const std::filesystem::path& path, const io::Safeten
   if (inside == file.metadata.end()) config.beside_ = json.dump();
   for (const std::string network : {"unet", "text_encoder", "text_encoder_2", ""}) {
     const auto prefix = network.empty() ? network : network + ".";
-    if (json.contains(prefix + "r")) config.networks_[network] = PeftReader{json, where, prefix}.read();
+    if (json.contains(prefix + "r") || json.contains(prefix + "peft_type"))
+      config.networks_[network] = PeftReader{json, where, prefix}.read();
   }
   return config;
 }
@@ -133,7 +186,12 @@ std::optional<PeftScale> PeftConfig::scale(const std::string& network, const std
                                       [&](const Pattern& p) { return matches(p.name, p.whole, layer); });
     return pattern == patterns.end() ? value : pattern->value;
   };
-  return PeftScale{own(settings.alphas, settings.alpha), own(settings.ranks, settings.rank), settings.square_root};
+  PeftScale scale{own(settings.alphas, settings.alpha), own(settings.ranks, settings.rank), settings.square_root,
+                  settings.oft};
+  if (settings.on_input)
+    scale.on_input = std::any_of(settings.on_input->begin(), settings.on_input->end(),
+                                 [&](const std::string& end) { return layer.ends_with(end); });
+  return scale;
 }
 
 }  // namespace corepulse::adapters

@@ -34,6 +34,8 @@ class PeftConfig {
     double alpha = 8, rank = 8;  // PEFT's own defaults
     bool square_root = false;
     std::vector<Pattern> alphas, ranks;
+    std::optional<PeftOft> oft;
+    std::optional<std::vector<std::string>> on_input;  ///< How the names of IA3's feedforward modules end.
   };
   friend struct PeftReader;
   std::string beside_;

@@ -45,11 +45,19 @@ Sizes squeezed(Sizes shape);
 int64_t product_of(const Sizes& sizes, size_t from = 0);
 std::string shown(const Sizes& sizes);
 
+/** How PEFT's OFT makes rotations of its numbers. */
+struct PeftOft {
+  int terms = 5;     ///< Of the Cayley map's series; 0: the map itself.
+  double limit = 0;  ///< COFT: how far all blocks together turn; 0: as far as they will.
+};
+
 /** What PEFT's configuration says of a layer. */
 struct PeftScale {
   double alpha = 8;
   std::optional<double> rank;  ///< None: the matrices'.
   bool square_root = false;    ///< rsLoRA: alpha / sqrt(rank).
+  std::optional<PeftOft> oft = {};
+  std::optional<bool> on_input = {};  ///< IA3: whether the layer is one of feedforward_modules.
 };
 
 /** A layer of the model that the file names, and the file's tensors for it. */

@@ -99,7 +99,8 @@ TEST_CASE("factors are the difference as a product, where an adapter has them") 
 
 TEST_CASE("the strength is in proportion, but for readings that say otherwise") {
   const TinyModel model("sd1");
-  for (const std::string name : {"locon", "loha", "lokr", "dora", "full", "glora", "ia3", "oft_rescaled"}) {
+  for (const std::string name :
+       {"locon", "loha", "lokr", "dora", "full", "glora", "ia3", "oft_rescaled", "peft_boft", "peft_ia3"}) {
     CAPTURE(name);
     const auto adapter = read_golden(name, model);
     for (const auto& [network, deltas] : adapter.deltas)
@@ -123,6 +124,9 @@ TEST_CASE("an adapter says what it is") {
   CHECK(read_golden("full", model).format == "LyCORIS full differences, norms");
   CHECK(read_golden("oft", model).format == "LyCORIS BOFT, OFT");
   CHECK(read_golden("ia3", model).format == "LyCORIS IA3");
+  CHECK(read_golden("peft_oft", model).format == "PEFT OFT");
+  CHECK(read_golden("peft_boft", model).format == "PEFT BOFT");
+  CHECK(read_golden("peft_ia3", model).format == "PEFT IA3");
 }
 
 TEST_CASE("a 1x1 convolution may be given as a matrix") {

@@ -10,8 +10,10 @@ using namespace corepulse::test;
 
 namespace {
 
-const char* const kCases[] = {"locon", "loha", "lokr", "dora",      "dokr",         "full",
-                              "glora", "oft",  "ia3",  "peft_dora", "oft_rescaled", "kohya_sd1"};
+const char* const kCases[] = {
+    "locon",    "loha",      "lokr",     "dora",     "dokr",         "full",      "glora",     "oft",
+    "ia3",      "peft_dora", "peft_ia3", "peft_oft", "oft_rescaled", "kohya_sd1", "peft_coft", "peft_boft_stages",
+    "peft_boft"};
 
 /** A file whose header and numbers are changed a little. */
 class Mutant : Dice {

@@ -162,11 +162,42 @@ TEST_CASE("the shapes of every kind are the layer's") {
 }
 
 TEST_CASE("kinds that are not known are named") {
-  CHECK_REFUSED(sound().add("base_model.model.conv_in.oft_R.weight", {1, 2}), "unsupported_model: ", "PEFT's OFT",
-                "conv_in.oft_R");
+  CHECK_REFUSED(sound().add("base_model.model.conv_in.hra_u", {1, 2}), "unsupported_model: ", "HRA", "conv_in.hra_u");
   CHECK_REFUSED(sound().add("base_model.model.conv_in.vera_lambda_b", {16}), "unsupported_model: ", "VeRA");
   CHECK_REFUSED(sound().add("lora_controlnet", {1}), "unsupported_model: ", "a ControlNet stored as a LoRA");
   CHECK_REFUSED(sound().add("bundle_emb.cat.string_to_param.*", {1, 24}), "unsupported_model: ", "bundled");
+}
+
+TEST_CASE("PEFT's OFT, BOFT and IA3 need shapes that fit, and OFT its settings") {
+  const std::string q = "base_model.model.mid_block.attentions.0.transformer_blocks.0.attn1.to_q",
+                    conv = "base_model.model.mid_block.resnets.0.conv1";
+  const std::string exact = R"({"peft_type": "OFT", "r": 0, "use_cayley_neumann": false})";
+  const auto oft = [&](std::vector<int64_t> shape, const std::string& settings) {
+    AdapterFile file;
+    file.add(q + ".oft_R.weight", std::move(shape));
+    if (!settings.empty()) file.meta("lora_adapter_metadata", settings);
+    return file;
+  };
+  CHECK(oft({6, 6}, exact).refusal(sd1()) == "");
+  CHECK(oft({1, 6}, exact).refusal(sd1()) == "");  // one block for all
+  CHECK_REFUSED(oft({6, 6}, ""), "bad_file: ", "adapter_config.json");
+  CHECK_REFUSED(oft({6, 5}, exact), "bad_file: ", "n * b = 24");
+  CHECK_REFUSED(oft({5, 6}, exact), "bad_file: ", "n * b = 24");
+  CHECK_REFUSED(oft({1, 10}, exact), "bad_file: ", "n * b = 24");
+  CHECK_REFUSED(oft({36}, exact), "bad_file: ", "n * b = 24");
+  CHECK_REFUSED(oft({6, 6}, R"({"peft_type": "OFT"})"), "unsupported_model: ", "use_cayley_neumann");
+  CHECK_REFUSED(oft({6, 6}, R"({"peft_type": "OFT", "use_cayley_neumann": true})"), "unsupported_model: ", "0.18");
+  CHECK_REFUSED(oft({6, 6}, R"({"peft_type": "OFT", "use_cayley_neumann": true, "peft_version": "0.17.1"})"),
+                "unsupported_model: ", "0.18");
+  CHECK_REFUSED(oft({6, 6}, R"({"peft_type": "OFT", "use_cayley_neumann": false, "coft": true, "eps": 0})"),
+                "bad_file: ", "eps");
+  CHECK_REFUSED(AdapterFile().add(q + ".boft_R", {1, 6, 4, 4}), "bad_file: ", "boft_s");
+  CHECK_REFUSED(AdapterFile().add(q + ".boft_R", {1, 6, 4, 3}).add(q + ".boft_s", {24, 1}), "bad_file: ", "n * b = 24");
+  CHECK_REFUSED(AdapterFile().add(q + ".boft_R", {3, 6, 4, 4}).add(q + ".boft_s", {24, 1}), "bad_file: ", "stages");
+  CHECK_REFUSED(AdapterFile().add(q + ".boft_R", {1, 6, 4, 4}).add(q + ".boft_s", {23, 1}), "bad_file: ", "24 numbers");
+  CHECK_REFUSED(AdapterFile().add(q + ".ia3_l", {23, 1}), "bad_file: ", "ia3_l");
+  // 24 inputs and 24 outputs: of a convolution the shape does not say whose they are.
+  CHECK_REFUSED(AdapterFile().add(conv + ".ia3_l", {1, 24, 1, 1}), "bad_file: ", "feedforward_modules");
 }
 
 TEST_CASE("PEFT's settings are checked") {

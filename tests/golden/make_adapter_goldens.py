@@ -29,6 +29,7 @@ from lycoris.modules.loha import LohaModule
 from lycoris.modules.lokr import LokrModule
 from lycoris.modules.norms import NormModule
 from peft.tuners.lora import LoraLayer
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -241,24 +242,55 @@ def made_by_lycoris(modules, dtype=torch.float32, prefix="lora_unet_", strengths
     return "sd1", tensors, None, changes
 
 
-def peft_kind(config):
-    """LoHa or LoKr as PEFT saves them: a folder with the settings beside the file."""
+class BlockDiagonals:
+    """What PEFT's CUDA extension does, without which it makes no BOFT of several stages."""
+
+    @staticmethod
+    def apply(blocks):
+        return torch.stack([torch.block_diag(*stage) for stage in blocks])
+
+
+def merged(module):
+    """What merging a PEFT layer adds to its weight and bias."""
+    base = module.get_base_layer()
+    before = {name: parameter.detach().clone() for name, parameter in base.named_parameters()}
+    module.merge(adapter_names=["default"])
+    return {name: base.get_parameter(name).detach() - value for name, value in before.items()}
+
+
+def peft_kind(config, stages=1):
+    """LoHa and others as PEFT saves them: a folder with the settings beside the file."""
+    if stages > 1:
+        peft.tuners.boft.layer.get_fbd_cuda = lambda: True
+        peft.tuners.boft.layer.FastBlockDiag = BlockDiagonals
     unet = load("sd1").unet
     model = peft.get_peft_model(unet, config)
     changes = {}
     for name, parameter in model.named_parameters():
-        if "hada_" in name or "lokr_" in name:
+        if any(part in name for part in ("hada_", "lokr_", "oft_R", "boft_s", "ia3_l")):
             with torch.no_grad():
-                parameter.copy_(normal(*parameter.shape))
-    for name, module in model.base_model.model.named_modules():
-        if hasattr(module, "get_delta_weight"):
-            changes[f"unet.{name}.weight"] = module.get_delta_weight("default")
+                around = 1 if "boft_s" in name or "ia3_l" in name else 0
+                parameter.copy_(around + normal(*parameter.shape, scale=0.3 if "oft" in name else 0.5))
+    with torch.no_grad():
+        if config.peft_type in ("LOHA", "LOKR"):
+            for name, module in model.base_model.model.named_modules():
+                if hasattr(module, "get_delta_weight"):
+                    changes[f"unet.{name}.weight"] = module.get_delta_weight("default")
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         settings = json.loads((Path(folder) / "adapter_config.json").read_text())
         tensors = load_file(Path(folder) / "adapter_model.safetensors")
     # The tests' files lie side by side, so the settings go into the metadata; PEFT's own place has a test of its own.
-    kept = {key: settings[key] for key in ("peft_type", "r", "alpha", "rank_pattern", "alpha_pattern")}
+    wanted = ["peft_type", "r", "alpha", "rank_pattern", "alpha_pattern"]
+    if config.peft_type not in ("LOHA", "LOKR"):
+        wanted += ["peft_version", "use_cayley_neumann", "num_cayley_neumann_terms", "coft", "eps", "feedforward_modules"]
+    kept = {key: settings[key] for key in wanted if key in settings}
+    if not changes:  # merging may change what is stored
+        for name, module in model.base_model.model.named_modules():
+            if isinstance(module, BaseTunerLayer):
+                for leaf, change in merged(module).items():
+                    if change.abs().max() > 0:
+                        changes[f"unet.{name}.{leaf}"] = change
     return "sd1", tensors, {"lora_adapter_metadata": json.dumps(kept)}, {1.0: changes}
 
 
@@ -301,6 +333,15 @@ CASES = {
                                                    use_effective_conv2d=True, alpha_pattern={Q: 2})),
     "peft_lokr": lambda: peft_kind(peft.LoKrConfig(r=2, alpha=5, target_modules=[Q, DOWN, FF], decompose_both=True,
                                                    use_effective_conv2d=True)),
+    "peft_oft": lambda: peft_kind(peft.OFTConfig(oft_block_size=8, target_modules=[Q, DOWN, FF], init_weights=False)),
+    "peft_coft": lambda: peft_kind(peft.OFTConfig(r=3, oft_block_size=0, coft=True, eps=0.5, target_modules=[Q, PROJ],
+                                                  use_cayley_neumann=False)),
+    "peft_oft_shared": lambda: peft_kind(peft.OFTConfig(oft_block_size=4, block_share=True, num_cayley_neumann_terms=7,
+                                                        target_modules=[OUT, SHORT])),
+    "peft_boft": lambda: peft_kind(peft.BOFTConfig(boft_block_size=4, target_modules=[Q, DOWN])),
+    "peft_boft_stages": lambda: peft_kind(peft.BOFTConfig(boft_block_size=2, boft_n_butterfly_factor=3,
+                                                          target_modules=[Q, CONV]), stages=3),
+    "peft_ia3": lambda: peft_kind(peft.IA3Config(target_modules=[Q, FF, PROJ, DOWN, SHORT, OUT], feedforward_modules=[FF, DOWN])),
     "kohya_sd1": lambda: kohya("sd1", text={"lora_te_": "text_encoder"}),
     "kohya_sdxl_ldm": lambda: kohya("sdxl", ldm("sdxl"), {"lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2"},
                                     torch.bfloat16),
