@@ -102,11 +102,11 @@ function makePanels() {
 function header() {
   const undo = iconButton('undo', T.head.undo, () => store.undo());
   const redo = iconButton('redo', T.head.redo, () => store.redo());
-  const model = h('select', { 'aria-label': T.head.model, onchange: () => store.editRecipe({ model: model.value === 'builtin' ? undefined : model.value }) });
+  const model = h('select', { 'aria-label': T.head.model, onchange: () => store.editRecipe({ model: model.value === reading.state.models?.default ? undefined : model.value }) });
   const refresh = () => {
     undo.disabled = !store.canUndo;
     redo.disabled = !store.canRedo;
-    const wanted = store.recipe.model ?? 'builtin';
+    const wanted = store.recipe.model ?? reading.state.models?.default ?? 'builtin';
     const list = reading.state.models?.models ?? [];
     const names = list.some((m) => m.name === wanted) ? list : [...list, { name: wanted }];
     fill(model, names.map((m) => h('option', { value: m.name }, m.title ?? m.name)));

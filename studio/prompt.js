@@ -82,7 +82,7 @@ export function makePrompt(store, events, hues) {
   async function tokenize() {
     abort?.abort();
     abort = new AbortController();
-    const { prompt = '', syntax: how, model = 'builtin' } = store.recipe;
+    const { prompt = '', syntax: how, model } = store.recipe;
     try {
       const answer = await api.tokenize({ model, prompt, syntax: how ?? 'plain' }, abort.signal);
       if (prompt !== (store.recipe.prompt ?? '')) return;

@@ -25,9 +25,9 @@ export function makeReading(store, events) {
   let abort;
 
   async function loadModel() {
-    const wanted = store.recipe.model ?? 'builtin';
+    const wanted = store.recipe.model ?? '';
     if (model === wanted && state.blocks.length) return;
-    const { blocks } = await api.blocks(wanted);
+    const { blocks } = await api.blocks(wanted || undefined);
     model = wanted;
     state.blocks = blocks;
     state.grid = makeGrid(blocks, state.calls ?? guessedCalls(store.recipe.steps));

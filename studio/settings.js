@@ -9,14 +9,14 @@ export function makeSettings(store, reading, events) {
     if (element.contains(document.activeElement) && document.activeElement.matches('input')) return;
     const r = store.recipe;
     const models = reading.state.models ?? {};
-    const own = models.models?.find((m) => m.name === (r.model ?? 'builtin')) ?? {};
+    const [width, height] = models.models?.find((m) => m.name === (r.model ?? models.default ?? 'builtin'))?.size ?? ['', ''];
     const put = (name) => (value) => store.editRecipe({ [name]: value });
     const named = (list, value) => [...new Set(['model', ...(list ?? []), ...(value ? [value] : [])])].map((v) => ({ value: v, label: v === 'model' ? T.settings.own : v }));
     fill(element,
       numberField(T.settings.steps, r.steps, put('steps'), { placeholder: r.few_steps ? '' : '20', attributes: { min: 1, max: 1000, step: 1 } }),
       numberField(T.settings.guidance, r.guidance, put('guidance'), { placeholder: '5', attributes: { min: 0, max: 30, step: 0.5 } }),
-      numberField(T.settings.width, r.width, put('width'), { placeholder: own.width ?? '', attributes: { min: 64, max: 4096, step: 8 } }),
-      numberField(T.settings.height, r.height, put('height'), { placeholder: own.height ?? '', attributes: { min: 64, max: 4096, step: 8 } }),
+      numberField(T.settings.width, r.width, put('width'), { placeholder: width, attributes: { min: 64, max: 4096, step: 8 } }),
+      numberField(T.settings.height, r.height, put('height'), { placeholder: height, attributes: { min: 64, max: 4096, step: 8 } }),
       choiceField(T.settings.sampler, r.sampler ?? 'model', named(models.samplers, r.sampler), (v) => put('sampler')(v === 'model' ? undefined : v)),
       choiceField(T.settings.schedule, r.schedule ?? 'model', named(models.schedules, r.schedule), (v) => put('schedule')(v === 'model' ? undefined : v)));
   }

@@ -39,8 +39,9 @@ export function makeStage(store, reading, events, player, score, actions) {
   /** The picture's size: as it is, else as the recipe and the model say. */
   function sizeOf() {
     const { width, height } = store.recipe;
-    const model = reading.state.models?.models?.find((m) => m.name === (store.recipe.model ?? 'builtin'));
-    return { width: width || model?.width || 256, height: height || model?.height || 256 };
+    const model = reading.state.models?.models?.find((m) => m.name === (store.recipe.model ?? reading.state.models.default));
+    const [w, h_] = model?.size ?? [256, 256];
+    return { width: width || w, height: height || h_ };
   }
 
   function show() {

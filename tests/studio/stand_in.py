@@ -287,8 +287,8 @@ def route(world, method, parts, query, body, handler):
     if parts == ["health"]:
         return 200, {"status": "ok"}
     what = parts[1]
-    named = {"models": lambda: {"models": [{"name": "builtin", "title": "built-in", "family": "sd1", "width": 256, "height": 256, "builtin": True},
-                                           {"name": "large", "title": "large", "family": "sdxl", "width": 1024, "height": 1024}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "embeddings": []},
+    named = {"models": lambda: {"default": "builtin", "models": [{"name": "builtin", "title": "built-in", "family": "sd1", "size": [256, 256], "builtin": True},
+                                           {"name": "large", "title": "large", "family": "sdxl", "size": [1024, 1024]}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "embeddings": []},
              "blocks": lambda: {"blocks": blocks(query.get("model", "builtin"))}, "tokenize": lambda: tokenize(body["prompt"]), "explain": lambda: explain(body["recipe"]),
              "history": lambda: history(world, query), "read": lambda: read(world, body)}
     if what in named:
