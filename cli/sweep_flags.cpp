@@ -12,6 +12,7 @@
 
 #include "commands/commands.h"
 #include "load_flags.h"
+#include "mpi_sweep.h"
 #include "target.h"
 #include "terminal/interrupt.h"
 #include "terminal/progress.h"
@@ -127,7 +128,9 @@ void draw_sweep(const Sweep& sweep, const SweepFlags& flags, bool json) {
     lines.begin();
   };
   options.progress = [&](const SweepProgress& at) { return lines(at); };
-  print_report(run_sweep(sweep, options), flags.quiet, json);
+  const auto done = [&](const SweepReport& report) { print_report(report, flags.quiet, json); };
+  if (started_by_mpi()) return draw_with_mpi(sweep, options, done);
+  done(run_sweep(sweep, options));
 }
 
 }  // namespace corepulse::cli

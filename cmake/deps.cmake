@@ -52,6 +52,13 @@ find_package(Threads REQUIRED)
 find_path(NLOHMANN_JSON_INCLUDE nlohmann/json.hpp REQUIRED)
 find_path(CLI11_INCLUDE CLI/CLI.hpp REQUIRED)
 
+# For the program alone: sweeps by the processes of mpirun. The library knows nothing of it.
+set(MPI_CXX_SKIP_MPICXX TRUE)
+if(NOT CMAKE_CROSSCOMPILING)
+  find_package(MPI QUIET COMPONENTS CXX)
+endif()
+option(COREPULSE_MPI "The program's sweeps by Open MPI" ${MPI_CXX_FOUND})
+
 # Own CPU kernels: oneDNN for GEMM and convolution, Highway for SIMD with run-time dispatch. Without them (macOS,
 # CUDA builds) the same functions are MLX's own ops.
 # oneDNN's own CMake package asks for OpenCL's headers, which only its GPU part needs.

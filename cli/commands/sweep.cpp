@@ -103,6 +103,8 @@ const char* const kSweepExamples = R"(Examples:
   corepulse sweep spec.json -o out --resume
   corepulse sweep spec.json -o out/3 --shard 3/8
   corepulse sweep --merge out/0 out/1 out/2 out/3 out/4 out/5 out/6 out/7 -o all
+  mpirun -np 9 corepulse sweep spec.json -o out --resume
+      the first process hands out cells, the other eight draw, if the program was built where Open MPI is
 
 An axis is FIELD=VALUES. FIELD is a place in the recipe's JSON, as controls[0].strength, or one that controls alone
 have, as strength; or a {word} that texts of the recipe hold. VALUES are a,b,c; from..to (steps of 1), from..to:count,
