@@ -48,6 +48,8 @@ from .region import (
     rectangle,
 )
 from .result import HeatMap, Result
+from .sweep_table import SweepTable
+from .sweeps import SweepProgress, merge_sweeps, sweep, sweep_cells
 from .trace import Trace
 
 # The names of the program's flags.
@@ -88,6 +90,8 @@ __all__ = [
     "Result",
     "Seen",
     "Stop",
+    "SweepProgress",
+    "SweepTable",
     "Trace",
     "UnknownArgument",
     "UnsupportedModel",
@@ -98,6 +102,7 @@ __all__ = [
     "list_models",
     "load_recipe",
     "mask",
+    "merge_sweeps",
     "picture",
     "polygon",
     "presets",
@@ -105,6 +110,8 @@ __all__ = [
     "rectangle",
     "replace",
     "replace_attention",
+    "sweep",
+    "sweep_cells",
     "to_pil",
     "version",
     "when",

@@ -8,20 +8,34 @@ import importlib.util
 import pathlib
 import sys
 
-from ._built_for import MLX
+from ._built_for import COMPUTES, MLX
+
+# The computing halves of MLX: wheels of which each brings the same library.
+HALVES = ("mlx-cpu", "mlx-cuda-12", "mlx-cuda-13", "mlx-metal")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _check_mlx() -> None:
     """Before anything is loaded: another version's library may lack what the extension wants, or take it otherwise."""
-    try:
-        found = importlib.metadata.version("mlx")
-    except importlib.metadata.PackageNotFoundError:
-        return  # _load_mlx says so
-    if found != MLX:
-        raise ImportError(
-            f"corepulse was built for MLX {MLX}, and {found} is installed; no two versions of MLX promise the same binary "
-            f"interface: pip install mlx=={MLX}"
-        )
+    for name in ("mlx", COMPUTES):
+        found = _installed(name)
+        if found not in (None, MLX):  # None: _load_mlx says so
+            raise ImportError(
+                f"corepulse was built for MLX {MLX}, and {name} {found} is installed; no two versions of MLX promise the same "
+                f"binary interface: pip install {name}=={MLX}"
+            )
+    for name in HALVES:
+        if name != COMPUTES and _installed(name) is not None:
+            raise ImportError(
+                f"corepulse was built for {COMPUTES}, and {name} is installed, whose library takes its place; expected: pip "
+                f"uninstall {name}, then pip install --force-reinstall --no-deps {COMPUTES}=={MLX}"
+            )
 
 
 def _load_mlx() -> None:

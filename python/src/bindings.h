@@ -7,15 +7,25 @@
 #include <memory>
 #include <nanobind/nanobind.h>
 #include <optional>
+#include <string>
 #include <type_traits>
 
 #include "corepulse/image.h"
+#include "corepulse/pipeline.h"
 
 namespace corepulse::python {
 
 namespace nb = nanobind;
 
 using StopFlag = std::shared_ptr<std::atomic<bool>>;
+
+/** Ends what it is given to, from any thread. */
+struct Stop {
+  StopFlag flag = std::make_shared<std::atomic<bool>>();
+};
+
+/** "auto", "cpu", "gpu". @throws Error{invalid_request}. */
+LoadOptions::Device device_of(const std::string& name);
 
 /** A Python object that C++ code without the GIL may copy and let go of on any thread. */
 class Held {
@@ -43,6 +53,17 @@ bool forked();
 /** Before anything that computes. @throws Error{invalid_request} in a process that was forked from one that computed.
  */
 void check_process();
+
+/** The last of what waits for the engine when it goes; in a forked process there is none to wait for. */
+template <class Owned>
+void let_go(std::unique_ptr<Owned>& owned) {
+  if (forked()) {
+    [[maybe_unused]] const auto* left = owned.release();
+    return;
+  }
+  const nb::gil_scoped_release without_gil;
+  owned.reset();
+}
 
 /** A run that others may end: at the interpreter's end all of them. */
 class Registered {
@@ -97,5 +118,6 @@ void bind_result(nb::module_& m);
 void bind_pipeline(nb::module_& m);
 void bind_attention(nb::module_& m);
 void bind_probe(nb::module_& m);
+void bind_sweep(nb::module_& m);
 
 }  // namespace corepulse::python

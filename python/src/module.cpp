@@ -130,4 +130,5 @@ NB_MODULE(_core, m) {
   corepulse::python::bind_probe(m);
   corepulse::python::bind_result(m);
   corepulse::python::bind_pipeline(m);
+  corepulse::python::bind_sweep(m);
 }

@@ -67,26 +67,12 @@ class Model {
   explicit Model(Pipeline pipeline) : pipeline_(std::make_unique<Pipeline>(std::move(pipeline))) {}
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
-  ~Model() {
-    if (forked()) {
-      [[maybe_unused]] const auto* left = pipeline_.release();  // its engine is not here to wait for
-      return;
-    }
-    const nb::gil_scoped_release without_gil;
-    pipeline_.reset();
-  }
+  ~Model() { let_go(pipeline_); }
   const Pipeline& get() const { return *pipeline_; }
 
  private:
   std::unique_ptr<Pipeline> pipeline_;
 };
-
-LoadOptions::Device device_of(const std::string& name) {
-  if (name == "auto") return LoadOptions::Device::automatic;
-  if (name == "cpu") return LoadOptions::Device::cpu;
-  if (name == "gpu") return LoadOptions::Device::gpu;
-  throw Error(ErrorCode::invalid_request, "[device] unknown \"" + name + "\"; expected auto, cpu or gpu");
-}
 
 ComputeType type_of(const std::string& name) {
   constexpr std::pair<const char*, ComputeType> types[] = {{"auto", ComputeType::automatic},
@@ -111,10 +97,6 @@ std::unique_ptr<Model> load(const std::string& recipe, const std::string& dtype,
 /** Keeps LiveControls for as long as Python has it. */
 struct Live {
   std::shared_ptr<LiveControls> controls = std::make_shared<LiveControls>();
-};
-
-struct Stop {
-  StopFlag flag = std::make_shared<std::atomic<bool>>();
 };
 
 using Latents = nb::ndarray<const float, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
@@ -188,6 +170,13 @@ void bind_run(nb::module_& m) {
 }
 
 }  // namespace
+
+LoadOptions::Device device_of(const std::string& name) {
+  if (name == "auto") return LoadOptions::Device::automatic;
+  if (name == "cpu") return LoadOptions::Device::cpu;
+  if (name == "gpu") return LoadOptions::Device::gpu;
+  throw Error(ErrorCode::invalid_request, "[device] unknown \"" + name + "\"; expected auto, cpu or gpu");
+}
 
 void bind_pipeline(nb::module_& m) {
   bind_run(m);

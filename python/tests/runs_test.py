@@ -184,6 +184,22 @@ def test_another_mlx_is_refused_before_it_is_loaded(tmp_path):
     assert "was built for MLX" in done.stderr and "0.1.0 is installed" in done.stderr
 
 
+@pytest.mark.parametrize("name, version, message", [
+    ("mlx_cpu", "0.31.0", "mlx-cpu 0.31.0 is installed"),
+    ("mlx_cuda_13", "0.32.4", "mlx-cuda-13 is installed, whose library takes its place"),
+])
+@pytest.mark.skipif(sys.platform == "darwin", reason="Linux's wheels")
+def test_another_computing_half_of_mlx_is_refused(name, version, message, tmp_path):
+    from corepulse import _process
+
+    if _process.COMPUTES != "mlx-cpu":
+        pytest.skip("a build for GPUs")
+    (tmp_path / f"{name}-{version}.dist-info").mkdir()
+    (tmp_path / f"{name}-{version}.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    done = script("import corepulse", env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ['PYTHONPATH']}"})
+    assert done.returncode != 0 and message in done.stderr, done.stderr
+
+
 def test_the_interpreters_end_ends_runs():
     started = time.monotonic()
     done = script("""
