@@ -97,6 +97,11 @@ void add_sweep_flags(CLI::App& command, SweepFlags& flags) {
   command.add_flag("--resume", flags.resume, "Go on with what lies in the folder, whatever ended it")->group("Output");
   command.add_option("--shard", flags.shard, "I/N: only the cells I, I+N, I+2N, ...; --merge puts shards together")
       ->group("Output");
+  command
+      .add_option("--together", flags.together,
+                  "Cells of one shape that a call of the network draws, at most; 0: as many as are fastest [0]")
+      ->check(CLI::Range(0, 64))
+      ->group("Output");
   add_device_flag(command, flags.device);
   command.add_flag("-q,--quiet", flags.quiet, "No progress, no notes")->group("Output");
 }
@@ -119,6 +124,7 @@ void draw_sweep(const Sweep& sweep, const SweepFlags& flags, bool json) {
   options.folder = expand_home(flags.folder);
   options.resume = flags.resume;
   std::tie(options.shard, options.shards) = shard_of(flags.shard);
+  options.together = flags.together;
   options.device = load_options("auto", flags.device).device;
   options.stop = stop_flag();
   if (flags.dry_run) return print_cells(sweep, forecast(sweep, options), json);

@@ -10,6 +10,7 @@ namespace corepulse::cli {
 
 struct SweepFlags {
   std::string folder, device = "auto", shard;
+  int together = 0;
   bool resume = false, dry_run = false, quiet = false;
 };
 

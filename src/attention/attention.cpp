@@ -18,13 +18,23 @@ using control::Reading;
 
 namespace {
 
-/** Of texts that rows of one plain reading each look at: prompts of several chunks are longer than others. */
-bool equal_lengths(const std::vector<std::vector<Reading>>& rows, const Pass& pass) {
-  const auto length = [&](const std::vector<Reading>& readings) {
-    const auto& source = readings[0].sources[0];
-    return source.kind == control::Source::Kind::text ? pass.texts.at(source.id).shape(1) : 0;
-  };
-  return std::all_of(rows.begin(), rows.end(), [&](const auto& row) { return length(row) == length(rows[0]); });
+/** Positions of the text that a plain reading looks at: prompts of several chunks are longer than others. */
+int length_of(const Reading& reading, const Pass& pass) {
+  const auto& source = reading.sources[0];
+  return source.kind == control::Source::Kind::text ? pass.texts.at(static_cast<size_t>(source.id)).shape(1) : 0;
+}
+
+/** The rows of one plain reading each that are read as one: those with texts as long as the first's. */
+std::vector<int> fused_rows(const std::vector<std::vector<Reading>>& rows, const Pass& pass) {
+  std::vector<int> fused;
+  std::optional<int> length;
+  for (size_t r = 0; r < rows.size(); ++r) {
+    if (rows[r].size() != 1 || !rows[r][0].plain()) continue;
+    const int own = length_of(rows[r][0], pass);
+    if (!length) length = own;
+    if (own == *length) fused.push_back(static_cast<int>(r));
+  }
+  return fused;
 }
 
 }  // namespace
@@ -66,12 +76,20 @@ mx::array Attention::heads(const mx::array& x, const Pass& pass) const {
 
 mx::array Attention::read_rows(const mx::array& q, const AttentionPlan& plan, CallKeys& keys, const Pass& pass) const {
   // Rows of one plain reading each are one fused call, whoever chose its sources.
-  const bool whole_rows = std::all_of(plan.rows.begin(), plan.rows.end(),
-                                      [](const auto& readings) { return readings.size() == 1 && readings[0].plain(); });
-  if (whole_rows && equal_lengths(plan.rows, pass))
-    return attend(queries_of_rows(q, plan.rows, pass.step), keys.of_rows(plan.rows), 1, {});
+  const auto fused = fused_rows(plan.rows, pass);
+  const auto read_fused = [&] {
+    return attend(queries_of_rows(q, plan.rows, fused, pass.step), keys.of_rows(plan.rows, fused), 1, {});
+  };
+  if (fused.size() == plan.rows.size()) return read_fused();
+  std::optional<mx::array> together;
+  if (fused.size() > 1) together = read_fused();
   std::vector<mx::array> rows;
+  size_t next = 0;  // of those that are fused
   for (int r = 0; r < q.shape(0); ++r) {
+    if (together && next < fused.size() && fused[next] == r) {
+      rows.push_back(row_of(*together, static_cast<int>(next++)));
+      continue;
+    }
     const Reader reader{[&](const Reading& reading) { return queries_of(q, reading, r, pass); },
                         [&](const mx::array& queries, const Reading& reading) {
                           return read(queries, reading, keys.of(reading, r), pass);

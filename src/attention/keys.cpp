@@ -11,10 +11,8 @@ namespace {
 using control::Reading;
 using control::Source;
 
-bool all_are(const std::vector<std::vector<Reading>>& rows, Source::Kind kind) {
-  return std::all_of(rows.begin(), rows.end(), [=](const auto& readings) {
-    return readings[0].sources[0].kind == kind && readings[0].says()[0].kind == kind;
-  });
+bool looks_at_itself(const Reading& reading) {
+  return reading.sources[0].kind == Source::Kind::own && reading.says()[0].kind == Source::Kind::own;
 }
 
 RunCache::TextPair text_pair(const Reading& reading, size_t source) {
@@ -52,19 +50,21 @@ int row_of(const Source& source, const control::Step& step, int row) {
   fail(ErrorCode::internal, "attention", fmt::format("image {} is not in this batch", source.id));
 }
 
-KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows) {
+KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows, const std::vector<int>& places) {
+  const auto reading = [&](int place) -> const Reading& { return rows[static_cast<size_t>(place)][0]; };
   if (site_.cross) {
     std::vector<RunCache::TextPair> pairs;
-    for (const auto& readings : rows) pairs.push_back(text_pair(readings[0], 0));
+    for (const int place : places) pairs.push_back(text_pair(reading(place), 0));
     return texts(pairs);
   }
-  if (all_are(rows, Source::Kind::own)) return *own_;
+  if (std::all_of(places.begin(), places.end(), [&](int place) { return looks_at_itself(reading(place)); }))
+    return places.size() == rows.size() ? *own_ : KeyValue{rows_of(own_->k, places), rows_of(own_->v, places)};
   // Hidden states are gathered before they are projected: the same matrices as in a plain call, and so its bits where
   // the hidden states are the same.
   std::vector<mx::array> keys, values;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    keys.push_back(hidden_states(rows[r][0].sources[0], static_cast<int>(r)));
-    values.push_back(hidden_states(rows[r][0].says()[0], static_cast<int>(r)));
+  for (const int place : places) {
+    keys.push_back(hidden_states(reading(place).sources[0], place));
+    values.push_back(hidden_states(reading(place).says()[0], place));
   }
   return {to_k_(mx::concatenate(keys, 0)), to_v_(mx::concatenate(values, 0))};
 }

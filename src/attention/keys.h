@@ -22,8 +22,8 @@ class CallKeys {
            const Pass& pass, std::optional<KeyValue> own)
       : site_(site), to_k_(to_k), to_v_(to_v), x_(x), pass_(pass), own_(std::move(own)) {}
 
-  /** For rows of one plain reading each: [B, T, C]. */
-  KeyValue of_rows(const std::vector<std::vector<control::Reading>>& rows);
+  /** For these rows of the call, of one plain reading each: [places, T, C]. */
+  KeyValue of_rows(const std::vector<std::vector<control::Reading>>& rows, const std::vector<int>& places);
   /**
    * Of all sources of one reading, one after the other: [1, T, C]. The values are those of the reading's map, if it has
    * one and no gain comes before.

@@ -1,8 +1,18 @@
 #include "attention/pass.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "mlx/ops.h"
 
 namespace corepulse::attention {
+
+void RunCache::forget_rows(int site) {
+  const auto begin = texts_.lower_bound({site, {}}), end = texts_.lower_bound({site + 1, {}});
+  const auto of_rows = [](const auto& entry) { return entry.first.second.size() > 1; };
+  if (static_cast<size_t>(std::count_if(begin, end, of_rows)) < kMostOfRows) return;
+  for (auto entry = begin; entry != end;) entry = of_rows(*entry) ? texts_.erase(entry) : std::next(entry);
+}
 
 const mx::array& RunCache::upload(const control::Values& values) {
   const auto found = uploads_.find(values);

@@ -24,6 +24,8 @@ class RunCache {
  public:
   /** A curve makes new numbers at every step; old ones are then never asked for again. */
   static constexpr size_t kMost = 4096;
+  /** Keys of several rows are as large as a call's, which may have many. */
+  static constexpr size_t kMostOfRows = 8;
   /** Keys of one text, values of one; those by the rows of a map, where there is one. */
   using TextPair = std::tuple<control::TextId, control::TextId, control::Values>;
   /** Keys and values of these rows at a site, [B, T, H*D]; `project` makes those of one text. */
@@ -35,6 +37,9 @@ class RunCache {
   mx::array mapped(const control::Values& map, const mx::array& v);
 
  private:
+  /** Those of several rows at a site, if there are too many. */
+  void forget_rows(int site);
+
   // Shared pointers are kept so that their addresses stay the keys of these numbers.
   std::map<std::pair<int, std::vector<TextPair>>, KeyValue> texts_;
   std::unordered_map<control::Values, mx::array> uploads_;
@@ -68,6 +73,7 @@ const KeyValue& RunCache::texts(int site, const std::vector<TextPair>& rows, Pro
     const auto v = texts(site, {{values, values, nullptr}}, project).v;
     return remember({k, map ? mapped(map, v) : v});
   }
+  forget_rows(site);
   // Each text is projected alone, so a row's keys are the same bits whichever rows stand beside it.
   std::vector<mx::array> k, v;
   for (const auto& row : rows) {

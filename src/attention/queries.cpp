@@ -27,11 +27,11 @@ mx::array blurred(const mx::array& q, const control::Blur& blur, RunCache& cache
 }  // namespace
 
 mx::array queries_of_rows(const mx::array& q, const std::vector<std::vector<control::Reading>>& rows,
-                          const control::Step& step) {
+                          const std::vector<int>& places, const control::Step& step) {
   std::vector<int> asking;
-  for (size_t r = 0; r < rows.size(); ++r) asking.push_back(asking_row(rows[r][0], step, static_cast<int>(r)));
-  const auto own = [&](const auto& readings) { return !readings[0].query; };
-  return std::all_of(rows.begin(), rows.end(), own) ? q : rows_of(q, asking);
+  for (const int place : places) asking.push_back(asking_row(rows[static_cast<size_t>(place)][0], step, place));
+  const bool own = asking == places && places.size() == rows.size();
+  return own ? q : rows_of(q, asking);
 }
 
 mx::array queries_of(const mx::array& q, const control::Reading& reading, int row, const Pass& pass) {

@@ -5,9 +5,9 @@
 
 namespace corepulse::attention {
 
-/** Of all rows of a call, each of one plain reading: q [B, N, C], its rows' own -> [B, N, C]. */
+/** Of these rows of a call, each of one plain reading: q [B, N, C], its rows' own -> [places, N, C]. */
 mx::array queries_of_rows(const mx::array& q, const std::vector<std::vector<control::Reading>>& rows,
-                          const control::Step& step);
+                          const std::vector<int>& places, const control::Step& step);
 
 /** Of one reading of row `row` -> [1, N, C], or [1, 1, C] where all pixels ask the same. */
 mx::array queries_of(const mx::array& q, const control::Reading& reading, int row, const Pass& pass);

@@ -10,6 +10,11 @@
 #include <sys/sysctl.h>
 #endif
 
+#include "mlx/device.h"
+#include "mlx/memory.h"
+
+#include "base/tensor.h"
+
 namespace corepulse::engine {
 namespace {
 
@@ -65,6 +70,12 @@ size_t available_memory() {
   const size_t used = number_in("/sys/fs/cgroup/memory.current", 0);
   if (limit == SIZE_MAX) return free;
   return std::min(free, limit > used ? limit - used : 0);
+}
+
+size_t free_device_memory() {
+  const auto& info = mx::device_info(mx::default_device());
+  const auto bytes = info.find("free_memory");
+  return bytes == info.end() ? 0 : std::get<size_t>(bytes->second) + mx::get_cache_memory();
 }
 
 bool says_out_of_memory(std::string_view text) {

@@ -14,6 +14,9 @@ size_t total_memory();
  * unknown. */
 size_t available_memory();
 
+/** Bytes of the current device's own memory that this process may still take; 0 if unknown, as a CPU's. */
+size_t free_device_memory();
+
 /** Whether an exception's text is that of an allocation that failed: MLX's own, CUDA's, cuDNN's, cuBLAS' or Metal's. */
 bool says_out_of_memory(std::string_view text);
 

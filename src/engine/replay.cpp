@@ -1,16 +1,11 @@
 #include "engine/replay.h"
 
-#include "mlx/device.h"
 #include "mlx/transforms.h"
+
+#include "engine/memory.h"
 
 namespace corepulse::engine {
 namespace {
-
-size_t free_device_memory() {
-  const auto& info = mx::device_info(mx::default_device());
-  const auto bytes = info.find("free_memory");
-  return bytes == info.end() ? 0 : std::get<size_t>(bytes->second);
-}
 
 /** The same numbers in memory of their own. */
 mx::array own(const mx::array& x) {

@@ -2,58 +2,11 @@
 // The loop: sampler, UNet and control, step by step.
 
 #include <functional>
-#include <optional>
 #include <vector>
 
-#include "corepulse/sampling.h"
-
-#include "attention/pass.h"
-#include "control/plan.h"
-#include "model/model.h"
-#include "pipeline/encode_prompt.h"
-#include "sampler/sampler.h"
+#include "pipeline/predict.h"
 
 namespace corepulse::pipeline {
-
-struct Network;
-class Networks;
-
-/** Everything that stays the same during one run. */
-struct Run {
-  const model::Model& model;
-  const model::Parts& parts;  ///< The model's, to be looked at if something goes wrong.
-  const control::Control& control;
-  const sampler::Training& training;  ///< The model's, with the noise levels that the recipe wants.
-  const sampler::Schedule& schedule;
-  const SamplingOptions& sampling;
-  mx::Dtype dtype;  ///< What the UNet computes in.
-  /** By control::TextId; texts may be added between steps. */
-  const std::vector<EncodedText>& texts;
-  control::TimeIds time_ids{};  ///< SDXL: unless control says otherwise.
-  double guidance_rescale = 0;
-  /** One image per UNet call where the control allows it: a picture's bits do not depend on its batch. */
-  bool one_by_one = true;
-  std::optional<mx::array> beside = {};  ///< Channels that the UNet reads behind x's: [B, h, w, c].
-  /** Of step i: x as it was made -> as the next step, or the decoder, is given it. Empty: the same. */
-  std::function<mx::array(int i, const mx::array& x)> between_steps = {};
-  Networks* networks = nullptr;             ///< For calls whose weights control changes.
-  attention::Instruments instruments = {};  ///< For the program's captures, functions and recordings.
-};
-
-/** What control is told of a model call, but for its rows: the `call`-th of a run of that many steps. */
-control::Step step_of(const sampler::Evaluation& at, int steps, int call);
-
-/** What a call predicts with guidance, and for the negative prompt alone, which without guidance is the same. */
-struct Predicted {
-  mx::array guided, negative;
-};
-
-/**
- * One UNet call for some images of the batch, neighbours: x [n, h, w, 4] at sigma -> their predictions, float32.
- * @param step one that run.control knows; its rows are not read.
- */
-Predicted predict(const Run& run, const mx::array& x, double sigma, control::Step step, const std::vector<int>& images,
-                  Network& own);
 
 /** After step i (1..n): the latents x [B, h, w, 4] at sigma, and the current estimate of x0. False
  * stops the run. */
@@ -67,5 +20,12 @@ using StepFunction = std::function<bool(int i, double sigma, const mx::array& x,
  */
 mx::array denoise(const Run& run, mx::array x, const sampler::NoiseFunction& noise, const StepFunction& on_step,
                   int& model_calls);
+
+/**
+ * The same for several runs of which Together may make the calls; x, the images of all of them in order, becomes the
+ * final latents. @return by run, how many calls its images took part in.
+ */
+std::vector<int> denoise_together(const std::vector<RunImages>& runs, mx::array& x, const sampler::NoiseFunction& noise,
+                                  const StepFunction& on_step);
 
 }  // namespace corepulse::pipeline

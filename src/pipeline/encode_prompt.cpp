@@ -92,7 +92,7 @@ namespace {
 std::vector<std::optional<EncodedText>> read_by_changes(size_t first, const model::Model& model,
                                                         const std::vector<control::ContextSpec>& texts,
                                                         const Recipe& recipe, const text::EmbeddedWords* words,
-                                                        const ChangedModel& changed) {
+                                                        const ChangedModel& changed, KnownTexts* known) {
   std::vector<std::optional<EncodedText>> all(texts.size() - first);
   for (size_t id = first; id < texts.size(); ++id) {
     if (all[id - first]) continue;
@@ -102,8 +102,12 @@ std::vector<std::optional<EncodedText>> read_by_changes(size_t first, const mode
       const auto& text = texts[same];
       if (all[same - first] || text.changes != changes) continue;
       const bool whole = text.negative && recipe.compat == Compat::diffusers;
-      all[same - first] = encode_prompt(other ? *other : model, text.text(), whole ? 0 : recipe.clip_skip,
-                                        recipe.syntax, words, text.second);
+      const int skip = whole ? 0 : recipe.clip_skip;
+      const auto encode = [&] {
+        return encode_prompt(other ? *other : model, text.text(), skip, recipe.syntax, words, text.second);
+      };
+      const bool keep = known && !other && !words;
+      all[same - first] = keep ? known->of({text.text(), text.second, skip, recipe.syntax}, encode) : encode();
       kernels::check_stop();
     }
   }
@@ -113,8 +117,9 @@ std::vector<std::optional<EncodedText>> read_by_changes(size_t first, const mode
 }  // namespace
 
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
-                  std::vector<EncodedText>& encoded, const text::EmbeddedWords* words, const ChangedModel& changed) {
-  auto whole = read_by_changes(encoded.size(), model, texts, recipe, words, changed);
+                  std::vector<EncodedText>& encoded, const text::EmbeddedWords* words, const ChangedModel& changed,
+                  KnownTexts* known) {
+  auto whole = read_by_changes(encoded.size(), model, texts, recipe, words, changed, known);
   for (auto& one : whole) {
     const auto& text = texts[encoded.size()];
     if (is_zeroed(model, text, recipe.compat)) *one = zeros_like(*one);

@@ -12,15 +12,11 @@
 #include "control/plan.h"
 #include "control/program/program.h"
 #include "model/model.h"
+#include "pipeline/known_texts.h"
 #include "text/embeddings/embedded_words.h"
 #include "unet/unet.h"
 
 namespace corepulse::pipeline {
-
-struct EncodedText {
-  mx::array context;                // [1, 77 or a multiple of it, context width]
-  std::optional<mx::array> pooled;  // [1, pooled width], SDXL
-};
 
 /**
  * Encodes one prompt with all encoders of the model, side by side as SDXL wants them; evaluated.
@@ -38,10 +34,11 @@ using ChangedModel = std::function<std::shared_ptr<const model::Model>(const con
  * Those of a run's texts that are not among `encoded` yet, appended to it. What recipe.compat decides of negative
  * prompts: an empty one of SDXL is zeros in A1111, in Diffusers where the model's index says so, and encoded in
  * ComfyUI; Diffusers' clip_skip leaves them alone. @param changed for texts that changed text encoders read.
+ * @param known of `model`, or null.
  */
 void encode_texts(const model::Model& model, const std::vector<control::ContextSpec>& texts, const Recipe& recipe,
                   std::vector<EncodedText>& encoded, const text::EmbeddedWords* words = nullptr,
-                  const ChangedModel& changed = {});
+                  const ChangedModel& changed = {}, KnownTexts* known = nullptr);
 
 /** The contexts alone, by TextId. */
 std::vector<mx::array> contexts(const std::vector<EncodedText>& texts);

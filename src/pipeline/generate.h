@@ -1,5 +1,7 @@
 #pragma once
-// From a prepared request to pictures. Runs on the engine's thread.
+// From prepared requests to pictures. Runs on the engine's thread.
+
+#include <vector>
 
 #include "corepulse/request.h"
 
@@ -9,12 +11,18 @@
 
 namespace corepulse::pipeline {
 
+struct RunToDraw {
+  Prepared& prepared;  ///< Live edits are added to it.
+  LiveEdits& live;
+  const Request& request;
+};
+
 /**
  * @param outline of the same model. @param made what computes it.
- * @param prepared live edits are added to it. @throws Error out_of_memory before the run, cancelled, bad_file or
- * internal during it.
+ * @param runs one, or several that nothing keeps apart (why_apart). @param one_by_one see Run.
+ * @throws Error out_of_memory before the run, cancelled, bad_file or internal during it.
  */
-Result generate(const LoadedModel& model, const Outline& outline, const MadeWith& made, Prepared& prepared,
-                LiveEdits& live, const Request& request);
+std::vector<Result> generate(const LoadedModel& model, const Outline& outline, const MadeWith& made,
+                             const std::vector<RunToDraw>& runs, bool one_by_one);
 
 }  // namespace corepulse::pipeline

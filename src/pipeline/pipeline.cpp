@@ -1,6 +1,7 @@
 #include "corepulse/pipeline.h"
 
 #include <algorithm>
+#include <deque>
 #include <exception>
 #include <fmt/format.h>
 #include <map>
@@ -20,6 +21,7 @@
 #include "pipeline/init/given.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/placement.h"
+#include "pipeline/prepare/apart.h"
 #include "pipeline/prepare/prepare.h"
 #include "pipeline/prepare/recipe_model.h"
 #include "pipeline/probes.h"
@@ -31,7 +33,8 @@ using engine::Engine;
 
 namespace {
 
-/** MLX frees to a cache; on the CPU its default of 32 MB would make every large array fresh memory. */
+/** MLX frees to a cache; on a CPU its default of 32 MB would make every large array fresh memory. On CUDA, where that
+ * is dearer still, it is as large as the device's memory, and given back where memory runs out. */
 constexpr size_t kCacheLimit = size_t{1} << 30;
 
 }  // namespace
@@ -42,20 +45,23 @@ struct Pipeline::State {
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
-    if (model) Engine::instance().run([this] { variants = {}, model.reset(); });
+    if (model) Engine::instance().run([this] { variants = {}, texts.clear(), model.reset(); });
   }
 
   /** On the engine's thread. */
   pipeline::LoadedModel loaded() {
     mx::set_default_device(placement.device);
     if (!model) {
-      mx::set_cache_limit(kCacheLimit);
+      if (placement.backend() != "cuda") mx::set_cache_limit(kCacheLimit);
       pipeline::require_memory(fmt::format("{} ({})", outline.info.name, placement.dtype_name()),
                                model::weight_bytes(outline.parts, precision()));
       model = model::load(outline.parts, precision());
     }
-    return {model, precision(), variants};
+    return {model, precision(), variants, texts};
   }
+
+  /** A GPU takes all images of a batch at once. */
+  bool one_by_one() const { return placement.device == mx::Device::cpu; }
 
   model::Precision precision() const { return {placement.dtype(), placement.type == ComputeType::int8}; }
 
@@ -74,6 +80,7 @@ struct Pipeline::State {
   pipeline::ComputeTarget placement;
   std::shared_ptr<const model::Model> model;
   pipeline::Variants variants;  ///< Of the model.
+  pipeline::KnownTexts texts;
 };
 
 namespace {
@@ -155,7 +162,7 @@ Estimate PreparedRun::estimate() const {
     const auto& resolved = pass->resolved;
     const auto& next = resolved.recipe.second_pass;
     const bool decode = next ? pipeline::starts_from_pictures(*next) : request.decode;
-    const auto calls = pipeline::calls_of(pass->control, owner->placement.device == mx::Device::cpu);
+    const auto calls = pipeline::calls_of(pass->control, owner->one_by_one());
     estimate.model_calls += calls.count;
     activations =
         std::max<uint64_t>(activations, pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode));
@@ -175,15 +182,83 @@ Estimate PreparedRun::estimate() const {
   return estimate;
 }
 
+std::string PreparedRun::kept_apart_from(const PreparedRun& other) const {
+  if (!state_ || !other.state_) fail_spent();
+  const auto &a = *state_, &b = *other.state_;
+  if (a.owner != b.owner) return "they are of different pipelines";
+  for (const auto* request : {&a.request, &b.request}) {
+    if (!request->functions.empty()) return "one has attention functions";
+    if (request->live) return "one has live controls";
+    if (!request->probes.empty()) return "one looks into the network";
+  }
+  if (a.request.stop != b.request.stop) return "they are stopped by different flags";
+  if (a.request.decode != b.request.decode) return "one is not decoded";
+  return pipeline::why_apart(a.prepared, b.prepared);
+}
+
+namespace {
+
+/** What a device's memory has room for beside the weights. */
+size_t room_beside_weights(const pipeline::Outline& outline, model::Precision precision, bool loaded) {
+  const size_t free = engine::free_device_memory();
+  const size_t weights = loaded ? 0 : model::weight_bytes(outline.parts, precision);
+  return free > weights ? free - weights : 0;
+}
+
+}  // namespace
+
+size_t how_many_together(const std::vector<PreparedRun>& runs, size_t most) {
+  for (const auto& run : runs)
+    if (!run.state_) fail_spent();
+  if (runs.empty()) return 0;
+  auto& owner = *runs[0].state_->owner;
+  if (owner.one_by_one()) return 1;
+  const size_t room = guarded("memory", [&owner] {
+    mx::set_default_device(owner.placement.device);
+    return room_beside_weights(owner.outline, owner.precision(), owner.model != nullptr);
+  });
+  const auto& parts = owner.outline.parts;
+  std::vector<const control::Timeline*> controls;
+  size_t pictures = 0;
+  for (const auto& run : runs) {
+    const auto& prepared = run.state_->prepared;
+    const auto& last = prepared.second ? *prepared.second : prepared;  // the larger, as a rule
+    pictures += prepared.resolved.recipe.seeds.size();
+    controls.push_back(&last.control);
+    if (controls.size() == 1) continue;
+    const auto calls = pipeline::calls_of_all(controls, false);
+    const auto bytes = pipeline::activation_bytes(parts.unet, parts.vae, last.resolved, calls, true);
+    if (pictures > most || bytes > room || !runs[0].kept_apart_from(run).empty()) return controls.size() - 1;
+  }
+  return runs.size();
+}
+
+std::vector<Result> generate_together(std::vector<PreparedRun> runs) {
+  if (runs.empty()) return {};
+  for (const auto& run : runs) {
+    const auto why = runs[0].kept_apart_from(run);
+    if (runs.size() > 1 && !why.empty())
+      fail(ErrorCode::invalid_request, "together", fmt::format("{}; expected runs that nothing keeps apart", why));
+  }
+  auto& owner = *runs[0].state_->owner;
+  std::deque<LiveEdits> live;
+  std::vector<pipeline::RunToDraw> all;
+  for (auto& run : runs) {
+    auto& [_, request, prepared] = *run.state_;
+    live.emplace_back(request, owner.outline, prepared, owner.precision());
+    all.push_back({prepared, live.back(), request});
+  }
+  return guarded("generate", [&] {
+    const auto model = owner.loaded();
+    return pipeline::generate(model, owner.outline, owner.made_with(), all, owner.one_by_one());
+  });
+}
+
 Result PreparedRun::generate() && {
   if (!state_) fail_spent();
-  const auto own = std::move(state_);
-  auto& state = *own->owner;
-  LiveEdits live(own->request, state.outline, own->prepared, state.precision());
-  return guarded("generate", [&] {
-    const auto model = state.loaded();
-    return pipeline::generate(model, state.outline, state.made_with(), own->prepared, live, own->request);
-  });
+  std::vector<PreparedRun> one;
+  one.push_back(std::move(*this));
+  return std::move(generate_together(std::move(one))[0]);
 }
 
 namespace {
@@ -221,6 +296,10 @@ Estimate Pipeline::estimate(const Request& request) const {
 
 const ModelInfo& Pipeline::info() const {
   return state_->outline.info;
+}
+
+bool Pipeline::shares_calls() const {
+  return !state_->one_by_one();
 }
 
 std::string version() {

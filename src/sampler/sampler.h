@@ -50,6 +50,7 @@ struct Schedule {
   std::vector<double> second_t, second_sigma;
   bool second_at_start = false;  ///< Only in the first step that runs (pndm).
   int steps() const { return static_cast<int>(t.size()); }
+  bool operator==(const Schedule&) const = default;
 };
 
 /** State of one run; step(i) must be called for i = 0, 1, ... */
@@ -69,6 +70,7 @@ class Sampler {
 struct Edm {
   double sigma_min = 0.002, sigma_max = 80;
   double sigma_data = 0.5;  ///< The deviation of the pictures' latents that the scales are made for.
+  bool operator==(const Edm&) const = default;
 };
 
 /** Where a model was trained: its betas as cumulative products, and what it predicts. */
@@ -76,6 +78,7 @@ struct Training {
   std::vector<double> alphas_cumprod;  ///< 1000 values, falling; the last is 0 for zero terminal SNR. EDM: none.
   Prediction prediction = Prediction::epsilon;
   std::optional<Edm> edm = {};
+  bool operator==(const Training&) const = default;
 };
 
 /**

@@ -17,6 +17,25 @@ ComputeType compute_type(const std::string& name) {
 
 }  // namespace
 
+size_t Artist::together(const std::vector<Order>&, bool) {
+  return 1;
+}
+
+std::vector<Drawn> Artist::draw_together(const std::vector<Order>& orders) {
+  std::vector<Drawn> all;
+  for (const auto& order : orders) all.push_back(draw(*order.recipe, order.folder));
+  return all;
+}
+
+Recipe shape_part(const Recipe& recipe) {
+  auto part = recipe;
+  for (const auto text : {&Recipe::prompt, &Recipe::negative_prompt, &Recipe::prompt_2, &Recipe::negative_prompt_2})
+    part.*text = "";
+  part.seeds = {0}, part.guidance = 1, part.guidance_rescale = 0, part.controls.clear();
+  if (part.second_pass) part.second_pass->controls.reset();
+  return part;
+}
+
 Recipe model_part(const Recipe& recipe) {
   Recipe part;
   for (const auto field :
@@ -52,12 +71,41 @@ double PipelineArtist::seconds(const Recipe& recipe) {
 }
 
 Drawn PipelineArtist::draw(const Recipe& recipe, const std::filesystem::path& folder) {
+  return std::move(draw_together({{&recipe, folder}})[0]);
+}
+
+std::vector<PreparedRun> PipelineArtist::prepared(const std::vector<Order>& orders) {
+  const auto& model = pipeline(*orders[0].recipe);
+  std::vector<PreparedRun> runs;
+  for (const auto& order : orders) {
+    if (model_part(*order.recipe) != loaded_) break;
+    runs.push_back(model.prepare(request(*order.recipe)));
+  }
+  return runs;
+}
+
+size_t PipelineArtist::together(const std::vector<Order>& orders, bool fastest) {
+  if (orders.size() < 2 || (fastest && !pipeline(*orders[0].recipe).shares_calls())) return 1;
+  const auto runs = prepared(orders);
+  if (fastest) return how_many_together(runs, runs.size());
+  size_t count = 1;
+  while (count < runs.size() && runs[0].kept_apart_from(runs[count]).empty()) ++count;
+  return count;
+}
+
+std::vector<Drawn> PipelineArtist::draw_together(const std::vector<Order>& orders) {
   const auto begin = std::chrono::steady_clock::now();
-  auto result = pipeline(recipe).generate(request(recipe));
+  auto results = generate_together(prepared(orders));
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  if (result.images.size() != 1) fail(ErrorCode::internal, "sweep", "a cell drew other than one picture");
-  auto text = image_text(result, 0, folder);
-  return {std::move(result.images[0]), std::move(text), std::move(result.recipe), took.count()};
+  std::vector<Drawn> drawn;
+  for (size_t i = 0; i < orders.size(); ++i) {
+    auto& result = results.at(i);
+    if (result.images.size() != 1) fail(ErrorCode::internal, "sweep", "a cell drew other than one picture");
+    auto text = image_text(result, 0, orders[i].folder);
+    drawn.push_back(
+        {std::move(result.images[0]), std::move(text), std::move(result.recipe), took.count() / double(orders.size())});
+  }
+  return drawn;
 }
 
 }  // namespace corepulse::sweep

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "corepulse/pipeline.h"
 
@@ -18,6 +19,12 @@ struct Drawn {
   double seconds = 0;
 };
 
+/** A picture to draw. */
+struct Order {
+  const Recipe* recipe;
+  std::filesystem::path folder;  ///< Where it will lie.
+};
+
 class Artist {
  public:
   virtual ~Artist() = default;
@@ -27,10 +34,20 @@ class Artist {
   virtual double seconds(const Recipe& recipe) = 0;
   /** @param folder where the picture will lie. */
   virtual Drawn draw(const Recipe& recipe, const std::filesystem::path& folder) = 0;
+  /**
+   * How many of the orders, from the first on, one draw_together draws: at least 1. @param fastest no more than makes
+   * each faster; else as many as can be.
+   */
+  virtual size_t together(const std::vector<Order>& orders, bool fastest);
+  /** Those that together() counted, each as by itself. What is wrong with one is an error of all. */
+  virtual std::vector<Drawn> draw_together(const std::vector<Order>& orders);
 };
 
 /** What of a recipe says which model is loaded, and as what: cells are drawn model by model. */
 Recipe model_part(const Recipe& recipe);
+
+/** What of a recipe says, as far as it can be seen in it, which others it may be drawn together with. */
+Recipe shape_part(const Recipe& recipe);
 
 /** Has one model in memory, that of the last recipe. */
 class PipelineArtist : public Artist {
@@ -40,8 +57,11 @@ class PipelineArtist : public Artist {
   void check(const Recipe& recipe) override;
   double seconds(const Recipe& recipe) override;
   Drawn draw(const Recipe& recipe, const std::filesystem::path& folder) override;
+  size_t together(const std::vector<Order>& orders, bool fastest) override;
+  std::vector<Drawn> draw_together(const std::vector<Order>& orders) override;
 
  private:
+  std::vector<PreparedRun> prepared(const std::vector<Order>& orders);
   const Pipeline& pipeline(const Recipe& recipe);
   Request request(const Recipe& recipe) const;
 

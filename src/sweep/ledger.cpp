@@ -36,6 +36,15 @@ void remove_half_files(const fs::path& folder) {
   }
 }
 
+/** Puts cells with the same key beside each other, in the order in which they come up. */
+template <class Key>
+void gather(std::vector<size_t>& cells, Key key) {
+  std::map<std::string, size_t> first;  // cell of each key
+  std::map<size_t, size_t> first_of;    // cell with this one's key
+  for (const auto i : cells) first_of[i] = first.emplace(key(i), i).first->second;
+  std::stable_sort(cells.begin(), cells.end(), [&](size_t a, size_t b) { return first_of.at(a) < first_of.at(b); });
+}
+
 }  // namespace
 
 Ledger::Ledger(const Sweep& sweep, const SweepOptions& options) : options_(options), plan_(sweep) {
@@ -74,11 +83,8 @@ void Ledger::look_into_folder() {
 void Ledger::list_pending() {
   for (size_t i = size_t(options_.shard); i < plan_.recipes.size(); i += size_t(options_.shards))
     if (!has(i)) pending_.push_back(i);
-  std::map<std::string, size_t> first;  // cell of each model
-  std::map<size_t, size_t> first_of;    // cell with this one's model
-  for (const auto i : pending_) first_of[i] = first.emplace(model_key(plan_.recipes[i]), i).first->second;
-  std::stable_sort(pending_.begin(), pending_.end(),
-                   [&](size_t a, size_t b) { return first_of.at(a) < first_of.at(b); });
+  gather(pending_, [&](size_t i) { return to_json(shape_part(plan_.recipes[i]), -1); });
+  gather(pending_, [&](size_t i) { return model_key(plan_.recipes[i]); });
   std::set<size_t> needed;
   for (const auto i : pending_)
     if (const auto number = plan_.plain_of[i]; number && !has_plain(*number) && needed.insert(*number).second)

@@ -21,7 +21,7 @@ class Ledger {
   Ledger(const Sweep& sweep, const SweepOptions& options);
 
   const Plan& sweep_plan() const { return plan_; }
-  /** Cells that had no picture when the folder was looked into, model by model. */
+  /** Cells that had no picture when the folder was looked into, model by model, and of a model shape by shape. */
   const std::vector<size_t>& pending() const { return pending_; }
   bool has(size_t cell) const { return found_.rows.count(cell) > 0; }
   bool has_plain(size_t number) const { return found_.plain.count(number) > 0; }

@@ -2,6 +2,7 @@
 // The run of a sweep by one process: what is drawn, in which order.
 
 #include <optional>
+#include <vector>
 
 #include "corepulse/sweep.h"
 
@@ -21,7 +22,15 @@ class Runner {
   SweepReport run();
 
  private:
-  void draw(size_t cell, size_t done);
+  /** A picture still to be drawn: a cell's, or a plain one. */
+  struct Item {
+    bool plain = false;
+    size_t number = 0;
+  };
+  std::vector<Order> orders(size_t first) const;
+  size_t draw(size_t first);
+  std::optional<std::vector<Drawn>> drawn_together(const std::vector<Order>& orders);
+  bool keep(const Item& item, Drawn drawn);
   const Image& plain(size_t number);
 
   const SweepOptions& options_;
@@ -29,6 +38,9 @@ class Runner {
   Ledger ledger_;
   const Plan& plan_;
   DrawnRows rows_;
+  std::vector<Item> items_;             // a plain picture before the first cell that is compared with it
+  size_t most_;                         // that are drawn together
+  size_t done_ = 0;                     // cells
   std::optional<size_t> plain_number_;  // of plain_image_
   Image plain_image_;
 };

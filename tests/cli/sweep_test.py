@@ -44,6 +44,13 @@ class SweepTest(ProgramCase):
         for name in ("sheet.png", "sheet.html", "cells/000002.png"):
             self.assertEqual((self.folder / "all" / name).read_bytes(), (self.folder / "whole" / name).read_bytes(), name)
 
+    def test_cells_drawn_together_are_those_drawn_alone(self):
+        self.run_program("sweep", *SMALL, *AXES, "--axis", "guidance=1,4", "-o", "alone", "--together", "1")
+        self.run_program("sweep", *SMALL, *AXES, "--axis", "guidance=1,4", "-o", "together", "--together", "5")
+        self.assertEqual(self.rows("together", ["seconds"]), self.rows("alone", ["seconds"]))
+        for i in range(8):
+            self.assertEqual(self.pixels(f"together/cells/{i:06}.png"), self.pixels(f"alone/cells/{i:06}.png"))
+
     def test_killed_it_goes_on(self):
         command = [PROGRAM, "sweep", *SMALL, "--axis", "seed=1..6", "-o", "out"]
         with subprocess.Popen(command, cwd=self.folder) as process:

@@ -35,6 +35,19 @@ class Runs {
     return batch(controls, {3}, prompt).at(0);
   }
   const std::string& prompt() const { return recipe_.prompt; }
+  /** Each a run of its own, of which one UNet call draws all. */
+  std::vector<std::vector<float>> together(const std::vector<std::vector<Control>>& lists) const {
+    std::vector<PreparedRun> prepared;
+    for (const auto& controls : lists) {
+      auto recipe = recipe_;
+      recipe.controls = controls;
+      prepared.push_back(pipeline_.prepare({recipe, {}, false}));
+    }
+    CHECK(how_many_together(prepared) == lists.size());
+    std::vector<std::vector<float>> all;
+    for (auto& result : generate_together(std::move(prepared))) all.push_back(std::move(result.latents.at(0)));
+    return all;
+  }
 
  private:
   Recipe recipe_;
@@ -72,6 +85,21 @@ TEST_CASE("law 3: injecting a prompt everywhere is running with that prompt") {
     std::vector<Control> controls{inject(kOther)};
     if (family == "sdxl") controls.push_back(pooled(kOther));
     CHECK(relative_error(runs.one(controls), runs.one({}, kOther)) <= tolerance);
+  });
+}
+
+TEST_CASE("law 5: runs drawn together give what each gives alone") {
+  const std::vector<std::vector<Control>> lists{{},
+                                                {inject(kOther).at("middle:0")},
+                                                {inject(kOther).strength(0.4).within(rectangle(0, 0, 0.5, 1))},
+                                                {guide_by(GuideBy::Perturb::identity, 2), reweight("cat", 2)}};
+  on_every_model([&](const Runs& runs, double tolerance, const std::string&) {
+    const auto together = runs.together(lists);
+    for (size_t i = 0; i < lists.size(); ++i) {
+      CAPTURE(i);
+      CHECK(relative_error(together[i], runs.one(lists[i])) <= tolerance);
+      if (i > 0) CHECK(relative_error(together[i], together[0]) > 1e-4);
+    }
   });
 }
 

@@ -91,7 +91,8 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
     const int height = resolved.latent_height, width = resolved.latent_width;
     std::vector<pipeline::EncodedText> texts;
     pipeline::Variants variants;
-    const pipeline::LoadedModel whole{model, mx::float32, variants};
+    pipeline::KnownTexts known;
+    const pipeline::LoadedModel whole{model, mx::float32, variants, known};
     pipeline::encode_texts(whole, *model, {}, outline.parts, prepared, texts);
     pipeline::Networks networks(whole, outline.parts, prepared, texts);
     const pipeline::FunctionList none;

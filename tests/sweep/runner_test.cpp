@@ -201,3 +201,64 @@ TEST_CASE("a merge without some shards says so, and one of different sweeps is r
   CHECK_THROWS_AS(merge_sweeps({folder / "nothing"}, folder / "both"), Error);
   CHECK_THROWS_AS(merge_sweeps({}, folder / "both"), Error);
 }
+
+TEST_CASE("cells drawn together leave what they leave one by one") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "alone", .together = 1});
+  const auto groups = [&](const char* name, int together) {
+    test::GroupPainter painter;
+    run(small_sweep(), {.folder = folder / name, .together = together}, painter);
+    CHECK(painter.drawn == 8 + 2);
+    CHECK(result_of(folder / name) == result_of(folder / "alone"));
+    return painter.groups;
+  };
+  CHECK(groups("four", 4) == std::vector<size_t>{4, 4, 2});  // the plain pictures go along
+  CHECK(groups("fast", 0) == std::vector<size_t>(5, 2));
+  CHECK(groups("one", 1).empty());
+  CHECK_THROWS_WITH_AS(run(small_sweep(), {.folder = folder / "none", .together = -1}),
+                       doctest::Contains("[together] -1 cells"), Error);
+}
+
+TEST_CASE("cells of one shape come together, whatever the axes' order") {
+  const Folder folder;
+  test::GroupPainter painter;
+  const Sweep sweep{
+      R"({"version": 1, "prompt": "a cat"})", {parse_sweep_axis("seed=1..4"), parse_sweep_axis("steps=10,20")}, ""};
+  std::vector<size_t> cells;
+  SweepOptions options{.folder = folder / "s", .together = 8};
+  options.progress = [&](const SweepProgress& at) {
+    cells.push_back(at.cell);
+    return true;
+  };
+  run(sweep, options, painter);
+  CHECK(painter.groups == std::vector<size_t>{4, 4});
+  CHECK(cells == std::vector<size_t>{0, 2, 4, 6, 1, 3, 5, 7});
+}
+
+TEST_CASE("a group that fails is drawn one by one, up to the cell at fault; one that is too large is halved") {
+  const Folder folder;
+  const Sweep seeds{R"({"version": 1, "prompt": "a cat"})", {parse_sweep_axis("seed=1..6")}, ""};
+  test::GroupPainter painter;
+  painter.bad = 5;
+  SweepOptions options{.folder = folder / "s", .together = 4};
+  CHECK_THROWS_WITH_AS(run(seeds, options, painter), "[generate] seed 5", Error);
+  CHECK(pictures_in(folder / "s") == 4);
+  CHECK(painter.groups == std::vector<size_t>{4, 2});
+  painter = {};
+  painter.room = 1, options.resume = true;
+  run(seeds, options, painter);
+  CHECK(pictures_in(folder / "s") == 6);
+  painter = {};
+  painter.room = 2;
+  run(seeds, {.folder = folder / "t", .together = 4}, painter);
+  CHECK(painter.groups == std::vector<size_t>{4, 2});
+}
+
+TEST_CASE("a sweep that is stopped keeps all of the group that was drawn") {
+  const Folder folder;
+  test::GroupPainter painter;
+  SweepOptions options{.folder = folder / "s", .together = 5};
+  options.progress = [](const SweepProgress& at) { return at.done < 2; };
+  CHECK_THROWS_WITH_AS(run(small_sweep(), options, painter), doctest::Contains("stopped"), Error);
+  CHECK(pictures_in(folder / "s") == 3);  // of five pictures two are plain
+}

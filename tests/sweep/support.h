@@ -1,6 +1,7 @@
 #pragma once
 // Sweeps without a model: pictures that recipes alone decide.
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
@@ -68,6 +69,31 @@ class Painter : public sweep::Artist {
 
   int drawn = 0;
   std::function<void(int)> before;  ///< Called with how many were drawn.
+};
+
+/** Draws pictures of as many steps, by one sampler, together. */
+class GroupPainter : public Painter {
+ public:
+  size_t together(const std::vector<sweep::Order>& orders, bool fastest) override {
+    size_t count = 1;
+    while (count < orders.size() && orders[count].recipe->steps == orders[0].recipe->steps) ++count;
+    return fastest ? std::min<size_t>(count, 2) : count;
+  }
+  std::vector<sweep::Drawn> draw_together(const std::vector<sweep::Order>& orders) override {
+    groups.push_back(orders.size());
+    if (orders.size() > room) throw Error(ErrorCode::out_of_memory, "[memory] too many");
+    for (const auto& order : orders)
+      if (order.recipe->seeds[0] == bad) throw Error(ErrorCode::internal, "[generate] one of them");
+    return Painter::draw_together(orders);
+  }
+  sweep::Drawn draw(const Recipe& recipe, const fs::path& folder) override {
+    if (recipe.seeds[0] == bad) throw Error(ErrorCode::bad_file, "[generate] seed " + std::to_string(bad));
+    return Painter::draw(recipe, folder);
+  }
+
+  std::vector<size_t> groups;  ///< Their sizes.
+  size_t room = 100;
+  uint64_t bad = 1000;
 };
 
 /** The table without its times. */

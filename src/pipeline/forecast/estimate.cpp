@@ -55,12 +55,26 @@ Calls calls_of(const control::Timeline& control, bool one_by_one) {
       all += rows;
       most = std::max(most, rows);
     }
-    calls.count += one_by_one && !plan.joins_images ? run.batch : 1;
+    const bool apart = one_by_one && !plan.joins_images;
+    calls.count += apart ? run.batch : 1;
     calls.rows += all;
-    calls.at_once = std::max(calls.at_once, plan.joins_images ? all : most);
+    calls.at_once = std::max(calls.at_once, apart ? most : all);
   }
   count_keys(control, calls);
   return calls;
+}
+
+Calls calls_of_all(const std::vector<const control::Timeline*>& controls, bool one_by_one) {
+  Calls all;
+  for (const auto* control : controls) {
+    const auto own = calls_of(*control, one_by_one);
+    all.count = one_by_one ? all.count + own.count : std::max(all.count, own.count);
+    all.rows += own.rows;
+    all.at_once = one_by_one ? std::max(all.at_once, own.at_once) : all.at_once + own.at_once;
+    all.longest = std::max(all.longest, own.longest);
+    all.beyond += own.beyond;
+  }
+  return all;
 }
 
 Calls calls_of_inversion(const control::Timeline& control, int refinements) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "control/program/timeline.h"
 #include "engine/pace.h"
@@ -17,7 +18,7 @@ namespace corepulse::pipeline {
 struct Calls {
   int count = 0;
   int rows = 0;     ///< Of all calls together.
-  int at_once = 0;  ///< The most that must go through the UNet together.
+  int at_once = 0;  ///< The most that go through the UNet together.
   int longest = 0;  ///< Positions of the longest text that is read,
   int beyond = 0;   ///< and of all texts those behind their first chunk.
 };
@@ -25,10 +26,13 @@ struct Calls {
 /** @param one_by_one images go through the UNet one after the other where none looks at another. */
 Calls calls_of(const control::Timeline& control, bool one_by_one);
 
+/** Those of runs that are drawn side by side: where not one by one, in the same calls. */
+Calls calls_of_all(const std::vector<const control::Timeline*>& controls, bool one_by_one);
+
 /** Those of an inversion: image 0's rows, at each step once and once more for each refinement. */
 Calls calls_of_inversion(const control::Timeline& control, int refinements);
 
-/** Bytes of activations at the peak of a run, as few rows at a time as can be; weights not included. An upper bound. */
+/** Bytes of activations at the peak of a run, weights not included. An upper bound. */
 size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, const Calls& calls,
                         bool decode);
 

@@ -31,7 +31,8 @@ void encode_texts(const LoadedModel& loaded, const model::Model& model, const co
     all.insert(all.end(), more.begin(), more.end());
     return changed_model(all, prepared.adapters, *loaded.own, parts, loaded.precision);
   };
-  encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts, prepared.words.get(), changed);
+  encode_texts(model, prepared.control.texts(), prepared.resolved.recipe, texts, prepared.words.get(), changed,
+               changes.empty() ? &loaded.texts : nullptr);
 }
 
 Networks::Changed& Networks::held(const control::WeightChanges& weights, size_t most) {

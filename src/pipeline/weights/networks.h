@@ -29,6 +29,7 @@ struct LoadedModel {
   std::shared_ptr<const model::Model> own;
   model::Precision precision;
   Variants& variants;
+  KnownTexts& texts;  ///< Of its own.
 };
 
 /** Those with changed weights; of the last kVariants sets of changes, or as many as a call has. */
