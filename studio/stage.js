@@ -103,6 +103,7 @@ export function makeStage(store, reading, events, player, score, actions) {
       try {
         player.plain = { ...await drawPlain(current?.recipe ?? store.recipe), key };
         caption.textContent = '';
+        events.tell('kept');
         wipe.value = 50;
         frame.style.setProperty('--wipe', '50%');
       } catch (error) {

@@ -35,7 +35,7 @@ export function makeRecent(events, player, actions) {
       type: 'button', title: item.prompt, 'aria-label': T.history.restore(`${item.prompt || '…'}, ${T.draw.seed} ${item.seed}`), 'data-key': item.picture, onclick: () => restore(item),
     }, h('img', { src: item.thumb_url ?? item.url, alt: '', ondragstart: (e) => carry(e, item) })))));
   }
-  for (const name of ['drawn', 'back', 'purged']) events.on(name, load);
+  for (const name of ['drawn', 'back', 'purged', 'kept']) events.on(name, load);
   load();
   return strip;
 }

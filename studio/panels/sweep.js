@@ -96,7 +96,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
     const options = [...(i ? [{ value: '', label: T.sweep.none }] : []), ...fields()];
     const pick = choiceField(i ? T.sweep.second : T.sweep.field, axis?.field ?? '', options, (field) => { axes[i] = field ? axisOf(field) : undefined; axes = axes.filter(Boolean); show(); }, { key: `axis-${i}` });
     if (!axis) return h('div.axis', pick);
-    const put = (fields_) => { Object.assign(axis, fields_); showRun(); };
+    const put = (fields_) => { Object.assign(axis, fields_); wrong.textContent = ''; showRun(); };
     if (axis.values) {
       const text = axis.labels ?? axis.values.map(label);
       return h('div.axis', pick, axis.labels ? h('p.note', text.join(', ')) : textField(T.sweep.list, text.join(', '), (v) => put({ values: parseList(v) }), { key: `values-${i}` }));
@@ -113,11 +113,12 @@ export function makeSweep(store, reading, events, actions, hooks) {
     runButton.textContent = T.sweep.run(n);
     runButton.disabled = !n || n > MOST || Boolean(run && !run.final);
     stopButton.hidden = !run || run.final;
-    wrong.textContent = n > MOST ? T.sweep.limit(MOST) : '';
+    if (n > MOST) wrong.textContent = T.sweep.limit(MOST);
   }
 
   function show() {
     fill(form, axisForm(axes[0] ?? { field: '', values: [], labels: [T.sweep.nothing] }, 0), axes[0] ? axisForm(axes[1], 1) : null);
+    wrong.textContent = '';
     showRun();
   }
 
