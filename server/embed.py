@@ -1,5 +1,6 @@
 """Makes a C++ source of files: embed.py OUT SOURCE_DIR FILE...  The files of SOURCE_DIR/studio go in as "studio/NAME", the
 others by their own names."""
+import gzip
 import pathlib
 import sys
 
@@ -35,7 +36,10 @@ def main(out, source, *named):
     for i, (name, file) in enumerate(files):
         data = file.read_bytes()
         text += f"constexpr char kFile{i}[] =\n{literal(data)};\n"
-        table.append(f'    {{"{name}", std::string_view(kFile{i}, {len(data)})}},\n')
+        packed = gzip.compress(data, mtime=0)
+        packed = packed if name.startswith("studio/") and len(packed) < len(data) else b""
+        text += f"constexpr char kPacked{i}[] =\n{literal(packed)};\n"
+        table.append(f'    {{"{name}", std::string_view(kFile{i}, {len(data)}), std::string_view(kPacked{i}, {len(packed)})}},\n')
     text += "\n}  // namespace\n\nconst std::vector<EmbeddedFile>& embedded_files() {\n"
     text += "  static const std::vector<EmbeddedFile> files = {\n" + "".join(table) + "  };\n  return files;\n}\n"
     text += "\n}  // namespace corepulse::server\n"

@@ -8,6 +8,7 @@ namespace corepulse::server {
 
 struct EmbeddedFile {
   std::string_view name, bytes;
+  std::string_view gzip;  ///< The same bytes packed; "" where that is not shorter.
 };
 const std::vector<EmbeddedFile>& embedded_files();
 

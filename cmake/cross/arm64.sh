@@ -42,7 +42,7 @@ build() {
   shift
   # shellcheck disable=SC2086  # flags are several words
   cmake -S . -B "$into" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/toolchains/arm64.cmake" \
-    -DPython_EXECUTABLE="$python" -DMLX_SITE="$folder/wheel/mlx" -DCOREPULSE_CUDA=OFF -DCOREPULSE_BENCH=OFF \
+    -DPython_EXECUTABLE="$python" -DMLX_SITE="$folder/wheel/mlx" -DCOREPULSE_CUDA=OFF -DCOREPULSE_BENCH=OFF -DCOREPULSE_SERVER=OFF \
     -DCOREPULSE_CPU_KERNELS=ON -DCOREPULSE_PREFIX="$folder/libraries/usr" \
     ${flags[@]+"${flags[@]}"} ${COREPULSE_CMAKE_FLAGS:-}
   cmake --build "$into" --target "$@"

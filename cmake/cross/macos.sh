@@ -82,7 +82,7 @@ build_libraries() {
 
 build_corepulse() {
   cross_cmake . "$folder/build" -DPython_EXECUTABLE="$python" -DMLX_SITE="$mlx" -DCOREPULSE_TESTS=OFF -DCOREPULSE_BENCH=OFF \
-    -DCOREPULSE_CPU_KERNELS=OFF -DCOREPULSE_CUDA=OFF
+    -DCOREPULSE_CPU_KERNELS=OFF -DCOREPULSE_CUDA=OFF -DCOREPULSE_SERVER=OFF
   rm -rf "$folder/corepulse"
   cmake --install "$folder/build" --prefix "$folder/corepulse"
   cross_cmake examples "$folder/examples" -DCMAKE_PREFIX_PATH="$folder/corepulse" -DCOREPULSE_ROOT="$folder/corepulse"

@@ -24,16 +24,15 @@ Response show_models(Context& context) {
   for (const auto& entry : context.catalog.models()) {
     auto item = described(entry);
     if (!entry.error.empty()) item["error"] = context.names.shown(entry.error);
-    item.update({{"size", entry.bytes},
+    item.update({{"size", {entry.width, entry.height}},
+                 {"bytes", entry.bytes},
                  {"builtin", entry.path == "builtin"},
-                 {"loaded", context.models.is_loaded(entry.path)},
-                 {"width", entry.width},
-                 {"height", entry.height}});
+                 {"loaded", context.models.is_loaded(entry.path)}});
     models.push_back(std::move(item));
   }
   for (const auto& entry : context.catalog.loras()) {
     loras.push_back(described(entry));
-    loras.back()["size"] = entry.bytes;
+    loras.back()["bytes"] = entry.bytes;
   }
   for (const auto& entry : context.catalog.embeddings()) embeddings.push_back(described(entry));
   const auto& given = context.catalog.options().model;
@@ -70,7 +69,7 @@ json layers_of(const ModelInfo& info, const BlockInfo& block) {
                         {"depth", site.depth},
                         {"heads", site.heads},
                         {"head_dim", site.heads > 0 ? block.channels / site.heads : 0},
-                        {"resolution", {site.grid_height, site.grid_width}}});
+                        {"grid", {site.grid_height, site.grid_width}}});
   return layers;
 }
 
@@ -84,9 +83,11 @@ Response show_blocks(const Request& request, Context& context) {
     const auto group = groups.find(block.id);
     blocks.push_back({{"name", block.id},
                       {"group", group == groups.end() ? json() : json(group->second)},
+                      {"path", block.path},
                       {"ldm", block.ldm},
                       {"channels", block.channels},
-                      {"resolution", {block.grid_height, block.grid_width}},
+                      {"resolution", block.grid_width},
+                      {"grid", {block.grid_height, block.grid_width}},
                       {"layers", layers_of(info, block)}});
   }
   return json_response({{"model", asked.empty() ? "builtin" : asked},

@@ -16,7 +16,7 @@ namespace {
 /** What the page may load: its own files, and pictures that it made itself. */
 constexpr const char* kPagePolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; connect-src "
-    "'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    "'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 std::string page_type(std::string_view name) {
   static const std::map<std::string_view, const char*> types = {{".html", "text/html; charset=utf-8"},
@@ -32,10 +32,14 @@ std::string page_type(std::string_view name) {
   return found == types.end() ? "application/octet-stream" : found->second;
 }
 
-std::string_view embedded_bytes(std::string_view name) {
+const EmbeddedFile& embedded_file(std::string_view name) {
   for (const auto& file : embedded_files())
-    if (file.name == name) return file.bytes;
+    if (file.name == name) return file;
   throw missing(fmt::format("[path] there is no /{}", name.substr(0, 200)));
+}
+
+bool takes_gzip(const Request& request) {
+  return request.headers.get("accept-encoding").find("gzip") != std::string::npos;
 }
 
 /** FNV-1a: tells one version of a file from another, and nothing else depends on it. */
@@ -45,18 +49,28 @@ std::string tag_of(std::string_view bytes) {
   return fmt::format("\"{:016x}\"", hash);
 }
 
-Response page_file(const Request& request, const Context& context, const std::string& name) {
-  const auto bytes = context.studio.empty() ? std::string(embedded_bytes("studio/" + name))
-                                            : read_file(std::filesystem::path(context.studio) / name);
+/** A file that a browser asks for again and again. */
+Response kept_file(const Request& request, std::string bytes, const std::string& type) {
   const auto tag = tag_of(bytes);
   Response response;
   if (request.headers.get("if-none-match") == tag)
     response.status = 304;
   else
-    response = bytes_response(bytes, page_type(name));
+    response = bytes_response(std::move(bytes), type);
   response.headers.set("ETag", tag);
   response.headers.set("Cache-Control", "no-cache");
   response.headers.set("Content-Security-Policy", kPagePolicy);
+  return response;
+}
+
+Response page_file(const Request& request, const Context& context, const std::string& name) {
+  if (!context.studio.empty())
+    return kept_file(request, read_file(std::filesystem::path(context.studio) / name), page_type(name));
+  const auto& file = embedded_file("studio/" + name);
+  const bool packed = takes_gzip(request) && !file.gzip.empty();
+  auto response = kept_file(request, std::string(packed ? file.gzip : file.bytes), page_type(name));
+  if (packed) response.headers.set("Content-Encoding", "gzip");
+  response.headers.set("Vary", "Accept-Encoding");
   return response;
 }
 
@@ -82,10 +96,10 @@ void add_pages(Router& router, Context& context) {
   const RouteOptions page{.open = true, .page = true};
   router.add("GET", "/", [&](const Request& request) { return index_page(request, context); }, page);
   router.add("GET", "/v1/openapi.json", [](const Request&) {
-    return bytes_response(std::string(embedded_bytes("openapi.json")), "application/json");
+    return bytes_response(std::string(embedded_file("openapi.json").bytes), "application/json");
   });
   router.add("GET", "/v1/schema", [](const Request&) {
-    return bytes_response(std::string(embedded_bytes("recipe.schema.json")), "application/schema+json");
+    return bytes_response(std::string(embedded_file("recipe.schema.json").bytes), "application/schema+json");
   });
   router.add("GET", "/{file}",
              [&](const Request& request) { return page_file(request, context, request.parameters.at("file")); },

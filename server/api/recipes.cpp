@@ -22,7 +22,7 @@ std::string recipe_name(const Request& request) {
 Response list_recipe(Context& context) {
   json recipes = json::array(), with_program = json::array();
   for (const auto& [name, text] : context.store.recipes())
-    recipes.push_back({{"name", name}, {"recipe", json::parse(text)}});
+    recipes.push_back({{"name", name}, {"prompt", recipe_from_json(text).prompt}, {"recipe", json::parse(text)}});
   for (const auto& preset : presets())
     with_program.push_back(
         {{"name", preset.name}, {"about", preset.about}, {"recipe", json::parse(preset_json(preset.name))}});

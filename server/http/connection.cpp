@@ -137,7 +137,7 @@ void Connection::read_head(size_t length) {
   check_head(std::string_view(in_).substr(0, length));
   auto& parser = parser_.emplace();
   parser.header_limit(static_cast<uint32_t>(kMostHead + 1024));
-  parser.body_limit(boost::none);  // known when the route is
+  parser.body_limit(UINT64_MAX);  // known when the route is; none at all is less than any length to Boost 1.74
   error_code error;
   const auto taken = parser.put(net::buffer(in_.data(), length), error);
   if ((error && error != http::error::need_more) || !parser.is_header_done())
@@ -159,13 +159,6 @@ void Connection::plan(const Parser& parser) {
   if (given && *given > plan_->most_body)
     throw Problem(413, "invalid_request",
                   fmt::format("[body] {} bytes; expected at most {}", *given, plan_->most_body));
-  reserved_ = parser.is_done() ? 0 : given ? static_cast<size_t>(*given) : plan_->most_body;
-  state_->body_bytes += reserved_;
-  if (state_->body_bytes > state_->options.most_body_bytes) {
-    Problem problem(503, "busy", "[body] too much is being received; try again later");
-    problem.headers.set("Retry-After", "2");
-    throw problem;
-  }
 }
 
 void Connection::continue_reading() {
@@ -173,7 +166,7 @@ void Connection::continue_reading() {
   parser_->eager(true);
   if (parser_->is_done()) return hand_over();
   in_body_ = true;
-  arm(state_->options.body_seconds + double(reserved_) / kBodyRate);
+  arm(state_->options.body_seconds + double(parser_->content_length().value_or(plan_->most_body)) / kBodyRate);
   if (!same_letters(request_.headers.get("expect"), "100-continue")) return look_at_body();
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   net::async_write(socket_, net::buffer(kContinue), [self = shared_from_this()](error_code error, size_t) {
@@ -186,6 +179,9 @@ void Connection::look_at_body() {
     error_code error;
     const auto taken = parser_->put(net::buffer(in_), error);
     in_.erase(0, taken);
+    reserved_ += taken;
+    if (state_->body_bytes += taken; state_->body_bytes > state_->options.most_body_bytes)
+      return answer_problem(Problem(503, "busy", "[body] too much is being received; try again later"));
     if (error == http::error::body_limit)
       return answer_problem(
           Problem(413, "invalid_request", fmt::format("[body] expected at most {} bytes", plan_->most_body)));

@@ -74,19 +74,18 @@ void Listener::State::accept() {
 
 void Listener::State::admit(tcp::socket socket) {
   ++accepted;
-  std::shared_ptr<Connection> idle;
   const auto connection = std::make_shared<Connection>(std::move(socket), shared_from_this());
+  std::shared_ptr<Connection> idle;
+  std::vector<std::shared_ptr<Connection>> seen;  // let go without the lock, which their destructors take
   {
     const std::lock_guard lock(mutex);
     if (connections.size() >= size_t(options.most_connections)) {
       for (const auto& [key, weak] : connections)
-        if (const auto other = weak.lock(); other && other->is_idle())
-          if (!idle || other->idle_since() < idle->idle_since()) idle = other;
-      if (!idle) {
-        ++refused;
-        return;  // its socket is closed
-      }
-      ++evicted;
+        if (auto other = weak.lock()) seen.push_back(std::move(other));
+      for (const auto& other : seen)
+        if (other->is_idle() && (!idle || other->idle_since() < idle->idle_since())) idle = other;
+      ++(idle ? evicted : refused);
+      if (!idle) return;  // its socket is closed
       connections.erase(idle.get());
     }
     connections.emplace(connection.get(), connection);

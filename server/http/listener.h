@@ -31,7 +31,7 @@ struct ListenOptions {
   uint16_t port = 7860;                        ///< 0: any that is free.
   int io_threads = 2, handlers = 4;            ///< Threads for sockets, and for handlers.
   int most_connections = 512;                  ///< Then the one that has been idle longest is closed.
-  size_t most_body_bytes = size_t{512} << 20;  ///< Of all bodies that are being received, else 503.
+  size_t most_body_bytes = size_t{512} << 20;  ///< Of all bodies that are being received or handled, else 503.
   double head_seconds = 10, body_seconds = 120, idle_seconds = 60, write_seconds = 60, comment_seconds = 15;
 };
 

@@ -108,6 +108,7 @@ Explanation Drawing::explain(const std::string& recipe) {
     auto explanation = explained(opened(recipe_from_json(recipe)));
     explanation.recipe = names_.shown(std::move(explanation.recipe));
     explanation.json = names_.shown(std::move(explanation.json));
+    explanation.text = names_.shown(std::move(explanation.text));
     return explanation;
   });
 }

@@ -46,6 +46,7 @@ json pictures_of(const Job& job) {
                         {"width", picture.width},
                         {"height", picture.height}});
     if (!picture.label.empty()) pictures.back()["label"] = picture.label;
+    if (job.asked.kind == "sweep" && picture.label != kSheetLabel) pictures.back()["cell"] = picture.index;
   }
   return pictures;
 }

@@ -17,6 +17,9 @@ inline bool is_final(JobState state) {
   return state != JobState::queued && state != JobState::running;
 }
 
+/** JobPicture::label of a sweep's sheet. */
+inline constexpr const char* kSheetLabel = "sheet";
+
 /** A finished picture; its file is Folder::picture(name). */
 struct JobPicture {
   std::string name;  ///< "JOB-0".

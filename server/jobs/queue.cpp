@@ -92,7 +92,7 @@ void Queue::State::finish(const Job& job) {
   tell(job);
   channel = take_channel(job.id);
   ending.erase(job.id);
-  if (running && running->id == job.id) running.reset(), watch.reset(), preview.clear();
+  if (running && running->id == job.id) running.reset(), watch.reset(), preview.clear(), preview_events.clear();
 }
 
 Queue::Queue(Store& store, Drawing& drawing, const Folder& folder, const Limits& limits)
@@ -221,6 +221,7 @@ void Queue::edit(const std::string& id, const std::string& controls) {
     if (!find(id)) throw missing("[id] there is no such job");
     throw Problem(409, "conflict", "[id] the job is not running: its controls cannot be changed");
   }
+  if (job->asked.kind != "generate") throw Problem(409, "conflict", "[id] a sweep's controls are its cells' own");
   state_->drawing.edit(*job, *watch, controls);
   state_->store.mark_edited(job->number);
   const std::lock_guard lock(state_->mutex);
@@ -254,6 +255,8 @@ std::shared_ptr<void> Queue::subscribe(const std::string& id, EventListener list
       auto first = channel.event("job", job_text(*job));
       first.job = &*job;
       listener(first);
+      if (job->state == JobState::running)
+        for (const auto& text : state_->preview_events) listener(channel.event("preview", text));
       const auto key = channel.add(std::move(listener));
       return std::shared_ptr<void>(nullptr, [state = state_, id, key](void*) {
         EventListener ended;  // destroyed without the lock

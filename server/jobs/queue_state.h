@@ -48,9 +48,10 @@ struct Queue::State {
   std::condition_variable changed;
   std::vector<Job> waiting;  ///< In the order in which they will be drawn.
   std::optional<Job> running;
-  std::shared_ptr<Watch> watch;  ///< Of the running one.
-  bool cancelling = false;       ///< The running one.
-  std::string preview;
+  std::shared_ptr<Watch> watch;             ///< Of the running one.
+  bool cancelling = false;                  ///< The running one.
+  std::string preview;                      ///< PNG, of the first image.
+  std::vector<std::string> preview_events;  ///< The last of each image, for those who listen from now on.
   std::map<std::string, Channel> channels;
   std::map<std::string, Job> ending;   ///< Taken out of `waiting`, and not told of yet.
   std::map<std::string, Job> unsaved;  ///< The disk is full, say.

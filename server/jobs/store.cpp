@@ -131,9 +131,11 @@ std::string query_of(const std::string& text) {
 }  // namespace
 
 Store::Store(const std::filesystem::path& file) : database_(file) {
-  Statement version(database_, "PRAGMA user_version");
-  version.step();
-  const auto found = version.number(0);
+  const auto found = [this] {
+    Statement version(database_, "PRAGMA user_version");
+    version.step();
+    return version.number(0);
+  }();
   if (found > kSchema)
     throw Error(ErrorCode::bad_file, fmt::format("[database] {} is of a newer version of the program", file.string()));
   if (found == kSchema) return;

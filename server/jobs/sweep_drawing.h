@@ -12,9 +12,6 @@
 
 namespace corepulse::server {
 
-/** JobPicture::label of the sheet. */
-inline constexpr const char* kSheetLabel = "sheet";
-
 /** Every cell goes through `open`; the first one's recipe comes back. @throws Problem, Error. */
 Recipe checked_sweep(const std::string& json, int most_cells, const std::function<Recipe(const Recipe&)>& open);
 /** "where middle:0, strength 0.5" of a cell's labels. */

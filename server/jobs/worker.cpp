@@ -89,16 +89,18 @@ void Queue::State::end(Job job) {
 
 void Queue::State::on_step(const Watch::Step& step) {
   std::vector<std::string> previews;
-  for (const auto& png : step.previews) previews.push_back(to_base64(png));
+  for (size_t i = 0; i < step.previews.size(); ++i)
+    previews.push_back(preview_text(step, i, to_base64(step.previews[i])));
   const std::lock_guard lock(mutex);
   if (!running) return;
   running->step = step.step, running->steps = step.steps, running->sigma = step.sigma;
   running->pass = step.pass, running->passes = step.passes;
   ++counts.steps, counts.step_seconds += step.seconds;
-  if (!step.previews.empty()) preview = step.previews[0];
   tell(running->id, "step", [&] { return step_text(step); });
-  for (size_t i = 0; i < previews.size(); ++i)
-    tell(running->id, "preview", [&] { return preview_text(step, i, previews[i]); });
+  if (previews.empty()) return;
+  for (const auto& text : previews) tell(running->id, "preview", [&] { return text; });
+  preview = step.previews[0];
+  preview_events = std::move(previews);
 }
 
 }  // namespace corepulse::server

@@ -1,0 +1,80 @@
+// A client's names and this machine's paths.
+#include "files/names.h"
+
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+
+#include "http/problem.h"
+
+using namespace corepulse;
+using namespace corepulse::server;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Place {
+  fs::path path = fs::temp_directory_path() / ("corepulse-names-" + new_id());
+  Place() { fs::create_directories(path / "loras"); }
+  ~Place() { fs::remove_all(path); }
+};
+
+int status_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Problem& problem) {
+    return problem.status;
+  }
+  return 200;
+}
+
+}  // namespace
+
+TEST_CASE("names become paths in the server's own folders, and come back") {
+  const Place place;
+  const Folder folder(place.path / "data");
+  Store store(folder.database());
+  Catalog catalog({{}, (place.path / "loras").string(), "", ""});
+  Names names(catalog, folder, store);
+  store.add(Upload{"abc", "image/png", 1, 1, 1, 1});
+  Recipe recipe;
+  recipe.prompt = "a cat";
+  recipe.init = InitPicture{.file = "upload:abc"};
+  recipe.controls = {inject("a dragon").within(picture("upload:abc"))};
+  const auto opened = names.opened(recipe);
+  CHECK(opened.init->file == folder.upload("abc").string());
+  CHECK(opened.controls[0].region->file == folder.upload("abc").string());
+  CHECK(opened.loras == (place.path / "loras").string());
+  CHECK(names.shown(opened) == recipe);
+  CHECK(names.shown("[init] " + folder.upload("abc").string() + ": damaged") == "[init] upload:abc: damaged");
+  const auto with = [&](const std::string& file) {
+    return [&, file] {
+      recipe.init->file = file;
+      names.opened(recipe);
+    };
+  };
+  CHECK(status_of(with("upload:abd")) == 404);
+  CHECK(status_of(with("picture:abc")) == 404);
+  for (const auto& file :
+       {folder.upload("abc").string(), std::string("abc"), std::string("../abc"), std::string("/etc/passwd"),
+        std::string("embeddings"), std::string("upload:abc\0", 11), std::string(" upload:abc")})
+    CHECK(status_of(with(file)) >= 403);
+}
+
+TEST_CASE("a folder is one server's, and names are of its own making") {
+  const Place place;
+  const Folder folder(place.path / "data");
+  CHECK_THROWS_AS(Folder(place.path / "data"), Error);
+  for (const char* name : {"", ".", "..", "a/b", "../a", "A", "a.png", "a\\b", "\xc3\xa4"}) {
+    CHECK_FALSE(is_name(name));
+    CHECK(status_of([&] { (void)folder.picture(name); }) == 404);
+  }
+  CHECK(is_name("abc-0"));
+  CHECK(new_id() != new_id());
+  write_file(folder.upload("x"), "bytes");
+  CHECK(read_file(folder.upload("x")) == "bytes");
+  fs::create_symlink(folder.upload("x"), folder.upload("link"));
+  CHECK(status_of([&] { (void)read_file(folder.upload("link")); }) == 404);
+  CHECK_THROWS_AS(write_file(folder.root() / "none" / "x", "bytes"), Error);
+}

@@ -1,0 +1,135 @@
+"""A server of its own for tests: the real program with the built-in model, on a port that was free."""
+import http.client
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+import zlib
+
+PROGRAM = os.environ["COREPULSE"]
+SMALL = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 2, "width": 64, "height": 64}
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Server:
+    def __init__(self, folder, *arguments, environment=None):
+        self.folder = pathlib.Path(folder)
+        self.arguments = arguments
+        self.environment = {**os.environ, **(environment or {})}
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [PROGRAM, "serve", "--port", "0", "--data", str(self.folder / "data"), *self.arguments],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=self.environment)
+        line = self.process.stderr.readline()
+        found = re.search(r"http://[^ ]*:(\d+)/", line)
+        if not found:
+            raise RuntimeError(f"no server: {line}{self.process.stderr.read()}")
+        self.port = int(found[1])
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        status = self.process.wait(20)
+        self.process.stderr.close()
+        return status
+
+    def ask(self, method, path, body=None, headers=None, raw=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        headers = dict(headers or {})
+        if body is not None:
+            headers.setdefault("Content-Type", "application/json")
+        connection.request(method, path, raw if raw is not None else json.dumps(body) if body is not None else None, headers)
+        answer = connection.getresponse()
+        result = Answer(answer.status, answer.headers, answer.read())
+        connection.close()
+        return result
+
+    def draw(self, recipe=None, **more):
+        answer = self.ask("POST", "/v1/jobs", {"recipe": {**SMALL, **(recipe or {})}, **more})
+        if answer.status != 201:
+            raise AssertionError(answer.body)
+        return answer.json["id"]
+
+    def job(self, id):
+        return self.ask("GET", f"/v1/jobs/{id}").json
+
+    def wait(self, id, *states):
+        states = states or ("done", "failed", "cancelled", "interrupted")
+        for _ in range(3000):
+            job = self.job(id)
+            if job["state"] in states:
+                return job
+            time.sleep(0.01)
+        raise AssertionError(job)
+
+    def events(self, id, until=None):
+        """(name, data) one by one, until the stream ends."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", f"/v1/jobs/{id}/events")
+        answer = connection.getresponse()
+        name = ""
+        for line in answer:
+            line = line.decode().rstrip("\n")
+            if line.startswith("event: "):
+                name = line[7:]
+            if line.startswith("data: "):
+                yield name, json.loads(line[6:])
+        connection.close()
+
+    def raw(self, data, wait=5):
+        """What comes back of these bytes until the server ends the connection, or falls silent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as s:
+            s.sendall(data)
+            answer = b""
+            try:
+                while part := s.recv(65536):
+                    answer += part
+            except (TimeoutError, ConnectionResetError):
+                pass
+            return answer
+
+
+def png(width, height, rows=None):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    data = rows if rows is not None else zlib.compress((b"\0" + b"\x80\x40\x20" * width) * height)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", data) + chunk(b"IEND", b""))
+
+
+class ServerCase(unittest.TestCase):
+    arguments = ()
+
+    @classmethod
+    def setUpClass(cls):
+        temporary = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(temporary.cleanup)
+        cls.folder = pathlib.Path(temporary.name)
+        cls.prepare()
+        cls.server = Server(cls.folder, *cls.arguments)
+        cls.addClassCleanup(lambda: cls.server.process.poll() is None and cls.server.end())
+
+    @classmethod
+    def prepare(cls):
+        pass
+
+    def refused(self, answer, status, code):
+        self.assertEqual((answer.status, answer.json["code"]), (status, code), answer.body)
+        self.assertEqual(answer.headers["Content-Type"], "application/problem+json")
+        self.assertEqual(answer.json["status"], status)
