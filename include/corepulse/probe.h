@@ -53,8 +53,8 @@ struct ProbeView {
 };
 
 /**
- * What goes on in the place of x, of x's shape; another type is converted. Called on the engine's thread, while the
- * network is built lazily: x may be evaluated. What it throws ends the run and comes back from generate as it is.
+ * What goes on in the place of x, of x's shape; another type is converted. Called on the engine's thread, when x is
+ * computed. What it throws ends the run and comes back from generate as it is.
  *
  * A changed map's values are added as the difference that they make: what is equal stays the same bits. Captures see
  * maps, and functions compute, as if they were not changed.

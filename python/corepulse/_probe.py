@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from . import _core
@@ -23,6 +24,24 @@ def check_name(where: str, value: str, valid: list[str]) -> None:
     if value not in valid:
         near = _core.nearest_name(str(value), valid) or ", ".join(valid)
         raise InvalidRequest(f"[{where}] unknown {value!r}; did you mean {near}?")
+
+
+def said_of(error: InvalidRequest, patches: int) -> InvalidRequest:
+    """What the engine says of probes by number, of the call's patches and records."""
+
+    def name(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return f"[patch[{number}]" if number < patches else f"[record[{number - patches}]"
+
+    said = re.sub(r"^\[probes\[(\d+)\]", name, str(error))
+    return error if said == str(error) else InvalidRequest(said)
+
+
+def check_indices(where: str, indices: Sequence[int], count: int, axis: int, at: _core.ProbeView) -> None:
+    """Heads (axis 1) or tokens (axis 3) of a map."""
+    for index in indices:
+        if not 0 <= index < count:
+            raise InvalidRequest(f"[{where}] {'head' if axis == 1 else 'token'} {index} at {at.site.path}; expected 0..{count - 1}")
 
 
 def place_json(where: str, when: Window, rows: str, region: RegionLike | None = None) -> str:

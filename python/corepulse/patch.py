@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from . import _core
 from ._control import Window
-from ._probe import Attention, Of, Rows, place_json, probe
+from ._probe import Attention, Of, Rows, check_indices, place_json, probe
 from .errors import InvalidRequest
 from .pictures import as_array
 from .recorded import AXES, Place, Recorded
@@ -31,7 +31,7 @@ PatchValue = Union[Recorded, npt.NDArray[Any], float, Callable[[Any, _core.Probe
 FINER = 8
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Patch:
     """What is put in the place of what was computed. A call's `patch` is a list of these; they act in order.
 
@@ -67,6 +67,8 @@ class Patch:
             raise InvalidRequest(f"[patch] heads and tokens are a map's; {self.of} has none")
         if self.remove is not None and AXES.get(self.of, ("",))[-1] != "channel":
             raise InvalidRequest("[patch] remove is a direction of channels, and a map has none; expected replace, add or scale")
+        if self.remove is not None and not (0 < np.linalg.norm(as_array(self.remove)) < math.inf):
+            raise InvalidRequest("[patch] remove is 0, or no number; expected a direction [channels]")
         if self.region is not None:
             _check_region(region_data(self.region))
             place_json(self.where, self.when, self.rows, self.region)
@@ -82,6 +84,14 @@ class Patch:
 def probes_of(patches: Sequence[Patch]) -> list[_core.Probe]:
     """As the extension takes them."""
     return [patch._probe() for patch in patches]
+
+
+def check_images(patches: Sequence[Patch], count: int) -> None:
+    """Those that they name are there."""
+    for patch in patches:
+        for image in patch.images or ():
+            if not 0 <= image < count:
+                raise InvalidRequest(f"[patch] image {image} of {count}; expected 0..{count - 1}")
 
 
 class _Acting:
@@ -115,17 +125,18 @@ class _Acting:
             return x + self._value(patch.add, x, at)
         if patch.scale is not None:
             return x * patch.scale
-        direction = self._value(patch.remove, x, at)
+        direction = self._value(np.ravel(as_array(patch.remove)), x, at)
         along = (x * direction).sum(axis=-1, keepdims=True) / (direction * direction).sum()
         return x - along * direction
 
     def _value(self, value: Any, x: Any, at: _core.ProbeView) -> Any:
         import mlx.core as mx
 
-        if isinstance(value, Recorded):
-            return mx.array(_recorded_rows(value, at))
-        if callable(value):
-            return mx.array(value(x, at))
+        if isinstance(value, Recorded) or callable(value):
+            given = mx.array(_recorded_rows(value, at) if isinstance(value, Recorded) else value(x, at))
+            if given.shape != x.shape:
+                raise InvalidRequest(f"[patch] {tuple(given.shape)} at {at.site.path or at.point}; expected {tuple(x.shape)}")
+            return given
         array = np.asarray(value if np.isscalar(value) else as_array(value), dtype=np.float32)
         try:
             np.broadcast_shapes(array.shape, x.shape)
@@ -170,11 +181,9 @@ def _mask_shape(at: _core.ProbeView) -> tuple[int, ...]:
 
 
 def _chosen(indices: Sequence[int], shape: Sequence[int], axis: int, at: _core.ProbeView) -> npt.NDArray[np.float32]:
+    check_indices("patch", indices, shape[axis], axis, at)
     mask = np.zeros(shape[axis], np.float32)
-    for index in indices:
-        if not 0 <= index < shape[axis]:
-            raise InvalidRequest(f"[patch] {'head' if axis == 1 else 'token'} {index} at {at.site.path}; expected 0..{shape[axis] - 1}")
-        mask[index] = 1
+    mask[list(indices)] = 1
     return mask.reshape([shape[axis] if i == axis else 1 for i in range(4)])
 
 

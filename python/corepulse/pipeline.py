@@ -10,12 +10,12 @@ from typing import Any, Union
 from . import _core
 from ._control import controls_json
 from ._names import arguments_of, check_arguments, names_nearest
-from ._probe import Attention, Of, Rows
+from ._probe import Attention, Of, Rows, said_of
 from ._request import ControlLike, RecipeLike, latents_of, recipe_json, spend, with_latents
 from .attention import AttentionLike
 from .errors import Cancelled, InvalidRequest
 from .explain import Explanation
-from .patch import Patch, probes_of
+from .patch import Patch, check_images, probes_of
 from .pictures import Picture
 from .prediction import Prediction, unet_call
 from .recorded import Recorded, RecordLike, as_record
@@ -252,6 +252,7 @@ class Pipeline:
             raise InvalidRequest(f"[output_type] unknown {output!r}; did you mean {near}?")
         live = given["live"]._core if given["live"] is not None else None
         recipe, callback = self._recipe(given), self._callback(given)
+        check_images(given["patch"], len(json.loads(recipe).get("seeds", [0])))
         probes = [*probes_of(given["patch"]), *(as_record(one)._into(recorded) for recorded, one in record)]
         beside = _core.Beside(list(given["attention"]), probes, latents_of(given), bool(given["latents_scaled"]))
         try:
@@ -259,6 +260,8 @@ class Pipeline:
         except (Cancelled, KeyboardInterrupt):
             spend(given["generator"])
             raise
+        except InvalidRequest as error:
+            raise said_of(error, len(given["patch"])) from None
         spend(given["generator"])
         return Result(core, output, record[0][0] if record else Recorded())
 

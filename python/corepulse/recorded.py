@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
@@ -19,8 +20,8 @@ import numpy.typing as npt
 
 from . import _core
 from ._control import Window
-from ._probe import Attention, Of, Rows, probe
-from .errors import InvalidRequest, NotFound
+from ._probe import Attention, Of, Rows, check_indices, probe
+from .errors import BadFile, InvalidRequest, NotFound
 
 Numbers = npt.NDArray[np.float32]
 SIDES = ("negative", "prompt", "further")
@@ -35,7 +36,7 @@ AXES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Record:
     """What to keep. A call's `record` is a list of these, or of names of blocks.
 
@@ -64,8 +65,11 @@ class Record:
         def keep(x: Any, at: _core.ProbeView) -> Any:
             import mlx.core as mx
 
-            part = x if self.heads is None else mx.take(x, mx.array(list(self.heads)), axis=1)
-            part = part if self.tokens is None else mx.take(part, mx.array(list(self.tokens)), axis=3)
+            part = x
+            for axis, chosen in ((1, self.heads), (3, self.tokens)):
+                if chosen is not None:
+                    check_indices("record", chosen, x.shape[axis], axis, at)
+                    part = mx.take(part, mx.array(list(chosen)), axis=axis)
             recorded._add(at, np.array(part.astype(mx.float32)))
             return x
 
@@ -221,12 +225,13 @@ class Recorded(Mapping[Any, Numbers]):
         try:
             arrays, about = _stored(name)
             for key, one in about.items():
-                place = Place(*one.pop("place"))
-                seen = Seen(**{**one, "place": place, "rows": [(int(i), str(s)) for i, s in one["rows"]],
-                               "values": np.asarray(arrays[key], dtype=np.float32)})
-                recorded.seen[place] = seen
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise InvalidRequest(f"[load] {name} is nothing that Recorded.save wrote: {error}") from None
+                place, values = Place(*one.pop("place")), np.asarray(arrays[key], dtype=np.float32)
+                rows = [(int(image), str(side)) for image, side in one["rows"]]
+                if len(rows) != len(values) or values.ndim != 1 + len(AXES[place.of]):
+                    raise ValueError(f"{key} is {values.shape}, with {len(rows)} rows")
+                recorded.seen[place] = Seen(**{**one, "place": place, "rows": rows, "values": values})
+        except (ValueError, KeyError, TypeError, RuntimeError, AttributeError, EOFError, OSError, zipfile.BadZipFile) as error:
+            raise BadFile(f"[load] {name} is nothing that Recorded.save wrote: {error}") from None
         return recorded
 
     def __getitem__(self, key: Any) -> Numbers:
@@ -255,6 +260,8 @@ def _stored(name: str) -> tuple[Mapping[str, Any], dict[str, Any]]:
         with np.load(name, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
         return arrays, json.loads(str(arrays.pop("about")))
+    if not name.endswith(".safetensors"):
+        raise ValueError("expected .safetensors or .npz")
     import mlx.core as mx
 
     loaded: Any = mx.load(name, return_metadata=True)

@@ -168,6 +168,8 @@ def trace(sweep: Sweep, measure: Measure | None, where: Sequence[str] | None, wi
     for name in ("record", "patch"):
         if name in sweep.given:
             raise InvalidRequest(f"[trace] {name} is what tracing does itself; expected a call without it")
+    if sweep.given.get("generator") is not None:
+        raise InvalidRequest("[trace] the first of many runs draws from a generator; expected a seed")
     sweep.given.setdefault("output_type", "latent" if measure is None else "pil")
     places = list(where) if where is not None else sweep.places()
     chosen = [(int(a), int(b)) for a, b in windows] if windows is not None else [(i, i + 1) for i in range(sweep.steps())]

@@ -72,9 +72,10 @@ def test_a_file_of_recordings_is_read_again(pipe, tmp_path):
         again = Recorded.load(tmp_path / name)
         assert again.places == kept.places and all(np.array_equal(again[p], kept[p]) for p in kept)
         assert again.find("middle:0")[0].rows == kept.find("middle:0")[0].rows
-    (tmp_path / "wrong.npz").write_bytes(b"PK")
-    with pytest.raises(corepulse.Error):
-        Recorded.load(tmp_path / "wrong.npz")
+    for name, wrong in (("wrong.npz", b"PK\x03\x04"), ("wrong.safetensors", b"\x08" + bytes(15)), ("wrong.txt", b"")):
+        (tmp_path / name).write_bytes(wrong)
+        with pytest.raises(corepulse.BadFile, match=name):
+            Recorded.load(tmp_path / name)
     with pytest.raises(corepulse.InvalidRequest, match="expected one"):
         kept.save(tmp_path / "kept.npy")
     told = kept.xarray("middle:0", "block_output")
@@ -99,7 +100,11 @@ def test_patches_act_where_when_and_in_which_rows(pipe, plain):
     rows = middle(add=direction, rows="uncond")
     assert np.allclose(rows[0], 1, atol=1e-5) and not rows[1].any()
     assert not middle(add=direction, when=when.steps(1, 2)).any()
-    assert not middle(add=direction, images=[1]).any()
+    two = dict(record=["middle:0"], seed=[3, 4])
+    second = pipe(**{**CAT, **two}, patch=[Patch("middle:0", add=direction, images=[1])]).recorded["middle:0", 0]
+    assert np.allclose((second - pipe(**{**CAT, **two}).recorded["middle:0", 0])[[1, 3]], 1, atol=1e-5)
+    with pytest.raises(corepulse.InvalidRequest, match="image 1 of 1"):
+        middle(add=direction, images=[1])
     unit = direction / np.sqrt(len(direction))
     gone = middle(remove=direction) + before["middle:0", 0]
     assert np.abs(gone @ unit).max() < 1e-4
@@ -112,6 +117,11 @@ def test_a_map_is_changed_at_heads_and_tokens(pipe, plain):
     assert not np.array_equal(pipe(**CAT, patch=[no_cat]).latents, plain)
     spent = pipe(**CAT, record=[Record("output:1", "attention_map", "cross", tokens=[2])], patch=[no_cat]).recorded
     assert not any(s.values.any() for s in spent.find("output:1"))
+    with pytest.raises(corepulse.InvalidRequest, match="token 77"):
+        pipe(**CAT, record=[Record("output", "attention_map", "cross", tokens=[77])])
+    part = pipe(**CAT, record=[Record("output", "attention_map", "cross", tokens=[2])]).recorded
+    with pytest.raises(corepulse.InvalidRequest, match="expected"):  # one token's is no whole map
+        pipe(**CAT, patch=[Patch("output", "attention_map", "cross", replace=part)])
     with pytest.raises(corepulse.InvalidRequest, match="token 99"):
         pipe(**CAT, patch=[Patch("output", "attention_map", "cross", scale=0, tokens=[99])])
 
@@ -121,6 +131,7 @@ def test_a_map_is_changed_at_heads_and_tokens(pipe, plain):
     (dict(add=1, scale=2), "add and scale"),
     (dict(scale=float("inf")), "infinite"),
     (dict(scale=2, heads=[0]), "heads"),
+    (dict(remove=np.zeros(64)), "direction"),
     (dict(scale=2, of="block"), "block_output"),
     (dict(scale=2, region=corepulse.circle(9, 9, 4).pixels()), "pixels"),
     (dict(scale=2, attention="crosss"), "cross"),
@@ -131,10 +142,11 @@ def test_wrong_patches_are_refused_when_they_are_made(wrong, said):
 
 
 def test_wrong_places_and_shapes_end_the_run_and_nothing_else(pipe, plain):
-    with pytest.raises(corepulse.InvalidRequest, match="middle:0"):
-        pipe(**CAT, record=["middle:7"])
-    with pytest.raises(corepulse.InvalidRequest, match="middle:0"):
-        pipe(**CAT, patch=[Patch("middle:7", scale=1)])
+    nothing = Patch("middle:0", scale=1)
+    with pytest.raises(corepulse.InvalidRequest, match=r"record\[1\].*middle:0"):
+        pipe(**CAT, record=["middle:0", "middle:7"], patch=[nothing])
+    with pytest.raises(corepulse.InvalidRequest, match=r"patch\[1\].*middle:0"):
+        pipe(**CAT, patch=[nothing, Patch("middle:7", scale=1)])
     with pytest.raises(corepulse.InvalidRequest, match="broadcasts"):
         pipe(**CAT, patch=[Patch("middle:0", add=np.ones(7))])
     with pytest.raises(ZeroDivisionError):

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "control/program/selector.h"
 #include "control/program/window.h"
+#include "kernels/stop.h"
 #include "pipeline/callback.h"
 #include "unet/sites.h"
 
@@ -64,7 +65,9 @@ ProbeRow probe_row(const control::Row& row) {
                                                     : Side::further};
 }
 
-mx::array called(const Probe& probe, const mx::array& x, const ProbeView& view) {
+mx::array called(const Probe& probe, mx::array x, const ProbeView& view) {
+  x.eval();
+  kernels::check_stop();  // before an unfinished array is shown
   auto answer = call_back(probe.function, x, view);
   if (answer.id() == x.id()) return answer;
   if (answer.shape() != x.shape())
