@@ -50,7 +50,8 @@ def shape_of(schema):
 
 
 def python_name(name):
-    return name + "_" if keyword.iskeyword(name) or name == "self" else name
+    """Not a word of the language, and none that Control has."""
+    return name + "_" if keyword.iskeyword(name) or name in ("self", "data") else name
 
 
 def class_name(kind):
