@@ -7,6 +7,7 @@
 #include "corepulse/image.h"
 
 #include "target.h"
+#include "terminal/progress.h"
 
 namespace corepulse::cli {
 namespace {
@@ -25,7 +26,7 @@ bool is_preview(const fs::path& file) {
 
 }  // namespace
 
-Previews::Previews(const Files& pictures, int every) : every_(every) {
+Previews::Previews(const Files& pictures, int every, bool quiet) : every_(every), quiet_(quiet) {
   for (const auto& picture : pictures) {
     auto file = picture;
     file.replace_filename(picture.stem().string() + "-preview.png");
@@ -37,11 +38,17 @@ Previews::Previews(const Files& pictures, int every) : every_(every) {
   }
 }
 
-void Previews::show(const Progress& at) const {
-  if (at.step % every_ != 0) return;
-  for (size_t i = 0; i < files_.size(); ++i) {
-    make_folder(files_[i], /*quiet=*/true);
-    save_image(at.preview(static_cast<int>(i)), files_[i], {{kMark, fmt::format("step {} of {}", at.step, at.steps)}});
+void Previews::show(const Progress& at) {
+  if (failed_ || at.step % every_ != 0) return;
+  for (size_t i = 0; i < files_.size() && !failed_; ++i) {
+    const auto picture = at.preview(static_cast<int>(i));
+    try {
+      make_folder(files_[i], /*quiet=*/true);
+      save_image(picture, files_[i], {{kMark, fmt::format("step {} of {}", at.step, at.steps)}});
+    } catch (const Error& error) {
+      failed_ = true;
+      note(fmt::format("note: no previews from here on: {}", error.what()), quiet_);
+    }
   }
 }
 

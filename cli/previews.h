@@ -13,13 +13,15 @@ class Previews {
    * @param pictures the names of the run's pictures: cat.png has its preview in cat-preview.png.
    * @throws Error{invalid_request} where a file of that name is there that is no preview.
    */
-  Previews(const Files& pictures, int every);
-  /** Every `every`-th step each file is replaced, at one moment, so that a viewer never reads half of one. */
-  void show(const Progress& at) const;
+  Previews(const Files& pictures, int every, bool quiet);
+  /** Every `every`-th step each file is replaced, at one moment, so that a viewer never reads half of one. One that
+   * cannot be written is noted, and is the last: the run goes on. */
+  void show(const Progress& at);
 
  private:
   Files files_;
   int every_;
+  bool quiet_, failed_ = false;
 };
 
 }  // namespace corepulse::cli

@@ -108,7 +108,8 @@ void check_standard_output(const Recipe& recipe, bool json, bool preview) {
 /** Every so many steps, beside what hears of every step already. */
 void show_previews(Request& request, const Files& files, const Generate& flags) {
   request.taesd = expand_home(flags.taesd);
-  request.progress = [previews = Previews(files, flags.preview), line = request.progress](const Progress& at) {
+  request.progress = [previews = Previews(files, flags.preview, flags.quiet),
+                      line = request.progress](const Progress& at) mutable {
     const bool goes_on = line(at);
     if (goes_on) previews.show(at);
     return goes_on;

@@ -75,7 +75,9 @@ void require_memory_for(const std::vector<Setting>& settings, const std::vector<
   const size_t changed = most_changed_bytes(passes[0]->control, passes[0]->adapters, settings[0].outline.parts,
                                             settings[0].loaded.precision);
   require_memory(fmt::format("{} of {}x{}{}", several, resolved.recipe.width, resolved.recipe.height, recordings),
-                 activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures) + held + changed);
+                 std::max(activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures),
+                          preview_bytes(settings[0].request.taesd, resolved)) +
+                     held + changed);
 }
 
 /** The passes beside these; empty: there are none. */

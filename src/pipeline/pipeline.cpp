@@ -11,6 +11,7 @@
 #include "mlx/version.h"
 
 #include "base/fail.h"
+#include "base/kept_error.h"
 #include "control/program/program_data.h"
 #include "engine/engine.h"
 #include "engine/memory.h"
@@ -104,6 +105,7 @@ auto guarded(const char* where, Job&& job) {
   } catch (const std::bad_alloc&) {
     fail_out_of_memory(where, "");
   } catch (const std::exception& e) {
+    if (const auto error = kept_error(e.what())) throw *error;
     if (engine::says_out_of_memory(e.what())) fail_out_of_memory(where, fmt::format(" ({})", e.what()));
     fail(ErrorCode::internal, where, e.what());
   }
@@ -164,8 +166,8 @@ Estimate PreparedRun::estimate() const {
     const bool decode = next ? pipeline::starts_from_pictures(*next) : request.decode;
     const auto calls = pipeline::calls_of(pass->control, owner->one_by_one());
     estimate.model_calls += calls.count;
-    activations =
-        std::max<uint64_t>(activations, pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode));
+    activations = std::max<uint64_t>({activations, pipeline::preview_bytes(request.taesd, resolved),
+                                      pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode)});
     changed = std::max(changed, pipeline::most_changed_bytes(pass->control, pass->adapters, parts, owner->precision()));
     work += pipeline::work_of(parts, resolved, calls, decode);
     if (!pass->inversion) continue;

@@ -105,6 +105,19 @@ TinyDecoder open_tiny_decoder(const std::filesystem::path& file) {
   return TinyDecoder(nn::Weights(decoder_of(opened.tensors, file.string()), "taesd", mx::float32, {opened.mapping}));
 }
 
+uint64_t tiny_decoder_bytes(const std::filesystem::path& file, int height, int width) {
+  // At full size: a block's input, what its convolutions read and write, and room for one of them to work.
+  constexpr uint64_t kArrays = 5, kPixels = 64;
+  const auto opened = io::open_safetensors(file);
+  const auto decoder = decoder_of(opened.tensors, file.string());
+  uint64_t numbers = 0;
+  for (const auto& [name, view] : decoder) numbers += view.elements();
+  const int channels = width_of(nn::Weights::header(decoder, "taesd") / "decoder" / "layers");
+  numbers += kArrays * kPixels * static_cast<uint64_t>(height) * static_cast<uint64_t>(width) *
+             static_cast<uint64_t>(channels);
+  return numbers * sizeof(float);
+}
+
 void check_tiny_decoder(const std::filesystem::path& file) {
   const auto opened = io::open_safetensors(file);
   TinyDecoder(nn::Weights::header(decoder_of(opened.tensors, file.string()), "taesd"));

@@ -2,6 +2,7 @@
 // TAESD's decoder (Diffusers' AutoencoderTiny): from the UNet's latents to a picture in a small part of the VAE's time,
 // for previews.
 
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
@@ -45,6 +46,8 @@ class TinyDecoder {
  * in it is left out. @throws Error as io::open_safetensors; unsupported_model for a file that is something else.
  */
 TinyDecoder open_tiny_decoder(const std::filesystem::path& file);
+/** About what such a file and a picture that it draws take in memory; latents of height x width. @throws as above. */
+uint64_t tiny_decoder_bytes(const std::filesystem::path& file, int height, int width);
 /** Throws what open_tiny_decoder would, by the file's header alone; on any thread. */
 void check_tiny_decoder(const std::filesystem::path& file);
 

@@ -197,12 +197,64 @@ TEST_CASE("a LoRA is found by its name in the folder of LoRAs, from a prompt of 
   CHECK(run("sd1", recipe).latents == with("sd1", untagged, {unet_alone}).latents);
   recipe.prompt = words + "<lora:style:0.8:te=0>";  // te is the UNet's, too, where nothing else is said
   CHECK(run("sd1", recipe).latents == run("sd1", untagged).latents);
-  for (const auto* wrong : {"<lora:style:much>", "<lora:style:1:1:1>", "<lora:style:lbw=1>", "<lora::1>"}) {
+  recipe.prompt = words + "<lora:style:0.5:0.8:lbw=OUTALL>";
+  auto by_block = lora("style", 0.8);
+  std::get<Lora>(by_block.effect).text_strength = 0.5;
+  std::get<Lora>(by_block.effect).blocks = {1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+  const auto outputs = run("sd1", recipe);
+  CHECK(outputs.latents == with("sd1", untagged, {by_block}).latents);
+  recipe.prompt = words + "<lora:style:0.5:0.8:lbw=1,0,0,0,0,0,0,0,1,1,1,1,1,1,1,1,1>";
+  CHECK(run("sd1", recipe).latents == outputs.latents);
+  for (const auto* wrong : {"<lora:style:much>", "<lora:style:1:1:1>", "<lora:style:lbw=1>", "<lora:style:1:lbw=1,2,R>",
+                            "<lora:style:1:lbw=FACE>", "<lora:style:1:stop=10>", "<lora::1>"}) {
     recipe.prompt = wrong;
     CHECK(has(refusal([&] { run("sd1", recipe); }), {"invalid_request: [prompt]"}));
   }
   recipe.prompt = "<lora:style:1>", recipe.loras.clear();
   CHECK(has(refusal([&] { run("sd1", recipe); }), {"[prompt]", "--loras FOLDER"}));
+}
+
+TEST_CASE("a LoRA that a tag of the prompt names counts for what the model was distilled to") {
+  const Folder folder;
+  const LoraFile file("sd1", "attn1.to_q", 1);
+  fs::copy_file(file.path(), folder / "hyper_8steps.safetensors");
+  auto recipe = with_few_steps(short_run(), FewSteps::hyper);
+  recipe.syntax = PromptSyntax::a1111, recipe.loras = folder.path().string(), recipe.steps = 2;
+  recipe.prompt = "a cat <lora:hyper_8steps:1>";
+  const auto notes = run("sd1", recipe).notes;
+  const auto noted = [&](const std::string& text) {
+    return std::any_of(notes.begin(), notes.end(), [&](const auto& n) { return n.find(text) != n.npos; });
+  };
+  CHECK(noted("says 8 steps, and the run has 2"));
+  CHECK_FALSE(noted("no name of the model or of a LoRA"));
+}
+
+TEST_CASE("a curve of the text encoders' strength alone is as many models as it has strengths, and the same latents") {
+  const LoraFile file("sd1", "attn", 1, true);
+  auto curve = lora(file.path(), 0.8);
+  std::get<Lora>(curve.effect).text_strength = Curve{{0, 0}, {1, 0.9}};
+  const auto smooth = with("sd1", short_run(), {curve});
+  Controls steps;
+  for (int i = 0; i < 4; ++i) {
+    auto step = lora(file.path(), 0.8).steps(i, i + 1);
+    std::get<Lora>(step.effect).text_strength = 0.9 * (i / 3.0);
+    steps.push_back(step);
+  }
+  CHECK(moved(smooth, with("sd1", short_run(), steps)) <= 1e-5);
+  auto constant = lora(file.path(), 0.8);
+  std::get<Lora>(constant.effect).text_strength = 0.9;
+  CHECK(moved(smooth, with("sd1", short_run(), {constant})) > 1e-4);
+}
+
+TEST_CASE("numbers of a file that are not finite are a bad file, though they are read in the midst of the run") {
+  const LoraFile file("sd1", "attn1.to_q", 1);
+  const Folder folder;
+  auto bytes = get(file.path());
+  for (size_t i = bytes.size() - 4; i < bytes.size(); ++i) bytes[i] = static_cast<char>(0x7f);
+  bytes[bytes.size() - 2] = static_cast<char>(0xc0);  // a NaN of float32
+  put(folder / "nan.safetensors", bytes);
+  CHECK(has(refused("sd1", short_run(), {lora((folder / "nan.safetensors").string())}),
+            {"bad_file: ", "nan.safetensors", "not finite"}));
 }
 
 TEST_CASE(

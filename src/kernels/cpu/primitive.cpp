@@ -10,6 +10,7 @@
 #include "mlx/primitives.h"
 
 #include "base/fail.h"
+#include "base/kept_error.h"
 #include "kernels/cpu/profile.h"
 #include "kernels/parallel.h"
 #include "kernels/plain_weights.h"
@@ -85,7 +86,12 @@ class CpuOp : public mx::Primitive {
     encoder.set_output_array(out);
     encoder.dispatch([kernel = kernel_, name = name_, shape = out.shape(), in = std::move(in), to = writable(out)] {
       const KernelTimer timer(name, shape);
-      kernel(in, to);
+      try {
+        kernel(in, to);
+      } catch (const Error& error) {  // of a file that weights are read from
+        keep_error(error);
+        throw;
+      }
     });
   }
 

@@ -10,6 +10,7 @@
 #include "pipeline/forecast/work.h"
 #include "unet/sites.h"
 #include "vae/autoencoder.h"
+#include "vae/tiny_decoder.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -101,6 +102,10 @@ size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const 
   const bool autoencodes = decode || encodings(unet, vae, resolved) > 0;
   return std::max(steps, autoencodes ? kVaeArrays * vae.channels[0] * pixels * sizeof(float) : 0) +
          way * sizeof(float) + longer_texts(unet, calls);
+}
+
+size_t preview_bytes(const std::string& taesd, const Resolved& resolved) {
+  return taesd.empty() ? 0 : vae::tiny_decoder_bytes(taesd, resolved.latent_height, resolved.latent_width);
 }
 
 engine::Work work_of(const model::Parts& parts, const Resolved& resolved, const Calls& calls, bool decode) {

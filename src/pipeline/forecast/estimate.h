@@ -36,6 +36,9 @@ Calls calls_of_inversion(const control::Timeline& control, int refinements);
 size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const Resolved& resolved, const Calls& calls,
                         bool decode);
 
+/** Bytes that previews by a tiny decoder's file take at most, between two calls; none without a file. */
+size_t preview_bytes(const std::string& taesd, const Resolved& resolved);
+
 /** Multiply-adds of a whole run: its model calls for all pictures, the decoding, the encoding of its `init`. */
 engine::Work work_of(const model::Parts& parts, const Resolved& resolved, const Calls& calls, bool decode);
 

@@ -136,7 +136,7 @@ std::string without_networks(std::string_view prompt, bool heeded, ForeignReadin
     const auto inside = prompt.substr(colon + 1, close - colon - 1);
     const auto weight = inside.find(':');
     const auto tag = heeded ? lora_of(prompt.substr(open, close + 1 - open)) : std::nullopt;
-    if (!tag || !reading.take_lora({tag->name, tag->strength, tag->text_strength}))
+    if (!tag || !reading.take_lora({tag->name, tag->strength, tag->text_strength, DoraReading::blended, tag->blocks}))
       reading.name_network(inside.substr(0, weight), weight == inside.npos ? "1" : inside.substr(weight + 1));
     made.append(prompt.substr(0, open));
     prompt.remove_prefix(close + 1);

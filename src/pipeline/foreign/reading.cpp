@@ -223,6 +223,7 @@ bool ForeignReading::take_lora(const ForeignLora& found) {
   auto& effect = std::get<Lora>(control.effect);
   if (found.text_strength != found.strength) effect.text_strength = found.text_strength;
   effect.dora = found.dora;
+  effect.blocks = found.blocks;
   note(fmt::format("its LoRA {} is control {}", io::printable(found.name, 80), made.controls.size()));
   made.controls.push_back(std::move(control));
   return true;

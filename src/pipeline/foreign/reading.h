@@ -25,6 +25,7 @@ struct ForeignLora {
   std::string name;
   double strength = 1, text_strength = 1;
   DoraReading dora = DoraReading::blended;
+  std::vector<double> blocks = {};  ///< See Lora.
 };
 
 /** Each `take_` checks what a stranger wrote; what does not fit is left out and named. */

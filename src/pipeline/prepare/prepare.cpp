@@ -29,7 +29,9 @@ Recipe without_lora_tags(Recipe recipe, std::vector<std::string>& notes) {
            fmt::format("<lora:{}> names a file; expected the folder that holds it: --loras FOLDER (\"loras\")",
                        io::printable(tag.name, 80)));
     auto control = lora(tag.name, tag.strength);
-    if (tag.text_strength != tag.strength) std::get<Lora>(control.effect).text_strength = tag.text_strength;
+    auto& effect = std::get<Lora>(control.effect);
+    if (tag.text_strength != tag.strength) effect.text_strength = tag.text_strength;
+    effect.blocks = tag.blocks;
     notes.push_back(
         fmt::format("<lora:{}> in the prompt is control {}", io::printable(tag.name, 80), recipe.controls.size()));
     recipe.controls.push_back(std::move(control));
@@ -199,6 +201,16 @@ std::unique_ptr<Prepared> inversion_of(const Prepared& first, const Outline& out
   return beside(first, std::move(resolved), std::move(made), {});
 }
 
+/** The recipe with its choices made and its tags taken; the model's notes, which look at the tags, and those of that.
+ */
+Recipe spelled_out(const Recipe& given, const Outline& outline, std::vector<std::string>& notes) {
+  std::vector<std::string> changes;
+  auto recipe = without_lora_tags(with_choices(given, changes), changes);
+  notes = notes_of_model(recipe, outline);
+  append(notes, changes);
+  return recipe;
+}
+
 /** All texts that the run reads. */
 std::vector<std::string> written(const Prepared& prepared) {
   std::vector<std::string> texts;
@@ -218,8 +230,8 @@ std::vector<const Prepared*> all_runs(const Prepared& prepared) {
 }
 
 Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide) {
-  auto notes = notes_of_model(given, outline);
-  auto recipe = without_lora_tags(with_choices(given, notes), notes);
+  std::vector<std::string> notes;
+  auto recipe = spelled_out(given, outline, notes);
   const auto masks = std::make_shared<MaskPictures>();
   std::optional<Beginning> beginning;
   if (recipe.init) beginning.emplace(*recipe.init, outline.info.latent_downscale, *masks);

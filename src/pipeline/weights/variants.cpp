@@ -109,6 +109,12 @@ bool Variants::Change::operator==(const Change& other) const {
          text_strength == other.text_strength && (everywhere ? layers == other.layers : *layers == *other.layers);
 }
 
+bool Variants::Change::same_unet(const Change& other) const {
+  auto of_unet = other;
+  of_unet.text_strength = text_strength;
+  return *this == of_unet;
+}
+
 std::shared_ptr<const model::Model> Variants::with(const WeightChanges& changes, const AdapterFiles& files,
                                                    const model::Model& model, const model::Parts& parts,
                                                    model::Precision precision, size_t most) {
@@ -123,8 +129,19 @@ std::shared_ptr<const model::Model> Variants::with(const WeightChanges& changes,
     variants_.splice(variants_.begin(), variants_, found);
     return variants_.front().model;
   }
+  // Where only the strength of the text encoders moves, the UNet is one that is held.
+  const auto kin = std::find_if(variants_.begin(), variants_.end(), [&](const Variant& v) {
+    return std::equal(v.changes.begin(), v.changes.end(), wanted.begin(), wanted.end(),
+                      [](const Change& a, const Change& b) { return a.same_unet(b); });
+  });
+  auto base = model;
+  auto merged = changes;
+  if (kin != variants_.end()) {
+    base.unet = kin->model->unet;
+    for (auto& change : merged) change.strength = 0;
+  }
   while (variants_.size() >= most) variants_.pop_back();
-  const auto require = [bytes = changed_bytes(changes, files, parts, precision)] {
+  const auto require = [bytes = changed_bytes(merged, files, parts, precision)] {
     require_memory("the model's weights with LoRAs", bytes);
   };
   try {
@@ -135,7 +152,7 @@ std::shared_ptr<const model::Model> Variants::with(const WeightChanges& changes,
     mx::clear_cache();
     require();
   }
-  variants_.push_front({std::move(wanted), changed_model(changes, files, model, parts, precision)});
+  variants_.push_front({std::move(wanted), changed_model(merged, files, base, parts, precision)});
   return variants_.front().model;
 }
 
@@ -165,15 +182,43 @@ uint64_t changed_bytes(const WeightChanges& changes, const AdapterFiles& files, 
   return bytes;
 }
 
+namespace {
+
+/** Of sets that are held together; those that change the UNet alike share it. */
+uint64_t held_bytes(const std::vector<WeightChanges>& held, const AdapterFiles& files, const model::Parts& parts,
+                    model::Precision precision) {
+  uint64_t bytes = 0;
+  std::vector<WeightChanges> unets;
+  for (auto weights : held) {
+    auto unet = weights;
+    for (auto& change : unet) change.text_strength = 0;
+    if (std::find(unets.begin(), unets.end(), unet) == unets.end())
+      unets.push_back(std::move(unet));
+    else
+      for (auto& change : weights) change.strength = 0;
+    bytes += changed_bytes(weights, files, parts, precision);
+  }
+  return bytes;
+}
+
+/** The most that is made, and let go again, for texts that text encoders with changes of their own read. */
+uint64_t texts_bytes(const control::Timeline& control, const AdapterFiles& files, const model::Parts& parts,
+                     model::Precision precision) {
+  uint64_t most = 0;
+  for (const auto& text : control.texts())
+    if (!text.changes.empty()) most = std::max(most, changed_bytes(text.changes, files, parts, precision));
+  return most;
+}
+
+}  // namespace
+
 uint64_t most_changed_bytes(const control::Timeline& control, const AdapterFiles& files, const model::Parts& parts,
                             model::Precision precision) {
   uint64_t most = 0;
   each_merge(control, [&](int, const std::vector<WeightChanges>& held) {
-    uint64_t bytes = 0;
-    for (const auto& weights : held) bytes += changed_bytes(weights, files, parts, precision);
-    most = std::max(most, bytes);
+    most = std::max(most, held_bytes(held, files, parts, precision));
   });
-  return most + beside_bytes(control, files, parts, precision);
+  return most + beside_bytes(control, files, parts, precision) + texts_bytes(control, files, parts, precision);
 }
 
 uint64_t added_bytes(const control::Timeline& now, const control::Program& edit, const AdapterFiles& files,

@@ -38,6 +38,8 @@ class Variants {
     float strength, text_strength;
     std::shared_ptr<const std::set<std::string>> layers;
     bool operator==(const Change& other) const;
+    /** Equal but for the text encoders' strength. */
+    bool same_unet(const Change& other) const;
   };
   struct Variant {
     std::vector<Change> changes;
