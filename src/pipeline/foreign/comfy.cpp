@@ -2,18 +2,15 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <tuple>
 
 #include "io/python_json.h"
 #include "io/utf8.h"
-#include "pipeline/foreign/comfy_nodes.h"
+#include "pipeline/foreign/comfy_passes.h"
 #include "pipeline/foreign/reading.h"
 
 namespace corepulse::pipeline {
 namespace {
-
-bool is_comfy_sampler(const ComfyNode& node) {
-  return node.kind == "KSampler" || node.kind == "KSamplerAdvanced";
-}
 
 /** The strength with which compat comfy runs the steps from `from` on of a schedule of just so many. */
 double strength_of_part(double steps, double from) {
@@ -31,8 +28,9 @@ class ComfyReader {
       : nodes_(std::move(json)), reading_({"ComfyUI", PromptSyntax::comfy, Compat::comfy, NoiseKind::cpu}, loras) {}
 
   PictureRecipe operator()() {
-    const auto& last = find_sampler();
-    const auto& first = follow_latent(last);
+    follow_latent(find_sampler());
+    const auto& first = passes_.back().sampling;
+    take_passes();
     take_sampler(first);
     const auto prompt = follow_text(first, "positive"), negative = follow_text(first, "negative");
     reading_.take_prompts(prompt.first, negative.first);
@@ -45,16 +43,17 @@ class ComfyReader {
  private:
   const ComfyNode& find_sampler();
   const ComfyNode* sampler_of(const ComfyNode& output, std::vector<const ComfyNode*>& passed);
-  const ComfyNode& follow_latent(const ComfyNode& last);
-  bool take_start(const ComfyNode& node, const ComfyNode& sampler);
-  void take_sampler(const ComfyNode& node);
-  void take_part_of_schedule(const ComfyNode& node);
+  void follow_latent(const ComfyNode& last);
+  bool take_start(const ComfyNode& node, const ComfySampling& sampling);
+  void take_passes();
+  void take_sampler(const ComfySampling& sampling);
+  void take_part_of_schedule(const ComfySampling& sampling);
   /** What the first text encoder reads, and the second where it is something else. */
   using Texts = std::pair<std::string, std::string>;
-  Texts follow_text(const ComfyNode& sampler, std::string_view side);
+  Texts follow_text(const ComfySampling& sampling, std::string_view side);
   Texts take_text(const ComfyNode& node);
   void follow_clip(const ComfyNode& text);
-  void follow_model(const ComfyNode& sampler);
+  void follow_model(const ComfySampling& sampling);
   void take_loader(const ComfyNode& node, bool of_text);
   void take_loras();
 
@@ -76,6 +75,7 @@ class ComfyReader {
   };
 
   ComfyNodes nodes_;
+  std::vector<ComfyPass> passes_;  // the last first
   std::vector<MetLora> loras_;
   ForeignReading reading_;
   bool skip_taken_ = false;
@@ -87,9 +87,6 @@ const ComfyNode* ComfyReader::sampler_of(const ComfyNode& output, std::vector<co
   for (const auto* node = &output; node;) {
     walk.visit(*node);
     if (is_comfy_sampler(*node)) return node;
-    if (node->kind.starts_with("SamplerCustom"))
-      refuse_foreign(ErrorCode::invalid_request,
-                     fmt::format("{} drew it; KSampler and KSamplerAdvanced can be read", node->shown()));
     passed.push_back(node);
     const auto* next = nodes_.behind(*node, {"images", "samples", "image", "latent_image", "latent", "pixels"});
     node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
@@ -113,7 +110,8 @@ const ComfyNode& ComfyReader::find_sampler() {
       if (!found && sampler) found = sampler, by = &node, passed = std::move(way);
     }
   if (!found)
-    refuse_foreign(ErrorCode::invalid_request, "its graph of ComfyUI has no KSampler and no KSamplerAdvanced");
+    refuse_foreign(ErrorCode::invalid_request,
+                   "its graph of ComfyUI has no KSampler, KSamplerAdvanced or SamplerCustom");
   for (const auto* node : passed) {
     if (const auto* vae = nodes_.behind(*node, {"vae"}); vae && vae->kind == "VAELoader")
       reading_.take_model("VAE", word(*vae, "vae_name"));
@@ -123,10 +121,10 @@ const ComfyNode& ComfyReader::find_sampler() {
   return *found;
 }
 
-/** The sampler that began, in front of those that went on with its latent. */
-const ComfyNode& ComfyReader::follow_latent(const ComfyNode& last) {
+/** Back to the sampler that began, in front of those that went on with its latent. */
+void ComfyReader::follow_latent(const ComfyNode& last) {
   ComfyWalk walk;
-  const ComfyNode* first = &last;
+  passes_.push_back({comfy_sampling(nodes_, last), {}});
   const ComfyNode* node = &last;
   while (true) {
     walk.visit(*node);
@@ -135,68 +133,103 @@ const ComfyNode& ComfyReader::follow_latent(const ComfyNode& last) {
     if (!next && is_reroute(*node)) next = nodes_.behind_any(*node);
     if (!next) break;
     node = next;
-    if (is_comfy_sampler(*node)) {
-      reading_.leave_out(fmt::format(
-          "a further pass, {}: {} steps, denoise {}", first->shown(), shown(*first, "steps"),
-          first->kind == "KSampler" ? shown(*first, "denoise") : "from step " + shown(*first, "start_at_step")));
-      first = node;
-    } else if (take_start(*node, *first)) {
+    if (is_comfy_sampler(*node))
+      passes_.push_back({comfy_sampling(nodes_, *node), {}});
+    else if (take_start(*node, passes_.back().sampling))
       break;
-    } else if (!is_reroute(*node) && !node->kind.starts_with("VAE")) {
-      reading_.leave_out(node->shown());
+    else if (!is_reroute(*node))
+      passes_.back().before.push_back(node);
+  }
+  for (const auto* met : passes_.back().before)
+    if (!met->kind.starts_with("VAE")) reading_.leave_out(met->shown());
+}
+
+/** Two samplers are two passes where a recipe does the same; else the first is read. */
+void ComfyReader::take_passes() {
+  const auto& first = passes_.back().sampling;
+  if (passes_.size() == 2) {
+    const auto& last = passes_.front();
+    if (auto pass = comfy_second_pass(nodes_, first, last, reading_.recipe())) {
+      reading_.recipe().second_pass = std::move(pass);
+      reading_.note(fmt::format("{} is the recipe's second_pass; --no-second-pass draws the first pass alone",
+                                last.sampling.node->shown()));
+      if (foreign_shown(last.sampling.seed) != foreign_shown(first.seed))
+        reading_.leave_out("the second pass's seed", foreign_shown(last.sampling.seed));
+      for (const auto& left : last.sampling.left_out) reading_.leave_out(left);
+      return;
     }
   }
-  return *first;
+  for (size_t i = passes_.size() - 1; i-- > 0;) {
+    const auto& pass = passes_[i];
+    const auto steps = [](const std::optional<double>& number) {
+      return number ? fmt::format("{}", *number) : "(not said)";
+    };
+    reading_.leave_out(fmt::format(
+        "a further pass, {}: {} steps, {}", pass.sampling.node->shown(), steps(pass.sampling.steps),
+        pass.sampling.from ? "from step " + steps(pass.sampling.from) : "denoise " + steps(pass.sampling.denoise)));
+    for (const auto* met : pass.before)
+      if (!met->kind.starts_with("VAE")) reading_.leave_out(met->shown());
+  }
 }
 
 /** Whether the latent comes from here: an empty one, or a picture. */
-bool ComfyReader::take_start(const ComfyNode& node, const ComfyNode& sampler) {
+bool ComfyReader::take_start(const ComfyNode& node, const ComfySampling& sampling) {
+  const auto shown_number = [](const std::optional<double>& number) {
+    return number ? fmt::format("{}", *number) : std::string("(not said)");
+  };
   if (node.input("width") && node.input("height") && node.kind.starts_with("Empty")) {
     reading_.take_size(number(node, "width"), number(node, "height"),
                        shown(node, "width") + " x " + shown(node, "height"));
     if (const auto batch = number(node, "batch_size"); batch && *batch > 1)
       reading_.note(fmt::format(
           "it is one of a batch of {}, whose noise ComfyUI draws at once: the seed repeats the first", *batch));
-    if (const auto denoise = number(sampler, "denoise"); denoise && *denoise < 1)
-      reading_.leave_out("denoise of an empty latent", shown(sampler, "denoise"));
+    if (sampling.denoise && *sampling.denoise < 1)
+      reading_.leave_out("denoise of an empty latent", shown_number(sampling.denoise));
     return true;
   }
   if (!node.kind.starts_with("VAEEncode") && node.kind != "LoadLatent") return false;
   const auto* picture = nodes_.behind(node, {"pixels"});
   if (std::vector<const ComfyNode*> way; picture && sampler_of(*picture, way)) return false;  // another pass drew it
-  const bool advanced = sampler.kind == "KSamplerAdvanced";
-  const auto steps = number(sampler, "steps"), from = number(sampler, "start_at_step");
-  reading_.take_strength(!advanced                     ? number(sampler, "denoise")
+  const auto& [steps, from] = std::tie(sampling.steps, sampling.from);
+  const bool part = from || sampling.node->kind == "KSamplerAdvanced";
+  reading_.take_strength(!part                         ? sampling.denoise
                          : steps && from && *steps > 0 ? std::optional(strength_of_part(*steps, *from))
                                                        : std::nullopt,
-                         shown(sampler, advanced ? "start_at_step" : "denoise"));
+                         shown_number(part ? from : sampling.denoise));
   if (node.kind != "VAEEncode" && node.kind != "VAEEncodeTiled") reading_.leave_out(node.shown());
   if (picture && picture->input("image")) reading_.leave_out("the picture", shown(*picture, "image"));
   return true;
 }
 
-/** KSamplerAdvanced runs a part of its steps; compat comfy runs all of a recipe's, of a longer schedule. */
-void ComfyReader::take_part_of_schedule(const ComfyNode& node) {
-  const auto steps = number(node, "steps"), from = number(node, "start_at_step"), to = number(node, "end_at_step");
+/** A part of a sampler's steps: compat comfy runs all of a recipe's, of a longer schedule. */
+void ComfyReader::take_part_of_schedule(const ComfySampling& sampling) {
+  const auto& [steps, from, to] = std::tie(sampling.steps, sampling.from, sampling.to);
   auto& recipe = reading_.recipe();
   if (from && steps && *from > 0 && *from < *steps) {
     if (recipe.init)
-      reading_.take_steps(*steps - *from, shown(node, "start_at_step"));
+      reading_.take_steps(*steps - *from, fmt::format("{}", *from));
     else
-      reading_.leave_out("start_at_step", shown(node, "start_at_step"));
+      reading_.leave_out("start_at_step", fmt::format("{}", *from));
   }
-  if (to && steps && *to < *steps) reading_.leave_out("end_at_step", shown(node, "end_at_step"));
-  if (word(node, "add_noise") == "disable") reading_.leave_out("add_noise", "disable");
+  if (to && steps && *to < *steps) reading_.leave_out("end_at_step", fmt::format("{}", *to));
+  if (!sampling.adds_noise) reading_.leave_out("add_noise", "disable");
 }
 
-void ComfyReader::take_sampler(const ComfyNode& node) {
-  const bool advanced = node.kind == "KSamplerAdvanced";
-  const auto* seed = comfy_value(nodes_, node, advanced ? "noise_seed" : "seed");
-  reading_.take_seed(foreign_seed(seed), foreign_shown(seed));
-  reading_.take_steps(number(node, "steps"), shown(node, "steps"));
-  reading_.take_guidance(number(node, "cfg"), shown(node, "cfg"));
-  reading_.take_sampler(word(node, "sampler_name"), word(node, "scheduler"));
-  if (advanced) take_part_of_schedule(node);
+void ComfyReader::take_sampler(const ComfySampling& sampling) {
+  auto& recipe = reading_.recipe();
+  reading_.take_seed(foreign_seed(sampling.seed), foreign_shown(sampling.seed));
+  reading_.take_guidance(sampling.guidance, sampling.guidance ? fmt::format("{}", *sampling.guidance) : "(not said)");
+  reading_.take_sampler(sampling.sampler, sampling.scheduler);
+  if (sampling.sigmas.empty() && sampling.timesteps.empty()) {
+    reading_.take_steps(sampling.steps, sampling.steps ? fmt::format("{}", *sampling.steps) : "(not said)");
+  } else {
+    recipe.sigmas = sampling.sigmas, recipe.timesteps = sampling.timesteps;
+    recipe.steps = static_cast<int>(std::max(sampling.sigmas.size(), sampling.timesteps.size()));
+    recipe.schedule = ScheduleKind::model;
+  }
+  if (sampling.eta && *sampling.eta >= 0 && *sampling.eta <= 1) recipe.eta = *sampling.eta;
+  for (const auto& left : sampling.left_out) reading_.leave_out(left);
+  take_part_of_schedule(sampling);
 }
 
 ComfyReader::Texts ComfyReader::take_text(const ComfyNode& node) {
@@ -226,16 +259,19 @@ ComfyReader::Texts ComfyReader::take_text(const ComfyNode& node) {
 }
 
 /** From a sampler's conditioning to the text that it was made of. */
-ComfyReader::Texts ComfyReader::follow_text(const ComfyNode& sampler, std::string_view side) {
+ComfyReader::Texts ComfyReader::follow_text(const ComfySampling& sampling, std::string_view side) {
   ComfyWalk walk;
-  for (const auto* node = &sampler; node;) {
+  const auto& guider = *sampling.guider;
+  const bool unguided = guider.kind == "BasicGuider";
+  if (unguided && side == "negative") return {};
+  for (const auto* node = &guider; node;) {
     walk.visit(*node);
     if (node->input("text") || (node->input("text_g") && node->input("text_l"))) return take_text(*node);
-    if (node != &sampler && !is_reroute(*node)) reading_.leave_out(node->shown());
+    if (node != &guider && !is_reroute(*node)) reading_.leave_out(node->shown());
     const auto* next = nodes_.behind(*node, {side, "conditioning", "conditioning_1", "conditioning_to"});
     node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
   }
-  reading_.note(fmt::format("no text was found behind \"{}\" of {}", side, sampler.shown()));
+  reading_.note(fmt::format("no text was found behind \"{}\" of {}", side, guider.shown()));
   return {};
 }
 
@@ -257,11 +293,11 @@ void ComfyReader::follow_clip(const ComfyNode& text) {
   }
 }
 
-void ComfyReader::follow_model(const ComfyNode& sampler) {
+void ComfyReader::follow_model(const ComfySampling& sampling) {
   ComfyWalk walk;
-  for (const auto* node = &sampler; node;) {
+  for (const auto* node = sampling.guider; node;) {
     walk.visit(*node);
-    if (node != &sampler) take_loader(*node, /*of_text=*/false);
+    if (node != sampling.guider) take_loader(*node, /*of_text=*/false);
     const auto* next = nodes_.behind(*node, {"model"});
     node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
   }

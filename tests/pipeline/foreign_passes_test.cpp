@@ -1,0 +1,119 @@
+// Pictures of other programs that several samplers drew: second passes, SamplerCustom's nodes.
+#include <doctest/doctest.h>
+
+#include "foreign.h"
+
+using namespace corepulse;
+using namespace corepulse::test;
+
+namespace {
+
+/** Two samplers, the second with these inputs beside what both have; nodes that stand between and elsewhere. */
+std::string two_samplers(const std::string& first, const std::string& second, const std::string& nodes) {
+  const std::string common =
+      R"("noise_seed": 5, "seed": 5, "steps": 20, "cfg": 6, "sampler_name": "euler", "scheduler": "karras",)";
+  return R"({"1": {"class_type": "SaveImage", "inputs": {"images": ["2", 0]}}, "2": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0]}},
+    "3": {"class_type": )" +
+         second.substr(0, second.find(' ')) + R"(, "inputs": {)" + common + second.substr(second.find(' ')) + R"(}},
+    "5": {"class_type": )" +
+         first.substr(0, first.find(' ')) + R"(, "inputs": {)" + common +
+         R"("latent_image": ["6", 0], "model": ["9", 0], "positive": ["8", 0], "negative": ["7", 0], )" +
+         first.substr(first.find(' ')) + R"(}},
+    "6": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 768, "batch_size": 1}},
+    "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "fog", "clip": ["9", 1]}},
+    "8": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat", "clip": ["9", 1]}},
+    "9": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sdxl.safetensors"}})" +
+         nodes + "}";
+}
+
+}  // namespace
+
+TEST_CASE("ComfyUI's second KSampler over an enlarged latent or picture is a second pass") {
+  const std::string links =
+      R"("denoise": 0.5, "model": ["9", 0], "positive": ["8", 0], "negative": ["7", 0], "latent_image": )";
+  const auto second = [&](const std::string& latent, const std::string& more = "") {
+    return R"("KSampler" )" + links + latent + more;
+  };
+  const std::string first = R"("KSampler" "denoise": 1)";
+  const auto by_latent = graph(two_samplers(
+      first, second(R"(["10", 0])"),
+      R"(, "10": {"class_type": "LatentUpscaleBy", "inputs": {"samples": ["5", 0], "upscale_method": "bicubic", "scale_by": 1.5}})"));
+  REQUIRE(by_latent.recipe.second_pass);
+  CHECK(*by_latent.recipe.second_pass == SecondPass{.scale = 1.5,
+                                                    .upscale = Upscale::latent_bicubic,
+                                                    .strength = 0.5,
+                                                    .steps = 20,
+                                                    .sampler = SamplerKind::euler,
+                                                    .schedule = ScheduleKind::karras,
+                                                    .guidance = 6.0});
+  CHECK_FALSE(noted(by_latent, "not carried over"));
+  const std::string pictures =
+      R"(, "10": {"class_type": "VAEEncode", "inputs": {"pixels": ["11", 0]}}, "12": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0]}},
+    "11": {"class_type": "ImageScale", "inputs": {"image": ["12", 0], "width": 1024, "height": 1536, "crop": "center", "upscale_method": )";
+  const auto by_picture = graph(two_samplers(first, second(R"(["10", 0])"), pictures + R"("lanczos"}})"));
+  REQUIRE(by_picture.recipe.second_pass);
+  CHECK(by_picture.recipe.second_pass->width == 1024);
+  CHECK(by_picture.recipe.second_pass->upscale == Upscale::lanczos);
+  const auto area = graph(two_samplers(first, second(R"(["10", 0])"), pictures + R"("area"}})"));
+  CHECK_FALSE(area.recipe.second_pass);
+  CHECK(noted(area, "node 11 (ImageScale)"));
+  const auto other_text = graph(two_samplers(
+      first,
+      R"("KSampler" "denoise": 0.5, "model": ["9", 0], "positive": ["7", 0], "negative": ["7", 0], "latent_image": ["10", 0])",
+      R"(, "10": {"class_type": "LatentUpscaleBy", "inputs": {"samples": ["5", 0], "upscale_method": "bicubic", "scale_by": 1.5}})"));
+  CHECK_FALSE(other_text.recipe.second_pass);
+  auto text = two_samplers(
+      first, second(R"(["10", 0])"),
+      R"(, "10": {"class_type": "LatentUpscaleBy", "inputs": {"samples": ["5", 0], "upscale_method": "bilinear", "scale_by": 1.5}})");
+  const std::string seed = "\"seed\": ";
+  text.replace(text.find(" " + seed) + 1, seed.size() + 1, seed + "9");  // the second sampler stands first
+  const auto seeded = graph(text);
+  CHECK(seeded.recipe.second_pass.has_value());
+  CHECK(noted(seeded, "the second pass's seed 9"));
+}
+
+TEST_CASE("ComfyUI's SamplerCustom is read with its sampler's and its sigmas' nodes") {
+  const auto custom = [](const std::string& sigmas,
+                         const std::string& sampler =
+                             R"("class_type": "KSamplerSelect", "inputs": {"sampler_name": "dpmpp_2m"})") {
+    return graph(
+        R"({"1": {"class_type": "SaveImage", "inputs": {"images": ["2", 0]}}, "2": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0]}},
+      "3": {"class_type": "SamplerCustomAdvanced", "inputs": {"noise": ["4", 0], "guider": ["5", 0], "sampler": ["10", 0], "sigmas": ["11", 0], "latent_image": ["6", 0]}},
+      "4": {"class_type": "RandomNoise", "inputs": {"noise_seed": 42}},
+      "5": {"class_type": "CFGGuider", "inputs": {"cfg": 4.5, "model": ["9", 0], "positive": ["8", 0], "negative": ["7", 0]}},
+      "6": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 512, "batch_size": 1}},
+      "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "fog", "clip": ["9", 1]}},
+      "8": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat", "clip": ["9", 1]}},
+      "9": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sdxl.safetensors"}},
+      "10": {)" +
+        sampler + R"(}, "11": {)" + sigmas + "}}");
+  };
+  const auto basic = custom(
+      R"("class_type": "BasicScheduler", "inputs": {"scheduler": "karras", "steps": 24, "denoise": 1, "model": ["9", 0]})");
+  CHECK(basic.recipe.steps == 24);
+  CHECK(basic.recipe.schedule == ScheduleKind::karras);
+  CHECK(basic.recipe.sampler == SamplerKind::dpmpp_2m);
+  CHECK(basic.recipe.guidance == 4.5);
+  CHECK(basic.recipe.seeds == std::vector<uint64_t>{42});
+  CHECK(basic.recipe.prompt == "a cat");
+  CHECK(basic.recipe.negative_prompt == "fog");
+  CHECK_FALSE(noted(basic, "not carried over"));
+  const auto turbo =
+      custom(R"("class_type": "SDTurboScheduler", "inputs": {"steps": 2, "denoise": 1, "model": ["9", 0]})",
+             R"("class_type": "SamplerEulerAncestral", "inputs": {"eta": 0.5, "s_noise": 1.1})");
+  CHECK(turbo.recipe.timesteps == std::vector<double>{999, 899});
+  CHECK(turbo.recipe.steps == 2);
+  CHECK(turbo.recipe.sampler == SamplerKind::euler_a);
+  CHECK(turbo.recipe.eta == 0.5);
+  CHECK(noted(turbo, "s_noise 1.1"));
+  const auto levels =
+      custom(R"("class_type": "KarrasScheduler", "inputs": {"steps": 3, "sigma_max": 8, "sigma_min": 0.5, "rho": 1})");
+  CHECK(levels.recipe.sigmas == std::vector<double>{8, 4.25, 0.5});
+  const auto unknown = custom(R"("class_type": "LTXVScheduler", "inputs": {"steps": 3})");
+  CHECK(unknown.recipe.steps == 3);
+  CHECK(noted(unknown, "node 11 (LTXVScheduler)"));
+  const auto none = custom(
+      R"("class_type": "KarrasScheduler", "inputs": {"steps": 3000000, "sigma_max": 8, "sigma_min": -1, "rho": 1})");
+  CHECK(none.recipe.sigmas.empty());
+  CHECK(noted(none, "node 11 (KarrasScheduler)"));
+}
