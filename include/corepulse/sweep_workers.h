@@ -1,6 +1,6 @@
 #pragma once
 // A sweep by many: a coordinator keeps the folder and hands out cells, workers draw them, wherever they are. What they
-// say to each other are strings of bytes, for whatever carries them: MPI (`corepulse sweep`), Ray (python), a socket.
+// say to each other are strings of bytes, for whatever carries them: MPI in `corepulse sweep`, else a socket, say.
 //
 //   corepulse::SweepCoordinator coordinator(sweep, options);  // one process
 //   corepulse::SweepWorker worker(sweep, options);             // each GPU's process
