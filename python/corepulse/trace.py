@@ -61,7 +61,8 @@ class Trace:
 
     def picture(self) -> PIL.Image.Image:
         """The effects as colours: white 0, red the largest, blue below 0."""
-        width, height = LABELS + CELL * len(self.windows) + LINE, CELL * len(self.places) + 2 * LINE
+        legend = f"{self.corrupt_prompt[:40]} -> {self.clean_prompt[:40]}: largest {self.effects.max():.2f}"
+        width, height = max(LABELS + CELL * len(self.windows), 7 * len(legend)) + LINE, CELL * len(self.places) + 2 * LINE
         image = PIL.Image.new("RGB", (width, height), "white")
         draw = PIL.ImageDraw.Draw(image)
         for r, place in enumerate(self.places):
@@ -71,7 +72,6 @@ class Trace:
                 draw.rectangle((left, top, left + CELL - 2, top + CELL - 2), fill=self._colour(self.effects[r, c]))
         for c, window in enumerate(self.windows):
             draw.text((LABELS + CELL * c + 2, 4), _name(window), fill="black")
-        legend = f"{self.corrupt_prompt[:40]} -> {self.clean_prompt[:40]}: largest {self.effects.max():.2f}"
         draw.text((4, height - LINE + 4), legend, fill="black")
         return image
 
