@@ -140,7 +140,6 @@ Recipe with_file_names(Recipe recipe, const std::function<std::string(const std:
   };
   for (const auto& field : kSource)
     if (field.kind != Kind::word) visit(recipe.*field.recipe);
-  if (recipe.refiner) visit(recipe.refiner->model);
   change_paths(recipe, visit);
   return recipe;
 }
