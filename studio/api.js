@@ -4,7 +4,7 @@ import { T } from './texts.js';
 /** What went wrong, as the server says it (RFC 9457), or `away` where there is none. */
 export class Problem extends Error {
   constructor({ title, detail, code, status }) {
-    super(status === 401 ? T.connection.locked : detail || title || `HTTP ${status}`);
+    super({ 0: T.connection.away, 401: T.connection.locked }[status] ?? (detail || title || `HTTP ${status}`));
     this.code = code;
     this.status = status;
     this.away = status === 0;
@@ -23,12 +23,12 @@ async function ask(method, path, body, { raw, signal } = {}) {
     answer = await fetch(path, { method, headers, signal, body: raw || body === undefined ? body : JSON.stringify(body) });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new Problem({ status: 0, code: 'away', title: 'away' });
+    throw new Problem({ status: 0, code: 'away' });
   }
   const type = answer.headers.get('Content-Type') ?? '';
   const content = type.includes('json') ? await answer.json() : null;
   if (!answer.ok) throw new Problem({ ...content, status: answer.status });
-  return content;
+  return content ?? (type.startsWith('image/') ? answer.blob() : null);
 }
 
 const query = (values) => new URLSearchParams(Object.entries(values).filter(([, v]) => v !== undefined && v !== '')).toString();
@@ -46,6 +46,8 @@ export const api = {
   change: (id, controls) => ask('PATCH', path('jobs', id), { controls }),
   cancel: (id) => ask('DELETE', path('jobs', id)),
   purge: (id) => ask('DELETE', `${path('jobs', id)}?purge=1`),
+  /** A picture's bytes, of an address as the server gives it. */
+  picture: (url) => ask('GET', url),
   upload: (blob) => ask('POST', '/v1/files', blob, { raw: blob.type || 'application/octet-stream' }),
   read: (blob) => ask('POST', '/v1/read', blob, { raw: blob.type || 'application/octet-stream' }),
   history: (q, before, limit = 100) => ask('GET', `/v1/history?${query({ q, before, limit })}`),

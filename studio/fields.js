@@ -8,11 +8,17 @@ let next = 0;
 export function numberField(label, value, onChange, more = {}) {
   const input = h('input', {
     type: 'number', step: 'any', 'data-key': more.key ?? label, placeholder: more.placeholder ?? '', ...more.attributes,
-    onchange: () => onChange(input.value === '' ? undefined : Number(input.value)),
+    onchange: () => {
+      input.defaultValue = input.value;
+      onChange(input.value === '' ? undefined : Number(input.value));
+    },
   });
-  input.value = value ?? '';
+  input.defaultValue = value ?? '';
   return h('label.field', h('span', label), input);
 }
+
+/** Whether something is being typed into an element that nothing has been told of yet, or that is told of every letter. */
+export const isTyping = (element) => element.matches('input[type=text], textarea, input[type=range]') || (element.matches('input[type=number]') && element.value !== element.defaultValue);
 
 export function textField(label, value, onInput, more = {}) {
   const input = h('input', {
@@ -26,10 +32,11 @@ export function textField(label, value, onInput, more = {}) {
   return h('label.field.wide', h('span', label), input, h('datalist', { id }, more.list.map((name) => h('option', { value: name }))));
 }
 
-/** A choice among words; the first is what an absent field means. */
+/** A choice among words; the first is what an absent field means. A value that is none of them is offered, too. */
 export function choiceField(label, value, options, onChange, more = {}) {
   const select = h('select', { 'data-key': more.key ?? label, onchange: () => onChange(select.value) },
     options.map((o) => h('option', { value: o.value ?? o }, o.label ?? o)));
+  if (value && !options.some((o) => (o.value ?? o) === value)) select.append(h('option', { value }, value));
   select.value = value ?? options[0].value ?? options[0];
   return h('label.field', h('span', label), select);
 }
@@ -49,16 +56,15 @@ export function slider(label, value, [low, high], onInput, more = {}) {
   return h('label.field.slider', h('span', label), input, show);
 }
 
-/** JSON in a box, applied by a button; what is wrong with it is said. */
+/** JSON in a box, applied by a button; what is wrong with it is said. `onApply` returns what is wrong with the value, if anything. */
 export function jsonField(value, onApply, label) {
-  const area = h('textarea.code', { spellcheck: 'false', rows: Math.min(14, JSON.stringify(value, null, 1).split('\n').length), 'aria-label': label, 'data-key': `json-${label}` });
+  const area = h('textarea.code', { spellcheck: 'false', rows: Math.min(14, JSON.stringify(value, null, 1).split('\n').length), 'aria-label': label, 'data-key': `json-${label}`, 'data-own-undo': true });
   area.value = JSON.stringify(value, null, 1);
   const wrong = h('p.wrong', { role: 'alert' });
   const apply = h('button.quiet', {
     type: 'button', onclick: () => {
       try {
-        wrong.textContent = '';
-        onApply(JSON.parse(area.value));
+        wrong.textContent = onApply(JSON.parse(area.value)) ?? '';
       } catch (error) {
         wrong.textContent = T.tracks.bad + error.message;
       }

@@ -29,12 +29,20 @@ export function makeFiles(store, actions, player) {
   });
   addEventListener('paste', (event) => {
     const file = event.clipboardData?.files[0];
-    if (file) takeFile(file);
+    if (file && !event.clipboardData.types.includes('text/plain')) takeFile(file); // text that brings its picture along is text
   });
 
   function hide() {
     depth = 0;
     veil.hidden = true;
+  }
+
+  let address; // of the picture that was dropped last
+  function show(file, recipe) {
+    if (player.busy) return;
+    URL.revokeObjectURL(address);
+    address = URL.createObjectURL(file);
+    player.show({ name: file.name, url: address, seed: recipe.seed, recipe, file });
   }
 
   /** A recipe as JSON, or a picture with one inside; a picture without one becomes the start. */
@@ -46,11 +54,12 @@ export function makeFiles(store, actions, player) {
         return actions.say(T.tracks.bad + error.message);
       }
     }
+    if (file.type && !file.type.startsWith('image/')) return actions.say(T.files.unknown);
     try {
       const { recipe, notes } = await api.read(file);
       if (!recipe) return startFromFile(file);
       actions.takeRecipe(withoutHeat(recipe), T.files.restored((notes ?? []).join(' ')));
-      player.show({ name: file.name, url: URL.createObjectURL(file), seed: recipe.seed, recipe });
+      show(file, recipe);
     } catch (error) {
       if (error.away) return actions.say(T.connection.away);
       startFromFile(file);
@@ -59,10 +68,11 @@ export function makeFiles(store, actions, player) {
 
   async function startFromFile(file) {
     try {
-      const { id } = await api.upload(file);
+      const { id, type } = await api.upload(file);
+      if (type && !type.startsWith('image/')) return actions.say(T.init.failed);
       actions.startFrom(`upload:${id}`);
     } catch (error) {
-      actions.say(error.status === 400 || error.status === 422 ? T.init.failed : error.message);
+      actions.say([400, 415, 422].includes(error.status) ? T.init.failed : error.message);
     }
   }
   return { takeFile, startFromFile };

@@ -13,9 +13,10 @@ export function listenToKeys({ store, player, actions, score, tracks, prompt, pa
       action();
     };
     if (ctrl && key === 'Enter') return run(actions.draw);
+    if (ctrl && ['z', 'y'].includes(key.toLowerCase()) && target.closest?.('[data-own-undo]')) return undefined; // text that is not the recipe's
     if (ctrl && key.toLowerCase() === 'z') return run(() => (event.shiftKey ? store.redo() : store.undo()));
     if (ctrl && key.toLowerCase() === 'y') return run(() => store.redo());
-    if (key === 'Escape') return escape();
+    if (key === 'Escape') return event.isComposing || (target.type === 'search' && target.value) ? undefined : escape();
     if (ctrl || event.altKey || typing(target)) return undefined;
     const letters = {
       b: () => score.choose('brush'), r: () => score.choose('rect'), e: () => score.choose('erase'), c: () => score.choose('curve'),

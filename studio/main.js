@@ -11,6 +11,7 @@ import { makePrompt } from './prompt.js';
 import { makeEvents, makeReading } from './reading.js';
 import { makeScore } from './score/view.js';
 import { makeDrawBar, makeSettings } from './settings.js';
+import { wrongIn } from './shape.js';
 import { makeStage } from './stage.js';
 import { makeStore } from './store.js';
 import { T } from './texts.js';
@@ -40,11 +41,14 @@ const actions = {
   draw: () => player.draw(),
   /** A whole recipe instead of the one that is there; undo brings that back. */
   takeRecipe(recipe, text) {
+    const wrong = wrongIn(recipe);
+    if (wrong !== null) return say(T.recipe.form(wrong));
     const { made_with: _, ...taken } = recipe;
+    player.hold();
     store.close();
     store.edit({ recipe: taken, drafts: [] });
     store.look({ selected: 0 });
-    say(text);
+    return say(text);
   },
   startFrom(file) {
     store.editRecipe({ init: { file, strength: 0.75 } });
@@ -73,6 +77,8 @@ function makePanels() {
     sweep: makeSweep(store, reading, events, actions, { open: () => show('sweep'), visible: () => open === 'sweep', show: (picture) => player.show(picture) }),
   };
   function show(name) {
+    const was = open;
+    const inside = element.contains(document.activeElement);
     if (open) parts[open].shown(false);
     open = name;
     element.hidden = !name;
@@ -84,7 +90,8 @@ function makePanels() {
       body.replaceChildren(parts[name].element);
       body.setAttribute('aria-labelledby', `tab-${name}`);
       parts[name].shown(true);
-    }
+      if (!was && innerWidth < 1280) document.getElementById(`tab-${name}`).focus(); // it lies over the page
+    } else if (inside) document.querySelector(`[data-panel="${was}"]`)?.focus();
     store.look({ tab: name });
     for (const button of document.querySelectorAll('[data-panel]')) button.setAttribute('aria-pressed', String(button.dataset.panel === name));
   }
@@ -109,7 +116,7 @@ function header() {
     const wanted = store.recipe.model ?? reading.state.models?.default ?? 'builtin';
     const list = reading.state.models?.models ?? [];
     const names = list.some((m) => m.name === wanted) ? list : [...list, { name: wanted }];
-    fill(model, names.map((m) => h('option', { value: m.name }, m.title ?? m.name)));
+    fill(model, names.map((m) => h('option', { value: m.name, disabled: Boolean(m.error), title: m.error }, m.title ?? m.name)));
     model.value = wanted;
   };
   store.on((what) => what.doc && refresh());
@@ -161,16 +168,15 @@ function knock(wait) {
     try {
       await api.health();
       await player.reattach();
-      away = false;
-      banner.hidden = true;
-      set(connection, { 'data-state': 'on', title: T.connection.on });
-      say(T.connection.back);
-      await reading.models();
-      await reading.ask();
-      events.tell('back');
     } catch {
-      knock(Math.min(5000, wait * 1.5 || 700));
+      return knock(Math.min(5000, wait * 1.5 || 700));
     }
+    away = false;
+    banner.hidden = true;
+    set(connection, { 'data-state': 'on', title: T.connection.on });
+    say(T.connection.back);
+    for (const one of await Promise.allSettled([reading.models(), reading.ask()])) if (one.status === 'rejected') say(one.reason.message);
+    return events.tell('back');
   }, wait);
 }
 addEventListener('online', () => away && knock(0));
@@ -198,7 +204,9 @@ addEventListener('error', (event) => say(T.errors.unknown + event.message));
 addEventListener('unhandledrejection', (event) => event.reason?.name !== 'AbortError' && say(T.errors.unknown + (event.reason?.message ?? event.reason)));
 await Promise.allSettled([reading.models(), reading.ask(), player.reattach()]).then((all) => {
   const lost = all.find((one) => one.status === 'rejected' && one.reason?.away);
+  const refused = all.find((one) => one.status === 'rejected' && !one.reason?.away);
   if (lost) events.tell('away', lost.reason);
+  else if (refused) say(refused.reason.message);
 });
 if (score.model.track) score.model.select(score.model.selected);
 

@@ -1,7 +1,7 @@
 // Drawing regions on the picture: whose region it is, the tools, the brush's own mask.
 import { fill, h, iconButton } from './dom.js';
 import { numberField, slider } from './fields.js';
-import { addressOf, boxOf, joined, shapeBetween, show, withBox } from './region.js';
+import { addressOf, boxOf, inFractions, joined, shapeBetween, show, withBox } from './region.js';
 import { kindOf } from './score/kinds.js';
 import { hue } from './score/palette.js';
 import { tracksOf, withFields } from './score/tracks.js';
@@ -16,7 +16,7 @@ function targets(store, model) {
   if (track && !kindOf(track.control).lane) {
     const c = track.controls[0] ?? track.control;
     const put = (fields, group) => store.edit(withFields(store.doc, tracksOf(store.doc)[model.selected], fields), group);
-    (c.prompts ?? []).forEach((part, k) => list.push({
+    if (track.kind === 'regions') (c.prompts ?? []).forEach((part, k) => list.push({
       label: T.region.part(k, part.prompt), value: part.region,
       put: (region, group) => put({ prompts: c.prompts.map((p, n) => (n === k ? { ...p, region: region ?? { shape: 'rectangle', box: [0, 0, 1, 1] } } : p)) }, group),
     }));
@@ -37,7 +37,9 @@ export function makeMasks(store, model, events, sizeOf) {
   const state = { tool: 'view', target: 0, add: false, size: 0.12, drawing: null };
   const target = () => {
     const list = targets(store, model);
-    return list[Math.min(state.target, list.length - 1)];
+    const aim = list[Math.min(state.target, list.length - 1)];
+    const { width, height } = sizeOf();
+    return aim && { ...aim, value: inFractions(aim.value, width, height) };
   };
   const colour = () => hue(target()?.mask ? 4 : model.hues[model.selected] ?? 0, true);
 
@@ -62,7 +64,7 @@ export function makeMasks(store, model, events, sizeOf) {
     canvas.setPointerCapture(event.pointerId);
     store.close();
     state.from = state.last = place(event);
-    if (['brush', 'rubber'].includes(state.tool)) startBrush().then(() => dab(state.from));
+    if (['brush', 'rubber'].includes(state.tool)) startBrush().then(() => (state.from ? dab(state.from) : finishTap()));
   });
   canvas.addEventListener('pointermove', (event) => {
     if (!state.from) return;
@@ -72,7 +74,10 @@ export function makeMasks(store, model, events, sizeOf) {
     redraw();
   });
   canvas.addEventListener('pointerup', (event) => finish(event));
-  canvas.addEventListener('pointercancel', () => Object.assign(state, { from: null, drawing: null, brush: null }));
+  canvas.addEventListener('pointercancel', () => {
+    Object.assign(state, { from: null, drawing: null, brush: null });
+    redraw();
+  });
 
   function finish(event) {
     if (!state.from) return;
@@ -82,6 +87,12 @@ export function makeMasks(store, model, events, sizeOf) {
     Object.assign(state, { from: null, drawing: null, brush: null });
     store.close();
     refresh();
+  }
+
+  /** The pointer had left again before the old mask was read. */
+  function finishTap() {
+    state.brush = null;
+    redraw();
   }
 
   /** The brush goes on over the mask that is there. */
@@ -146,6 +157,7 @@ export function makeMasks(store, model, events, sizeOf) {
   const starter = (aim) => (state.tool === 'rectangle' || state.tool === 'ellipse'
     ? h('button.quiet', { type: 'button', 'data-key': 'region-start', onclick: () => { aim.put(shapeBetween(state.tool, { x: 0.25, y: 0.25 }, { x: 0.75, y: 0.75 })); refresh(); } }, `+ ${T.region.kinds[state.tool]}`) : null);
 
+  store.on((what) => what.view?.includes('selected') && Object.assign(state, { target: 0 }));
   store.on((what) => (what.doc || what.view?.includes('selected')) && queueMicrotask(() => (bar.contains(document.activeElement) && document.activeElement.type === 'range' ? redraw() : refresh())));
   events.on('theme', redraw);
   return { canvas, bar, state, refresh, redraw };

@@ -9,6 +9,8 @@ export function makePlayer(store, events, say) {
   let stop = () => {};
   let timer;
   let patched;
+  let sending = false;
+  let held = false; // another recipe was taken over: it is not the running picture's
   const tell = () => events.tell('player', player);
 
   /** Words of the prompt, for heat maps. */
@@ -27,6 +29,7 @@ export function makePlayer(store, events, say) {
     }
     Object.assign(player, { busy: true, problem: null, preview: null, picture: null, plain: null, message: T.draw.queued(0) });
     patched = JSON.stringify(recipe.controls ?? []);
+    held = false;
     tell();
     try {
       const plain = recipe.syntax === undefined || recipe.syntax === 'plain';
@@ -91,6 +94,7 @@ export function makePlayer(store, events, say) {
   function finish(job) {
     stop();
     clearTimeout(timer);
+    timer = undefined;
     Object.assign(player, { busy: false, acting: [], preview: job.state === 'done' ? null : player.preview });
     store.look({ playhead: undefined, job: undefined, shown: job.state === 'done' ? job.id : store.view.shown });
     if (job.state === 'done') {
@@ -111,22 +115,32 @@ export function makePlayer(store, events, say) {
 
   /** Live: the score as it is now, from the next step on. */
   function change() {
-    if (!player.busy || !store.view.live || player.job?.state !== 'running') return;
-    const controls = store.recipe.controls ?? [];
-    const text = JSON.stringify(controls);
-    if (text === patched || timer) return;
-    timer = setTimeout(async () => {
-      timer = undefined;
-      const now = store.recipe.controls ?? [];
-      patched = JSON.stringify(now);
-      try {
-        await api.change(player.job.id, now);
-        events.tell('patched', now);
-      } catch (error) {
-        if (error.status !== 409) events.tell('refused', error);
+    if (!player.busy || held || !store.view.live || player.job?.state !== 'running') return;
+    const text = JSON.stringify(store.recipe.controls ?? []);
+    if (text !== patched && !timer && !sending) timer = setTimeout(send, PATCH_EVERY);
+  }
+
+  /** One at a time, so that none overtakes another; what did not arrive is sent again when the server is back. */
+  async function send() {
+    timer = undefined;
+    if (held) return;
+    const now = store.recipe.controls ?? [];
+    patched = JSON.stringify(now);
+    sending = true;
+    try {
+      await api.change(player.job.id, now);
+      events.tell('patched', now);
+    } catch (error) {
+      if (error.away) {
+        patched = '';
+        events.tell('away', error);
+        return;
       }
-      change();
-    }, PATCH_EVERY);
+      if (error.status !== 409) events.tell('refused', error);
+    } finally {
+      sending = false;
+    }
+    change();
   }
   store.on((what) => what.doc && change());
 
@@ -156,7 +170,7 @@ export function makePlayer(store, events, say) {
   }
 
   async function cancel() {
-    if (player.busy && player.job) await api.cancel(player.job.id).catch(fail);
+    if (player.busy && player.job) await api.cancel(player.job.id).catch((error) => [404, 409].includes(error.status) || fail(error));
   }
 
   /** Shows a picture of the history. */
@@ -166,7 +180,10 @@ export function makePlayer(store, events, say) {
     tell();
   }
 
-  return Object.assign(player, { draw, cancel, reattach, show, tell });
+  /** What is in the document from now on is about another picture than the one that is drawn. */
+  const hold = () => { held = player.busy; };
+
+  return Object.assign(player, { draw, cancel, reattach, show, hold, tell });
 }
 
 /** The recipe without the heat maps that the page itself asked for. */
@@ -185,7 +202,7 @@ export function plainOf(recipe) {
   return { ...plain, second_pass: second };
 }
 
-/** Draws the plain run beside; resolves to its picture. */
+/** Draws the plain run beside; resolves to its pictures. */
 export function drawPlain(recipe) {
   return new Promise((resolve, reject) => {
     api.start({ recipe: plainOf(recipe), previews: 0 }).then((job) => {
@@ -195,7 +212,7 @@ export function drawPlain(recipe) {
         if (event.type !== 'job' || !FINAL.includes(state)) return;
         stop();
         const done = event.job ?? event;
-        if (state === 'done') resolve(done.pictures[0]);
+        if (state === 'done') resolve(done.pictures);
         else reject(new Error(done.error?.detail ?? T.draw.failed));
       });
     }, reject);

@@ -24,14 +24,17 @@ export function makeReading(store, events) {
   let model;
   let abort;
 
+  /** Whether the blocks are the document's model's; another one may have been chosen while they were read. */
   async function loadModel() {
     const wanted = store.recipe.model ?? '';
-    if (model === wanted && state.blocks.length) return;
+    if (model === wanted && state.blocks.length) return true;
     const { blocks } = await api.blocks(wanted || undefined);
+    if (wanted !== (store.recipe.model ?? '')) return false;
     model = wanted;
     state.blocks = blocks;
     state.grid = makeGrid(blocks, state.calls ?? guessedCalls(store.recipe.steps));
     events.tell('grid');
+    return true;
   }
 
   function take(answer, schedule) {
@@ -61,12 +64,13 @@ export function makeReading(store, events) {
     const { signal } = abort;
     const schedule = JSON.stringify(SCHEDULE.map((f) => store.recipe[f]));
     try {
-      await loadModel();
+      if (!await loadModel()) return;
       const answer = await api.explain(store.recipe, signal);
       take(answer, schedule);
       Object.assign(state, { explained: answer.controls ?? [], notes: answer.notes ?? [], problem: null, stale: false });
     } catch (error) {
       if (error.name === 'AbortError') return;
+      if (signal.aborted) return;
       if (error.away) return events.tell('away', error);
       Object.assign(state, { problem: error, explained: [], stale: false });
       if (state.grid) await plainSteps(schedule, signal).catch(() => {});
@@ -77,6 +81,7 @@ export function makeReading(store, events) {
   const later = debounce(120, ask);
   store.on((what) => {
     if (!what.doc) return;
+    abort?.abort(); // its answer would be about what was there before
     state.stale = true;
     later();
   });

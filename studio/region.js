@@ -2,6 +2,7 @@
 
 const clamp = (v) => Math.max(0, Math.min(1, v));
 const images = new Map();
+const KEPT_IMAGES = 128; // of masks: those of strokes long ago are read again if undo brings them back
 
 /** Sizes relative to the shorter side, of a picture width x height. */
 const sides = (width, height) => ({ sx: width / Math.min(width, height), sy: height / Math.min(width, height) });
@@ -63,7 +64,9 @@ function pixels(region, onReady) {
   const known = images.get(key);
   if (known) return known.data ? known : null;
   const image = new Image();
+  if (images.size >= KEPT_IMAGES) images.delete(images.keys().next().value);
   images.set(key, {});
+  image.onerror = () => images.delete(key);
   image.onload = () => {
     const canvas = new OffscreenCanvas(128, 128);
     const context = canvas.getContext('2d', { willReadFrequently: true });
@@ -72,6 +75,20 @@ function pixels(region, onReady) {
     onReady();
   };
   image.src = region.data ? `data:image/png;base64,${region.data}` : addressOf(region.file);
+}
+
+/** The same region in fractions, which the page draws and changes; pixels are those of a picture width x height. */
+export function inFractions(region, width, height) {
+  if (!region) return region;
+  const { unit, ...rest } = region;
+  const result = region.parts ? { ...rest, parts: region.parts.map((part) => inFractions(part, width, height)) } : rest;
+  if (unit !== 'pixel') return unit || region.parts ? result : region;
+  const sizes = [width, height];
+  const point = (list) => list.map((v, i) => v / sizes[i % 2]);
+  for (const name of ['box', 'center', 'radii', 'from', 'to']) if (rest[name]) result[name] = point(rest[name]);
+  for (const name of ['radius', 'feather', 'blur']) if (rest[name] !== undefined) result[name] = rest[name] / Math.min(width, height);
+  if (rest.points) result.points = rest.points.map(point);
+  return result;
 }
 
 /** Where the page finds a file that a recipe names. */

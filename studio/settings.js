@@ -38,7 +38,7 @@ export function makeDrawBar(store, events, player, actions) {
   const live = h('label.check', { title: T.draw.liveHint }, h('input', { type: 'checkbox', onchange: (e) => store.look({ live: e.target.checked }) }), T.draw.live);
 
   function setSeed(text) {
-    const numbers = text.split(/[\s,]+/).map(Number).filter((n) => Number.isInteger(n) && n >= 0);
+    const numbers = text.split(/[\s,]+/).map(Number).filter((n) => Number.isSafeInteger(n) && n >= 0);
     if (!numbers.length) return refresh();
     store.editRecipe(numbers.length > 1 ? { seeds: numbers, seed: undefined } : { seed: numbers[0], seeds: undefined });
   }

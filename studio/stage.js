@@ -2,7 +2,7 @@
 import { fill, h, icon, iconButton } from './dom.js';
 import { slider } from './fields.js';
 import { makeMasks } from './masks.js';
-import { drawPlain, plainOf, withoutHeat } from './player.js';
+import { drawPlain, withoutHeat } from './player.js';
 import { addressOf } from './region.js';
 import { T } from './texts.js';
 
@@ -34,6 +34,7 @@ export function makeStage(store, reading, events, player, score, actions) {
   const bar = h('div.stage-bar');
   const start = h('div.init-bar');
   let comparing = false;
+  let compared; // the picture that the plain one stands beside
   let shown = 0;
 
   /** The picture's size: as it is, else as the recipe and the model say. */
@@ -41,7 +42,7 @@ export function makeStage(store, reading, events, player, score, actions) {
     const { width, height } = store.recipe;
     const model = reading.state.models?.models?.find((m) => m.name === (store.recipe.model ?? reading.state.models.default));
     const [w, h_] = model?.size ?? [256, 256];
-    return { width: width || w, height: height || h_ };
+    return { width: width || w || 256, height: height || h_ || 256 };
   }
 
   function show() {
@@ -61,10 +62,11 @@ export function makeStage(store, reading, events, player, score, actions) {
   }
 
   function showPlain() {
-    const on = comparing && player.plain && !player.busy;
+    const on = comparing && player.plain?.of === player.picture && !player.busy;
+    const plain = on && (player.plain.pictures[shown] ?? player.plain.pictures[0]);
     before.hidden = wipe.hidden = !on;
     for (const tag of frame.querySelectorAll('.tag')) tag.hidden = !on;
-    if (on && before.getAttribute('src') !== player.plain.url) before.src = player.plain.url;
+    if (on && before.getAttribute('src') !== plain.url) before.src = plain.url;
   }
 
   function showEmpty(source) {
@@ -84,9 +86,9 @@ export function makeStage(store, reading, events, player, score, actions) {
     fill(bar,
       h('button.quiet', { type: 'button', 'data-key': 'compare', 'aria-pressed': comparing, disabled: !can || !controlled, title: T.stage.compareHint, onclick: compare }, icon('compare'), T.stage.compare),
       h('button.quiet', { type: 'button', 'data-key': 'heat', 'aria-pressed': store.view.heat, title: T.stage.heatHint, onclick: () => { store.look({ heat: !store.view.heat }); show(); } }, icon('heat'), T.stage.heat),
-      player.pictures.length > 1 ? h('div.group.many', iconButton('up', '‹', () => turn(-1)), h('span', T.stage.many(shown + 1, player.pictures.length)), iconButton('down', '›', () => turn(1))) : null,
+      player.pictures.length > 1 ? h('div.group.many', iconButton('up', T.stage.previous, () => turn(-1)), h('span', T.stage.many(shown + 1, player.pictures.length)), iconButton('down', T.stage.next, () => turn(1))) : null,
       can ? h('a.quiet', { href: current.url, download: fileName(current.name), 'data-key': 'save' }, T.stage.save) : null,
-      can ? h('button.quiet', { type: 'button', 'data-key': 'use', onclick: () => actions.startFrom(`picture:${current.name}`) }, T.init.use) : null);
+      can ? h('button.quiet', { type: 'button', 'data-key': 'use', onclick: () => (current.file ? actions.startFromFile(current.file) : actions.startFrom(`picture:${current.name}`)) }, T.init.use) : null);
   }
 
   function turn(by) {
@@ -97,17 +99,19 @@ export function makeStage(store, reading, events, player, score, actions) {
   async function compare() {
     comparing = !comparing;
     const current = player.pictures[shown] ?? player.picture;
-    const key = JSON.stringify(plainOf(current?.recipe ?? store.recipe));
-    if (comparing && player.plain?.key !== key) {
+    const of = compared = player.picture;
+    if (comparing && player.plain?.of !== of) {
       caption.textContent = T.stage.comparing;
       try {
-        player.plain = { ...await drawPlain(current?.recipe ?? store.recipe), key };
+        const pictures = await drawPlain(current?.recipe ?? store.recipe);
         caption.textContent = '';
+        if (player.picture !== of) return; // another picture is there by now
+        player.plain = { pictures, of };
         events.tell('kept');
         wipe.value = 50;
         frame.style.setProperty('--wipe', '50%');
       } catch (error) {
-        comparing = false;
+        if (player.picture === of) comparing = false;
         caption.textContent = error.message;
       }
     }
@@ -148,7 +152,8 @@ export function makeStage(store, reading, events, player, score, actions) {
     event.dataTransfer.setData('text/uri-list', url);
   });
   events.on('player', () => {
-    if (player.busy) shown = 0;
+    if (player.busy || shown >= player.pictures.length) shown = 0;
+    if (player.picture !== compared) comparing = false;
     show();
   });
   events.on('word', point);

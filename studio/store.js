@@ -1,5 +1,7 @@
 // What the page knows: the document {recipe, drafts}, which can be undone, and everything else, which cannot.
 
+import { wrongIn } from './shape.js';
+
 const KEY = 'corepulse-studio';
 
 /** The README's example: a cat, of which the middle block reads "a dragon". */
@@ -17,7 +19,7 @@ export function makeStore(kept = read()) {
   let group;
   const tell = (what) => {
     for (const listener of listeners) listener(what);
-    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, job: view.job, shown: view.shown, tab: view.tab, theme: view.theme } });
+    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, seedLocked: view.seedLocked, job: view.job, shown: view.shown, tab: view.tab, theme: view.theme } });
   };
   const step = (from, to) => {
     if (!from.length) return false;
@@ -66,7 +68,9 @@ export function makeStore(kept = read()) {
 
 function read() {
   try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+    const { doc, view } = JSON.parse(localStorage.getItem(KEY)) ?? {};
+    const sound = doc && wrongIn(doc.recipe) === null && Array.isArray(doc.drafts) && wrongIn({ controls: doc.drafts }) === null;
+    return { doc: sound ? doc : undefined, view };
   } catch {
     return {};
   }

@@ -31,7 +31,7 @@ export const T = {
     compare: 'Before / after', compareHint: 'Beside the plain run: same prompt and seed, no tracks', plain: 'plain', controlled: 'with the score',
     comparing: 'Drawing the plain run to compare with…', slider: 'How much of the plain picture is shown', heat: 'Heat maps',
     heatHint: 'Ask where each word was looked at; point at a word to see it', heatNone: (word) => `No heat map of “${word}”: turn on heat maps and draw`, heatOf: (word) => `Where it looked at “${word}”`,
-    save: 'Save picture', many: (i, n) => `Picture ${i} of ${n}`, drop: 'Drop a picture or a recipe to take over what made it',
+    save: 'Save picture', previous: 'Previous picture', next: 'Next picture', many: (i, n) => `Picture ${i} of ${n}`, drop: 'Drop a picture or a recipe to take over what made it',
   },
   region: {
     label: 'Region tools', of: 'Draws on', track: (title) => `the region of ${title}`, part: (i, prompt) => `part ${i + 1}: ${prompt || '…'}`, mask: 'the inpainting mask',
@@ -95,10 +95,11 @@ export const T = {
   panels: { history: 'History', recipe: 'Recipe', sweep: 'Sweep', close: 'Close panel', label: 'Panels', open: (name) => `Open ${name}` },
   history: {
     search: 'Search prompts', empty: 'No pictures yet. The first one you draw is kept here.', none: (q) => `No picture’s prompt holds “${q}”.`, restore: (p) => `Take over: ${p}`, remove: 'Remove this picture', removed: 'Removed from the history.',
-    removeAsk: 'Remove it for good? The server deletes the picture’s file.', yes: 'Remove', no: 'Keep', list: 'Pictures, newest first', recent: 'Last pictures', count: (n, more) => `${n}${more ? '+' : ''} ${n === 1 ? 'picture' : 'pictures'}`, failed: 'The history could not be read.', again: 'Try again',
+    removeAsk: (n) => `Remove ${n > 1 ? `all ${n} pictures of this run` : 'this run and its picture'} for good? The server deletes the files.`, yes: 'Remove', no: 'Keep', list: 'Pictures, newest first', recent: 'Last pictures', count: (n, more) => `${n}${more ? '+' : ''} ${n === 1 ? 'picture' : 'pictures'}`, failed: 'The history could not be read.', again: 'Try again',
   },
   recipe: {
     label: 'Recipe as JSON', hint: 'This is all of it. Edit here or on the score: both are the same.', ok: 'The server would draw this.', bad: (line) => `Not JSON yet${line ? ` (line ${line})` : ''}: `, copy: 'Copy', copied: 'Copied.', save: 'Save as file', load: 'Open a file', named: 'Kept recipes', keep: 'Keep as', keepButton: 'Keep', forget: (n) => `Forget ${n}`, none: 'Keep a recipe under a name to find it here.',
+    form: (field) => (field ? `[${field}] this is not what a recipe has there.` : 'A recipe is one object: {"version": 1, "prompt": …}.'),
     starts: 'Recipes to start from', example: 'The example',
   },
   sweep: {

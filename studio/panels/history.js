@@ -6,11 +6,14 @@ import { T } from '../texts.js';
 
 const PAGE = 200;
 
-/** Takes a picture's recipe over, and shows the picture. */
+let asked = 0;
+
+/** Takes a picture's recipe over, and shows the picture: of several clicks in a row the last one's. */
 const restorer = (player, actions) => async (item) => {
+  const mine = ++asked;
   try {
-    const blob = await (await fetch(item.url)).blob();
-    const { recipe, notes } = await api.read(blob);
+    const { recipe, notes } = await api.read(await api.picture(item.url));
+    if (mine !== asked) return;
     actions.takeRecipe(withoutHeat(recipe), T.files.restored((notes ?? []).join(' ')));
     player.show({ name: item.picture, url: item.url, seed: item.seed, recipe });
   } catch (error) {
@@ -42,7 +45,7 @@ export function makeRecent(events, player, actions) {
 
 export function makeHistory(store, events, player, actions) {
   const restore = restorer(player, actions);
-  const search = h('input', { type: 'search', placeholder: T.history.search, 'aria-label': T.history.search, oninput: debounce(200, () => load(true)) });
+  const search = h('input', { type: 'search', 'data-own-undo': true, placeholder: T.history.search, 'aria-label': T.history.search, oninput: debounce(200, () => load(true)) });
   const found = h('p.note', { role: 'status' });
   const sheet = h('div.history-sheet', { role: 'list', 'aria-label': T.history.list });
   const view = h('div.history-view', { tabIndex: -1 }, sheet);
@@ -50,6 +53,7 @@ export function makeHistory(store, events, player, actions) {
   let items = [];
   let next;
   let loading = false;
+  let turn = 0; // of the last question: answers of earlier ones come too late
   let visible = false;
   let columns = 3;
   let cell = 100;
@@ -57,21 +61,21 @@ export function makeHistory(store, events, player, actions) {
   async function load(anew) {
     if (loading && !anew) return;
     loading = true;
+    const mine = ++turn;
     const q = search.value.trim();
     try {
       const answer = await api.history(q, anew ? undefined : next, PAGE);
-      if (q !== search.value.trim()) return;
+      if (mine !== turn) return;
       items = anew ? answer.items : [...items, ...answer.items];
       next = answer.items.length ? answer.next ?? undefined : undefined;
       if (anew) view.scrollTop = 0;
       message(items.length ? '' : q ? T.history.none(q) : T.history.empty);
     } catch (error) {
+      if (mine !== turn) return;
       message(T.history.failed, true);
       if (error.away) events.tell('away', error);
-    } finally {
-      loading = false;
     }
-    found.textContent = items.length ? T.history.count(items.length, next !== undefined) : '';
+    loading = false;
     measure();
   }
 
@@ -82,6 +86,7 @@ export function makeHistory(store, events, player, actions) {
   }
 
   function measure() {
+    found.textContent = items.length ? T.history.count(items.length, next !== undefined) : '';
     const width = view.clientWidth;
     if (!width) return;
     columns = Math.max(2, Math.floor(width / 116));
@@ -102,7 +107,7 @@ export function makeHistory(store, events, player, actions) {
     const element = h('div.tile', { role: 'listitem', 'aria-setsize': next === undefined ? items.length : -1, 'aria-posinset': i + 1 },
       h('button.tile-picture', { type: 'button', title: item.prompt, 'aria-label': label, 'data-key': item.picture, onclick: () => restore(item), onkeydown: (e) => walk(e, i) },
         h('img', { src: item.thumb_url ?? item.url, alt: '', loading: 'lazy', decoding: 'async', ondragstart: (e) => carry(e, item) })),
-      iconButton('trash', T.history.remove, () => ask(item, element)));
+      iconButton('trash', T.history.remove, () => ask(item, element), { 'data-key': `trash ${item.picture}` }));
     element.style.transform = `translate(${(i % columns) * cell}px, ${Math.floor(i / columns) * cell}px)`;
     element.style.width = element.style.height = `${cell - 4}px`;
     return element;
@@ -119,24 +124,36 @@ export function makeHistory(store, events, player, actions) {
     sheet.querySelector(`[data-key="${CSS.escape(items[to].picture)}"]`)?.focus();
   }
 
-  /** Asked in place: what is removed is gone on the server, too. */
+  /** Asked in place: what is removed is gone on the server, too, with all that its run drew. */
   function ask(item, element) {
-    const box = h('div.ask', { role: 'alertdialog', 'aria-label': T.history.removeAsk }, h('p', T.history.removeAsk),
-      h('button.quiet', { type: 'button', onclick: () => remove(item) }, T.history.yes), h('button.quiet', { type: 'button', onclick: () => box.remove() }, T.history.no));
+    const text = T.history.removeAsk(items.filter((other) => other.job === item.job).length);
+    const close = () => {
+      box.remove();
+      element.querySelector('.icon-button').focus();
+    };
+    const keep = h('button.quiet', { type: 'button', onclick: close }, T.history.no);
+    const escape = (event) => {
+      if (event.key !== 'Escape') return;
+      event.stopPropagation();
+      close();
+    };
+    const box = h('div.ask', { role: 'alertdialog', 'aria-label': text, onkeydown: escape }, h('p', text), h('button.quiet', { type: 'button', onclick: () => remove(item) }, T.history.yes), keep);
     element.append(box);
-    box.querySelector('button').focus();
+    keep.focus();
   }
 
   async function remove(item) {
     try {
       await api.purge(item.job);
       items = items.filter((other) => other.job !== item.job);
+      if (!items.length) message(search.value.trim() ? T.history.none(search.value.trim()) : T.history.empty);
       actions.say(T.history.removed);
       events.tell('purged');
     } catch (error) {
       actions.say(error.message);
     }
     measure();
+    (sheet.querySelector('.tile-picture') ?? search).focus();
   }
 
   view.addEventListener('scroll', eachFrame(render), { passive: true });

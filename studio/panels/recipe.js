@@ -1,6 +1,7 @@
 // The recipe as JSON beside the score: the same thing twice, either can be edited; the server says what is wrong with it.
 import { api } from '../api.js';
 import { debounce, fill, h, icon, iconButton } from '../dom.js';
+import { wrongIn } from '../shape.js';
 import { EXAMPLE } from '../store.js';
 import { T } from '../texts.js';
 
@@ -11,36 +12,48 @@ export function makeRecipe(store, reading, events, actions) {
   const kept = h('ul.kept');
   const starts = h('ul.kept');
   const startsTitle = h('h3', { hidden: true }, T.recipe.starts);
-  const name = h('input', { type: 'text', 'aria-label': T.recipe.keep, placeholder: T.recipe.keep });
-  const file = h('input', { type: 'file', accept: '.json,image/*', hidden: true, onchange: () => file.files[0] && actions.takeFile(file.files[0]) });
+  const name = h('input', { type: 'text', 'aria-label': T.recipe.keep, placeholder: T.recipe.keep, 'data-own-undo': true });
+  const file = h('input', { type: 'file', accept: '.json,image/*', hidden: true, onchange: () => { if (file.files[0]) actions.takeFile(file.files[0]); file.value = ''; } });
   let visible = false;
   let own = false;
+  let unread = ''; // what is wrong with the text, before the server can read it
 
   const read = debounce(150, () => {
     try {
       const recipe = JSON.parse(area.value);
-      if (!recipe || typeof recipe !== 'object' || Array.isArray(recipe)) throw new Error('{…}');
-      own = true;
-      store.edit({ ...store.doc, recipe }, 'json');
-      own = false;
-      show();
+      const wrong = wrongIn(recipe);
+      unread = wrong === null ? '' : T.recipe.form(wrong);
+      if (!unread) take(recipe);
     } catch (error) {
       const line = /position (\d+)/.exec(error.message);
-      status.className = 'recipe-status bad';
-      status.textContent = T.recipe.bad(line ? area.value.slice(0, Number(line[1])).split('\n').length : 0) + error.message;
+      unread = T.recipe.bad(line ? area.value.slice(0, Number(line[1])).split('\n').length : 0) + error.message;
     }
+    show();
   });
+
+  function take(recipe) {
+    own = true;
+    try {
+      store.edit({ ...store.doc, recipe }, 'json');
+    } finally {
+      own = false;
+    }
+  }
 
   function show() {
     const { problem, notes: said, stale } = reading.state;
-    status.className = `recipe-status ${problem ? 'bad' : 'good'}`;
-    status.textContent = stale ? '' : problem ? problem.message : T.recipe.ok;
+    status.className = `recipe-status ${unread || problem ? 'bad' : 'good'}`;
+    status.textContent = unread || (stale ? '' : problem ? problem.message : T.recipe.ok);
     fill(notes, (said ?? []).map((note) => h('li', note)));
   }
 
-  function refresh() {
+  /** What is being typed stays, unless the document went back under it. */
+  function refresh(undone) {
     if (!visible) return;
-    if (!own && document.activeElement !== area) area.value = compact(store.recipe);
+    if (undone || document.activeElement !== area) {
+      area.value = compact(store.recipe);
+      unread = '';
+    }
     show();
   }
 
@@ -48,10 +61,10 @@ export function makeRecipe(store, reading, events, actions) {
     const { recipes, presets = [] } = await api.recipes().catch(() => ({ recipes: [] }));
     fill(starts, presets.map((p) => h('li', h('button.quiet', { type: 'button', title: p.about, onclick: () => actions.takeRecipe(p.recipe, T.files.recipe) }, p.name))));
     startsTitle.hidden = !presets.length;
-    fill(kept, recipes.length ? recipes.map((r) => h('li', h('button.quiet', { type: 'button', onclick: () => take(r.name) }, r.name), iconButton('close', T.recipe.forget(r.name), () => api.forget(r.name).then(list)))) : h('li.note', T.recipe.none));
+    fill(kept, recipes.length ? recipes.map((r) => h('li', h('button.quiet', { type: 'button', onclick: () => fetchKept(r.name) }, r.name), iconButton('close', T.recipe.forget(r.name), () => api.forget(r.name).then(list)))) : h('li.note', T.recipe.none));
   }
 
-  const take = (which) => api.recipe(which).then(({ recipe }) => actions.takeRecipe(recipe, T.files.recipe), (error) => actions.say(error.message));
+  const fetchKept = (which) => api.recipe(which).then(({ recipe }) => actions.takeRecipe(recipe, T.files.recipe), (error) => actions.say(error.message));
 
   async function keep(event) {
     event.preventDefault();
@@ -67,8 +80,8 @@ export function makeRecipe(store, reading, events, actions) {
     setTimeout(() => URL.revokeObjectURL(url), 1000);
   }
   const copy = () => navigator.clipboard?.writeText(compact(store.recipe)).then(() => actions.say(T.recipe.copied));
-  store.on((what) => what.doc && !own && refresh());
-  events.on('explained', refresh);
+  store.on((what) => what.doc && !own && refresh(what.undone));
+  events.on('explained', () => visible && show());
   const button = (text, onclick) => h('button.quiet', { type: 'button', onclick }, text);
   const element = h('div.panel.recipe-panel', h('p.note', T.recipe.hint), area, status, notes,
     h('div.panel-tools', button(T.recipe.copy, copy), button(T.recipe.save, save), button(T.recipe.load, () => file.click()), button(T.recipe.example, () => actions.takeRecipe(EXAMPLE, T.files.recipe)), file),
@@ -79,7 +92,7 @@ export function makeRecipe(store, reading, events, actions) {
 /** JSON of which small lists and objects stand on one line. */
 export function compact(value, indent = '') {
   const flat = JSON.stringify(value);
-  if (typeof value !== 'object' || value === null || flat.length + indent.length < 64) return flat.replace(/([,:])(?=(?:[^"]|"(?:[^"\\]|\\.)*")*$)/g, '$1 ');
+  if (typeof value !== 'object' || value === null || flat.length + indent.length < 64) return flat.replace(/"(?:[^"\\]|\\.)*"|[,:]/g, (part) => (part === ',' || part === ':' ? `${part} ` : part));
   const more = `${indent}  `;
   if (Array.isArray(value)) return `[\n${value.map((v) => more + compact(v, more)).join(',\n')}\n${indent}]`;
   return `{\n${Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => `${more}${JSON.stringify(k)}: ${compact(v, more)}`).join(',\n')}\n${indent}}`;

@@ -23,7 +23,8 @@ export function withPath(recipe, path, value) {
 /** Values of an axis: a list, or from..to in so many. */
 export function valuesOf(axis) {
   if (axis.values) return axis.values;
-  return Array.from({ length: axis.count }, (_, i) => (axis.count > 1 ? axis.from + ((axis.to - axis.from) * i) / (axis.count - 1) : axis.from)).map((v) => Math.round(v * 1e6) / 1e6);
+  const whole = ['seed', 'steps'].includes(axis.field) ? 1 : 1e6;
+  return Array.from({ length: axis.count }, (_, i) => (axis.count > 1 ? axis.from + ((axis.to - axis.from) * i) / (axis.count - 1) : axis.from)).map((v) => Math.round(v * whole) / whole);
 }
 
 /** A cell's [recipe, labels]; the last axis changes first. */
@@ -49,7 +50,8 @@ export function explored(track, what, grid) {
   if (what === 'when') {
     const n = grid.steps.length;
     const third = (i) => Math.round((n * i) / 3);
-    return { field: field('when'), values: [[0, third(1)], [third(1), third(2)], [third(2), n], [0, n]].map((steps) => ({ steps })), labels: [T.sweep.early, T.sweep.middle, T.sweep.late, T.sweep.always] };
+    const parts = [[0, third(1), T.sweep.early], [third(1), third(2), T.sweep.middle], [third(2), n, T.sweep.late], [0, n, T.sweep.always]].filter(([a, b]) => b > a);
+    return { field: field('when'), values: parts.map(([a, b]) => ({ steps: [a, b] })), labels: parts.map(([, , label_]) => label_) };
   }
   const kind = kindOf(track.control);
   return { field: field(kind.level), from: Math.max(0, kind.range[0]), to: kind.range[1], count: 5 };
@@ -123,8 +125,8 @@ export function makeSweep(store, reading, events, actions, hooks) {
   }
 
   async function start() {
-    const recipe = structuredClone(store.recipe);
-    if (axes.some((a) => a.field === 'seed')) delete recipe.seeds;
+    const { seeds, ...recipe } = structuredClone(store.recipe); // a cell has one picture
+    if (seeds) recipe.seed = seeds[0];
     const used = structuredClone(axes).map((axis) => (axis.values ? axis : { ...axis, values: valuesOf(axis), from: undefined, to: undefined, count: undefined }));
     stop();
     wrong.textContent = '';
@@ -141,16 +143,27 @@ export function makeSweep(store, reading, events, actions, hooks) {
   }
 
   function follow(event) {
-    if (event.type === 'lost') return undefined;
+    if (event.type === 'lost') return events.tell('away', { job: true });
     const job = event.type === 'job' ? event.job ?? event : null;
     if (job?.pictures) keep(job.pictures);
     if (job && FINAL.includes(job.state)) {
       run.final = true;
       stop();
       if (job.error) wrong.textContent = job.error.detail ?? job.error.title;
+      else if (job.state === 'interrupted') wrong.textContent = T.draw.interrupted;
       events.tell('drawn', job);
     } else if (event.type === 'step') return look();
     return draw();
+  }
+
+  /** The server was away: what it drew since then, and the rest. */
+  async function resume() {
+    if (!run || run.final) return;
+    const job = await api.job(run.id).catch((error) => (error.away ? null : { state: 'interrupted' }));
+    if (!job || run.final) return;
+    stop();
+    if (!FINAL.includes(job.state)) stop = listen(run.id, follow);
+    follow({ type: 'job', job });
   }
 
   /** Between the job's own events, at most once a second. */
@@ -188,6 +201,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
     hooks.show({ ...picture, recipe });
   }
 
+  events.on('back', resume);
   events.on('explore', ({ track, what }) => {
     axes = [explored(track, what, reading.state.grid)];
     hooks.open();

@@ -1,10 +1,11 @@
 // The list of tracks in the order they act, and everything about the chosen one.
 import { fill, h, icon, iconButton } from '../dom.js';
-import { choiceField, jsonField, numberField, slider, textField } from '../fields.js';
+import { choiceField, isTyping, jsonField, numberField, slider, textField } from '../fields.js';
 import { addPoint, bend, isCurve, movePoint, points, removePoint } from '../score/curve.js';
 import { KINDS, OFFERED, fresh, kindOf, levelOf } from '../score/kinds.js';
 import { hue } from '../score/palette.js';
 import { moved, tracksOf, withControls, withFields, without } from '../score/tracks.js';
+import { wrongIn } from '../shape.js';
 import { T, titleOf } from '../texts.js';
 
 /** Parts of a recipe that no cell shows: they stay as they are. */
@@ -100,7 +101,13 @@ export function makeTracks(store, reading, events, score) {
     return h('details', { 'data-key': key, open: folds.has(key), ontoggle: (e) => folds[e.target.open ? 'add' : 'delete'](key) }, h('summary', summary), children);
   }
 
-  const replace = (i, controls) => store.edit(now(i).draft === undefined ? withControls(store.doc, now(i), controls) : withFields(store.doc, now(i), controls[0]));
+  const formOf = (recipe) => (wrongIn(recipe) === null ? undefined : T.recipe.form(wrongIn(recipe)));
+
+  function replace(i, controls) {
+    const wrong = formOf({ controls });
+    if (!wrong) store.edit(now(i).draft === undefined ? withControls(store.doc, now(i), controls) : withFields(store.doc, now(i), controls[0]));
+    return wrong;
+  }
 
   function texts(track, i, kind, c) {
     const field = (name, more) => textField(T.fields[name], c[name], (v) => change(i, { [name]: v === '' && track.kind === 'normalized_guidance' ? undefined : v }, `text ${name}`), {
@@ -131,7 +138,7 @@ export function makeTracks(store, reading, events, score) {
     choiceField(T.fields[name], c[name], options, (v) => change(i, { [name]: v === options[0] && name !== 'perturb' ? undefined : v }), { key: `${i}-${name}` }));
 
   const numbers = (i, kind, c) => [...(kind.numbers ?? []), ...(kind.words ? ['occurrence'] : [])].map((name) => (isCurve(c[name]) ? null
-    : numberField(T.fields[name], c[name], (v) => change(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: 'all', limit: '2.5', base_share: '0' }[name] ?? '' })));
+    : numberField(T.fields[name], c[name], (v) => change(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: T.tracks.all, limit: '2.5', base_share: '0' }[name] ?? '' })));
 
   /** Which rows of a call, heads and images it reaches. */
   function reach(i, kind, c) {
@@ -184,7 +191,7 @@ export function makeTracks(store, reading, events, score) {
 
   function keptRow(name) {
     return h('li.track.kept', h('div.track-line', h('span.track-name', h('i.swatch'), h('span.track-kind', T.tracks.kept), h('span.track-title', name)), h('div.track-tools', iconButton('close', T.tracks.remove(name), () => store.editRecipe({ [name]: undefined })))),
-      fold(name, T.tracks.json, jsonField(store.recipe[name], (v) => store.editRecipe({ [name]: v }), name)));
+      fold(name, T.tracks.json, jsonField(store.recipe[name], (v) => formOf({ [name]: v }) ?? store.editRecipe({ [name]: v }), name)));
   }
 
   function refresh() {
@@ -195,7 +202,7 @@ export function makeTracks(store, reading, events, score) {
 
   /** What is being typed into stays; only the rest of the list follows. */
   function soft() {
-    const typing = list.contains(document.activeElement) && document.activeElement.matches('input[type=text], textarea, input[type=range]');
+    const typing = list.contains(document.activeElement) && isTyping(document.activeElement);
     if (!typing) return refresh();
     model.tracks.forEach((track, i) => {
       const element = list.children[i + 1];

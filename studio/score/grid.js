@@ -1,9 +1,12 @@
 // The score's paper: attention layers down, the run's steps across; and how `where` and `when` of a recipe name parts of it.
 
-/** From GET /v1/blocks and the `calls` of /v1/explain. A layer is an attention of the model: cross and self beside each other. */
+/**
+ * From GET /v1/blocks and the `calls` of /v1/explain. A layer is an attention of the model: cross and self beside each other.
+ * Blocks without attention have no row, and no `where` may name them.
+ */
 export function makeGrid(blocks, calls) {
   const layers = [];
-  const kept = blocks.map((block) => {
+  const kept = blocks.filter((block) => block.layers.length).map((block) => {
     const first = layers.length;
     const sites = new Map();
     for (const layer of block.layers) {

@@ -38,7 +38,7 @@ export function makeKeyboard(model, store, hooks) {
       '[': () => setEnd('first'), ']': () => setEnd('end'), '+': () => select(1), '-': () => select(-1), Escape: () => { model.anchor = null; },
     };
     if (/^\d$/.test(key)) return () => setLevel(key === '0' ? 1 : Number(key) / 10);
-    return keys[key];
+    return key === 'Escape' && !model.anchor ? undefined : keys[key]; // one without a selection stops the drawing
   }
 
   function move(rows, columns, extend) {

@@ -17,7 +17,7 @@ export const KINDS = {
   attend: { attention: 'self', level: 'scale', range: [0, 4], first: 0, numbers: ['strength'] },
   temperature: { attention: 'self', level: 'value', range: [0.1, 3], first: 0.8, choices: { attention: ['self', 'cross', 'both'] } },
   smooth: { attention: 'self', level: 'strength', range: [0, 1], usual: 1 },
-  share: { attention: 'self', level: 'strength', range: [0, 1], usual: 1, choices: { how: ['with', 'instead'] }, numbers: ['image'] },
+  share: { attention: 'self', level: 'strength', range: [0, 1], usual: 1, choices: { how: ['with', 'instead', 'union'] }, numbers: ['image'] },
   prompt_to_prompt: { attention: 'cross', level: 'cross', range: [0, 1], usual: [[0, 1], [0.8, 1], [0.8, 0]], text: 'prompt' },
   normalized_guidance: { attention: 'cross', noHeads: true, level: 'scale', range: [0, 8], usual: 2, text: 'prompt', numbers: ['limit', 'strength'] },
   guide_by: { attention: 'self', noRows: true, level: 'scale', range: [0, 8], first: 3, choices: { perturb: ['identity', 'blur'] }, numbers: ['blur_sigma'] },

@@ -9,7 +9,7 @@ export function makeModel(store, reading) {
   const hues = makeHues();
   const model = {
     tracks: [], cells: [], hues: [], plan: null, grid: null, tool: 'brush', level: 1, unit: undefined,
-    hover: null, cursor: { row: 0, column: 0 }, anchor: null, focused: false, rect: null, point: -1, stroke: null,
+    said: [], hover: null, cursor: { row: 0, column: 0 }, anchor: null, focused: false, rect: null, point: -1, stroke: null,
 
     get selected() { return Math.min(store.view.selected ?? 0, model.tracks.length - 1); },
     get track() { return model.tracks[model.selected]; },
@@ -21,7 +21,8 @@ export function makeModel(store, reading) {
       model.tracks = tracksOf(store.doc);
       model.hues = hues(model.tracks);
       if (!grid) return;
-      model.cells = model.tracks.map((track) => cellsOf(track, grid, reading.state.stale ? [] : explained));
+      model.said = reading.state.stale ? [] : explained;
+      model.cells = model.tracks.map((track) => cellsOf(track, grid, model.said));
       if (model.stroke && model.cells[model.selected]) model.cells[model.selected] = model.stroke.cells;
       model.plan = layout({ grid, tracks: model.tracks, cells: model.cells, unfolded: store.view.unfolded, width, coarse, scale });
       model.cursor.row = Math.min(model.cursor.row, model.plan.rows.length - 1);
@@ -44,7 +45,7 @@ export function makeModel(store, reading) {
     begin(name) {
       const cells = model.cells[model.selected];
       model.stroke = {
-        name: `${name} ${performance.now()}`, track: model.track, saved: cells.data.slice(),
+        name: `${name} ${performance.now()}`, track: model.track, saved: cells.data.slice(), said: model.said,
         cells: { ...cells, data: cells.data.slice(), levels: [...cells.levels] }, written: 0,
       };
       model.cells[model.selected] = model.stroke.cells;
@@ -74,7 +75,7 @@ export function makeModel(store, reading) {
     commit(last) {
       const { stroke } = model;
       if (!stroke) return;
-      const controls = controlsOf(stroke.track, stroke.cells, model.grid, model.unit);
+      const controls = controlsOf(stroke.track, stroke.cells, model.grid, model.unit, stroke.said);
       const now = tracksOf(store.doc)[model.selected];
       const index = model.selected;
       if (now && (controls.length || last)) {

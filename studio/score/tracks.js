@@ -133,10 +133,16 @@ function stretches(cells) {
   return [...found.values()];
 }
 
-/** The controls of painted cells: those of the track's that say the same already, as they were written; then new ones. */
-export function controlsOf(track, cells, grid, unit) {
+/**
+ * The controls of painted cells: those of the track's that say the same already, and those that no cell shows (a window or layers
+ * that the page cannot tell), as they were written; then new ones. `explained`: as the cells were read with.
+ */
+export function controlsOf(track, cells, grid, unit, explained = []) {
   const lane = cells.rows === 1 && Boolean(kindOf(track.control).lane);
-  const old = track.controls.map((control) => ({ control, cells: cellsOf({ ...track, controls: [control] }, grid), kept: false }));
+  const old = track.controls.map((control, i) => {
+    const own = cellsOf({ ...track, controls: [control], start: track.start + i }, grid, explained);
+    return { control, cells: own, kept: !own.data.some(Boolean) };
+  });
   const wanted = unit ?? track.controls.map((c) => unitOf(c.when)).find((u) => u && u !== 'percent') ?? 'steps';
   const added = [];
   for (const stretch of stretches(cells)) {

@@ -152,6 +152,7 @@ export function makeScore(store, reading, events, say) {
     const width = canvas.clientWidth || canvas.parentElement?.clientWidth || 600;
     const scale = Math.max(1, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16);
     model.refresh(width, matchMedia('(pointer: coarse)').matches, scale);
+    if (!model.grid && reading.state.problem) readout.textContent = reading.state.problem.message;
     showNames();
     keyboard.update();
     hooks.redraw();

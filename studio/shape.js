@@ -1,0 +1,56 @@
+// The forms of the fields that the page itself reads in a recipe. One that has others would break the page, and is not taken into
+// the document; whether a recipe can be drawn is the server's to say.
+import { KINDS } from './score/kinds.js';
+
+const isObject = (v) => typeof v === 'object' && v !== null && !Array.isArray(v);
+const isText = (v) => typeof v === 'string';
+const isNumber = (v) => typeof v === 'number';
+const areNumbers = (v, least) => Array.isArray(v) && v.length >= least && v.every(isNumber);
+const isPair = (v) => areNumbers(v, 2);
+const isCurve = (v) => isNumber(v) || (Array.isArray(v) ? v.length > 0 && v.every(isPair) : isObject(v) && areNumbers(v.ramp, 2));
+const isWindow = (v) => isText(v) || isObject(v);
+
+/** How many numbers a shape's fields have at least. */
+const SHAPES = {
+  rectangle: { box: 4 }, circle: { center: 2 }, ellipse: { center: 2, radii: 2 }, linear: { from: 2, to: 2 }, radial: { center: 2 },
+};
+
+function isRegion(v) {
+  if (!isObject(v) || !isText(v.shape)) return false;
+  if (['add', 'subtract', 'multiply'].includes(v.shape)) return Array.isArray(v.parts) && v.parts.length > 0 && v.parts.every(isRegion);
+  if (v.shape === 'polygon') return Array.isArray(v.points) && v.points.every(isPair);
+  if ([v.data, v.file].some((t) => t !== undefined && !isText(t)) || (v.values !== undefined && !isPair(v.values))) return false;
+  return Object.entries(SHAPES[v.shape] ?? {}).every(([field, least]) => areNumbers(v[field], least));
+}
+
+const isPart = (v) => isObject(v) && (v.region === undefined || isRegion(v.region));
+const ANY_CONTROL = { where: isText, when: isWindow, phrase: isText, region: isRegion };
+const KNOWN_CONTROL = { prompt: isText, tokens: isText, file: isText, target: isRegion, heads: Array.isArray, images: Array.isArray };
+const INIT = { file: isText, mask: isRegion };
+const RECIPE = { model: isText, prompt: isText, negative_prompt: isText, syntax: isText, seeds: Array.isArray, controls: Array.isArray, init: isObject };
+
+const wrongField = (object, tests) => Object.keys(tests).find((field) => object[field] !== undefined && !tests[field](object[field]));
+
+function wrongInControl(control) {
+  if (!isObject(control)) return '';
+  if (!isText(control.kind)) return '.kind';
+  const { level } = Object.hasOwn(KINDS, control.kind) ? KINDS[control.kind] : {};
+  const known = Object.hasOwn(KINDS, control.kind) ? KNOWN_CONTROL : {};
+  const more = control.kind === 'regions' ? { prompts: (v) => Array.isArray(v) && v.every(isPart) } : {};
+  const field = wrongField(control, { ...ANY_CONTROL, ...known, ...more, ...(level ? { [level]: isCurve } : {}) });
+  return field && `.${field}`;
+}
+
+/** The first field that has not the form the page needs, as "controls[0].where"; "" for the whole; null if there is none. */
+export function wrongIn(recipe) {
+  if (!isObject(recipe)) return '';
+  const field = wrongField(recipe, RECIPE);
+  if (field) return field;
+  const inside = recipe.init && wrongField(recipe.init, INIT);
+  if (inside) return `init.${inside}`;
+  for (const [i, control] of (recipe.controls ?? []).entries()) {
+    const wrong = wrongInControl(control);
+    if (wrong !== undefined) return `controls[${i}]${wrong}`;
+  }
+  return null;
+}
