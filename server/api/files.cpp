@@ -1,5 +1,6 @@
 // What clients send by name: masks, first pictures, recordings; and recipes inside pictures.
 #include <cstdint>
+#include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -47,8 +48,15 @@ Response upload_file(const Request& request, Context& context) {
     upload.width = image.width, upload.height = image.height;
   }
   upload.created = unix_time();
-  write_file(context.folder.upload(upload.id), request.body);
-  context.store.add(upload);
+  const auto file = context.folder.upload(upload.id);
+  write_file(file, request.body);
+  try {
+    context.store.add(upload);
+  } catch (...) {
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);  // nobody could ever name it
+    throw;
+  }
   auto response = json_response(described(upload), 201);
   response.headers.set("Location", "/v1/files/" + upload.id);
   return response;

@@ -13,17 +13,16 @@ namespace {
 
 using nlohmann::json;
 
-json described(const CatalogEntry& entry) {
+json described(const CatalogEntry& entry, Context& context) {
   json item = {{"name", entry.name}, {"title", entry.title}, {"family", entry.family}};
-  if (!entry.error.empty()) item["error"] = entry.error;
+  if (!entry.error.empty()) item["error"] = context.names.shown(entry.error);
   return item;
 }
 
 Response show_models(Context& context) {
   json models = json::array(), loras = json::array(), embeddings = json::array();
   for (const auto& entry : context.catalog.models()) {
-    auto item = described(entry);
-    if (!entry.error.empty()) item["error"] = context.names.shown(entry.error);
+    auto item = described(entry, context);
     item.update({{"size", {entry.width, entry.height}},
                  {"bytes", entry.bytes},
                  {"builtin", entry.path == "builtin"},
@@ -31,10 +30,10 @@ Response show_models(Context& context) {
     models.push_back(std::move(item));
   }
   for (const auto& entry : context.catalog.loras()) {
-    loras.push_back(described(entry));
+    loras.push_back(described(entry, context));
     loras.back()["bytes"] = entry.bytes;
   }
-  for (const auto& entry : context.catalog.embeddings()) embeddings.push_back(described(entry));
+  for (const auto& entry : context.catalog.embeddings()) embeddings.push_back(described(entry, context));
   const auto& given = context.catalog.options().model;
   return json_response({{"models", models},
                         {"loras", loras},

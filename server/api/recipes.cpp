@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "corepulse/error.h"
 #include "corepulse/recipe.h"
 
 #include "api/api.h"
@@ -19,10 +20,19 @@ std::string recipe_name(const Request& request) {
   return name;
 }
 
+/** One that an older or a newer program stored, and this one does not read, must not hide all others. */
+std::string prompt_of(const std::string& recipe) {
+  try {
+    return recipe_from_json(recipe).prompt;
+  } catch (const Error&) {
+    return "";
+  }
+}
+
 Response list_recipe(Context& context) {
   json recipes = json::array(), with_program = json::array();
   for (const auto& [name, text] : context.store.recipes())
-    recipes.push_back({{"name", name}, {"prompt", recipe_from_json(text).prompt}, {"recipe", json::parse(text)}});
+    recipes.push_back({{"name", name}, {"prompt", prompt_of(text)}, {"recipe", json::parse(text)}});
   for (const auto& preset : presets())
     with_program.push_back(
         {{"name", preset.name}, {"about", preset.about}, {"recipe", json::parse(preset_json(preset.name))}});

@@ -76,7 +76,10 @@ std::string checked_folder(const std::string& folder) {
   std::error_code error;
   if (!folder.empty() && !fs::is_directory(folder, error))
     throw Error(ErrorCode::not_found, fmt::format("[serve] {} is no folder", folder));
-  return folder.empty() ? "" : fs::absolute(folder).string();
+  if (folder.empty()) return "";
+  // Compared with the folders of the files in it: without the slash that a shell's completion puts behind it.
+  const auto plain = fs::absolute(folder).lexically_normal();
+  return (plain.has_filename() ? plain : plain.parent_path()).string();
 }
 
 }  // namespace

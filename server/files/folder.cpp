@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 #include "corepulse/error.h"
 
@@ -45,6 +46,23 @@ bool write_all(int file, const std::string& bytes) {
   return ::fsync(file) == 0;
 }
 
+/** A new name in a folder is on the disk when the folder is. Some file systems know of no such thing. */
+bool flush_folder(const fs::path& folder) {
+  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return opened.number >= 0 && (::fsync(opened.number) == 0 || errno == EINVAL || errno == ENOTSUP);
+}
+
+constexpr size_t kIdLetters = 26;
+
+/** What write_file had not renamed when the process was killed. */
+void remove_half_written(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> found;
+  for (fs::directory_iterator at(folder, ignored), end; at != end; at.increment(ignored))
+    if (at->path().extension().string().size() == 1 + kIdLetters) found.push_back(at->path());
+  for (const auto& file : found) fs::remove(file, ignored);
+}
+
 const std::string& checked_name(const std::string& name) {
   if (!is_name(name)) throw missing("[name] there is no such picture or file");
   return name;
@@ -61,7 +79,10 @@ Folder::Folder(const fs::path& root) : root_(root) {
   ::chmod(root_.c_str(), 0700);  // prompts and pictures are their user's own
   lock_ = ::open((root_ / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock_ < 0) fail_file(root_ / "lock", errno);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) {
+    for (const char* part : {"uploads", "pictures", "thumbs"}) remove_half_written(root_ / part);
+    return;
+  }
   ::close(lock_);
   throw Error(
       ErrorCode::invalid_request,
@@ -93,7 +114,7 @@ bool is_name(const std::string& text) {
 std::string new_id() {
   static thread_local std::random_device random;
   std::string id;
-  for (int i = 0; i < 26; ++i) id += "abcdefghijklmnopqrstuvwxyz234567"[random() % 32];
+  for (size_t i = 0; i < kIdLetters; ++i) id += "abcdefghijklmnopqrstuvwxyz234567"[random() % 32];
   return id;
 }
 
@@ -127,6 +148,7 @@ void write_file(const fs::path& file, const std::string& bytes) {
     if (!write_all(to.number, bytes)) give_up(errno);
   }
   if (::rename(temporary.c_str(), file.c_str()) != 0) give_up(errno);
+  if (!flush_folder(file.parent_path())) fail_file(file.filename(), errno);
 }
 
 }  // namespace corepulse::server

@@ -202,6 +202,7 @@ void Connection::hand_over() {
   request_.method = whole.method, request_.path = whole.path;  // for counting
   net::post(state_->handlers,
             [self = shared_from_this(), answer = plan_->answer, request = std::move(whole)]() mutable {
+              if (self->closed_) return;  // the server stops: what has not begun is not done
               auto response = answer(request);
               net::post(self->socket_.get_executor(),
                         [self, response = std::move(response)]() mutable { self->answer(std::move(response)); });
@@ -218,18 +219,7 @@ void Connection::answer_problem(const Problem& problem) {
 void Connection::answer(Response response) {
   if (closed_) return;
   give_back_body();
-  if (response.later) {
-    auto later = std::exchange(response.later, {});
-    kept_ = later([weak = weak_from_this(), executor = socket_.get_executor()](Response now) {
-      net::post(executor, [weak, now = std::move(now)]() mutable {
-        const auto self = weak.lock();
-        if (!self) return;
-        self->kept_.reset();
-        self->answer(std::move(now));
-      });
-    });
-    return;
-  }
+  if (auto later = std::exchange(response.later, {})) return answer_later(later);
   state_->service.complete(response);
   const std::chrono::duration<double> took = Clock::now() - begun_;
   state_->service.answered(request_, response.status, took.count());
@@ -238,6 +228,22 @@ void Connection::answer(Response response) {
   auto bytes = head_of(response, false);
   if (request_.method != "HEAD") bytes += response.body;
   write(std::move(bytes), true);
+}
+
+void Connection::answer_later(const Later& later) {
+  const auto give = [weak = weak_from_this(), executor = socket_.get_executor()](Response now) {
+    net::post(executor, [weak, now = std::move(now)]() mutable {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->kept_.reset();
+      self->answer(std::move(now));
+    });
+  };
+  try {
+    kept_ = later(give);
+  } catch (...) {  // no handler's any more, whose errors App answers
+    answer(problem_response(current_problem()));
+  }
 }
 
 std::string Connection::head_of(const Response& response, bool streamed) const {
@@ -276,11 +282,15 @@ void Connection::wrote() {
 void Connection::open_stream(const Response& response) {
   streaming_ = true;
   keep_alive_ = false;
+  if (request_.method == "HEAD") return write(head_of(response, true), true);
   write(head_of(response, true), false);
   watch();
   comment();
-  if (request_.method == "HEAD") return end();
-  kept_ = response.stream(shared_from_this());
+  try {
+    kept_ = response.stream(shared_from_this());
+  } catch (...) {  // the status is on its way: all that can be said is that nothing more comes
+    end();
+  }
 }
 
 /** Reads what is not looked at, to know when the client has gone. */

@@ -29,7 +29,11 @@ class Connection;
 
 struct Listener::State : std::enable_shared_from_this<Listener::State> {
   State(Service& answers, const ListenOptions& given)
-      : service(answers), options(given), acceptor(io), retry(io), handlers(size_t(given.handlers)) {}
+      : service(answers),
+        options(given),
+        acceptor(net::make_strand(io)),
+        retry(acceptor.get_executor()),
+        handlers(size_t(given.handlers)) {}
   void open();
   void accept();
   void admit(tcp::socket socket);
@@ -38,7 +42,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   Service& service;
   ListenOptions options;
   net::io_context io;
-  tcp::acceptor acceptor;
+  tcp::acceptor acceptor;  // on a strand of its own, so that stop and accept do not meet
   net::steady_timer retry;
   net::thread_pool handlers;
   std::optional<net::executor_work_guard<net::io_context::executor_type>> work;
@@ -76,6 +80,7 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   void look_at_body();
   void hand_over();
   void answer(Response response);
+  void answer_later(const Later& later);
   void answer_problem(const class Problem& problem);
   std::string head_of(const Response& response, bool streamed) const;
   void write(std::string bytes, bool whole);

@@ -72,8 +72,8 @@ void Gate::check(const Request& request, const Route& route) const {
 
 void Gate::check_host(const Request& request) const {
   const auto name = host_name(request.headers.get("host"));
-  if (is_loopback_name(name) || std::find(options_.hosts.begin(), options_.hosts.end(), name) != options_.hosts.end())
-    return;
+  const auto& hosts = options_.hosts;
+  if (is_loopback_name(name) || (!name.empty() && std::find(hosts.begin(), hosts.end(), name) != hosts.end())) return;
   throw Problem(403, "forbidden_host",
                 "[host] this server is not called so; expected localhost, or a name given with --allow-host");
 }

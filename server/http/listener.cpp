@@ -35,6 +35,10 @@ void Listener::run() {
   for (int i = 1; i < state_->options.io_threads; ++i) threads.emplace_back([this] { state_->io.run(); });
   state_->io.run();
   for (auto& thread : threads) thread.join();
+  // What handlers use lives as long as run. Their answers find closed sockets.
+  state_->handlers.join();
+  state_->io.restart();
+  state_->io.poll();
 }
 
 void Listener::stop() {
@@ -96,7 +100,7 @@ void Listener::State::admit(tcp::socket socket) {
 
 void Listener::State::stop() {
   if (stopping.exchange(true)) return;
-  net::post(io, [self = shared_from_this()] {
+  net::post(acceptor.get_executor(), [self = shared_from_this()] {
     boost::system::error_code ignored;
     self->acceptor.close(ignored);
     self->retry.cancel();

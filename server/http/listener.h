@@ -49,7 +49,7 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
 
   uint16_t port() const;
-  /** Until stop is called, from any thread. */
+  /** Until stop is called, from any thread, and the last handler has returned. */
   void run();
   /** Takes no more connections and ends those there are, answers under way within a second. */
   void stop();

@@ -65,6 +65,7 @@ std::vector<Part> read_multipart(const Request& request, size_t most) {
     if (body.compare(at, 2, "\r\n") != 0) refuse_parts("text behind a boundary");
     const auto end = body.find(mark, at);
     if (end == body.npos) refuse_parts("the last part has no end");
+    if (end == at) refuse_parts("a part without headers");
     if (parts.size() == most) refuse_parts("too many parts");
     // Its headers may be none, and the boundary's line end is theirs.
     parts.push_back(read_part(std::string_view(body).substr(at + 2, end - at - 2)));

@@ -33,7 +33,7 @@ void Queue::State::insert(Job job) {
 
 std::vector<Job> Queue::State::waiting_jobs() const {
   auto jobs = waiting;
-  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].position = int(i) + (running ? 1 : 0);
+  for (size_t i = 0; i < jobs.size(); ++i) jobs[i].position = position_of(i);
   return jobs;
 }
 
@@ -54,9 +54,11 @@ void Queue::State::tell(const Job& job) {
 std::optional<Job> Queue::State::current(const std::string& id) const {
   if (running && running->id == id) return running;
   if (const auto found = ending.find(id); found != ending.end()) return found->second;
-  for (auto& job : waiting_jobs())
-    if (job.id == id) return job;
-  return std::nullopt;
+  const auto found = std::find_if(waiting.begin(), waiting.end(), [&](const Job& one) { return one.id == id; });
+  if (found == waiting.end()) return std::nullopt;
+  auto job = *found;
+  job.position = position_of(size_t(found - waiting.begin()));
+  return job;
 }
 
 std::optional<Channel> Queue::State::take_channel(const std::string& id) {
@@ -68,6 +70,7 @@ std::optional<Channel> Queue::State::take_channel(const std::string& id) {
 }
 
 void Queue::State::save(const Job& job) {
+  const std::lock_guard alone(saving);
   std::vector<Job> jobs;
   {
     const std::lock_guard lock(mutex);
@@ -78,7 +81,7 @@ void Queue::State::save(const Job& job) {
     try {
       store.update(one);
     } catch (const Error&) {
-      return;
+      continue;  // whatever is wrong with this one keeps no other from the disk
     }
     const std::lock_guard lock(mutex);
     unsaved.erase(one.id);
@@ -156,9 +159,7 @@ Job Queue::submit(Submission asked) {
   --state.reserved, ++state.counts.submitted;
   state.insert(job);
   state.changed.notify_all();
-  for (auto& one : state.waiting_jobs())
-    if (one.id == job.id) return one;
-  return job;
+  return state.current(job.id).value_or(job);
 }
 
 std::optional<Job> Queue::find(const std::string& id) {
@@ -241,7 +242,12 @@ bool Queue::purge(const std::string& id) {
     std::filesystem::remove(state_->folder.picture(name), ignored);
     std::filesystem::remove(state_->folder.thumb(name), ignored);
   };
+  const std::lock_guard alone(state_->saving);  // nobody stores it again
   const bool found = state_->store.remove(id);
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->unsaved.erase(id);
+  }
   for (const auto& picture : job->pictures) remove(picture.name);
   for (const auto& map : job->heat_maps) remove(map.name);
   return found;

@@ -27,6 +27,7 @@ struct Queue::State {
   // Under the lock:
   void insert(Job job);
   std::vector<Job> waiting_jobs() const;
+  int position_of(size_t place) const { return int(place) + (running ? 1 : 0); }
   void tell(const std::string& id, const char* name, const std::function<std::string()>& data);
   void tell(const Job& job);
   /** Of one that is not finished; else nothing. */
@@ -45,6 +46,9 @@ struct Queue::State {
   const Folder& folder;
   Limits limits;
   std::mutex mutex;
+  /** Held while jobs are saved, taken before `mutex`: else one that was read here early could be stored over a later
+   * state of it. */
+  std::mutex saving;
   std::condition_variable changed;
   std::vector<Job> waiting;  ///< In the order in which they will be drawn.
   std::optional<Job> running;

@@ -48,7 +48,9 @@ void Queue::State::work() {
 void Queue::State::draw(Job& job, const std::shared_ptr<Watch>& watching) {
   watching->on_step = [this](const Watch::Step& step) { on_step(step); };
   watching->on_cell = [this](const Job& now) {
-    save(now);
+    auto further = now;
+    further.attempts = 1;  // it is not this job that brings the server down: the next cell may be begun twice, too
+    save(further);
     const std::lock_guard lock(mutex);
     if (running) running->pictures = now.pictures, running->attempts = 1;
     if (running) tell(*running);

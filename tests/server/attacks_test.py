@@ -123,6 +123,15 @@ class HttpTest(ServerCase):
         old = self.server.raw(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n")
         self.assertIn(b"Connection: close", old)
 
+    def test_a_head_alone_is_answered_without_a_body(self):
+        job = self.server.wait(self.server.draw())
+        for path in (f"/v1/jobs/{job['id']}/events", job["pictures"][0]["url"], "/health"):
+            with self.subTest(path):
+                answer = self.server.raw(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                self.assertEqual(status(answer), 200)
+                self.assertTrue(answer.endswith(b"\r\n\r\n"))
+                self.assertEqual(answer.count(b"\r\n\r\n"), 1)
+
     def test_bodies_are_looked_at_before_they_are_kept(self):
         deep = b'{"recipe":' + b'{"a":' * 10000 + b"1" + b"}" * 10001
         cases = [deep, b"[" * 100000, b'{"recipe":{"seed":1e999}}', b'{"recipe":{},"recipe":{}}', b'{"recipe":{"prompt":"\xff"}}',

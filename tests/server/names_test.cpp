@@ -62,9 +62,23 @@ TEST_CASE("names become paths in the server's own folders, and come back") {
     CHECK(status_of(with(file)) >= 403);
 }
 
+TEST_CASE("a folder's name may end in a slash") {
+  const Place place;
+  const CatalogOptions given{{place.path.string() + "/"}, (place.path / "loras").string() + "/", "", ""};
+  const Catalog catalog(given);
+  CHECK(catalog.options().models.at(0) == place.path.string());
+  CHECK(catalog.options().loras == (place.path / "loras").string());
+}
+
 TEST_CASE("a folder is one server's, and names are of its own making") {
   const Place place;
+  fs::create_directories(place.path / "data" / "pictures");
+  for (const auto& name : {std::string("a-0.png"), "a-1.png." + new_id()})
+    std::ofstream(place.path / "data" / "pictures" / name) << "x";
   const Folder folder(place.path / "data");
+  const auto kept = std::distance(fs::directory_iterator(place.path / "data" / "pictures"), fs::directory_iterator());
+  CHECK(kept == 1);  // what a killed process had half written is gone
+  CHECK(fs::exists(folder.picture("a-0")));
   CHECK_THROWS_AS(Folder(place.path / "data"), Error);
   for (const char* name : {"", ".", "..", "a/b", "../a", "A", "a.png", "a\\b", "\xc3\xa4"}) {
     CHECK_FALSE(is_name(name));

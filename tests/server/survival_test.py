@@ -1,4 +1,5 @@
 """What survives: kill -9 in each state, a stop, a full queue, a full disk, clients that go away."""
+import contextlib
 import json
 import signal
 import socket
@@ -6,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-from server_case import SMALL, Server
+from server_case import SMALL, Server, png
 
 
 class SurvivalTest(unittest.TestCase):
@@ -88,6 +89,30 @@ class SurvivalTest(unittest.TestCase):
         server.start()
         self.assertEqual(len(server.wait(id)["pictures"]), 5)
         self.assertEqual(file.stat().st_mtime_ns, before)
+
+    def test_a_sweep_that_gets_on_is_not_given_up(self):
+        server = self.serve()
+        spec = {"version": 1, "recipe": {**SMALL, "steps": 30}, "axes": [{"field": "seed", "values": [1, 2, 3, 4]}]}
+        id = server.ask("POST", "/v1/jobs", {"kind": "sweep", "spec": spec}).json["id"]
+        for count in (1, 2, 3):
+            for _ in range(3000):
+                if len(server.job(id)["pictures"]) >= count:
+                    break
+                time.sleep(0.01)
+            server.end(signal.SIGKILL)
+            server.start()
+        self.assertEqual(server.wait(id)["state"], "done")
+        self.assertEqual(len(server.job(id)["pictures"]), 5)
+
+    def test_a_stop_in_the_middle_of_requests_ends_with_0(self):
+        server = self.serve()
+        picture = png(5000, 5000)  # takes a while to look at
+        head = f"POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(picture)}\r\n\r\n"
+        with contextlib.ExitStack() as stack:
+            for _ in range(12):
+                s = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                s.sendall(head.encode() + picture)
+            self.assertEqual(server.end(), 0)
 
     def test_a_full_queue_says_when_to_come_again(self):
         server = self.serve("--queue", "2")
