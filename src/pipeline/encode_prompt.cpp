@@ -104,7 +104,9 @@ std::vector<std::optional<EncodedText>> read_by_changes(size_t first, const mode
       const bool whole = text.negative && recipe.compat == Compat::diffusers;
       const int skip = whole ? 0 : recipe.clip_skip;
       const auto encode = [&] {
-        return encode_prompt(other ? *other : model, text.text(), skip, recipe.syntax, words, text.second);
+        auto made = encode_prompt(other ? *other : model, text.text(), skip, recipe.syntax, words, text.second);
+        kernels::check_stop();  // before an unfinished text is kept for other runs
+        return made;
       };
       const bool keep = known && !other && !words;
       all[same - first] = keep ? known->of({text.text(), text.second, skip, recipe.syntax}, encode) : encode();

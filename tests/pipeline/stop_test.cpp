@@ -112,3 +112,13 @@ TEST_CASE("a flag that is taken back does not finish what was left unfinished") 
   CHECK_FALSE(cancelled(request));
   CHECK(steps == 4);
 }
+
+TEST_CASE("texts that a stopped run left unfinished are read by no later run") {
+  auto request = short_request(1);
+  request.recipe.prompt = "a lighthouse that no other run draws";
+  request.stop = std::make_shared<std::atomic<bool>>(true);
+  CHECK(cancelled(request));
+  request.stop = nullptr;
+  const auto fresh = Pipeline::load({.model = tiny_folder("small")}, {.dtype = test_dtype()});
+  CHECK(generate(request).latents == fresh.generate(request).latents);
+}
