@@ -125,7 +125,10 @@ class _Acting:
             return x + self._value(patch.add, x, at)
         if patch.scale is not None:
             return x * patch.scale
-        direction = self._value(np.ravel(as_array(patch.remove)), x, at)
+        vector = np.ravel(as_array(patch.remove))
+        if len(vector) != x.shape[-1]:
+            raise InvalidRequest(f"[patch] remove has {len(vector)} numbers at {at.site.path or at.point}; expected {x.shape[-1]}")
+        direction = self._value(vector, x, at)
         along = (x * direction).sum(axis=-1, keepdims=True) / (direction * direction).sum()
         return x - along * direction
 

@@ -149,6 +149,8 @@ def test_wrong_places_and_shapes_end_the_run_and_nothing_else(pipe, plain):
         pipe(**CAT, patch=[nothing, Patch("middle:7", scale=1)])
     with pytest.raises(corepulse.InvalidRequest, match="broadcasts"):
         pipe(**CAT, patch=[Patch("middle:0", add=np.ones(7))])
+    with pytest.raises(corepulse.InvalidRequest, match="remove has 1 numbers"):
+        pipe(**CAT, patch=[Patch("middle:0", remove=np.ones(1))])
     with pytest.raises(ZeroDivisionError):
         pipe(**CAT, patch=[Patch("middle:0", replace=lambda x, at: 1 / 0)])
     short = pipe(**CAT, record=[Record("middle:0", when=when.steps(0, 1))]).recorded
