@@ -155,7 +155,8 @@ void time_model(const std::string& name, const test::LdmUNet& shape, Family fami
     engine::Replay replay(network);
     const auto x = x_of();
     const auto added = added_of();
-    return report(name + " " + what, [&] { return replay(x, {control, step, texts, cache}, added); }, plain);
+    const attention::Pass pass{control, step, texts, cache};
+    return report(name + " " + what, [&] { return replay(network.inputs(x, pass, added), pass); }, plain);
   };
   const auto x = x_of();
   const auto added = added_of();

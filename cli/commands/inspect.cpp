@@ -28,6 +28,7 @@ const char* const kInspectExamples = R"(Examples:
   corepulse inspect ./my-diffusers-folder --json
   corepulse inspect dragon.png           the prompt and the recipe inside a picture
   corepulse inspect style.safetensors    a LoRA: its format, rank and family
+  corepulse inspect canny.safetensors    a ControlNet: its family
 
 Reads headers only, no weights (--fingerprint does): milliseconds, whatever the model's size. The built-in model's files
 are compared with their checksums.)";
@@ -83,6 +84,25 @@ std::optional<AdapterSummary> adapter_in(const std::string& file) {
   return one_file ? inspect_adapter(file) : std::nullopt;
 }
 
+/** A ControlNet's file or folder. */
+std::optional<SideNetworkSummary> side_network_in(const std::string& path) {
+  std::error_code ignored;
+  const bool there = path.ends_with(".safetensors") ? std::filesystem::is_regular_file(path, ignored)
+                                                    : std::filesystem::is_directory(path, ignored);
+  return there ? inspect_side_network(path) : std::nullopt;
+}
+
+/** Whether the file is one that is added to a model: it is shown then. */
+bool show_addition(const std::string& path, bool json) {
+  const auto show = [json](const auto& summary) {
+    std::printf("%s\n", (json ? to_json(summary) : to_text(summary)).c_str());
+    return true;
+  };
+  if (const auto adapter = adapter_in(path)) return show(*adapter);
+  const auto side = side_network_in(path);
+  return side && show(*side);
+}
+
 void list_layers(const std::vector<LayerInfo>& layers, bool json) {
   nlohmann::json list = nlohmann::json::array();
   for (const auto& layer : layers) {
@@ -107,8 +127,9 @@ void add_inspect(CLI::App& app, Global& global) {
   auto* command = app.add_subcommand("inspect", "Show what is in a model or a picture");
   command->footer(kInspectExamples);
   auto source = std::make_shared<ModelSource>();
-  auto* what = command->add_option("what", source->model,
-                                   "builtin, a folder, a .safetensors file, org/name, a LoRA, or a picture [builtin]");
+  auto* what = command->add_option(
+      "what", source->model,
+      "builtin, a folder, a .safetensors file, org/name, a LoRA, a ControlNet, or a picture [builtin]");
   offer(what, {"builtin"}, /*only=*/false);
   command->add_option("--unet", source->unet, "The UNet from elsewhere");
   command->add_option("--vae", source->vae, "The VAE from elsewhere");
@@ -129,10 +150,7 @@ void add_inspect(CLI::App& app, Global& global) {
   command->callback([source, fingerprint, layers, &global] {
     if (is_picture_name(source->model) || holds_picture(source->model))
       return inspect_picture(source->model, global.json);
-    if (const auto adapter = adapter_in(source->model)) {
-      std::printf("%s\n", (global.json ? to_json(*adapter) : to_text(*adapter)).c_str());
-      return;
-    }
+    if (show_addition(source->model, global.json)) return;
     if (!layers->empty()) return list_layers(model_layers(*source, *layers), global.json);
     auto info = inspect_model(*source);
     if (*fingerprint) info.fingerprint = model_fingerprint(*source);

@@ -1,5 +1,5 @@
 #pragma once
-// What is in a file of added weights (LoRA and its family), told from its header alone.
+// What is in a file of added weights (LoRA and its family), or in a ControlNet's, told from its header alone.
 //
 //   if (const auto lora = corepulse::inspect_adapter("style.safetensors")) std::cout << to_text(*lora);
 
@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace corepulse {
 
@@ -28,5 +29,25 @@ std::optional<AdapterSummary> inspect_adapter(const std::string& file);
 std::string to_text(const AdapterSummary& summary);
 /** One JSON object, fields named as above. */
 std::string to_json(const AdapterSummary& summary);
+
+struct SideNetworkSummary {
+  std::string what;           ///< "ControlNet".
+  std::string family;         ///< "Stable Diffusion XL"; "": of no known one.
+  int text_width = 0;         ///< Numbers a token of the texts that it reads; 0: it reads none.
+  std::vector<int> channels;  ///< By level.
+  uint64_t tensors = 0, bytes = 0;
+};
+
+/**
+ * Nothing if no tensor of the file, or of the Diffusers folder, is named as a side network's. Whether it fits a model
+ * is for a run, or corepulse::explain, to say. @throws Error not_found, bad_file; unsupported_model, by name for
+ * networks that are not run.
+ */
+std::optional<SideNetworkSummary> inspect_side_network(const std::string& path);
+
+/** A few lines for people. */
+std::string to_text(const SideNetworkSummary& summary);
+/** One JSON object, fields named as above. */
+std::string to_json(const SideNetworkSummary& summary);
 
 }  // namespace corepulse

@@ -17,7 +17,7 @@ namespace corepulse {
  * Adds what a network beside the UNet makes of a picture, times `strength`, to the UNet's skips and to its middle
  * block's result. Control::where: to which of them, by the block that makes them ("input:1", "middle",
  * "ldm:input_4"). Control::region: where it ends, at each skip's size. Control::rows: both unless it says otherwise;
- * with `guess` the prompt's alone. docs/guides.md.
+ * with `guess`, and where it is averaged, the prompt's alone. docs/guides.md.
  */
 struct ControlNet {
   std::string file;     ///< A safetensors file, or a folder of Diffusers'.

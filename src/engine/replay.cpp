@@ -22,9 +22,8 @@ std::vector<mx::array> arrays(unet::CallInputs& inputs) {
 
 }  // namespace
 
-mx::array Replay::operator()(const mx::array& x, const attention::Pass& pass,
-                             const std::optional<unet::AddedConditioning>& added) {
-  auto inputs = network_.inputs(x, pass, added);
+mx::array Replay::operator()(const unet::CallInputs& given, const attention::Pass& pass) {
+  auto inputs = given;
   if (!kernels::CudaGraph::available()) return network_(inputs, pass);
   std::vector<mx::Shape> shapes;
   each(inputs, [&](const mx::array& input) { shapes.push_back(input.shape()); });
@@ -37,7 +36,7 @@ mx::array Replay::operator()(const mx::array& x, const attention::Pass& pass,
 
 bool Replay::repeats(const std::vector<mx::Shape>& shapes, const attention::Pass& pass) const {
   return !pass.instruments.probe && last_ && shapes_ == shapes &&
-         control::alike(pass.control, network_.sites(), *last_, pass.step);
+         control::alike(pass.control, sites_, *last_, pass.step);
 }
 
 bool Replay::record(unet::CallInputs inputs, const attention::Pass& pass) {

@@ -1,8 +1,10 @@
 #pragma once
-// UNet calls of one run that differ only in the numbers they are given, recorded once on CUDA.
+// A network's calls in one run that differ only in the numbers they are given, recorded once on CUDA.
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "kernels/cuda/graph.h"
@@ -10,21 +12,28 @@
 
 namespace corepulse::engine {
 
-/** Calls a UNet; from the second of several calls in which every attention layer does the same, as one CUDA graph. */
+/** Calls a network; from the second of several calls in which every attention layer does the same, as one CUDA graph.
+ */
 class Replay {
  public:
-  /** For calls whose passes share their control, texts and cache. Elsewhere than on CUDA it just calls the network. */
-  explicit Replay(const unet::UNet& network) : network_(network) {}
+  using Call = std::function<mx::array(const unet::CallInputs& inputs, const attention::Pass& pass)>;
+  /** For calls whose passes share their control, texts and cache. Elsewhere than on CUDA it just calls the network.
+   * @param sites the network's, which must outlive this. */
+  Replay(const std::vector<control::Site>& sites, Call network) : sites_(sites), network_(std::move(network)) {}
+  explicit Replay(const unet::UNet& network)
+      : Replay(network.sites(), [&network](const unet::CallInputs& inputs, const attention::Pass& pass) {
+          return network(inputs, pass);
+        }) {}
 
-  /** As UNet::operator(). */
-  mx::array operator()(const mx::array& x, const attention::Pass& pass,
-                       const std::optional<unet::AddedConditioning>& added = {});
+  /** What the network makes of the inputs. */
+  mx::array operator()(const unet::CallInputs& inputs, const attention::Pass& pass);
 
  private:
   bool repeats(const std::vector<mx::Shape>& shapes, const attention::Pass& pass) const;
   bool record(unet::CallInputs inputs, const attention::Pass& pass);
 
-  const unet::UNet& network_;
+  const std::vector<control::Site>& sites_;
+  Call network_;
   std::optional<control::Step> last_;  ///< The call before this one, and
   std::vector<mx::Shape> shapes_;      ///< the shapes of its inputs.
   std::unique_ptr<kernels::CudaGraph> graph_;

@@ -73,11 +73,15 @@ bool in_order(const Site& a, const Site& b) {
 }  // namespace
 
 std::vector<control::Layer> layers(const Parts& parts) {
+  return layers(parts.collection.networks.at(Part::unet).stored.tensors, parts.unet);
+}
+
+std::vector<control::Layer> layers(const io::Tensors& tensors, const unet::Config& config) {
   std::vector<control::Layer> all;
   constexpr std::string_view kWeight = ".weight";
-  for (const auto& [name, view] : parts.collection.networks.at(Part::unet).stored.tensors) {
+  for (const auto& [name, view] : tensors) {
     if (!name.ends_with(kWeight) || view.shape.size() < 2) continue;
-    all.push_back({place(name.substr(0, name.size() - kWeight.size()), parts.unet),
+    all.push_back({place(name.substr(0, name.size() - kWeight.size()), config),
                    view.shape.size() == 4 ? static_cast<int>(view.shape[2]) : 1, static_cast<int>(view.shape[1]),
                    static_cast<int>(view.shape[0])});
   }

@@ -73,7 +73,8 @@ void require_memory_for(const std::vector<Setting>& settings, const std::vector<
   const auto several = passes.size() > 1 ? fmt::format("{} pictures together, each", passes.size()) : "a picture";
   // As if nothing were held: what the run before left may be this one's, or goes (make_room).
   const size_t changed = most_changed_bytes(passes[0]->control, passes[0]->adapters, settings[0].outline.parts,
-                                            settings[0].loaded.precision);
+                                            settings[0].loaded.precision) +
+                         side_bytes(passes[0]->control, passes[0]->guides, dtype);
   require_memory(fmt::format("{} of {}x{}{}", several, resolved.recipe.width, resolved.recipe.height, recordings),
                  std::max(activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures),
                           preview_bytes(settings[0].request.taesd, resolved)) +
@@ -99,10 +100,15 @@ void require_memory_for_all(const std::vector<Setting>& settings, std::vector<co
   }
 }
 
-/** What runs before left of changed weights yields to these. */
+/** What runs before left of changed weights yields to these, and ControlNets that these do not ask for. */
 void make_room(const std::vector<Setting>& settings, const std::vector<RunToDraw>& runs) {
   std::vector<const Prepared*> first;
-  for (const auto& run : runs) first.push_back(&run.prepared);
+  Guides guides;
+  for (const auto& run : runs) {
+    first.push_back(&run.prepared);
+    guides.insert(guides.end(), run.prepared.guides.begin(), run.prepared.guides.end());
+  }
+  if (auto* side = settings[0].loaded.side) side->keep(guides);
   auto& variants = settings[0].loaded.variants;
   try {
     require_memory_for_all(settings, first);

@@ -2,6 +2,7 @@
 
 #include "base/fail.h"
 #include "pipeline/forecast/estimate.h"
+#include "pipeline/guide/residuals.h"
 #include "pipeline/weights/variants.h"
 
 namespace corepulse {
@@ -30,6 +31,9 @@ LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, c
     const auto bytes =
         pipeline::added_bytes(prepared.control, resolved.program, resolved.adapters, outline.parts, precision);
     if (bytes > 0) pipeline::require_memory("the LoRAs of the edit", bytes);
+    const auto side =
+        pipeline::side_bytes(control::Timeline(resolved.program), resolved.guides, precision.dtype, &prepared.control);
+    if (side > 0) pipeline::require_memory("the ControlNets of the edit", side);
     pending_.emplace(std::move(resolved));
   };
 }

@@ -131,12 +131,13 @@ sampler::NoiseFunction Pass::fresh_noise() const {
 void Pass::take(int step) {
   if (!live_) return;
   live_->take(step + 1 == prepared_.resolved.schedule.steps(), [&](ResolvedControls edit) {
-    auto& [controls, program, recordings, adapters] = edit;
+    auto& [controls, program, recordings, adapters, guides] = edit;
     for (auto& line : neutral_notes(program, fmt::format("edit at step {}: ", step)))
       result_.notes.push_back(std::move(line));
     for (auto& line : notes_of(adapters, prepared_.adapters.size())) result_.notes.push_back(std::move(line));
     prepared_.control.edit(step, std::move(program));
     prepared_.recordings = std::move(recordings), prepared_.adapters = std::move(adapters);
+    prepared_.guides = std::move(guides);
     encode(setting_.loaded, setting_.outline.parts, prepared_, texts_);
     name_words(prepared_, setting_.outline, result_.recipe);
     heat_maps_.enter(prepared_.control.at(step));

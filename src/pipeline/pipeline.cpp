@@ -46,7 +46,7 @@ struct Pipeline::State {
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
-    if (model) Engine::instance().run([this] { variants = {}, texts.clear(), model.reset(); });
+    if (model) Engine::instance().run([this] { variants = {}, texts.clear(), side = {}, model.reset(); });
   }
 
   /** On the engine's thread. */
@@ -58,7 +58,7 @@ struct Pipeline::State {
                                model::weight_bytes(outline.parts, precision()));
       model = model::load(outline.parts, precision());
     }
-    return {model, precision(), variants, texts};
+    return {model, precision(), variants, texts, &side};
   }
 
   /** A GPU takes all images of a batch at once. */
@@ -82,6 +82,7 @@ struct Pipeline::State {
   std::shared_ptr<const model::Model> model;
   pipeline::Variants variants;  ///< Of the model.
   pipeline::KnownTexts texts;
+  pipeline::SideStore side;  ///< ControlNets.
 };
 
 namespace {
@@ -168,7 +169,8 @@ Estimate PreparedRun::estimate() const {
     estimate.model_calls += calls.count;
     activations = std::max<uint64_t>({activations, pipeline::preview_bytes(request.taesd, resolved),
                                       pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode)});
-    changed = std::max(changed, pipeline::most_changed_bytes(pass->control, pass->adapters, parts, owner->precision()));
+    changed = std::max(changed, pipeline::most_changed_bytes(pass->control, pass->adapters, parts, owner->precision()) +
+                                    pipeline::side_bytes(pass->control, pass->guides, owner->precision().dtype));
     work += pipeline::work_of(parts, resolved, calls, decode);
     if (!pass->inversion) continue;
     const auto inverting = pipeline::calls_of_inversion(pass->inversion->control, resolved.recipe.init->invert->refine);

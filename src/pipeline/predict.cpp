@@ -106,10 +106,12 @@ Asked asked(const Run& run, const mx::array& x, double sigma, const control::Ste
   return {std::move(plan), std::move(all), std::move(input)};
 }
 
-/** What the UNet makes of some rows: x [n, h, w, c], as it wants them. */
+/** What the UNet makes of some rows: x [n, h, w, c], as it wants them. @param sides whose side calls are added. */
 mx::array call_unet(const Run& run, const mx::array& x, const attention::Pass& pass, Network& network,
-                    const std::optional<unet::AddedConditioning>& added) {
-  return mx::astype(network.unet(mx::astype(x, run.dtype), pass, added), mx::float32);
+                    const std::optional<unet::AddedConditioning>& added, const control::StepPlan& sides) {
+  auto inputs = run.model.unet.inputs(mx::astype(x, run.dtype), pass, added);
+  if (!sides.side.empty()) inputs.residuals = run.networks->side().residuals(sides, inputs, pass, network.side);
+  return mx::astype(network.unet(inputs, pass), mx::float32);
 }
 
 mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan& plan, const control::Step& step,
@@ -117,7 +119,7 @@ mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan&
   const auto texts = contexts(network.texts);
   const attention::Pass pass{
       run.control, step, texts, network.cache, run.instruments, network.beside ? &*network.beside : nullptr};
-  return call_unet(run, x, pass, network, added_conditioning(network.texts, plan, run.time_ids, step.rows));
+  return call_unet(run, x, pass, network, added_conditioning(network.texts, plan, run.time_ids, step.rows), plan);
 }
 
 }  // namespace
@@ -219,7 +221,8 @@ std::vector<Predicted> Together::operator()(const mx::array& x, double sigma, co
   step.rows = std::move(rows_of_call);
   const auto texts = contexts(texts_);
   const attention::Pass pass{control_, step, texts, network_->cache};
-  const auto output = call_unet(*runs_[0].run, mx::concatenate(together.inputs, 0), pass, *network_, together.added());
+  const auto output =
+      call_unet(*runs_[0].run, mx::concatenate(together.inputs, 0), pass, *network_, together.added(), {});
   std::vector<Predicted> predicted;
   int row = 0;
   for (size_t i = 0; i < runs_.size(); ++i) {

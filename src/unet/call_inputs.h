@@ -1,7 +1,8 @@
 #pragma once
-// What a UNet call is given as arrays, by name.
+// What a UNet call, or a side network's, is given as arrays, by name.
 
 #include <optional>
+#include <vector>
 
 #include "base/tensor.h"
 
@@ -19,8 +20,10 @@ struct CallInputs {
   mx::array sample;            // [B, h, w, in_channels], scaled as the model wants it
   mx::array timestep;          // [B, channels of the finest level]: its sinusoids
   std::optional<Added> added;  ///< SDXL's added conditioning.
-  // A side network's residuals (ControlNet) would be a field here and in each(); UNet::operator() would add them to the
-  // skips and to what the middle block makes.
+  /** What side networks add to the skips, in the order made, and to the middle block's result; or none at all. */
+  std::vector<mx::array> residuals = {};  // [B, h, w, C] each
+  /** Of a side network's call instead: what its encoder made of the picture. */
+  std::optional<mx::array> hint = {};  // [1, h, w, C]
 };
 
 /** Hands every array to `visit`, in a fixed order. The one list of them: recordings are made and fed by it. */
@@ -28,6 +31,8 @@ template <class Visit>
 void each(CallInputs& inputs, Visit visit) {
   visit(inputs.sample), visit(inputs.timestep);
   if (inputs.added) visit(inputs.added->pooled), visit(inputs.added->time_ids);
+  for (auto& residual : inputs.residuals) visit(residual);
+  if (inputs.hint) visit(*inputs.hint);
 }
 
 }  // namespace corepulse::unet

@@ -39,6 +39,9 @@ struct Config {
   bool time_is_sigma = false;     ///< It is told log(sigma) / 4 instead of a timestep (EDM).
 };
 
+/** Channels of every skip the down half leaves behind, in the order in which they are made. */
+std::vector<int> skip_channels(const Config& config);
+
 /** N of LDM's input_blocks.N and output_blocks.N for a resnet of down_blocks.`block`, up_blocks.`block`. */
 int ldm_input(const Config& config, int block, int layer);
 int ldm_output(const Config& config, int block, int layer);

@@ -73,6 +73,26 @@ std::vector<Site> blocks(const Config& config) {
   return result;
 }
 
+std::vector<Site> skips(const Config& config) {
+  std::vector<Site> result;
+  const auto append_skip = [&](BlockKind kind, int block, int layer, int level, int ldm_block, std::string path) {
+    result.push_back(
+        {static_cast<int>(result.size()), kind, block, layer, -1, false, 0, level, ldm_block, std::move(path)});
+  };
+  append_skip(BlockKind::input, 0, -1, 0, 0, "conv_in");
+  const int levels = static_cast<int>(config.levels.size());
+  for (int b = 0; b < levels; ++b) {
+    const int layers = static_cast<int>(config.levels[b].down.size());
+    for (int l = 0; l < layers; ++l)
+      append_skip(BlockKind::input, b, l, b, ldm_input(config, b, l), fmt::format("down_blocks.{}.resnets.{}", b, l));
+    if (b + 1 < levels)
+      append_skip(BlockKind::input, b, -1, b + 1, ldm_input(config, b, layers),
+                  fmt::format("down_blocks.{}.downsamplers.0", b));
+  }
+  if (config.middle_resnets > 0) append_skip(BlockKind::middle, 0, -1, levels - 1, 0, "mid_block");
+  return result;
+}
+
 std::vector<Site> sites_of(const std::vector<Site>& all, BlockKind kind, int block, int attention) {
   std::vector<Site> result;
   for (const auto& site : all)

@@ -15,6 +15,10 @@ std::vector<control::Site> sites(const Config& config);
  * of what the block makes. site.index is the position in this list. */
 std::vector<control::Site> blocks(const Config& config);
 
+/** What side networks add to: the skips in the order made, by what makes them, and the middle block; as layers of no
+ * attention. site.index is the position in this list. */
+std::vector<control::Site> skips(const Config& config);
+
 /** The layers of one Transformer2D: attn1, attn2 by depth. */
 std::vector<control::Site> sites_of(const std::vector<control::Site>& all, control::BlockKind kind, int block,
                                     int attention);

@@ -6,20 +6,15 @@
 #include "base/fail.h"
 
 namespace corepulse::unet {
+
 namespace {
 
-int time_width(const Config& config) {
-  return 4 * config.levels[0].channels;
-}
-
-/** Channels of every skip the down half leaves behind, in the order they are pushed. */
-std::vector<int> skip_channels(const Config& config) {
-  std::vector<int> channels{config.levels[0].channels};
-  for (size_t b = 0; b < config.levels.size(); ++b) {
-    channels.insert(channels.end(), config.levels[b].down.size(), config.levels[b].channels);
-    if (b + 1 < config.levels.size()) channels.push_back(config.levels[b].channels);
-  }
-  return channels;
+/** The middle block's is the last. */
+void add_residuals(const std::vector<mx::array>& residuals, std::vector<mx::array>& skips, mx::array& middle) {
+  if (residuals.size() < skips.size() || residuals.size() > skips.size() + 1)
+    fail(ErrorCode::internal, "unet", "as many residuals as there are skips, and the middle block's, were expected");
+  for (size_t i = 0; i < skips.size(); ++i) skips[i] = skips[i] + residuals[i];
+  if (residuals.size() > skips.size()) middle = middle + residuals.back();
 }
 
 }  // namespace
@@ -27,13 +22,12 @@ std::vector<int> skip_channels(const Config& config) {
 UNet::UNet(const nn::Weights& w, const Config& config)
     : config_(config),
       sites_(unet::sites(config)),
-      time_embedding_(w / "time_embedding", config.levels[0].channels, time_width(config), config.time_cond_width),
+      moment_(w, config),
       conv_in_(w / "conv_in", config.in_channels, config.levels[0].channels, 3),
       conv_norm_out_(w / "conv_norm_out", config.levels[0].channels, config.norm_groups, config.norm_eps),
       conv_out_(w / "conv_out", config.levels[0].channels, config.out_channels, 3) {
   std::vector<kernels::Linear> projections;
   const BlockContext context{config_, sites_, {time_width(config), projections}};
-  if (config.addition_input) add_embedding_.emplace(w / "add_embedding", config.addition_input, time_width(config));
   const int levels = static_cast<int>(config.levels.size());
   for (int b = 0; b < levels; ++b)
     down_blocks_.emplace_back(w / "down_blocks" / b, context, b, config.levels[std::max(b - 1, 0)].channels,
@@ -60,7 +54,7 @@ CallInputs UNet::inputs(const mx::array& x, const Pass& pass, const std::optiona
   const double time = config_.time_is_sigma ? std::log(pass.step.sigma) / 4 : pass.step.t;
   const std::vector<float> t(pass.step.rows.size(), static_cast<float>(time));
   CallInputs inputs{x, numbers(t, config_.levels[0].channels), {}};
-  if (!add_embedding_) return inputs;
+  if (!moment_.add_embedding) return inputs;
   if (!added) fail(ErrorCode::internal, "unet", "this UNet needs pooled text and size ids");
   std::vector<float> ids;
   for (const auto& row : added->time_ids) ids.insert(ids.end(), row.begin(), row.end());
@@ -70,13 +64,6 @@ CallInputs UNet::inputs(const mx::array& x, const Pass& pass, const std::optiona
   return inputs;
 }
 
-mx::array UNet::time_embedding(const CallInputs& inputs) const {
-  const auto time = time_embedding_(inputs.timestep);
-  if (!add_embedding_) return time;
-  const auto& [pooled, time_ids] = inputs.added.value();
-  return time + (*add_embedding_)(mx::concatenate({pooled, time_ids}, 1));
-}
-
 mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added) const {
   return (*this)(inputs(x, pass, added), pass);
 }
@@ -84,7 +71,7 @@ mx::array UNet::operator()(const mx::array& x, const Pass& pass, const std::opti
 mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   check_shape(inputs.sample, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
-  const auto embedding = kernels::silu(time_embedding(inputs));
+  const auto embedding = kernels::silu(moment_(inputs));
   const nn::TimeRows time{embedding, (*time_projections_)(embedding)};
   mx::array h = conv_in_(inputs.sample, pass.beside);
   std::vector<mx::array> skips{h};
@@ -93,6 +80,7 @@ mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   // What a block makes is the last of its skips, too.
   for (const auto& block : down_blocks_) skips.back() = h = shown(block(h, time, pass, skips));
   if (mid_block_) h = shown((*mid_block_)(h, time, pass));
+  if (!inputs.residuals.empty()) add_residuals(inputs.residuals, skips, h);
   for (const auto& block : up_blocks_) h = shown(block(h, time, pass, skips));
   return seen(pass, attention::Point::prediction, 0, conv_out_(conv_norm_out_.silu(h, pass.beside), pass.beside));
 }

@@ -7,8 +7,8 @@
 
 #include "unet/blocks.h"
 #include "unet/call_inputs.h"
+#include "unet/moment.h"
 #include "unet/sites.h"
-#include "unet/timestep_embedding.h"
 
 namespace corepulse::unet {
 
@@ -38,12 +38,9 @@ class UNet {
   const std::vector<control::Site>& sites() const { return sites_; }
 
  private:
-  mx::array time_embedding(const CallInputs& inputs) const;
-
   Config config_;
   std::vector<control::Site> sites_;
-  TimestepEmbedding time_embedding_;
-  std::optional<TimestepEmbedding> add_embedding_;
+  Moment moment_;
   std::optional<kernels::JoinedLinear> time_projections_;  ///< Every resnet's, of which the blocks hold their own.
   nn::Conv2d conv_in_;
   std::vector<DownBlock> down_blocks_;

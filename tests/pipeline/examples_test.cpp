@@ -1,6 +1,7 @@
 // What the documentation shows and what comes with the program runs, and changes the picture.
 #include <set>
 
+#include "control_net_file.h"
 #include "lora_file.h"
 #include "support.h"
 #include "support/doc_examples.h"
@@ -39,6 +40,7 @@ double change(const std::string& family, Recipe recipe) {
 TEST_CASE("every example of the documentation runs and acts, unless it only watches") {
   std::set<std::string> kinds;
   const LoraFile style("builtin", "attn", 1);
+  const ControlNetFile edges("builtin");
   for (const auto& example : example_recipes()) {
     CAPTURE(example.dump());
     auto recipe = recipe_from_json(example.dump());
@@ -49,12 +51,13 @@ TEST_CASE("every example of the documentation runs and acts, unless it only watc
       kinds.insert(kind_name(control.effect));
       control.when = {};  // two steps meet few windows
       if (auto* lora = std::get_if<Lora>(&control.effect)) lora->file = style.path();
+      if (auto* net = std::get_if<ControlNet>(&control.effect))
+        net->file = edges.path(), net->picture.clear(), net->data = block_picture(3);
     }
     const auto kind = std::string(kind_name(recipe.controls[0].effect));
     recipe.prompt = "a red cat in a park with snow";
     recipe.seeds = {1, 2};
     if (records(recipe)) continue;  // tests/pipeline/recording_test.cpp
-    if (kind == "controlnet") continue;
     const bool sdxl = kind == "pooled" || kind == "time_ids";
     if (observes(recipe))
       CHECK(change("builtin", recipe) == 0);

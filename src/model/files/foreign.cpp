@@ -22,8 +22,8 @@ constexpr Foreign kForeign[] = {
     {".lora_down.", "a LoRA", "give it beside a model: --lora FILE"},
     {"_lora.down.", "a LoRA", "give it beside a model: --lora FILE"},
     {".hada_w1_a", "a LyCORIS file", "give it beside a model: --lora FILE"},
-    {"control_model.", "a ControlNet"},
-    {"controlnet_cond_embedding.", "a ControlNet"},
+    {"control_model.", "a ControlNet", "give it beside a model: --controlnet FILE=PICTURE"},
+    {"controlnet_cond_embedding.", "a ControlNet", "give it beside a model: --controlnet FILE=PICTURE"},
     {"motion_modules.", "an AnimateDiff motion module"},
     {"emb_params", "a textual inversion embedding", "give its folder beside a model: --embeddings FOLDER"},
     // Transformers in place of the UNet.

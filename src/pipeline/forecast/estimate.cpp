@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <set>
 
 #include "base/fail.h"
 #include "control/program/program_data.h"
@@ -17,7 +18,8 @@ namespace {
 
 // Peaks measured on the CPU as multiples of one array at the finest level: 52 to 65 for two rows of the UNet at 256^2
 // to 768^2, 5.0 to 6.5 for the decoder, whose resnets hold two arrays of twice the channels; the encoder's hold less.
-constexpr size_t kUnetArrays = 70, kVaeArrays = 7;
+// What side networks leave for the UNet is 5 of its own, and as much again while it is made.
+constexpr size_t kUnetArrays = 70, kVaeArrays = 7, kSideArrays = 10;
 constexpr int kMeasuredRows = 2, kMeasuredKeys = 77;
 
 /** Pictures that the encoder is given: what the run starts from, and what an inpainting model is shown of it. */
@@ -43,6 +45,17 @@ void count_keys(const control::Timeline& control, Calls& calls) {
   }
 }
 
+/** What side networks compute for rows of a call, in rows of the UNet: each network once for all that it adds to. */
+double side_rows(const control::StepPlan& plan, const std::vector<control::Row>& rows) {
+  double sum = 0;
+  for (const auto& row : rows) {
+    std::set<int> networks;
+    for (const auto& call : plan.side)
+      if (call.has(row) && networks.insert(call.network).second) sum += call.work;
+  }
+  return sum;
+}
+
 }  // namespace
 
 Calls calls_of(const control::Timeline& control, bool one_by_one) {
@@ -52,8 +65,9 @@ Calls calls_of(const control::Timeline& control, bool one_by_one) {
     const auto plan = control.step(step);
     int all = 0, most = 0;
     for (int image = 0; image < run.batch; ++image) {
-      const int rows = static_cast<int>(plan.rows({image}).size());
-      all += rows;
+      const auto own = plan.rows({image});
+      const int rows = static_cast<int>(own.size());
+      all += rows, calls.side += side_rows(plan, own);
       most = std::max(most, rows);
     }
     const bool apart = one_by_one && !plan.joins_images;
@@ -96,7 +110,8 @@ size_t activation_bytes(const unet::Config& unet, const vae::Config& vae, const 
   const size_t at_once = latents > size_t{vae::kWhole} * vae::kWhole ? size_t{vae::kTile} * vae::kTile : latents;
   const size_t pixels = at_once * vae.downscale() * vae.downscale();
   const auto rows = static_cast<size_t>(std::max(calls.at_once, kMeasuredRows));
-  const size_t steps = kUnetArrays * unet.levels[0].channels * latents * rows * sizeof(float);
+  const size_t steps =
+      (kUnetArrays + (calls.side > 0 ? kSideArrays : 0)) * unet.levels[0].channels * latents * rows * sizeof(float);
   const auto& init = resolved.recipe.init;
   const size_t way = init && init->invert ? latents * vae.latent_channels * (resolved.schedule.t.size() + 1) : 0;
   const bool autoencodes = decode || encodings(unet, vae, resolved) > 0;
@@ -110,7 +125,7 @@ size_t preview_bytes(const std::string& taesd, const Resolved& resolved) {
 
 engine::Work work_of(const model::Parts& parts, const Resolved& resolved, const Calls& calls, bool decode) {
   const int height = resolved.latent_height, width = resolved.latent_width;
-  auto work = unet_work(parts, height, width, calls.longest) * calls.rows;
+  auto work = unet_work(parts, height, width, calls.longest) * (calls.rows + calls.side);
   if (decode) work += decoder_work(parts, height, width) * static_cast<double>(resolved.recipe.seeds.size());
   work += encoder_work(parts, height, width) * encodings(parts.unet, parts.vae, resolved);
   return work;

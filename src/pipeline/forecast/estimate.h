@@ -21,6 +21,7 @@ struct Calls {
   int at_once = 0;  ///< The most that go through the UNet together.
   int longest = 0;  ///< Positions of the longest text that is read,
   int beyond = 0;   ///< and of all texts those behind their first chunk.
+  double side = 0;  ///< What side networks compute, in rows of the UNet.
 };
 
 /** @param one_by_one images go through the UNet one after the other where none looks at another. */

@@ -77,22 +77,48 @@ Work work_in_tiles(const model::Parts& parts, DoublingsOf doublings, int latent_
   return work;
 }
 
+/** What a row is of: its latents, and the keys of its text. */
+struct RowSize {
+  control::Grid latents;
+  int keys;
+};
+
+Work network_work(const std::vector<control::Layer>& layers, const std::vector<control::Site>& sites,
+                  const unet::Config& config, const RowSize& row) {
+  Work work;
+  const auto tokens = [&](const control::Site& site) -> double {
+    return control::grid(site, row.latents.height, row.latents.width).tokens();
+  };
+  for (const auto& layer : layers) {
+    if (!sees_pixels(layer.site.path)) continue;
+    const double elements = static_cast<double>(layer.in) * layer.out * layer.kernel * layer.kernel;
+    work += applied(elements, layer.kernel, tokens(layer.site));
+  }
+  for (const auto& site : sites) {
+    const double queries = tokens(site);
+    work.attention +=
+        2 * queries * (site.cross ? row.keys : queries) * config.levels[static_cast<size_t>(site.level)].channels;
+  }
+  return work;
+}
+
 }  // namespace
 
 Work unet_work(const model::Parts& parts, int latent_height, int latent_width, int keys) {
-  const auto& levels = parts.unet.levels;
-  Work work;
-  for (const auto& layer : model::layers(parts)) {
-    if (!sees_pixels(layer.site.path)) continue;
-    const double elements = static_cast<double>(layer.in) * layer.out * layer.kernel * layer.kernel;
-    work += applied(elements, layer.kernel, control::grid(layer.site, latent_height, latent_width).tokens());
-  }
-  for (const auto& site : unet::sites(parts.unet)) {
-    const double queries = control::grid(site, latent_height, latent_width).tokens();
-    const double read = site.cross ? keys : queries;
-    work.attention += 2 * queries * read * levels[static_cast<size_t>(site.level)].channels;
-  }
-  return work;
+  return network_work(model::layers(parts), unet::sites(parts.unet), parts.unet,
+                      {control::Grid{latent_height, latent_width}, keys});
+}
+
+double side_work(const model::SideParts& network, int latent_height, int latent_width) {
+  const auto& trunk = network.config.trunk;
+  io::Tensors tensors;
+  for (const auto& [name, view] : network.file.tensors)
+    if (name.starts_with("down_blocks.") || name.starts_with("mid_block.") || name.starts_with("conv_in."))
+      tensors.emplace(name, view);
+  auto sites = unet::sites(trunk);
+  std::erase_if(sites, [](const auto& site) { return site.kind == control::BlockKind::output; });
+  return network_work(model::layers(tensors, trunk), sites, trunk, {control::Grid{latent_height, latent_width}, 77})
+      .sum();
 }
 
 Work encoder_work(const model::Parts& parts, int latent_height, int latent_width) {

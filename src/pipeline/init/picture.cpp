@@ -15,12 +15,13 @@
 namespace corepulse::pipeline {
 namespace {
 
-std::string picture_bytes(const InitPicture& init) {
+std::string picture_bytes(const InitPicture& init, const char* where) {
   if (init.file.empty() == init.data.empty())
-    fail(ErrorCode::invalid_request, "init", "expected either file, a picture's name, or data, the picture itself");
+    fail(ErrorCode::invalid_request, where, "expected either file, a picture's name, or data, the picture itself");
   if (init.data.empty()) return io::read_file(init.file, io::kMostImageFile);
   auto bytes = io::from_base64(init.data);
-  if (!bytes) fail(ErrorCode::invalid_request, "init.data", "no base64; expected a picture file's bytes in it");
+  if (!bytes)
+    fail(ErrorCode::invalid_request, fmt::format("{}.data", where), "no base64; expected a picture file's bytes in it");
   return *std::move(bytes);
 }
 
@@ -75,8 +76,8 @@ Image padded(const Image& image, int width, int height) {
 
 }  // namespace
 
-StartPicture read_start_picture(const InitPicture& init) {
-  auto read = checked_picture(picture_bytes(init), init.file, init.sha256, "init");
+StartPicture read_start_picture(const InitPicture& init, const char* where) {
+  auto read = checked_picture(picture_bytes(init, where), init.file, init.sha256, where);
   lay_over_white(read.image);
   return {std::move(read.image), std::move(read.sha256)};
 }

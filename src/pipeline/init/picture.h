@@ -12,9 +12,9 @@ struct StartPicture {
   std::string sha256;
 };
 
-/** @throws Error not_found, io, bad_file (also if it is not the picture that sha256 says); invalid_request without one.
- */
-StartPicture read_start_picture(const InitPicture& init);
+/** @param where begins messages. @throws Error not_found, io, bad_file (also if it is not the picture that sha256
+ * says); invalid_request without one. */
+StartPicture read_start_picture(const InitPicture& init, const char* where = "init");
 
 /** The picture at this size. Lanczos, as Pillow's ImageOps.fit, pad and Image.resize. */
 Image fitted(const Image& image, Fit fit, int width, int height);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "control/effects/side_network.h"
 #include "control/program/program_data.h"
 #include "control/program/window.h"
 #include "control/recipe/check.h"
@@ -14,8 +15,10 @@
 #include "pipeline/init/second_pass.h"
 #include "pipeline/prepare/choices.h"
 #include "pipeline/prepare/recipe_words.h"
+#include "pipeline/prepare/visit_files.h"
 #include "pipeline/weights/variants.h"
 #include "text/prompt/lora_tags.h"
+#include "unet/sites.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -50,7 +53,8 @@ Recipe without_lora_tags(Recipe recipe, std::vector<std::string>& notes) {
 struct KnownFiles {
   RecordingList recordings;
   AdapterFiles adapters;
-  std::string loras;  ///< See Recipe.
+  std::string loras;   ///< See Recipe.
+  Guides guides = {};  ///< Of runs of the same size.
 };
 
 /** CFG++ goes along what the negative prompt predicts: every call must have such rows. */
@@ -66,10 +70,21 @@ void require_negative_rows(const control::Program& program, const SamplingOption
   }
 }
 
+/** What is averaged over the picture goes to the prompt's rows alone, as in Diffusers, unless the control says more. */
+void settle_rows(std::vector<Control>& controls, const Guides& guides) {
+  for (auto& control : controls) {
+    if (!control.enabled || control.rows || !side_network_of(control)) continue;
+    const auto name = control::side_network_name(control.effect);
+    for (const auto& guide : guides)
+      if (guide->pool && guide->info.name == name) control.rows = Rows::cond;
+  }
+}
+
 ResolvedControls resolve(std::vector<Control> controls, const Resolved& resolved, const std::optional<Start>& start,
                          MaskPictures& masks, const KnownFiles& known, const Outline& outline, const Words& words,
                          const FunctionList& functions, const control::ProgramOptions& options) {
-  auto in = inputs(resolved, start && start->around ? &*start->around : nullptr, outline, words, masks);
+  const Surroundings* around = start && start->around ? &*start->around : nullptr;
+  auto in = inputs(resolved, around, outline, words, masks);
   in.functions = function_uses(functions);
   auto files = with_recordings(known.recordings, controls, options.path, outline.parts.unet,
                                [&outline] { return outline.fingerprint(); });
@@ -78,13 +93,19 @@ ResolvedControls resolve(std::vector<Control> controls, const Resolved& resolved
   auto adapters = with_adapters(known.adapters, controls, options.path, outline.parts);
   for (const auto& file : adapters) in.adapters.push_back(file->info);
   if (!adapters.empty()) in.layers = model::weighted_layers(outline.parts);
+  const GuidedRun run{{in.image_width, in.image_height, around, &masks}, in.latent_height, in.latent_width};
+  auto guides = with_guides(known.guides, controls, options.path, outline.parts, run);
+  settle_rows(controls, guides);
+  for (const auto& guide : guides) in.side_networks.push_back(guide->info);
+  if (!guides.empty()) in.skips = unet::skips(outline.parts.unet);
   auto program = control::Program::resolve(controls, in, options);
   require_no_bias(program);
   require_negative_rows(program, resolved.sampling);
+  keep_digests(controls, guides);
   masks.keep(controls);
   keep_digests(controls, files);
   keep_digests(controls, adapters);
-  return {std::move(controls), std::move(program), std::move(files), std::move(adapters)};
+  return {std::move(controls), std::move(program), std::move(files), std::move(adapters), std::move(guides)};
 }
 
 void check_edits(const Recipe& recipe, int steps) {
@@ -110,6 +131,7 @@ void add_edits(Prepared& prepared, const Outline& outline, const FunctionList& f
     append(prepared.notes, neutral_notes(edit.program, list + ": "));
     prepared.control.edit(edits[i].step, std::move(edit.program));
     prepared.recordings = std::move(edit.recordings), prepared.adapters = std::move(edit.adapters);
+    prepared.guides = std::move(edit.guides);
     edits[i].controls = std::move(edit.controls);
   }
 }
@@ -147,6 +169,7 @@ std::unique_ptr<Prepared> beside(const Prepared& first, Resolved resolved, Resol
                                              .control = control::Timeline(std::move(made.program)),
                                              .recordings = std::move(made.recordings),
                                              .adapters = std::move(made.adapters),
+                                             .guides = std::move(made.guides),
                                              .masks = first.masks,
                                              .words = first.words,
                                              .start = {},
@@ -211,6 +234,13 @@ Recipe spelled_out(const Recipe& given, const Outline& outline, std::vector<std:
   return recipe;
 }
 
+/** What LoRAs left out, and how often weights are merged. */
+std::vector<std::string> notes_of_weights(const Prepared& prepared) {
+  auto notes = notes_of(prepared.adapters);
+  append(notes, merge_notes(prepared.control));
+  return notes;
+}
+
 /** All texts that the run reads. */
 std::vector<std::string> written(const Prepared& prepared) {
   std::vector<std::string> texts;
@@ -250,6 +280,7 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
                     .control = control::Timeline(std::move(first.program)),
                     .recordings = std::move(first.recordings),
                     .adapters = std::move(first.adapters),
+                    .guides = std::move(first.guides),
                     .loras = recipe.loras,
                     .masks = masks,
                     .words = words,
@@ -263,8 +294,7 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   if (recipe.init && recipe.init->invert) prepared.inversion = inversion_of(prepared, outline);
   add_second_pass(prepared, outline, functions, elide);
   name_words(prepared, outline, prepared.resolved.recipe);
-  append(prepared.notes, notes_of(prepared.adapters));
-  append(prepared.notes, merge_notes(prepared.control));
+  append(prepared.notes, notes_of_weights(prepared));
   append(prepared.notes, hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings));
   note_unknown_words(written(prepared), outline, prepared.resolved.recipe.embeddings, prepared.notes);
   return prepared;
@@ -272,7 +302,7 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
 
 ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
                               const FunctionList& functions, const std::string& path) {
-  const KnownFiles known{prepared.recordings, prepared.adapters, prepared.loras};
+  const KnownFiles known{prepared.recordings, prepared.adapters, prepared.loras, prepared.guides};
   return resolve(controls, prepared.resolved, prepared.start, *prepared.masks, known, outline, prepared.words,
                  functions, {.texts = prepared.control.texts(), .path = path});
 }

@@ -9,6 +9,7 @@
 #include "control/program/timeline.h"
 #include "pipeline/capture/recording_file.h"
 #include "pipeline/functions.h"
+#include "pipeline/guide/guides.h"
 #include "pipeline/init/start.h"
 #include "pipeline/picture/mask_picture.h"
 #include "pipeline/prepare/notes.h"
@@ -26,6 +27,7 @@ struct ResolvedControls {
   control::Program program;
   RecordingList recordings;
   AdapterFiles adapters;
+  Guides guides;
 };
 
 struct Prepared {
@@ -33,6 +35,7 @@ struct Prepared {
   control::Timeline control;  ///< The controls, and the edits of them.
   RecordingList recordings;   ///< By the index that plans hold.
   AdapterFiles adapters;      ///< By the index that WeightChange holds.
+  Guides guides;              ///< By the index that SideCall holds.
   std::string loras;          ///< The given recipe's; the resolved one names files.
   std::shared_ptr<MaskPictures> masks;
   Words words;                            ///< Those of the recipe's `embeddings`.

@@ -1,5 +1,6 @@
 #pragma once
-// The UNets of a run: the model's own, and those whose weights control changes for some rows of some calls.
+// The networks of a run: its ControlNets, the model's own UNet, and those whose weights control changes for some rows
+// of some calls.
 
 #include <list>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "attention/pass.h"
 #include "engine/replay.h"
 #include "pipeline/encode_prompt.h"
+#include "pipeline/guide/residuals.h"
 #include "pipeline/prepare/prepare.h"
 #include "pipeline/weights/beside.h"
 #include "pipeline/weights/variants.h"
@@ -21,6 +23,7 @@ struct Network {
   const std::vector<EncodedText>& texts;  ///< By control::TextId.
   attention::RunCache cache = {};
   engine::Replay unet;
+  SideCalls side = {};                      ///< What side networks' calls for its rows leave behind.
   std::optional<nn::Branches> beside = {};  ///< What stands beside its weights in the next call.
 };
 
@@ -29,7 +32,8 @@ struct LoadedModel {
   std::shared_ptr<const model::Model> own;
   model::Precision precision;
   Variants& variants;
-  KnownTexts& texts;  ///< Of its own.
+  KnownTexts& texts;          ///< Of its own.
+  SideStore* side = nullptr;  ///< null: a run has its own.
 };
 
 /** Those with changed weights; of the last kVariants sets of changes, or as many as a call has. */
@@ -38,11 +42,17 @@ class Networks {
   /** @param own_texts what the model's own text encoders made. The arguments must outlive this. */
   Networks(const LoadedModel& model, const model::Parts& parts, const Prepared& prepared,
            const std::vector<EncodedText>& own_texts)
-      : model_(model), parts_(parts), prepared_(prepared), own_texts_(own_texts) {}
+      : model_(model),
+        parts_(parts),
+        prepared_(prepared),
+        own_texts_(own_texts),
+        side_(model.side, prepared.guides, model.precision.dtype) {}
 
   /** For rows of the call with these weights, merged now if they are not held. As many sets are held as all images of
    * the call need, also where they go one by one. @throws as Variants::with. */
   Network& at(const control::WeightChanges& weights, const control::Step& call);
+  /** The run's ControlNets, whatever the UNet's weights. */
+  SideNetworks& side() { return side_; }
 
  private:
   struct Changed {
@@ -58,6 +68,7 @@ class Networks {
   const Prepared& prepared_;
   const std::vector<EncodedText>& own_texts_;
   Beside beside_;
+  SideNetworks side_;
   std::list<Changed> changed_;  // the last used first
 };
 

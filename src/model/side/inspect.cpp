@@ -1,0 +1,94 @@
+// What is in a side network's file, for people who have no model at hand.
+#include <algorithm>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "corepulse/adapter.h"
+
+#include "io/file.h"
+#include "model/files/folder.h"
+#include "model/side/side_parts.h"
+
+namespace corepulse {
+namespace {
+
+namespace fs = std::filesystem;
+
+/** Names that only side networks have, some of them in files that are not run. */
+constexpr std::string_view kMarks[] = {"controlnet_cond_embedding.",
+                                       "input_hint_block.",
+                                       "controlnet_down_blocks.",
+                                       "zero_convs.",
+                                       "lllite_",
+                                       "adapter.body.",
+                                       "body.0.block1.",
+                                       "body.0.in_conv.",
+                                       "lora_controlnet"};
+
+bool is_one(const io::Tensors& tensors) {
+  return std::any_of(tensors.begin(), tensors.end(), [](const auto& tensor) {
+    return std::any_of(std::begin(kMarks), std::end(kMarks),
+                       [&](std::string_view mark) { return tensor.first.find(mark) != std::string::npos; });
+  });
+}
+
+io::Tensors tensors_at(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return model::read_component(path, "").weights.tensors;
+  return io::open_safetensors(path).tensors;
+}
+
+const char* family_of(int text_width) {
+  return text_width == 768    ? "Stable Diffusion 1"
+         : text_width == 1024 ? "Stable Diffusion 2"
+         : text_width == 2048 ? "Stable Diffusion XL"
+                              : "";
+}
+
+}  // namespace
+
+std::optional<SideNetworkSummary> inspect_side_network(const std::string& path) {
+  std::error_code ignored;
+  const auto config = fs::path(path) / "config.json";
+  if (fs::is_directory(path, ignored)) {
+    if (!io::is_there(config)) return {};
+    const auto json = io::read_json(config);
+    const auto type = json.is_object() ? json.value("_class_name", io::Json()) : io::Json();
+    if (!type.is_string() || !type.get<std::string>().starts_with("ControlNet")) return {};
+  }
+  if (!is_one(tensors_at(path))) return {};
+  const auto file = model::read_side_file(path);
+  SideNetworkSummary summary{.what = "ControlNet", .family = {}, .channels = {}, .tensors = file.tensors.size()};
+  for (const auto& [name, view] : file.tensors) {
+    summary.bytes += view.bytes;
+    if (name.ends_with(".attn2.to_k.weight") && view.shape.size() > 1)
+      summary.text_width = static_cast<int>(view.shape[1]);
+  }
+  for (int level = 0;; ++level) {
+    const auto found = file.tensors.find(fmt::format("down_blocks.{}.resnets.0.conv1.weight", level));
+    if (found == file.tensors.end() || found->second.shape.empty()) break;
+    summary.channels.push_back(static_cast<int>(found->second.shape[0]));
+  }
+  const bool sizes = file.tensors.contains("add_embedding.linear_1.weight");
+  summary.family = summary.text_width == 0 && sizes ? "Stable Diffusion XL" : family_of(summary.text_width);
+  return summary;
+}
+
+std::string to_text(const SideNetworkSummary& summary) {
+  return fmt::format(
+      "{}, for {}\n{:.1f} MB, {} tensors, levels of {} channels{}\nfor --controlnet FILE=PICTURE\n", summary.what,
+      summary.family.empty() ? "models that it does not name" : summary.family,
+      static_cast<double>(summary.bytes) / 1e6, summary.tensors, fmt::join(summary.channels, ", "),
+      summary.text_width > 0 ? fmt::format(", reads texts of {} numbers a token", summary.text_width) : "");
+}
+
+std::string to_json(const SideNetworkSummary& summary) {
+  const nlohmann::ordered_json json{
+      {"what", summary.what},         {"family", summary.family},   {"text_width", summary.text_width},
+      {"channels", summary.channels}, {"tensors", summary.tensors}, {"bytes", summary.bytes}};
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace corepulse

@@ -1,0 +1,76 @@
+#pragma once
+// What the side networks of a run add to its UNet calls.
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "attention/pass.h"
+#include "control/program/timeline.h"
+#include "engine/replay.h"
+#include "pipeline/guide/guides.h"
+
+namespace corepulse::pipeline {
+
+/** The side networks that a pipeline's runs asked for, kept for the next ones. */
+class SideStore {
+ public:
+  /** Loaded now, if it is not held. On the engine's thread. @throws as model::load_side. */
+  std::shared_ptr<const unet::ControlNet> of(const Guide& guide, mx::Dtype dtype);
+  /** Those of other files go. */
+  void keep(const Guides& guides);
+
+ private:
+  std::list<std::pair<std::string, std::shared_ptr<const unet::ControlNet>>> held_;  // by sha256
+};
+
+/** By network: what its calls for the rows of one UNet leave behind for the next ones. */
+struct SideCalls {
+  struct Of {
+    attention::RunCache cache = {};
+    std::unique_ptr<engine::Replay> replay = {};
+    std::vector<mx::Shape> shapes = {};  ///< Of what it makes, by skip.
+  };
+  std::map<int, Of> networks = {};
+};
+
+class SideNetworks {
+ public:
+  /** @param store null: one of its own. @param guides by SideCall::network; they may become more, and must outlive
+   * this.
+   */
+  SideNetworks(SideStore* store, const Guides& guides, mx::Dtype dtype)
+      : store_(store ? store : &own_), guides_(guides), dtype_(dtype) {}
+  SideNetworks(const SideNetworks&) = delete;
+
+  /**
+   * By skip, what the plan's side calls add to the rows of pass.step together; empty if they add to none of them. Each
+   * network is asked once, for all rows that it adds to. @param inputs the UNet's own.
+   */
+  std::vector<mx::array> residuals(const control::StepPlan& plan, const unet::CallInputs& inputs,
+                                   const attention::Pass& pass, SideCalls& calls);
+
+ private:
+  struct Loaded {
+    std::shared_ptr<const unet::ControlNet> network;
+    mx::array hint;
+  };
+  const Loaded& loaded(int index);
+  std::vector<mx::array> made_by(int index, const std::vector<int>& rows, const unet::CallInputs& inputs,
+                                 const attention::Pass& pass, SideCalls& calls);
+
+  SideStore own_, *store_;
+  const Guides& guides_;
+  mx::Dtype dtype_;
+  std::map<int, Loaded> loaded_;
+};
+
+/** Bytes of the side networks that a run's calls ask for, each file's once. @param held what is held for this control
+ * is not counted again; null: nothing is. */
+uint64_t side_bytes(const control::Timeline& control, const Guides& guides, mx::Dtype dtype,
+                    const control::Timeline* held = nullptr);
+
+}  // namespace corepulse::pipeline

@@ -1,0 +1,258 @@
+// ControlNet: pictures that side networks read, beside Diffusers' and by its own laws.
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <set>
+
+#include "corepulse/live_controls.h"
+
+#include "control_net_file.h"
+#include "engine/engine.h"
+#include "io/tensors/ldm_names.h"
+#include "model/side/side_parts.h"
+#include "support/plain_control.h"
+
+using namespace corepulse;
+using namespace corepulse::test;
+
+namespace {
+
+using Controls = std::vector<Control>;
+
+const std::string kNets = golden_folder() + "/controlnets/";
+
+Recipe short_run(const std::string& family = "sd1", int steps = 3) {
+  auto recipe = golden_recipe(family);
+  recipe.width = 96, recipe.height = 64, recipe.steps = steps;
+  return recipe;
+}
+
+Result with(const std::string& family, Recipe recipe, Controls controls) {
+  recipe.controls = std::move(controls);
+  return run(family, recipe);
+}
+
+double moved(const Result& a, const Result& b) {
+  return relative_error(a.latents[0], b.latents[0]);
+}
+
+std::string refused(Controls controls, const std::string& family = "sd1") {
+  return refusal([&] { with(family, short_run(family), std::move(controls)); });
+}
+
+const ControlNetFile& net() {
+  static const ControlNetFile file("sd1");
+  return file;
+}
+
+ControlNet& effect(Control& control) {
+  return std::get<ControlNet>(control.effect);
+}
+
+/** Largest difference of what a network makes of a golden's call, by skip, as a share of the largest number. */
+double network_error(const std::string& family, const std::string& file) {
+  const Golden golden("controlnet");
+  const auto name = fmt::format("network/{}/", family);
+  return engine::Engine::instance().run([&] {
+    const auto parts = model::understand({.model = tiny_folder(family)});
+    const auto network = model::load_side(model::understand_side(file, parts), mx::float32);
+    const auto context = golden.array(name + "context");
+    const auto row = [&](int r) { return mx::slice(context, {r, 0, 0}, {r + 1, context.shape(1), context.shape(2)}); };
+    const std::vector<mx::array> texts{row(1), row(0)};  // as the rows below read them
+    control::Step step;
+    step.t = golden.array(name + "t").item<float>(), step.rows = {{0, control::kNegative}, {0, control::kPrompt}};
+    std::optional<unet::AddedConditioning> added;
+    if (golden.has(name + "pooled"))
+      added = unet::AddedConditioning{golden.array(name + "pooled"), {2, control::TimeIds{64, 64, 0, 0, 64, 64}}};
+    attention::RunCache cache;
+    const PlainControl plain;
+    const attention::Pass pass{plain, step, texts, cache};
+    const unet::UNet unet(
+        nn::Weights(parts.collection.networks.at(model::Part::unet).stored.tensors, "unet", mx::float32), parts.unet);
+    auto inputs = unet.inputs(golden.nhwc(name + "x"), pass, added);
+    inputs.hint = network->hint(golden.nhwc(name + "hint"));
+    const auto made = (*network)(inputs, pass);
+    double largest = 0;
+    for (size_t i = 0; i < made.size(); ++i) {
+      const auto wanted = golden.nhwc(fmt::format("{}out/{}", name, i));
+      auto error = mx::divide(mx::max(mx::abs(made[i] - wanted)), mx::max(mx::abs(wanted)));
+      error.eval();
+      largest = std::max<double>(largest, error.item<float>());
+    }
+    CHECK(!golden.has(fmt::format("{}out/{}", name, made.size())));
+    return largest;
+  });
+}
+
+/** The control that a golden's run has for one of its networks. */
+Control of_golden(const io::Json& run, size_t i, int steps) {
+  const std::string name = run["nets"][i];
+  auto control = controlnet(kNets + name + (name == "sd1_second" ? "" : ".safetensors"),
+                            fmt::format("{}hint_{}.png", kNets, i), run["scale"][i].get<double>());
+  effect(control).guess = run["guess"], effect(control).pool = run["pool"].get<bool>();
+  const double start = run["start"][i], end = run["end"][i];
+  int first = steps, last = 0;  // Diffusers: those between, whole
+  for (int step = 0; step < steps; ++step)
+    if (double(step) / steps >= start && double(step + 1) / steps <= end)
+      first = std::min(first, step), last = step + 1;
+  return control.steps(first, last);
+}
+
+}  // namespace
+
+TEST_CASE("a ControlNet makes of a call what Diffusers' makes, whoever's names its file has") {
+  CHECK(network_error("sd1", kNets + "sd1.safetensors") <= 1e-4);
+  CHECK(network_error("sd1", kNets + "sd1_ldm.safetensors") <= 1e-4);
+  CHECK(network_error("sdxl", kNets + "sdxl.safetensors") <= 1e-4);
+}
+
+TEST_CASE("runs with ControlNets end in the latents that Diffusers' pipelines give") {
+  constexpr double kTolerance = 1e-4;
+  const Golden golden("controlnet");
+  const auto runs = io::parse_json(golden.metadata().at("runs"), "runs");
+  double largest = 0;
+  for (const auto& [family, cases] : runs.items())
+    for (const auto& [name, one] : cases.items()) {
+      CAPTURE(family);
+      CAPTURE(name);
+      auto recipe = golden_recipe(family);
+      recipe.width = 192, recipe.height = 128, recipe.steps = 10, recipe.negative_prompt.clear();
+      recipe.guidance = one["cfg"];
+      for (size_t i = 0; i < one["nets"].size(); ++i) recipe.controls.push_back(of_golden(one, i, recipe.steps));
+      const double error =
+          relative_error(run(family, recipe).latents[0], numbers(golden, fmt::format("{}/{}/latents/9", family, name)));
+      CHECK(error <= kTolerance);
+      largest = std::max(largest, error);
+    }
+  MESSAGE("largest relative error ", largest);
+}
+
+TEST_CASE("law: a ControlNet of strength 0, switched off or taken away is the plain run, bit for bit") {
+  for (const std::string family : {"sd1", "sdxl"}) {
+    CAPTURE(family);
+    const ControlNetFile file(family);
+    const auto recipe = short_run(family);
+    const auto plain = run(family, recipe);
+    CHECK(moved(with(family, recipe, {guide_by_picture(file)}), plain) > 1e-3);
+    CHECK(run(family, recipe).latents == plain.latents);
+    CHECK(with(family, recipe, {guide_by_picture(file, 0)}).latents == plain.latents);
+    CHECK(with(family, recipe, {guide_by_picture(file).enable(false)}).latents == plain.latents);
+    const auto images = with(family, recipe, {guide_by_picture(file).steps(1, 2)});
+    CHECK(moved(images, plain) > 1e-3);
+  }
+}
+
+TEST_CASE("law: windows, rows, places and parts of a ControlNet add up to all of it") {
+  const auto recipe = short_run();
+  const auto all = guide_by_picture(net());
+  const auto whole = with("sd1", recipe, {all});
+  const auto same = [&](Controls parts) { return moved(with("sd1", recipe, std::move(parts)), whole); };
+  constexpr double kTolerance = 2e-5;
+  CHECK(same({all.steps(0, 1), all.steps(1, 3)}) <= kTolerance);
+  CHECK(same({all.on(Rows::cond), all.on(Rows::uncond)}) <= kTolerance);
+  CHECK(same({all.at("input"), all.at("middle")}) <= kTolerance);
+  CHECK(same({all.at("conv_in, input:0.0, input:0.1, down_blocks.0.downsamplers.0"), all.at("input:1, input:2"),
+              all.at("input:3, middle")}) <= kTolerance);
+  const auto left = rectangle(0, 0, 0.4, 1).feather(0.2);
+  CHECK(same({all.within(left), all.within(!left)}) <= kTolerance);
+  CHECK(same({all.strength(0.25), all.strength(0.75)}) <= kTolerance);
+  CHECK(same({all.within(rectangle(0, 0, 1, 1))}) == 0);
+  for (const auto& part : {all.steps(0, 1), all.on(Rows::cond), all.at("middle"), all.within(left), all.strength(0.25)})
+    CHECK(same({part}) > 1e-3);
+}
+
+TEST_CASE("law: a ControlNet acts on its images, and an image's bits do not depend on its batch") {
+  auto recipe = short_run();
+  recipe.seeds = {3, 4};
+  const auto plain = run("sd1", recipe), guided = with("sd1", recipe, {guide_by_picture(net()).for_images({1})});
+  CHECK(guided.latents[0] == plain.latents[0]);
+  CHECK(guided.latents[1] != plain.latents[1]);
+  recipe.seeds = {4};
+  if (test_dtype() == ComputeType::float32)
+    CHECK(with("sd1", recipe, {guide_by_picture(net())}).latents[0] == guided.latents[1]);
+}
+
+TEST_CASE("a ControlNet acts in both passes, over a picture, beside a LoRA's rows, and as a live edit") {
+  auto recipe = short_run();
+  recipe.second_pass = SecondPass{.scale = 1.5, .steps = 2};
+  CHECK(moved(with("sd1", recipe, {guide_by_picture(net())}), run("sd1", recipe)) > 1e-3);
+  recipe = short_run();
+  recipe.init = InitPicture{.data = block_picture(9), .strength = 0.7};
+  recipe.init->mask = rectangle(0.5, 0, 1, 1);
+  CHECK(moved(with("sd1", recipe, {guide_by_picture(net())}), run("sd1", recipe)) > 1e-3);
+  recipe.init->only_masked = 4;
+  CHECK(moved(with("sd1", recipe, {guide_by_picture(net())}), run("sd1", recipe)) > 1e-3);
+  recipe = short_run();
+  recipe.edits = {{1, {guide_by_picture(net())}}};
+  const auto edited = run("sd1", recipe);
+  CHECK(edited.latents == with("sd1", short_run(), {guide_by_picture(net()).steps(1, 3)}).latents);
+  Request live{.recipe = short_run(), .decode = false, .live = std::make_shared<LiveControls>()};
+  live.progress = [&](const Progress& at) {
+    if (at.step == 1) live.live->set({guide_by_picture(net())});
+    return true;
+  };
+  CHECK(tiny("sd1").generate(live).latents == edited.latents);
+}
+
+TEST_CASE("a finished recipe knows the network and the picture by their digests") {
+  const auto recipe = with("sd1", short_run(), {guide_by_picture(net())}).recipe;
+  const auto& found = std::get<ControlNet>(recipe.controls[0].effect);
+  CHECK(found.sha256.size() == 64);
+  CHECK(run("sd1", recipe_from_json(to_json(recipe))).latents ==
+        with("sd1", short_run(), {guide_by_picture(net())}).latents);
+  auto other = guide_by_picture(net());
+  effect(other).sha256 = std::string(64, 'a');
+  CHECK(refused({other}).find("SHA-256") != std::string::npos);
+}
+
+TEST_CASE("explain says where a ControlNet adds, and what it costs") {
+  auto recipe = short_run();
+  recipe.controls = {guide_by_picture(net()).at("input:1, middle").steps(0, 2)};
+  const auto text = explain(recipe).text;
+  CHECK(text.find("acts on 2 of 3 steps (0..1), 4 of 13 skips: input:1 (3 of 3)") == std::string::npos);
+  CHECK(text.find("4 of 13 skips: input:1, middle:0") != std::string::npos);
+  CHECK(text.find("a ControlNet beside the UNet: ") != std::string::npos);
+  const auto json = io::parse_json(explain(recipe).json, "explanation");
+  CHECK(json["controls"][0]["skips"].size() == 4);
+  const double work = json["controls"][0]["network"]["work"];
+  CHECK((work > 0.2 && work < 0.6));
+  const auto plain = tiny("sd1").estimate({short_run()}), guided = tiny("sd1").estimate({recipe});
+  CHECK(guided.bytes > plain.bytes);
+}
+
+TEST_CASE("files that are no ControlNet of this model are refused by name") {
+  ControlNetFile odd("sd1", 3);
+  const auto says = [&](const std::string& text, const std::string& family = "sd1") {
+    CAPTURE(text);
+    auto control = guide_by_picture(odd);
+    const auto found = refused({control}, family);
+    CAPTURE(found);
+    CHECK(found.find(text) != std::string::npos);
+  };
+  says("goes with one family", "sd2");
+  says("goes with one family", "sdxl");
+  const auto with_tensor = [&](const std::string& name, const std::string& text) {
+    odd.add(name, 4, 4, 1);
+    odd.write();
+    says(text);
+    odd.tensors().erase(name + ".weight"), odd.tensors().erase(name + ".bias");
+    odd.write();
+  };
+  with_tensor("lllite_unet_input_blocks_1", "LLLite");
+  with_tensor("double_blocks.0.img_attn", "Flux");
+  with_tensor("joint_blocks.0.x", "Stable Diffusion 3");
+  with_tensor("task_embedding", "Union");
+  with_tensor("difference", "difference to a UNet");
+  with_tensor("up_blocks.0.x", "whole UNet");
+  with_tensor("controlnet_down_blocks.12", "controlnet_down_blocks.12");
+  const auto kept = odd.tensors().at("controlnet_mid_block.weight");
+  odd.tensors().erase("controlnet_mid_block.weight"), odd.write();
+  says("controlnet_mid_block.weight");
+  odd.tensors()["controlnet_mid_block.weight"] = kept, odd.write();
+  auto nowhere = guide_by_picture(odd);
+  effect(nowhere).file = odd.folder() + "/none.safetensors";
+  CHECK(refused({nowhere}).find("there is no") != std::string::npos);
+  auto blind = controlnet(odd.path(), odd.folder() + "/none.png");
+  CHECK(refused({blind}).find("controls[0]") != std::string::npos);
+  CHECK(refused({guide_by_picture(odd).at("output:1")}).find("output:1") != std::string::npos);
+}
