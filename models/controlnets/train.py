@@ -31,16 +31,15 @@ from vocabulary import BACKGROUNDS  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 NO_TEXT, OBJECTS_ALONE, NO_HINT = 0.3, 0.35, 0.05  # shares of the pictures
-PROMPTS = ["a cat in a park", "a car in a city at night", "a castle in the mountains", "a fish underwater"]
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--pictures", type=int, default=40960)
-    parser.add_argument("--seconds", type=float, default=330, help="of training, once the pictures are composed")
+    parser.add_argument("--pictures", type=int, default=20480)
+    parser.add_argument("--seconds", type=float, default=240, help="of training, once the pictures are composed")
     parser.add_argument("--steps", type=int, default=100_000, help="at most")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--variants", type=int, default=40, help="of each background")
     parser.add_argument("--workers", type=int, default=14)
@@ -104,12 +103,15 @@ class Trainer:
         self.options, self.latents, self.hint, self.ids = options, latents, hint, ids
         self.unet, self.text = pipeline.unet.requires_grad_(False), pipeline.text_encoder.requires_grad_(False)
         self.control = ControlNetModel.from_unet(self.unet).to(DEVICE).train()
+        # What it adds to the UNet begins at nothing; the hint itself need not, and is then heard from the first steps on.
+        torch.nn.init.kaiming_normal_(self.control.controlnet_cond_embedding.conv_out.weight)
         self.kept = pipeline.scheduler.alphas_cumprod.to(DEVICE)
         self.optimizer = torch.optim.AdamW(self.control.parameters(), lr=options.rate, weight_decay=0.01)
 
     def loss(self):
         chosen = torch.randint(0, len(self.latents), (self.options.batch,), device=DEVICE)
-        t = torch.randint(0, 1000, (self.options.batch,), device=DEVICE)
+        # Where things stand is decided while there is much noise: most of the steps are taken there.
+        t = (1000 * torch.rand(self.options.batch, device=DEVICE).sqrt()).long()
         x, kept = self.latents[chosen], self.kept[t]
         noise, share = torch.randn_like(x), kept[:, None, None, None]
         picture = (self.hint[chosen][:, None].float() / 255).expand(-1, 3, -1, -1)
@@ -120,8 +122,10 @@ class Trainer:
             down, middle = self.control(noisy, t, hidden, controlnet_cond=picture, return_dict=False)
             predicted = self.unet(noisy, t, hidden, down_block_additional_residuals=down,
                                   mid_block_additional_residual=middle).sample
-        ratio = kept / (1 - kept)
-        return (ratio.clamp(max=5) / ratio * (predicted.float() - noise).square().mean((1, 2, 3))).mean()  # min-SNR-5
+        # By sigma: an error of the noise at sigma 10 is ten times as large in the picture, and is where a place is missed.
+        sigma = ((1 - kept) / kept).sqrt().clamp(0.2, 15)
+        errors = (predicted.float() - noise).square().mean((1, 2, 3))
+        return (sigma * errors).mean()
 
     def run(self):
         start = time.time()
@@ -142,12 +146,15 @@ class Trainer:
         return self.control.eval()
 
 
-def samples(options, pipeline, control, hint):
-    """Four prompts along four hints of the data: hints above, pictures below."""
+def samples(options, pipeline, control, hint, ids):
+    """Eight captions along their hints: hints above, pictures below."""
     draws = StableDiffusionControlNetPipeline(**pipeline.components, controlnet=control)
     pictures = as_pictures(hint)
-    drawn = draws(PROMPTS, image=(pictures + 1) / 2, num_inference_steps=20, guidance_scale=5, output_type="pt",
-                  generator=[torch.Generator().manual_seed(3) for _ in PROMPTS]).images
+    read = lambda tokens: pipeline.text_encoder(tokens).last_hidden_state  # noqa: E731
+    nothing = pipeline.tokenizer([""] * len(ids), padding="max_length", max_length=77, return_tensors="pt").input_ids
+    drawn = draws(prompt_embeds=read(ids), negative_prompt_embeds=read(nothing.to(DEVICE)), image=(pictures + 1) / 2,
+                  num_inference_steps=20, guidance_scale=5, output_type="pt",
+                  generator=[torch.Generator().manual_seed(3) for _ in ids]).images
     show([*pictures, *(drawn.float().cpu() * 2 - 1)], options.out / "samples.png")
 
 
@@ -162,7 +169,8 @@ def main():
     control = Trainer(options, pipeline, latents, hint, ids).run()
     tensors = {name: value.half().contiguous().cpu() for name, value in control.state_dict().items()}
     save_file(tensors, options.out / "edges.safetensors", {"format": "pt"})
-    samples(options, pipeline, control, hint[:4].cpu())
+    with torch.no_grad():
+        samples(options, pipeline, control, hint[:8].cpu(), ids[:8])
 
 
 if __name__ == "__main__":
