@@ -37,7 +37,8 @@ std::string result_of(const fs::path& folder) {
 
 size_t rows_in(const fs::path& folder) {
   size_t rows = 0;
-  for (const auto& entry : journal_in(folder)->entries) rows += entry.contains("cell");
+  const auto journal = journal_in(folder);
+  for (const auto& entry : journal->entries) rows += entry.contains("cell");
   return rows;
 }
 
