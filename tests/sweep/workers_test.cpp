@@ -131,6 +131,40 @@ TEST_CASE("the progress of a coordinator counts cells, and may stop it") {
   CHECK(rows_in(folder / "s") == 2);
 }
 
+TEST_CASE("a cell whose picture was not taken is drawn by another when its worker is lost") {
+  const Folder folder;
+  Painter checks;
+  const SweepOptions options{.folder = folder / "s"};
+  Coordinator coordinator(small_sweep(), options, checks);
+  Hand a(folder / "s"), b(folder / "s");
+  const auto drawn = a.worker.draw(coordinator.next("a", 1))[0];
+  const auto read = read_message(drawn);
+  CHECK_THROWS_AS(coordinator.take("a", message_of(read.head, {"no picture", read.files[1]})), Error);
+  CHECK(coordinator.left() == 8);
+  coordinator.lose("a");
+  for (std::string job; !(job = coordinator.next("b", 8)).empty();)
+    for (const auto& each : b.worker.draw(job)) coordinator.take("b", each);
+  CHECK(coordinator.left() == 0);
+  CHECK(rows_in(folder / "s") == 8);
+}
+
+TEST_CASE("coordinators and workers of different sweeps do not understand each other") {
+  const Folder folder;
+  Painter checks;
+  auto other = small_sweep();
+  other.axes[1] = parse_sweep_axis("strength=0.25,1");
+  const SweepOptions options{.folder = folder / "s"}, elsewhere{.folder = folder / "t"};
+  Coordinator coordinator(small_sweep(), options, checks), theirs(other, elsewhere, checks);
+  Hand worker(folder / "t", other);
+  const auto job = coordinator.next("a", 1);
+  CHECK_THROWS_AS(worker.worker.draw(job), Error);
+  const auto drawn = worker.worker.draw(theirs.next("a", 1))[0];
+  CHECK_THROWS_AS(coordinator.take("a", drawn), Error);
+  CHECK(rows_in(folder / "s") == 0);
+  theirs.take("a", drawn);
+  CHECK(rows_in(folder / "t") == 1);
+}
+
 TEST_CASE("what no worker of this sweep sends is refused, and leaves nothing") {
   const Folder folder;
   Painter checks;

@@ -9,7 +9,6 @@
 #include "base/fail.h"
 #include "io/file.h"
 #include "io/picture/image_format.h"
-#include "sweep/workers/message.h"
 
 namespace corepulse::sweep {
 
@@ -24,7 +23,7 @@ Ledger::Save saved(std::string_view file, const std::string& name) {
 }  // namespace
 
 Coordinator::Coordinator(const Sweep& sweep, const SweepOptions& options, Artist& artist)
-    : options_(options), ledger_(sweep, options) {
+    : options_(options), sha256_(sweep_sha256(sweep)), ledger_(sweep, options) {
   const auto expected = ledger_.forecast(artist);
   if (options_.begin) options_.begin(expected);
   ledger_.open();
@@ -73,29 +72,38 @@ std::string Coordinator::next(const std::string& worker, size_t most) {
   hand.plain = group->plain;
   std::vector<std::string_view> files;
   if (!file.empty()) files.emplace_back(file);
-  return message_of({{"cells", std::move(cells)}}, files);
+  return message_of({{"sweep", sha256_}, {"cells", std::move(cells)}}, files);
 }
 
-void Coordinator::take(const std::string& worker, std::string_view drawn) {
-  const auto read = read_message(drawn);
-  if (!read.head.contains("row") || read.files.empty() || read.files.size() > 2)
+Row Coordinator::row_in(const Message& drawn) const {
+  check_sweep(drawn.head, sha256_);
+  if (!drawn.head.contains("row") || drawn.files.empty() || drawn.files.size() > 2)
     fail(ErrorCode::bad_file, "sweep", "what a worker sent is no picture with its row");
-  auto row = row_of(read.head["row"]);
+  auto row = row_of(drawn.head["row"]);
   const auto& plan = ledger_.sweep_plan();
   if (!group_of_.count(row.cell) || row.plain != plan.plain_of[row.cell])
     fail(ErrorCode::bad_file, "sweep",
          "what a worker drew is none of this sweep's; expected workers of the same sweep");
-  hands_[worker].cells.erase(row.cell);
+  return row;
+}
+
+void Coordinator::take(const std::string& worker, std::string_view drawn) {
+  const auto read = read_message(drawn);
+  auto row = row_in(read);
+  const auto cell = row.cell;
   if (read.files.size() == 2) {
     if (!read.head.contains("plain_recipe")) fail(ErrorCode::bad_file, "sweep", "a plain picture has no recipe");
     take_plain(row, read.head["plain_recipe"], read.files[1]);
   }
-  if (ledger_.has(row.cell)) return;
-  auto& waiting = groups_[group_of_[row.cell]].cells;  // it was given up, and handed back, too early
-  waiting.erase(std::remove(waiting.begin(), waiting.end(), row.cell), waiting.end());
-  const SweepProgress at{row.cell, ++drawn_, ledger_.pending().size(), row.seconds, plan.cells.title(row.cell)};
-  const auto save = saved(read.files[0], picture_name(row.cell));
-  ledger_.add(std::move(row), save);
+  // What fails leaves the cell with its worker, until that is lost.
+  auto& own = hands_[worker].cells;
+  if (ledger_.has(cell)) return void(own.erase(cell));
+  const double seconds = row.seconds;
+  ledger_.add(std::move(row), saved(read.files[0], picture_name(cell)));
+  own.erase(cell);
+  auto& waiting = groups_[group_of_[cell]].cells;  // it was given up, and handed back, too early
+  waiting.erase(std::remove(waiting.begin(), waiting.end(), cell), waiting.end());
+  const SweepProgress at{cell, ++drawn_, ledger_.pending().size(), seconds, ledger_.sweep_plan().cells.title(cell)};
   if (options_.progress && !options_.progress(at))
     fail(ErrorCode::cancelled, "sweep", "stopped; what was drawn is kept, --resume goes on");
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sweep/ledger.h"
+#include "sweep/workers/message.h"
 
 namespace corepulse::sweep {
 
@@ -40,9 +41,12 @@ class Coordinator {
 
   void group_cells();
   Group* group_for(const Hand& hand);
+  /** Of what a worker drew. @throws Error{bad_file} for none of this sweep's. */
+  Row row_in(const Message& drawn) const;
   void take_plain(const Row& row, const io::Json& recipe, std::string_view file);
 
   const SweepOptions& options_;
+  std::string sha256_;  // of the sweep
   Ledger ledger_;
   std::vector<Group> groups_;
   std::map<size_t, size_t> group_of_;  // by cell

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "io/digest/sha256.h"
 
 namespace corepulse::sweep {
 
@@ -40,6 +41,15 @@ Message read_message(std::string_view text) {
   }
   if (!rest.empty()) no_message("is longer than it says");
   return out;
+}
+
+std::string sweep_sha256(const Sweep& sweep) {
+  return io::sha256_of(to_json(sweep, -1));
+}
+
+void check_sweep(const io::Json& head, const std::string& sha256) {
+  const auto at = head.find("sweep");
+  if (at == head.end() || *at != sha256) no_message("is of another sweep; expected workers of the coordinator's");
 }
 
 size_t number_at(const io::Json& head, const char* name) {

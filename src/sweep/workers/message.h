@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "corepulse/sweep.h"
+
 #include "io/json.h"
 
 namespace corepulse::sweep {
@@ -18,6 +20,11 @@ std::string message_of(io::Json head, const std::vector<std::string_view>& files
 
 /** @throws Error{bad_file} for what message_of does not make. */
 Message read_message(std::string_view text);
+
+/** What tells a sweep from others, whatever folder its paths are seen from: each message says which it is of. */
+std::string sweep_sha256(const Sweep& sweep);
+/** @throws Error{bad_file} for a message of another sweep. */
+void check_sweep(const io::Json& head, const std::string& sha256);
 
 /** A whole number of a message. @throws Error{bad_file}. */
 size_t number_at(const io::Json& head, const char* name);

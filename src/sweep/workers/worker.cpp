@@ -13,10 +13,11 @@
 namespace corepulse::sweep {
 
 Worker::Worker(const Sweep& sweep, std::filesystem::path folder, Artist& artist)
-    : folder_(std::move(folder)), artist_(artist), plan_(sweep), rows_(plan_, folder_) {}
+    : folder_(std::move(folder)), sha256_(sweep_sha256(sweep)), artist_(artist), plan_(sweep), rows_(plan_, folder_) {}
 
 std::vector<std::string> Worker::draw(std::string_view job) {
   const auto read = read_message(job);
+  check_sweep(read.head, sha256_);
   const auto cells = read.head.find("cells");
   if (cells == read.head.end() || !cells->is_array() || cells->empty())
     fail(ErrorCode::bad_file, "sweep", "a job names no cells");
@@ -51,7 +52,7 @@ std::optional<Worker::Plain> Worker::take_plain(size_t number, std::string_view 
 std::string Worker::draw_cell(size_t cell, const std::optional<Plain>& plain) {
   const auto drawn = artist_.draw(plan_.recipes[cell], (folder_ / picture_name(cell)).parent_path());
   const auto row = rows_.row(cell, drawn, plan_.plain_of[cell] ? &plain_image_ : nullptr);
-  io::Json head{{"row", to_entry(row)}};
+  io::Json head{{"sweep", sha256_}, {"row", to_entry(row)}};
   const auto file = io::encode_png(drawn.image, drawn.text);
   if (!plain) return message_of(std::move(head), {file});
   head["plain_recipe"] = io::parse_json(plain->recipe, "recipe");

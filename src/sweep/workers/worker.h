@@ -26,6 +26,7 @@ class Worker {
   std::string draw_cell(size_t cell, const std::optional<Plain>& plain);
 
   std::filesystem::path folder_;
+  std::string sha256_;  // of the sweep
   Artist& artist_;
   Plan plan_;
   DrawnRows rows_;
