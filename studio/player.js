@@ -189,9 +189,12 @@ export function makePlayer(store, events, say) {
 /** The recipe without the heat maps that the page itself asked for. */
 export function withoutHeat(recipe) {
   const plain = ({ kind, phrase, name, ...rest }) => kind === 'capture' && phrase && !Object.keys(rest).length;
-  const { controls = [], ...others } = recipe;
-  const kept = controls.filter((c) => !plain(c));
-  return kept.length ? { ...others, controls: kept } : others;
+  const cleaned = (controls) => controls.filter((c) => !plain(c));
+  const { controls = [], edits, ...others } = recipe;
+  const kept = cleaned(controls);
+  if (kept.length) others.controls = kept;
+  if (edits) others.edits = edits.map((edit) => ({ ...edit, controls: cleaned(edit.controls ?? []) }));
+  return others;
 }
 
 /** The recipe without anything that the score adds: what a picture is compared with. */

@@ -193,6 +193,7 @@ void Drawing::edit(const Job& job, Watch& watch, const std::string& controls) {
   with_shown_names(names_, [&] {
     auto recipe = recipe_of(job.asked);
     recipe.controls = names_.opened(controls_from_json(controls));
+    for (const auto& word : job.asked.heat_maps) recipe.controls.push_back(capture(word));
     check_limits(recipe, limits_);
     watch.live->set(recipe.controls);
     try {

@@ -70,7 +70,7 @@ class ApiTest(ServerCase):
         self.assertEqual([n for n, _ in self.server.events(events[0][1]["id"])], ["job"])
 
     def test_controls_change_while_it_draws_and_the_recipe_tells(self):
-        id = self.server.draw({"steps": 60})
+        id = self.server.draw({"steps": 60}, heat_maps=["cat"])
         self.server.wait(id, "running")
         for name, data in self.server.events(id):
             if name == "step" and data["step"] == 2:
@@ -80,11 +80,12 @@ class ApiTest(ServerCase):
                 self.refused(wrong, 400, "invalid_request")
             if name == "step":
                 acting = data["acting"]
-        self.assertEqual(acting, [0])
+        self.assertEqual(acting[0], 0)
         job = self.server.wait(id)
         self.assertEqual(job["state"], "done")
         edit, = job["recipe"]["edits"]
         self.assertEqual(edit["controls"][0]["prompt"], "a dragon")
+        self.assertEqual([heat["word"] for heat in job["heat_maps"]], ["cat"])
         self.refused(self.server.ask("PATCH", f"/v1/jobs/{id}", {"controls": []}), 409, "conflict")
 
     def test_a_job_is_cancelled_whether_it_runs_or_waits(self):
