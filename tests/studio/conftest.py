@@ -53,7 +53,7 @@ class Page:
     def controls(self):
         return self.recipe().get("controls", [])
 
-    def wait(self, script, seconds=6):
+    def wait(self, script, seconds=20):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.js(script):
@@ -61,7 +61,7 @@ class Page:
             time.sleep(0.02)
         raise AssertionError(f"in vain: {script}")
 
-    def see(self, text, where="body", seconds=6):
+    def see(self, text, where="body", seconds=20):
         self.wait(f"return document.querySelector({json.dumps(where)})?.textContent.includes({json.dumps(text)})", seconds)
 
     def find(self, selector):
@@ -71,7 +71,7 @@ class Page:
         """Clicks what bears this name; looked for anew where the page has just drawn it anew."""
         look = ("return [...document.querySelectorAll(arguments[0])].find((e) => e.offsetParent && [e.getAttribute('aria-label'), e.innerText.trim()]"
                 ".includes(arguments[1]))")
-        for _ in range(60):
+        for _ in range(300):
             try:
                 element = self.js(look, f"{within} button, {within} a", name)
                 if element:
@@ -116,7 +116,7 @@ class Page:
         return max(1, took / 15)
 
     def idle(self):
-        self.wait("return !document.querySelector('.draw.stopping')", 10)
+        self.wait("return !document.querySelector('.draw.stopping')")
 
     def restart(self, keep=True):
         """The server ends as at kill -9; `start()` of what this returns starts it at the same port."""

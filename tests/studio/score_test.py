@@ -77,7 +77,7 @@ def test_guidance_is_painted_in_its_lane(page):
 
 def test_layers_unfold_and_are_painted_alone(page):
     page.set_recipe({**CAT, "controls": [inject(where="middle:0")]})
-    page.find(".row-name[data-key='output:0']").click()
+    page.js("document.querySelector(\".row-name[data-key='output:0']\").click()")  # at once: the page may draw it anew
     page.drag(("output:0.1", 0), ("output:0.1", 19))
     assert page.controls() == [inject(where="middle:0, output:0.1")]
 
