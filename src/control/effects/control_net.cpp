@@ -145,8 +145,8 @@ struct ControlNetKind {
   }
   static SideUse side(const ControlNet& e, const ProgramInputs& inputs, const std::string& path) {
     const auto& all = inputs.side_networks;
-    const auto name = side_network_name(e);
-    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& info) { return info.name == name; });
+    const auto wanted = side_network_name(e);
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& info) { return info.name == wanted; });
     if (found == all.end())
       fail(ErrorCode::invalid_request, path + ".file", fmt::format("no ControlNet {} is loaded", quote(e.file)));
     return {static_cast<int>(found - all.begin()), &e.strength, e.guess};
