@@ -141,8 +141,8 @@ std::vector<mx::array> SideNetworks::made_by(int index, const std::vector<int>& 
   if (!kernels::CudaGraph::available()) return (*network)(part, side_pass);
   if (!own.replay)
     own.replay = std::make_unique<engine::Replay>(
-        network->sites(), [network = network, &own](const unet::CallInputs& given, const attention::Pass& at) {
-          const auto made = (*network)(given, at);
+        network->sites(), [held = network, &own](const unet::CallInputs& given, const attention::Pass& at) {
+          const auto made = (*held)(given, at);
           own.shapes.clear();
           for (const auto& x : made) own.shapes.push_back(x.shape());
           return flat(made);
