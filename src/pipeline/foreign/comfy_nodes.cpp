@@ -91,6 +91,16 @@ bool is_reroute(const ComfyNode& node) {
   return node.kind.find("Reroute") != std::string::npos;
 }
 
+const ComfyNode* behind_reroutes(const ComfyNodes& nodes, const ComfyNode& from, std::string_view input) {
+  ComfyWalk walk;
+  const auto* node = nodes.behind(from, {input});
+  while (node && is_reroute(*node)) {
+    walk.visit(*node);
+    node = nodes.behind_any(*node);
+  }
+  return node;
+}
+
 const io::Json* comfy_value(const ComfyNodes& nodes, const ComfyNode& start, std::string_view name) {
   ComfyWalk walk;
   const auto* value = start.input(name);

@@ -54,6 +54,8 @@ class ComfyWalk {
 
 /** A node that hands on what it gets. */
 bool is_reroute(const ComfyNode& node);
+/** What a link means, through reroutes; null if nothing is linked. @throws as ComfyNodes::linked, ComfyWalk::visit. */
+const ComfyNode* behind_reroutes(const ComfyNodes& nodes, const ComfyNode& from, std::string_view input);
 
 /**
  * The value of an input, through reroutes and nodes that hold one value (primitives, seeds, texts). Null if it cannot

@@ -11,22 +11,13 @@ namespace {
 
 constexpr int kMostPassSide = 8192, kPassCell = 8;
 
-/** What a link of two samplers means, through reroutes. */
-const ComfyNode* meant(const ComfyNodes& nodes, const ComfyNode& from, std::string_view input) {
-  ComfyWalk walk;
-  const auto* node = nodes.behind(from, {input});
-  while (node && is_reroute(*node)) {
-    walk.visit(*node);
-    node = nodes.behind_any(*node);
-  }
-  return node;
-}
-
 /** Both draw with the same model, and read the same texts. */
 bool are_alike(const ComfyNodes& nodes, const ComfySampling& first, const ComfySampling& last) {
-  return std::ranges::all_of(
-      std::initializer_list<std::string_view>{"model", "positive", "negative", "conditioning"},
-      [&](std::string_view input) { return meant(nodes, *first.guider, input) == meant(nodes, *last.guider, input); });
+  return std::ranges::all_of(std::initializer_list<std::string_view>{"model", "positive", "negative", "conditioning"},
+                             [&](std::string_view input) {
+                               return behind_reroutes(nodes, *first.guider, input) ==
+                                      behind_reroutes(nodes, *last.guider, input);
+                             });
 }
 
 std::optional<Upscale> upscale_named(std::string_view method, bool of_latents) {

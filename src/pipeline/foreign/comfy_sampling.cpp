@@ -70,15 +70,8 @@ class SamplingReader {
     take_sigmas();
   }
 
-  /** Through reroutes; null if nothing is linked. */
   const ComfyNode* behind(const ComfyNode& from, std::string_view input) const {
-    ComfyWalk walk;
-    const auto* node = nodes_.behind(from, {input});
-    while (node && is_reroute(*node)) {
-      walk.visit(*node);
-      node = nodes_.behind_any(*node);
-    }
-    return node;
+    return behind_reroutes(nodes_, from, input);
   }
 
   void take_noise() {
