@@ -12,6 +12,7 @@
 #include "io/picture/image_format.h"
 #include "io/tensors/safetensors.h"
 #include "model/parts.h"
+#include "random_tensor.h"
 #include "support.h"
 
 namespace corepulse::test {
@@ -54,13 +55,7 @@ class ControlNetFile {
     add(hint + "conv_out", kWidths[3], out, 3);
   }
   io::TensorView random(std::vector<int64_t> shape, float deviation) {
-    std::normal_distribution<float> normal(0, deviation);
-    size_t size = 1;
-    for (const auto n : shape) size *= static_cast<size_t>(n);
-    auto numbers = std::make_shared<std::vector<float>>(size);
-    for (auto& x : *numbers) x = normal(random_);
-    return {io::StoredType::f32, shape, reinterpret_cast<const std::byte*>(numbers->data()),
-            numbers->size() * 4, false, numbers};
+    return random_tensor(random_, std::move(shape), deviation);
   }
 
   Folder folder_;

@@ -5,6 +5,7 @@
 
 #include "../io/support.h"
 #include "io/tensors/safetensors.h"
+#include "random_tensor.h"
 #include "support.h"
 
 namespace corepulse::test {
@@ -36,13 +37,7 @@ class LoraFile {
   static constexpr int kRank = 2;
 
   io::TensorView random(std::vector<int64_t> shape, float deviation) {
-    std::normal_distribution<float> normal(0, deviation);
-    size_t size = 1;
-    for (const auto n : shape) size *= static_cast<size_t>(n);
-    auto numbers = std::make_shared<std::vector<float>>(size);
-    for (auto& x : *numbers) x = normal(random_);
-    return {io::StoredType::f32, shape, reinterpret_cast<const std::byte*>(numbers->data()),
-            numbers->size() * 4, false, numbers};
+    return random_tensor(random_, std::move(shape), deviation);
   }
   void add(const std::string& name, int in, int out) {
     tensors_[name + ".lora_A.weight"] = random({kRank, in}, 0.5f);

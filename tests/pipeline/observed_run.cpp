@@ -2,6 +2,7 @@
 
 #include "control/program/explain.h"
 #include "engine/engine.h"
+#include "loaded_model.h"
 #include "model/model.h"
 #include "pipeline/denoise.h"
 #include "pipeline/init/latents.h"
@@ -60,27 +61,12 @@ class Watching : public control::Control {
   std::vector<Call>& calls_;
 };
 
-struct Loaded {
-  pipeline::Outline outline;
-  std::shared_ptr<const model::Model> model;
-};
-
-/** On the engine's thread. Never freed: arrays must not die after the engine. */
-const Loaded& loaded(const std::string& family) {
-  static auto& all = *new std::map<std::string, std::unique_ptr<Loaded>>;
-  auto& one = all[family];
-  if (!one) {
-    one.reset(new Loaded{pipeline::Outline({.model = tiny_folder(family)}), nullptr});
-    one->model = model::load(one->outline.parts, mx::float32);
-  }
-  return *one;
-}
-
 }  // namespace
 
 ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool elide) {
   return engine::Engine::instance().run([&] {
-    const auto& [outline, model] = loaded(family);
+    const auto& loaded = loaded_model(family);
+    const auto& [outline, model] = std::tie(loaded.outline, loaded.model);
     const auto prepared = pipeline::prepare(recipe, outline, {}, elide);
     const auto& program = prepared.control.programs().front().second;
     const auto& resolved = prepared.resolved;

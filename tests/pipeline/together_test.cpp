@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "generated.h"
+#include "loaded_model.h"
 #include "pipeline/generate.h"
 #include "pipeline/prepare/apart.h"
 #include "support.h"
@@ -16,28 +17,10 @@ namespace {
 
 using Latents = std::vector<std::vector<float>>;
 
-struct Loaded {
-  pipeline::Outline outline;
-  std::shared_ptr<const model::Model> model;
-  pipeline::Variants variants = {};
-  pipeline::KnownTexts texts = {};
-};
-
-/** On the engine's thread. Never freed: arrays must not die after the engine. */
-Loaded& loaded(const std::string& family) {
-  static auto& all = *new std::map<std::string, std::unique_ptr<Loaded>>;
-  auto& one = all[family];
-  if (!one) {
-    one.reset(new Loaded{pipeline::Outline({.model = tiny_folder(family)}), nullptr});
-    one->model = model::load(one->outline.parts, mx::float32);
-  }
-  return *one;
-}
-
 /** By run. @param one_by_one false: all rows of all runs in one UNet call, as on a GPU. */
 std::vector<Result> drawn(const std::string& family, const std::vector<Recipe>& recipes, bool one_by_one) {
   return engine::Engine::instance().run([&] {
-    auto& model = loaded(family);
+    auto& model = loaded_model(family);
     std::deque<pipeline::Prepared> prepared;
     std::deque<Request> requests;
     std::deque<LiveEdits> live;
@@ -118,7 +101,7 @@ TEST_CASE("law: generated recipes drawn together are the same alone") {
         shape.controls = other.controls, shape.guidance = other.guidance;
         auto plain = one;
         plain.controls.clear();
-        const auto& model = engine::Engine::instance().run([&]() -> Loaded& { return loaded(family); });
+        const auto& model = engine::Engine::instance().run([&]() -> LoadedModel& { return loaded_model(family); });
         const auto a = pipeline::prepare(one, model.outline), b = pipeline::prepare(shape, model.outline);
         if (!pipeline::why_apart(a, b).empty()) continue;
         const std::vector<Recipe> all{one, shape, plain};

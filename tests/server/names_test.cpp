@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "http/problem.h"
+#include "support.h"
 
 using namespace corepulse;
 using namespace corepulse::server;
@@ -19,15 +19,6 @@ struct Place {
   Place() { fs::create_directories(path / "loras"); }
   ~Place() { fs::remove_all(path); }
 };
-
-int status_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Problem& problem) {
-    return problem.status;
-  }
-  return 200;
-}
 
 }  // namespace
 

@@ -7,7 +7,7 @@
 #include "http/events.h"
 #include "http/gate.h"
 #include "http/multipart.h"
-#include "http/problem.h"
+#include "support.h"
 
 using namespace corepulse::server;
 
@@ -17,15 +17,6 @@ Request asked(const std::string& method, const std::string& target) {
   Request request{.method = method};
   read_target(target, request);
   return request;
-}
-
-int status_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Problem& problem) {
-    return problem.status;
-  }
-  return 200;
 }
 
 }  // namespace

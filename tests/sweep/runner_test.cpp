@@ -14,6 +14,7 @@ using namespace corepulse;
 using namespace corepulse::sweep;
 using test::Folder;
 using test::Painter;
+using test::result_of;
 using test::small_sweep;
 namespace fs = std::filesystem;
 
@@ -32,15 +33,6 @@ size_t pictures_in(const fs::path& folder) {
   size_t count = 0;
   for (const auto& file : fs::directory_iterator(folder / "cells")) count += file.path().extension() == ".png";
   return count;
-}
-
-/** Everything that a sweep leaves but its journal, whose order tells how it went. */
-std::string result_of(const fs::path& folder) {
-  std::string all;
-  for (const char* name : {"cells.csv", "cells.jsonl", "sheet.png", "sheet-2.png", "sheet.html"})
-    all += test::text_of(folder / name);
-  for (int i = 0; i < 8; ++i) all += test::text_of(folder / picture_name(size_t(i)));
-  return all;
 }
 
 }  // namespace

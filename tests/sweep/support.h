@@ -13,6 +13,7 @@
 #include "corepulse/sweep.h"
 
 #include "sweep/artist.h"
+#include "sweep/rows.h"
 
 namespace corepulse::test {
 
@@ -99,6 +100,15 @@ class GroupPainter : public Painter {
 /** The table without its times. */
 inline std::string table_of(const fs::path& folder) {
   return text_of(folder / "cells.csv");
+}
+
+/** Everything that a small_sweep leaves but its journal, whose order tells how it went. */
+inline std::string result_of(const fs::path& folder) {
+  std::string all;
+  for (const char* name : {"cells.csv", "cells.jsonl", "sheet.png", "sheet-2.png", "sheet.html"})
+    all += text_of(folder / name);
+  for (size_t i = 0; i < 8; ++i) all += text_of(folder / sweep::picture_name(i));
+  return all;
 }
 
 inline Sweep small_sweep() {

@@ -15,6 +15,7 @@ using namespace corepulse;
 using namespace corepulse::sweep;
 using test::Folder;
 using test::Painter;
+using test::result_of;
 using test::small_sweep;
 namespace fs = std::filesystem;
 
@@ -26,14 +27,6 @@ struct Hand {
   Painter painter;
   Worker worker;
 };
-
-std::string result_of(const fs::path& folder) {
-  std::string all;
-  for (const char* name : {"cells.csv", "cells.jsonl", "sheet.png", "sheet-2.png", "sheet.html"})
-    all += test::text_of(folder / name);
-  for (size_t i = 0; i < 8; ++i) all += test::text_of(folder / picture_name(i));
-  return all;
-}
 
 size_t rows_in(const fs::path& folder) {
   size_t rows = 0;
