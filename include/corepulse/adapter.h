@@ -1,5 +1,6 @@
 #pragma once
-// What is in a file of added weights (LoRA and its family), or in a ControlNet's, told from its header alone.
+// What is in a file of added weights (LoRA and its family), or in a side network's (ControlNet, T2I-Adapter), told
+// from its header alone.
 //
 //   if (const auto lora = corepulse::inspect_adapter("style.safetensors")) std::cout << to_text(*lora);
 
@@ -31,7 +32,7 @@ std::string to_text(const AdapterSummary& summary);
 std::string to_json(const AdapterSummary& summary);
 
 struct SideNetworkSummary {
-  std::string what;           ///< "ControlNet".
+  std::string what;           ///< "ControlNet", "ControlNet of 8 types of pictures", "control-lora", "T2I-Adapter".
   std::string family;         ///< "Stable Diffusion XL"; "": of no known one.
   int text_width = 0;         ///< Numbers a token of the texts that it reads; 0: it reads none.
   std::vector<int> channels;  ///< By level.
