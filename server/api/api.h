@@ -2,6 +2,7 @@
 // The server's own API (docs/server.md): which function answers which path. One source for each resource.
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "files/catalog.h"
@@ -41,6 +42,8 @@ void add_jobs(Router& router, Context& context);
 void add_files(Router& router, Context& context);    ///< Uploads; pictures that others drew.
 void add_explain(Router& router, Context& context);  ///< And tokens.
 void add_models(Router& router, Context& context);   ///< And blocks.
+/** {models, loras, embeddings, default, samplers, schedules}. */
+nlohmann::json list_of_models(Context& context);
 void add_recipes(Router& router, Context& context);
 void add_history(Router& router, Context& context);  ///< And pictures.
 void add_health(Router& router, Context& context);   ///< And metrics.

@@ -1,39 +1,19 @@
 // What clients send by name: masks, first pictures, recordings; and recipes inside pictures.
-#include <cstdint>
-#include <filesystem>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <string_view>
 
 #include "corepulse/host/image_bytes.h"
 #include "corepulse/picture_recipe.h"
 
 #include "api/api.h"
+#include "files/uploads.h"
 #include "http/problem.h"
-#include "jobs/queue_state.h"
 
 namespace corepulse::server {
 namespace {
 
-using namespace std::string_view_literals;
 using nlohmann::json;
 
 constexpr size_t kMostUpload = size_t{256} << 20;
-
-/** By the first bytes; what is none of these is no file that a recipe could name. */
-std::string upload_type(std::string_view bytes) {
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n"sv)) return "image/png";
-  if (bytes.starts_with("\xff\xd8\xff"sv)) return "image/jpeg";
-  if (bytes.starts_with("RIFF"sv) && bytes.substr(8, 4) == "WEBP"sv) return "image/webp";
-  if (bytes.starts_with("\x93NUMPY"sv)) return "application/x-npy";
-  uint64_t header = 0;
-  for (size_t i = 8; i-- > 0 && bytes.size() > 9;) header = header << 8 | static_cast<unsigned char>(bytes[i]);
-  if (bytes.size() > 9 && header <= bytes.size() - 8 && header > 1 && bytes[8] == '{')
-    return "application/x-safetensors";
-  throw Problem(
-      415, "unsupported_media_type",
-      "[body] no PNG, JPEG, WebP, safetensors or npy; expected one of these, as it is, without a form around it");
-}
 
 json described(const Upload& upload) {
   json file = {{"id", upload.id}, {"name", "upload:" + upload.id}, {"bytes", upload.bytes}, {"type", upload.type}};
@@ -42,21 +22,7 @@ json described(const Upload& upload) {
 }
 
 Response upload_file(const Request& request, Context& context) {
-  Upload upload{.id = new_id(), .type = upload_type(request.body), .bytes = int64_t(request.body.size())};
-  if (upload.type.starts_with("image/")) {
-    const auto image = decode_image(request.body);  // a damaged one is told of now
-    upload.width = image.width, upload.height = image.height;
-  }
-  upload.created = unix_time();
-  const auto file = context.folder.upload(upload.id);
-  write_file(file, request.body);
-  try {
-    context.store.add(upload);
-  } catch (...) {
-    std::error_code ignored;
-    std::filesystem::remove(file, ignored);  // nobody could ever name it
-    throw;
-  }
+  const auto upload = keep_upload(context.folder, context.store, request.body);
   auto response = json_response(described(upload), 201);
   response.headers.set("Location", "/v1/files/" + upload.id);
   return response;

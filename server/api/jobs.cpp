@@ -5,6 +5,9 @@
 #include "http/body.h"
 #include "http/events.h"
 #include "http/problem.h"
+#include "mcp/mcp.h"
+#include "openai/openai.h"
+#include "sdapi/sdapi.h"
 
 namespace corepulse::server {
 namespace {
@@ -79,7 +82,8 @@ void add_jobs(Router& router, Context& context) {
 }
 
 void add_routes(Router& router, Context& context) {
-  for (const auto add : {add_jobs, add_files, add_explain, add_models, add_recipes, add_history, add_health, add_pages})
+  for (const auto add : {add_jobs, add_files, add_explain, add_models, add_recipes, add_history, add_health, add_sdapi,
+                         add_openai, add_mcp, add_pages})
     add(router, context);
 }
 

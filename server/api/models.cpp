@@ -19,28 +19,14 @@ json described(const CatalogEntry& entry, Context& context) {
   return item;
 }
 
+/** With `object` and `data`, which OpenAI's clients read here. */
 Response show_models(Context& context) {
-  json models = json::array(), loras = json::array(), embeddings = json::array();
-  for (const auto& entry : context.catalog.models()) {
-    auto item = described(entry, context);
-    item.update({{"size", {entry.width, entry.height}},
-                 {"bytes", entry.bytes},
-                 {"builtin", entry.path == "builtin"},
-                 {"loaded", context.models.is_loaded(entry.path)}});
-    models.push_back(std::move(item));
-  }
-  for (const auto& entry : context.catalog.loras()) {
-    loras.push_back(described(entry, context));
-    loras.back()["bytes"] = entry.bytes;
-  }
-  for (const auto& entry : context.catalog.embeddings()) embeddings.push_back(described(entry, context));
-  const auto& given = context.catalog.options().model;
-  return json_response({{"models", models},
-                        {"loras", loras},
-                        {"embeddings", embeddings},
-                        {"default", given.empty() ? "builtin" : given},
-                        {"samplers", sampler_names()},
-                        {"schedules", schedule_names()}});
+  auto list = list_of_models(context);
+  list["object"] = "list";
+  auto& data = list["data"] = json::array();
+  for (const auto& model : list["models"])
+    data.push_back({{"id", model["name"]}, {"object", "model"}, {"created", 0}, {"owned_by", "corepulse"}});
+  return json_response(list);
 }
 
 /** Which of the three groups a block belongs to, as selectors name them (docs/control.md). */
@@ -99,6 +85,30 @@ Response show_blocks(const Request& request, Context& context) {
 }
 
 }  // namespace
+
+json list_of_models(Context& context) {
+  json models = json::array(), loras = json::array(), embeddings = json::array();
+  for (const auto& entry : context.catalog.models()) {
+    auto item = described(entry, context);
+    item.update({{"size", {entry.width, entry.height}},
+                 {"bytes", entry.bytes},
+                 {"builtin", entry.path == "builtin"},
+                 {"loaded", context.models.is_loaded(entry.path)}});
+    models.push_back(std::move(item));
+  }
+  for (const auto& entry : context.catalog.loras()) {
+    loras.push_back(described(entry, context));
+    loras.back()["bytes"] = entry.bytes;
+  }
+  for (const auto& entry : context.catalog.embeddings()) embeddings.push_back(described(entry, context));
+  const auto& given = context.catalog.options().model;
+  return {{"models", models},
+          {"loras", loras},
+          {"embeddings", embeddings},
+          {"default", given.empty() ? "builtin" : given},
+          {"samplers", sampler_names()},
+          {"schedules", schedule_names()}};
+}
 
 void add_models(Router& router, Context& context) {
   router.add("GET", "/v1/models", [&](const Request&) { return show_models(context); });

@@ -32,12 +32,6 @@ std::string page_type(std::string_view name) {
   return found == types.end() ? "application/octet-stream" : found->second;
 }
 
-const EmbeddedFile& embedded_file(std::string_view name) {
-  for (const auto& file : embedded_files())
-    if (file.name == name) return file;
-  throw missing(fmt::format("[path] there is no /{}", name.substr(0, 200)));
-}
-
 bool takes_gzip(const Request& request) {
   return request.headers.get("accept-encoding").find("gzip") != std::string::npos;
 }
@@ -91,6 +85,12 @@ Response index_page(const Request& request, const Context& context) {
 }
 
 }  // namespace
+
+const EmbeddedFile& embedded_file(std::string_view name) {
+  for (const auto& file : embedded_files())
+    if (file.name == name) return file;
+  throw missing(fmt::format("[path] there is no /{}", name.substr(0, 200)));
+}
 
 void add_pages(Router& router, Context& context) {
   const RouteOptions page{.open = true, .page = true};

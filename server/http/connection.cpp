@@ -231,6 +231,8 @@ void Connection::answer(Response response) {
 }
 
 void Connection::answer_later(const Later& later) {
+  keep_alive_ = false;  // what it sends meanwhile is read away
+  watch();
   const auto give = [weak = weak_from_this(), executor = socket_.get_executor()](Response now) {
     net::post(executor, [weak, now = std::move(now)]() mutable {
       const auto self = weak.lock();
@@ -295,8 +297,13 @@ void Connection::open_stream(const Response& response) {
 
 /** Reads what is not looked at, to know when the client has gone. */
 void Connection::watch() {
+  if (std::exchange(watching_, true)) return;
+  watch_on();
+}
+
+void Connection::watch_on() {
   socket_.async_read_some(net::buffer(chunk_), [self = shared_from_this()](error_code error, size_t) {
-    error ? self->shut() : self->watch();
+    error ? self->shut() : self->watch_on();
   });
 }
 

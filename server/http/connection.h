@@ -87,6 +87,7 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   void wrote();
   void open_stream(const Response& response);
   void watch();
+  void watch_on();
   void flush();
   void comment();
   void shut();
@@ -104,7 +105,7 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   Request request_;
   std::shared_ptr<void> kept_;  // of a stream, or of an answer that comes later
   bool keep_alive_ = true, http_1_0_ = false, in_body_ = false, answering_ = false, writing_ = false;
-  bool streaming_ = false, stream_ended_ = false;
+  bool streaming_ = false, stream_ended_ = false, watching_ = false;
   int writes_ = 0;
   size_t reserved_ = 0;
   std::chrono::steady_clock::time_point begun_;

@@ -1,6 +1,7 @@
 #include "http/events.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace corepulse::server {
 
@@ -14,6 +15,26 @@ std::string sse(std::string_view event, std::string_view data, std::string_view 
     begin = end + (data.substr(end, 2) == "\r\n" ? 2 : 1);
   }
   return text += "\n";
+}
+
+bool EarlySink::send(std::string bytes) {
+  const std::lock_guard lock(mutex_);
+  if (sink_) return sink_->send(std::move(bytes));
+  kept_ += bytes;
+  return true;
+}
+
+void EarlySink::end() {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  if (sink_) sink_->end();
+}
+
+void EarlySink::open(std::shared_ptr<Sink> sink) {
+  const std::lock_guard lock(mutex_);
+  sink_ = std::move(sink);
+  if (!kept_.empty()) sink_->send(std::exchange(kept_, {}));
+  if (ended_) sink_->end();
 }
 
 }  // namespace corepulse::server

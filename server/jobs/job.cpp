@@ -97,6 +97,11 @@ json to_json(const Job& job) {
   return result;
 }
 
+void check_drawn(const Job& job) {
+  if (job.error) throw Problem(job.error->status, job.error->code, job.error->detail);
+  if (job.state != JobState::done) throw Problem(409, name(job.state), "[job] it was ended");
+}
+
 Submission submission_of(const json& body) {
   check_fields(body, {"kind", "recipe", "spec", "priority", "previews", "heat_maps"});
   Submission asked{.kind = text_of(body, "kind", "generate")};

@@ -71,6 +71,8 @@ struct Job {
 
 /** As docs/server.md has it. */
 nlohmann::json to_json(const Job& job);
+/** @throws Problem where the job failed or was ended. */
+void check_drawn(const Job& job);
 /** Reads the body of POST /v1/jobs. @throws Problem 400. */
 Submission submission_of(const nlohmann::json& body);
 

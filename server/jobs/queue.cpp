@@ -69,6 +69,21 @@ std::optional<Channel> Queue::State::take_channel(const std::string& id) {
   return channel;
 }
 
+std::shared_ptr<void> Queue::State::listen(const std::shared_ptr<State>& self, const Job& job, EventListener listener) {
+  auto& channel = channels[job.id];
+  auto first = channel.event("job", job_text(job));
+  first.job = &job;
+  listener(first);
+  if (job.state == JobState::running)
+    for (const auto& text : preview_events) listener(channel.event("preview", text));
+  const auto key = channel.add(std::move(listener));
+  return std::shared_ptr<void>(nullptr, [self, id = job.id, key](void*) {
+    EventListener ended;  // destroyed without the lock
+    const std::lock_guard inner(self->mutex);
+    if (const auto found = self->channels.find(id); found != self->channels.end()) ended = found->second.take(key);
+  });
+}
+
 void Queue::State::save(const Job& job) {
   const std::lock_guard alone(saving);
   std::vector<Job> jobs;
@@ -130,6 +145,10 @@ void Queue::stop() {
 }
 
 Job Queue::submit(Submission asked) {
+  return submit(std::move(asked), {}).job;
+}
+
+Queue::Watched Queue::submit(Submission asked, EventListener listener) {
   auto& state = *state_;
   const auto require_place = [&] {
     if (state.stopping) throw Problem(503, "stopping", "[jobs] the server is stopping");
@@ -159,7 +178,9 @@ Job Queue::submit(Submission asked) {
   --state.reserved, ++state.counts.submitted;
   state.insert(job);
   state.changed.notify_all();
-  return state.current(job.id).value_or(job);
+  Watched watched{state.current(job.id).value_or(job), nullptr};
+  if (listener) watched.subscription = state.listen(state_, watched.job, std::move(listener));
+  return watched;
 }
 
 std::optional<Job> Queue::find(const std::string& id) {
@@ -256,21 +277,7 @@ bool Queue::purge(const std::string& id) {
 std::shared_ptr<void> Queue::subscribe(const std::string& id, EventListener listener) {
   {
     const std::lock_guard lock(state_->mutex);
-    if (const auto job = state_->current(id)) {
-      auto& channel = state_->channels[id];
-      auto first = channel.event("job", job_text(*job));
-      first.job = &*job;
-      listener(first);
-      if (job->state == JobState::running)
-        for (const auto& text : state_->preview_events) listener(channel.event("preview", text));
-      const auto key = channel.add(std::move(listener));
-      return std::shared_ptr<void>(nullptr, [state = state_, id, key](void*) {
-        EventListener ended;  // destroyed without the lock
-        const std::lock_guard inner(state->mutex);
-        if (const auto found = state->channels.find(id); found != state->channels.end())
-          ended = found->second.take(key);
-      });
-    }
+    if (const auto job = state_->current(id)) return state_->listen(state_, *job, std::move(listener));
   }
   const auto job = find(id);
   if (!job) throw missing("[id] there is no such job");

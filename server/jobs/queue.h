@@ -43,8 +43,14 @@ class Queue {
   /** stop(). */
   ~Queue();
 
+  struct Watched {
+    Job job;
+    std::shared_ptr<void> subscription;  ///< Ends with this.
+  };
   /** Checked and on the disk when it returns. @throws Problem 429, 400, 403; Error. */
   Job submit(Submission asked);
+  /** And listened to from before it can begin: the listener misses no step. */
+  Watched submit(Submission asked, EventListener listener);
   std::optional<Job> find(const std::string& id);
   /** Queued and running ones, newest last. */
   std::vector<Job> jobs();

@@ -32,6 +32,8 @@ struct Queue::State {
   void tell(const Job& job);
   /** Of one that is not finished; else nothing. */
   std::optional<Job> current(const std::string& id) const;
+  /** Tells the listener the job's state, and from now on what happens; until what is returned ends. */
+  std::shared_ptr<void> listen(const std::shared_ptr<State>& self, const Job& job, EventListener listener);
   /** Taken out, to be destroyed without the lock. */
   std::optional<Channel> take_channel(const std::string& id);
 
