@@ -9,7 +9,7 @@ from functions import too_long
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent).resolve()
 LIMIT = 400
 FOLDER_LIMIT = 30  # files that lie in a folder itself; its subfolders count apart
-FOLDERS = ("include", "src", "cli", "server", "python", "tests", "examples", "bench", "cmake", "studio")
+FOLDERS = ("include", "src", "cli", "server", "python", "tests", "examples", "bench", "cmake", "studio", "integrations")
 SUFFIXES = (".h", ".cpp", ".cu", ".py", ".txt", ".cmake", ".js", ".css", ".html")
 TABLES = set()  # Files that are data, by path: nobody reads them from top to bottom.
 
