@@ -148,7 +148,8 @@ void time_model(const std::string& name, const test::LdmUNet& shape, Family fami
   const auto x_of = [&] { return mx::slice(most, {0, 0, 0, 0}, {int(step.rows.size()), size, size, most.shape(3)}); };
   const auto added_of = [&]() -> std::optional<unet::AddedConditioning> {
     if (!config.addition_input) return {};
-    return {{normal({int(step.rows.size()), 1280}), {step.rows.size(), {1024, 1024, 0, 0, 1024, 1024}}}};
+    const std::vector<std::vector<float>> sizes(step.rows.size(), {1024, 1024, 0, 0, 1024, 1024});
+    return unet::AddedConditioning{normal({int(step.rows.size()), 1280}), sizes};
   };
   const auto time = [&](const std::string& what, const control::Control& control, double plain = 0) {
     attention::RunCache cache;

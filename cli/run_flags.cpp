@@ -183,10 +183,12 @@ void RunFlags::add_model() {
   field("--text-encoder-2", &Recipe::text_encoder_2, "SDXL's second text encoder from elsewhere");
   field("--tokenizer", &Recipe::tokenizer, "A folder with vocab.json and merges.txt");
   field("--config", &Recipe::config, "A Diffusers folder whose config.json files are used");
-  offer(field("--family", &Recipe::family, "sd1, sd2, sdxl [detected]"), {"sd1", "sd2", "sdxl"});
+  offer(field("--family", &Recipe::family, "sd1, sd2, sdxl, sdxl_refiner [detected]"),
+        {"sd1", "sd2", "sdxl", "sdxl_refiner"});
   offer(field("--prediction", &Recipe::prediction, "epsilon, v, sample [as the model says]"),
         {"epsilon", "v", "sample"});
   field("--variant", &Recipe::variant, "Prefer files of this variant, e.g. fp16");
+  add_refiner();
   field("--dtype", &Recipe::dtype, "[auto]")->check(CLI::IsMember({"auto", "f32", "f16", "bf16", "int8"}));
 }
 

@@ -36,6 +36,7 @@ class RunFlags {
   void add_sampling();
   void add_levels();
   void add_model();
+  void add_refiner();
   CLI::Option* levels(const std::string& flag, std::vector<double> Recipe::* list, const std::string& help);
   void add_controls();
   void add_loras();

@@ -44,7 +44,10 @@ constexpr std::pair<const char*, const char*> kSame[] = {{"--negative-prompt", "
                                                          {"--lora-model-dir", "--loras"},
                                                          {"--embd-dir", "--embeddings"},
                                                          {"--embeddings-dir", "--embeddings"},
-                                                         {"--negative-prompt-2", "--negative-2"}};
+                                                         {"--negative-prompt-2", "--negative-2"},
+                                                         {"--refiner-switch-at", "--switch-at"},
+                                                         {"--denoising-end", "--switch-at"},
+                                                         {"--denoising-start", "--switch-at"}};
 
 // What other programs have and this one does not.
 constexpr std::pair<const char*, const char*> kInstead[] = {

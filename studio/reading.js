@@ -5,7 +5,7 @@ import { debounce } from './dom.js';
 import { makeGrid, stepsOf } from './score/grid.js';
 
 /** The fields of a recipe that decide its steps. */
-const SCHEDULE = ['model', 'unet', 'steps', 'sampler', 'schedule', 'timesteps', 'sigmas', 'few_steps', 'init', 'compat', 'zero_snr'];
+const SCHEDULE = ['model', 'unet', 'steps', 'sampler', 'schedule', 'timesteps', 'sigmas', 'few_steps', 'init', 'compat', 'zero_snr', 'refiner'];
 
 /** A guess until the server has answered: noise levels of Stable Diffusion's usual schedule. */
 export function guessedCalls(steps = 20) {
@@ -16,6 +16,19 @@ export function guessedCalls(steps = 20) {
     for (let i = 0; i <= t; ++i) log += Math.log(1 - beta(i));
     return { step, first: true, t, progress: steps > 1 ? step / (steps - 1) : 0, sigma: Math.sqrt((1 - Math.exp(log)) / Math.exp(log)) };
   });
+}
+
+/** The answer's calls and what acts in them, of a run that a refiner ends: its own stand behind the model's. */
+export function withRefiner(answer) {
+  const refined = answer.refiner?.program;
+  if (!refined) return answer;
+  const { calls, controls = [] } = answer;
+  const both = (own, other) => {
+    if (other?.state !== 'acts') return own;
+    const { reason: _, ...rest } = own;
+    return { ...rest, state: 'acts', calls: [...(own.calls ?? []), ...other.calls.map((c) => c + calls.length)] };
+  };
+  return { ...answer, calls: [...calls, ...refined.calls], controls: controls.map((own, i) => both(own, refined.controls[i])) };
 }
 
 export function makeReading(store, events) {
@@ -52,7 +65,7 @@ export function makeReading(store, events) {
     if (schedule === key) return;
     const { controls: _, edits: __, second_pass: ___, ...plain } = store.recipe;
     try {
-      take(await api.explain(plain, signal), schedule);
+      take(withRefiner(await api.explain(plain, signal)), schedule);
     } catch (error) {
       if (error.name === 'AbortError') throw error;
     }
@@ -65,7 +78,7 @@ export function makeReading(store, events) {
     const schedule = JSON.stringify(SCHEDULE.map((f) => store.recipe[f]));
     try {
       if (!await loadModel()) return;
-      const answer = await api.explain(store.recipe, signal);
+      const answer = withRefiner(await api.explain(store.recipe, signal));
       take(answer, schedule);
       Object.assign(state, { explained: answer.controls ?? [], notes: answer.notes ?? [], problem: null, stale: false });
     } catch (error) {

@@ -121,6 +121,21 @@ void list_layers(const std::vector<LayerInfo>& layers, bool json) {
   if (json) print_json(list);
 }
 
+/** @param source must live as long as the command. */
+void add_parts(CLI::App& command, ModelSource& source) {
+  command.add_option("--unet", source.unet, "The UNet from elsewhere");
+  command.add_option("--vae", source.vae, "The VAE from elsewhere");
+  command.add_option("--text-encoder", source.text_encoder, "The (first) text encoder from elsewhere");
+  command.add_option("--text-encoder-2", source.text_encoder_2, "SDXL's second text encoder from elsewhere");
+  command.add_option("--tokenizer", source.tokenizer, "A folder with vocab.json and merges.txt");
+  command.add_option("--config", source.config, "A Diffusers folder whose config.json files are used");
+  offer(command.add_option("--family", source.family, "sd1, sd2, sdxl, sdxl_refiner [detected]"),
+        {"sd1", "sd2", "sdxl", "sdxl_refiner"});
+  offer(command.add_option("--prediction", source.prediction, "epsilon, v, sample [as the model says]"),
+        {"epsilon", "v", "sample"});
+  command.add_option("--variant", source.variant, "Prefer files of this variant, e.g. fp16");
+}
+
 }  // namespace
 
 void add_inspect(CLI::App& app, Global& global) {
@@ -131,16 +146,7 @@ void add_inspect(CLI::App& app, Global& global) {
       "what", source->model,
       "builtin, a folder, a .safetensors file, org/name, a LoRA, a ControlNet, or a picture [builtin]");
   offer(what, {"builtin"}, /*only=*/false);
-  command->add_option("--unet", source->unet, "The UNet from elsewhere");
-  command->add_option("--vae", source->vae, "The VAE from elsewhere");
-  command->add_option("--text-encoder", source->text_encoder, "The (first) text encoder from elsewhere");
-  command->add_option("--text-encoder-2", source->text_encoder_2, "SDXL's second text encoder from elsewhere");
-  command->add_option("--tokenizer", source->tokenizer, "A folder with vocab.json and merges.txt");
-  command->add_option("--config", source->config, "A Diffusers folder whose config.json files are used");
-  offer(command->add_option("--family", source->family, "sd1, sd2, sdxl [detected]"), {"sd1", "sd2", "sdxl"});
-  offer(command->add_option("--prediction", source->prediction, "epsilon, v, sample [as the model says]"),
-        {"epsilon", "v", "sample"});
-  command->add_option("--variant", source->variant, "Prefer files of this variant, e.g. fp16");
+  add_parts(*command, *source);
   auto fingerprint = std::make_shared<bool>(false);
   command->add_flag("--fingerprint", *fingerprint, "Show what recipes know the model by: reads all weights, once");
   auto layers = std::make_shared<std::string>();

@@ -24,7 +24,7 @@ struct ModelSource {
   std::string tokenizer;
   /** A Diffusers folder whose configs and tokenizers are used where the model has none: single files. */
   std::string config;
-  std::string family;      ///< "" (detect), "sd1", "sd2", "sdxl".
+  std::string family;      ///< "" (detect), "sd1", "sd2", "sdxl", "sdxl_refiner".
   std::string prediction;  ///< "" (as the model says), "epsilon", "v", "sample".
   std::string variant;     ///< Diffusers folders: "fp16" prefers *.fp16.safetensors.
 };

@@ -142,7 +142,7 @@ Explanation explain(const Recipe& recipe);
 ModelSource model_source(const Recipe& recipe);
 
 /**
- * The recipe with its files' relative paths (masks, recordings, model and parts) as seen from the current folder, after
+ * The recipe with its files' relative paths (masks, recordings, models, parts) as seen from the current folder, after
  * it was read from a file in `folder`. An org/name stays what it is.
  */
 Recipe recipe_from_folder(Recipe recipe, const std::filesystem::path& folder);

@@ -33,6 +33,7 @@ struct LiveEdit {
 struct MadeWith {
   std::string program, model, backend, dtype, isa;  ///< model: its fingerprint (corepulse/model.h).
   std::string model_sha256;                         ///< Of its file, where the model is one file.
+  std::string refiner = {};                         ///< Its fingerprint, where one ended the run.
   bool operator==(const MadeWith&) const = default;
 };
 
@@ -69,6 +70,24 @@ enum class FewSteps { lcm, turbo, lightning, hyper, dmd2 };
 /** @throws Error{invalid_request} naming the nearest valid one. */
 FewSteps parse_few_steps(std::string_view name);
 const char* name(FewSteps kind) noexcept;
+
+/**
+ * A second model that takes over the last part of a run: SDXL's refiner, or another model with the same latents. It
+ * goes on with them, reads the recipe's prompt with its own text encoder, and obeys the recipe's controls at its own
+ * layers, whose windows and curves are those of the whole run. Of two passes it ends the second. Docs: docs/models.md,
+ * "A refiner".
+ */
+struct Refiner {
+  std::string model;  ///< As ModelSource::model; its latents and noise levels are those of the recipe's model.
+  /**
+   * 0..1, the share of the run that is the model's own. Of the noise levels it was trained with: timesteps below
+   * 1000 (1 - switch_at) are the refiner's, as Diffusers' denoising_end and denoising_start and A1111 have it. compat
+   * comfy, and models trained with EDM: of the schedule's steps. Where no step is left for the refiner it is not
+   * loaded.
+   */
+  double switch_at = 0.8;
+  bool operator==(const Refiner&) const = default;
+};
 
 struct Recipe {
   int version = 1;
@@ -111,8 +130,12 @@ struct Recipe {
   std::string loras;                ///< Where LoRAs lie whose names name no folder. A picture's recipe names files.
   std::optional<InitPicture> init;  ///< What the run starts from; absent: noise alone.
   std::optional<SecondPass> second_pass = {};  ///< Over what the run drew, at another size.
-  std::vector<Control> controls;               ///< They act in this order.
-  std::vector<LiveEdit> edits;                 ///< In order of steps, of the first pass.
+  std::optional<Refiner> refiner = {};         ///< Another model for the end of the run.
+  /** What SDXL's refiner is told the picture is worth, 0..10: in rows of the prompt, absent: 6, and of the negative
+   * one, absent: 2.5. Other models do not ask. */
+  std::optional<double> aesthetic_score = {}, negative_aesthetic_score = {};
+  std::vector<Control> controls;  ///< They act in this order.
+  std::vector<LiveEdit> edits;    ///< In order of steps, of the first pass.
   MadeWith made_with;
   bool operator==(const Recipe&) const = default;
 };

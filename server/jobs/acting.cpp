@@ -25,16 +25,28 @@ void read_program(const json& program, int pass, int first, Acting& acting) {
     if (step >= first) acting[{pass, step + 1}] = std::move(indices);
 }
 
+/** @param beside holds the program's edits, if there are any. */
+void read_model(const json& program, const json& beside, int pass, Acting& acting) {
+  read_program(program, pass, 0, acting);
+  if (const auto edits = beside.find("edits"); edits != beside.end())
+    for (const auto& edit : *edits) read_program(edit.at("program"), pass, edit.at("step"), acting);
+}
+
+/** A pass, and the refiner that ends it, if one does. */
+void read_pass(const json& program, const json& beside, int pass, Acting& acting) {
+  read_model(program, beside, pass, acting);
+  if (const auto refiner = beside.find("refiner"); refiner != beside.end())
+    read_model(refiner->at("program"), *refiner, pass, acting);
+}
+
 }  // namespace
 
 Acting acting_of(const std::string& explanation) {
   const auto program = json::parse(explanation);
   Acting acting;
-  read_program(program, 1, 0, acting);
-  if (const auto edits = program.find("edits"); edits != program.end())
-    for (const auto& edit : *edits) read_program(edit.at("program"), 1, edit.at("step"), acting);
+  read_pass(program, program, 1, acting);
   if (const auto second = program.find("second_pass"); second != program.end())
-    read_program(second->at("program"), 2, 0, acting);
+    read_pass(second->at("program"), *second, 2, acting);
   return acting;
 }
 

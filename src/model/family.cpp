@@ -26,9 +26,10 @@ int64_t dimension(const io::Tensors& tensors, const std::string& name, size_t ax
 
 std::optional<Family> parse_family(std::string_view given) {
   if (given.empty()) return {};
-  for (const auto family : {Family::sd1, Family::sd2, Family::sdxl})
+  for (const auto family : {Family::sd1, Family::sd2, Family::sdxl, Family::sdxl_refiner})
     if (given == name(family)) return family;
-  fail(ErrorCode::invalid_request, "model", fmt::format("unknown family; {}", choices(given, {"sd1", "sd2", "sdxl"})));
+  fail(ErrorCode::invalid_request, "model",
+       fmt::format("unknown family; {}", choices(given, {"sd1", "sd2", "sdxl", "sdxl_refiner"})));
 }
 
 std::optional<Prediction> parse_source_prediction(std::string_view given) {

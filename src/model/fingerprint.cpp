@@ -70,7 +70,7 @@ std::string facts(const Parts& parts) {
     text += fmt::format("{} {} {} {} {} {} {} {} {} {}\n", name(part), config.heads,
                         static_cast<int>(config.activation), config.norm_eps, config.bos, config.eos, config.legacy_eos,
                         rule.skip, rule.final_norm, static_cast<int>(padding));
-  return text + fmt::format("zeros {}\n", parts.family == Family::sdxl && parts.collection.zeros_for_empty_prompt);
+  return text + fmt::format("zeros {}\n", parts.zeros_for_empty_prompt);
 }
 
 }  // namespace

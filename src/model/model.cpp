@@ -86,7 +86,7 @@ std::shared_ptr<const Model> load(const Parts& parts, Precision precision) {
   return std::make_shared<const Model>(
       Model{describe(parts), std::move(texts), load_network<unet::UNet>(parts, Part::unet, parts.unet, precision, made),
             load_network<vae::Autoencoder>(parts, Part::vae, parts.vae, vae_dtype(parts, dtype), made), parts.scheduler,
-            parts.family == Family::sdxl && parts.collection.zeros_for_empty_prompt, made});
+            parts.zeros_for_empty_prompt, made});
 }
 
 std::shared_ptr<const Model> changed(const Model& model, const Parts& parts, Precision precision,

@@ -15,6 +15,8 @@
 namespace corepulse::model {
 namespace {
 
+constexpr int kSdxlIds = 6, kRefinerIds = 5;
+
 /** The files of a network, for messages. */
 std::string where(const Network& network) {
   return network.config ? network.config->path : network.files.front().string();
@@ -51,15 +53,23 @@ Family decide_family(const ModelSource& source, const Collection& collection) {
   const auto named = parse_family(source.family);
   if (named) return *named;
   const auto& unet = require(collection, Part::unet);
-  const auto family = unet.config && unet.config->json.is_object() ? family_of_config(unet.config->json, collection)
-                                                                   : detect_family(unet.stored.tensors, where(unet));
-  if (family == Family::sdxl_refiner)
-    fail(ErrorCode::unsupported_model, "model",
-         fmt::format("{} is SDXL's refiner, which continues pictures that SDXL's base model began; "
-                     "this program runs "
-                     "the base model alone",
-                     collection.path.string()));
-  return family;
+  return unet.config && unet.config->json.is_object() ? family_of_config(unet.config->json, collection)
+                                                      : detect_family(unet.stored.tensors, where(unet));
+}
+
+bool is_sdxl(Family family) {
+  return family == Family::sdxl || family == Family::sdxl_refiner;
+}
+
+/** What Diffusers calls the refiner's one text encoder, wherever it came from: SDXL's second. */
+void name_refiner_text(Collection& collection) {
+  auto& networks = collection.networks;
+  const auto found = networks.find(Part::text_encoder);
+  if (found == networks.end()) return;
+  networks.emplace(Part::text_encoder_2, std::move(found->second));
+  networks.erase(found);
+  if (const auto tokenizer = collection.tokenizers.find(Part::text_encoder); tokenizer != collection.tokenizers.end())
+    collection.tokenizers.emplace(Part::text_encoder_2, tokenizer->second);
 }
 
 /** What a UNet predicts that has no scheduler beside it. */
@@ -87,7 +97,7 @@ Scheduler decide_scheduler(const ModelSource& source, const Collection& collecti
   if (wanted) result.training.prediction = *wanted;
   if (result.training.edm && result.training.prediction == Prediction::sample)
     fail(ErrorCode::unsupported_model, "prediction", "sample of a model trained with EDM; expected epsilon or v");
-  result.sdxl = family == Family::sdxl;
+  result.sdxl = is_sdxl(family);
   notes.insert(notes.end(), result.notes.begin(), result.notes.end());
   return result;
 }
@@ -136,7 +146,7 @@ TextPart understand_text(Collection& collection, Part part, Family family, std::
   if (family == Family::sd2) drop_last_sd2_layer(network, result.config, notes);
   // CLIPTextModel's config names a projection that the model does not have.
   if (part == Part::text_encoder) result.config.projection = 0;
-  if (family == Family::sdxl) result.rule = sdxl_rule(network, result.config);
+  if (is_sdxl(family)) result.rule = sdxl_rule(network, result.config);
   result.padding = open_clip ? text::Padding::exclamation : text::Padding::eos;
   if (const auto found = collection.tokenizers.find(part); found != collection.tokenizers.end())
     result.tokenizer = found->second;
@@ -163,20 +173,22 @@ void check_together(const Parts& parts) {
             fmt::format("the UNet writes {} channels; the VAE's latents have {}", unet.out_channels, latent));
   int width = 0;
   for (const auto& text : parts.texts) width += text.config.width;
-  check_fit(unet.context_width == width, parts, Part::text_encoder,
+  check_fit(unet.context_width == width, parts, parts.texts.front().part,
             fmt::format("the text encoders give {} numbers per token; the UNet reads {}", width, unet.context_width));
-  const bool sdxl = parts.family == Family::sdxl;
+  const bool sdxl = is_sdxl(parts.family);
   check_fit(sdxl || !parts.collection.networks.contains(Part::text_encoder_2), parts, Part::unet,
             "a second text encoder (text_encoder_2) is read by SDXL only");
   check_fit(
       sdxl == (unet.addition_input > 0), parts, Part::unet,
       sdxl ? "the UNet has no added conditioning; SDXL's has" : "the UNet has added conditioning, as only SDXL's has");
   if (!sdxl) return;
-  const int pooled = parts.texts[1].config.projection, expected = pooled + 6 * unet.addition_time_width;
-  check_fit(unet.addition_input == expected, parts, Part::unet,
-            fmt::format("the added conditioning has {} numbers; the second text encoder ({}) and "
-                        "six sizes make {}",
-                        unet.addition_input, pooled, expected));
+  const bool refiner = parts.family == Family::sdxl_refiner;
+  const int pooled = parts.texts.back().config.projection;
+  const int expected = pooled + (refiner ? kRefinerIds : kSdxlIds) * unet.addition_time_width;
+  check_fit(
+      unet.addition_input == expected, parts, Part::unet,
+      fmt::format("the added conditioning has {} numbers; the {}text encoder ({}) and {} make {}", unet.addition_input,
+                  refiner ? "" : "second ", pooled, refiner ? "four sizes and a score" : "six sizes", expected));
 }
 
 }  // namespace
@@ -190,10 +202,14 @@ Parts understand(const ModelSource& source) {
   const auto& unet = require(collection, Part::unet);
   parts.unet = read_unet(unet, parts.family, parts.notes);
   parts.vae = understand_vae(collection, parts.family, parts.notes);
-  parts.texts.push_back(understand_text(collection, Part::text_encoder, parts.family, parts.notes));
-  if (parts.family == Family::sdxl)
+  const bool refiner = parts.family == Family::sdxl_refiner;
+  if (refiner) name_refiner_text(collection);
+  if (!refiner) parts.texts.push_back(understand_text(collection, Part::text_encoder, parts.family, parts.notes));
+  if (is_sdxl(parts.family))
     parts.texts.push_back(understand_text(collection, Part::text_encoder_2, parts.family, parts.notes));
   parts.scheduler = decide_scheduler(source, collection, parts.family, parts.notes);
+  parts.zeros_for_empty_prompt =
+      is_sdxl(parts.family) && collection.zeros_for_empty_prompt.value_or(parts.family == Family::sdxl);
   parts.unet.time_is_sigma = parts.scheduler.training.edm.has_value();
   // SD2's two sizes differ in what they predict.
   if (!unet.config && parts.family == Family::sd2 && parts.scheduler.training.prediction == Prediction::v)

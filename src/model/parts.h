@@ -28,8 +28,10 @@ struct Parts {
   Family family = Family::sd1;
   unet::Config unet;
   vae::Config vae;
-  std::vector<TextPart> texts;  ///< One; two for SDXL.
+  std::vector<TextPart> texts;  ///< One; two for SDXL, whose refiner has the second alone.
   Scheduler scheduler;
+  /** Diffusers replaces an absent negative prompt by zeros: SDXL's, unless the model's index says otherwise. */
+  bool zeros_for_empty_prompt = false;
   std::vector<std::string> notes;
 };
 

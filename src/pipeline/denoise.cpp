@@ -40,6 +40,18 @@ class Caller {
 
   const std::vector<int>& calls() const { return calls_; }
 
+  /** Of what all runs have in common. */
+  const Run& run() const { return *runs_[0].run; }
+  /** Whether the next call is the first of another model's. */
+  bool hands_over() const { return run().later && next_ == run().later_from; }
+  void hand_over() {
+    runs_[0].run = run().later, next_ = 0;
+    own_.clear();
+    own_.emplace_back(run().model.unet, run().texts);
+  }
+  /** The number of the call that is made now, among its model's. */
+  int next() { return next_++; }
+
  private:
   /** Those of one run, whose first image is image `first` of x. */
   void call(size_t i, int first, const mx::array& x, double sigma, const control::Step& step) {
@@ -61,7 +73,8 @@ class Caller {
     kernels::check_stop();
   }
 
-  const std::vector<RunImages>& runs_;
+  std::vector<RunImages> runs_;
+  int next_ = 0;
   std::deque<Network> own_;  // by run
   std::optional<Together> together_;
   std::vector<mx::array> guided_, negative_;  // of the step
@@ -90,22 +103,29 @@ control::Step step_of(const sampler::Evaluation& at, int steps, int call) {
 std::vector<int> denoise_together(const std::vector<RunImages>& runs, mx::array& x, const sampler::NoiseFunction& noise,
                                   const StepFunction& on_step) {
   const auto& run = *runs[0].run;  // of what all have in common
-  const auto sampler = sampler::make_sampler(run.schedule, run.training, run.sampling);
+  auto sampler = sampler::make_sampler(run.schedule, run.training, run.sampling);
   const int steps = run.schedule.steps();
+  int begun = 0;  // the step that the sampler calls its first
   Caller caller(runs);
-  int call = 0;
-  const auto model = [&](const mx::array& x_t, const sampler::Evaluation& at) {
-    const auto [guided, negative] = caller(x_t, at.sigma, step_of(at, steps, call++));
-    const auto estimate = [&run, &x_t, &at](const mx::array& of) {
-      return sampler::denoised(run.training, x_t, of, at.sigma);
+  const auto model = [&](const mx::array& x_t, sampler::Evaluation at) {
+    at.step += begun;
+    if (caller.hands_over()) caller.hand_over();
+    const auto [guided, negative] = caller(x_t, at.sigma, step_of(at, steps, caller.next()));
+    const auto estimate = [&training = caller.run().training, &x_t, &at](const mx::array& of) {
+      return sampler::denoised(training, x_t, of, at.sigma);
     };
     if (at.negative) *at.negative = estimate(negative);
     return estimate(guided);
   };
   for (int i = 0; i < steps; ++i) {
-    x = between_steps(runs, i, sampler->step(i, x, model, noise));
+    if (run.anew && caller.hands_over()) {
+      caller.hand_over();
+      sampler = sampler::make_sampler(sampler::behind(run.schedule, i), caller.run().training, run.sampling);
+      begun = i;
+    }
+    x = between_steps(runs, i, sampler->step(i - begun, x, model, noise));
     if (!is_finite(x))
-      fail_not_finite(fmt::format("step {} of {} made infinite or undefined numbers", i + 1, steps), run.parts,
+      fail_not_finite(fmt::format("step {} of {} made infinite or undefined numbers", i + 1, steps), caller.run().parts,
                       run.dtype);
     if (!on_step(i + 1, run.schedule.sigma[i + 1], x, sampler->denoised()))
       fail(ErrorCode::cancelled, "generate", fmt::format("stopped after step {} of {}", i + 1, steps));

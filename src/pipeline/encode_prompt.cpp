@@ -9,6 +9,8 @@
 namespace corepulse::pipeline {
 namespace {
 
+constexpr int kSizes = 4;  // of TimeIds, which SDXL's refiner is told, too
+
 EncodedText zeros_like(const EncodedText& text) {
   EncodedText zero{mx::zeros_like(text.context), {}};
   if (text.pooled) zero.pooled = mx::zeros_like(*text.pooled);
@@ -28,7 +30,7 @@ mx::array picked(const std::vector<control::Pick>& picks, const std::vector<Enco
 /** Whether SDXL reads zeros for this text, as the compatible tool gives it to a model. */
 bool is_zeroed(const model::Model& model, const control::ContextSpec& text, Compat compat) {
   if (!text.negative || !text.prompt.empty() || text.second) return false;
-  if (compat == Compat::a1111) return model.info.family == Family::sdxl;
+  if (compat == Compat::a1111) return model.unet.config().addition_input > 0;
   return compat == Compat::diffusers && model.zeros_for_empty_prompt;
 }
 
@@ -77,7 +79,7 @@ EncodedText encode_prompt(const model::Model& model, const PromptText& prompt, i
     if (words) added = [words, i](const std::vector<int>& ids) { return words->vectors(i, ids); };
     const auto encoding = text::encode(encoder.model, encoder.tokenizer, prompts[i], rule, syntax, added);
     contexts.push_back(encoding.context);
-    if (model.text_encoders.size() > 1) pooled = encoding.pooled;  // SDXL: the last encoder's
+    if (model.unet.config().addition_input > 0) pooled = encoding.pooled;  // SDXL: the last encoder's
   }
   EncodedText text{contexts.size() == 1 ? contexts[0] : mx::concatenate(contexts, 2), pooled};
   mx::eval(text.context);
@@ -141,13 +143,19 @@ std::vector<mx::array> contexts(const std::vector<EncodedText>& texts) {
 std::optional<unet::AddedConditioning> added_conditioning(const std::vector<EncodedText>& texts,
                                                           const control::StepPlan& plan,
                                                           const control::TimeIds& own_time_ids,
+                                                          const std::optional<AestheticScores>& scores,
                                                           const std::vector<control::Row>& rows) {
   if (!texts[0].pooled) return {};
+  const auto ids = plan.time_ids.value_or(own_time_ids);
   std::vector<mx::array> pooled;
-  for (const auto& row : rows)
-    pooled.push_back(row.conditional() ? mixed_pooled(texts, plan, plan.text_of(row)) : *texts[plan.negative].pooled);
-  return unet::AddedConditioning{mx::concatenate(pooled, 0),
-                                 std::vector<control::TimeIds>(rows.size(), plan.time_ids.value_or(own_time_ids))};
+  std::vector<std::vector<float>> told;
+  for (const auto& row : rows) {
+    const bool prompt = row.conditional();
+    pooled.push_back(prompt ? mixed_pooled(texts, plan, plan.text_of(row)) : *texts[plan.negative].pooled);
+    told.emplace_back(ids.begin(), scores ? ids.begin() + kSizes : ids.end());
+    if (scores) told.back().push_back(prompt ? scores->prompt : scores->negative);
+  }
+  return unet::AddedConditioning{mx::concatenate(pooled, 0), std::move(told)};
 }
 
 }  // namespace corepulse::pipeline

@@ -43,10 +43,16 @@ void encode_texts(const model::Model& model, const std::vector<control::ContextS
 /** The contexts alone, by TextId. */
 std::vector<mx::array> contexts(const std::vector<EncodedText>& texts);
 
-/** SDXL's added conditioning for the rows of a call; nothing for other families. */
+/** What SDXL's refiner is told the picture is worth: in rows that read the prompt, and the negative one. */
+struct AestheticScores {
+  float prompt = 0, negative = 0;
+};
+
+/** SDXL's added conditioning for the rows of a call; nothing for other families. @param scores its refiner's. */
 std::optional<unet::AddedConditioning> added_conditioning(const std::vector<EncodedText>& texts,
                                                           const control::StepPlan& plan,
                                                           const control::TimeIds& own_time_ids,
+                                                          const std::optional<AestheticScores>& scores,
                                                           const std::vector<control::Row>& rows);
 
 }  // namespace corepulse::pipeline

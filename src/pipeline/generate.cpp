@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <memory>
-#include <tuple>
 
 #include "mlx/memory.h"
 #include "mlx/transforms.h"
@@ -60,25 +59,24 @@ StartFrom enlarged(const Setting& setting, const mx::array& latents, const Prepa
   return from;
 }
 
-/** What passes of several runs, side by side, take of the memory. */
+/** What passes of several runs, side by side, take of the memory. @param sides bytes of their ControlNets. */
 void require_memory_for(const std::vector<Setting>& settings, const std::vector<const Prepared*>& passes, bool pictures,
-                        size_t recorded) {
-  const auto& [model, dtype] = std::tie(settings[0].model, settings[0].dtype);
+                        size_t recorded, size_t sides) {
   const auto& resolved = passes[0]->resolved;
-  const size_t held = recorded * size_of(dtype);
+  const auto& parts = passes[0]->outline->parts;
+  const size_t held = recorded * size_of(settings[0].dtype);
   std::vector<const control::Timeline*> controls;
   for (const auto* pass : passes) controls.push_back(&pass->control);
   const auto calls = calls_of_all(controls, settings[0].one_by_one);
   const auto recordings = held > 0 ? fmt::format(" with {} of recordings", engine::gigabytes(held)) : "";
   const auto several = passes.size() > 1 ? fmt::format("{} pictures together, each", passes.size()) : "a picture";
   // As if nothing were held: what the run before left may be this one's, or goes (make_room).
-  const size_t changed = most_changed_bytes(passes[0]->control, passes[0]->adapters, settings[0].outline.parts,
-                                            settings[0].loaded.precision) +
-                         side_bytes(passes[0]->control, passes[0]->guides, dtype);
+  const size_t changed =
+      most_changed_bytes(passes[0]->control, passes[0]->adapters, parts, settings[0].loaded.precision);
   require_memory(fmt::format("{} of {}x{}{}", several, resolved.recipe.width, resolved.recipe.height, recordings),
-                 std::max(activation_bytes(model.unet.config(), model.vae.config(), resolved, calls, pictures),
+                 std::max(activation_bytes(parts.unet, settings[0].model.vae.config(), resolved, calls, pictures),
                           preview_bytes(settings[0].request.taesd, resolved)) +
-                     held + changed);
+                     held + changed + sides);
 }
 
 /** The passes beside these; empty: there are none. */
@@ -90,13 +88,20 @@ std::vector<const Prepared*> seconds_of(const std::vector<const Prepared*>& pass
 }
 
 void require_memory_for_all(const std::vector<Setting>& settings, std::vector<const Prepared*> passes) {
-  const auto& unet = settings[0].model.unet.config();
   size_t recorded = 0;
   for (; !passes.empty(); passes = seconds_of(passes)) {
-    const auto& resolved = passes[0]->resolved;
-    recorded += recorded_numbers(passes[0]->control, {unet, resolved.latent_height, resolved.latent_width});
-    const auto& next = resolved.recipe.second_pass;
-    require_memory_for(settings, passes, next ? starts_from_pictures(*next) : settings[0].request.decode, recorded);
+    const auto& next = passes[0]->resolved.recipe.second_pass;
+    const bool pictures = next ? starts_from_pictures(*next) : settings[0].request.decode;
+    size_t sides = 0;  // the model's are still held when the refiner's are
+    const auto require = [&](const std::vector<const Prepared*>& runs) {
+      const auto& resolved = runs[0]->resolved;
+      const auto& unet = runs[0]->outline->parts.unet;
+      recorded += recorded_numbers(runs[0]->control, {unet, resolved.latent_height, resolved.latent_width});
+      sides += side_bytes(runs[0]->control, runs[0]->guides, settings[0].dtype);
+      require_memory_for(settings, runs, pictures, recorded, sides);
+    };
+    require(passes);
+    if (passes[0]->refined) require({passes[0]->refined.get()});
   }
 }
 
@@ -109,6 +114,8 @@ void make_room(const std::vector<Setting>& settings, const std::vector<RunToDraw
     guides.insert(guides.end(), run.prepared.guides.begin(), run.prepared.guides.end());
   }
   if (auto* side = settings[0].loaded.side) side->keep(guides);
+  if (const auto* pass = refined_pass(*first[0]))
+    if (auto* side = settings[0].refiner->model.side) side->keep(pass->refined->guides);
   auto& variants = settings[0].loaded.variants;
   try {
     require_memory_for_all(settings, first);
@@ -146,7 +153,7 @@ std::vector<mx::array> draw_again(const std::vector<Setting>& settings, std::vec
 }  // namespace
 
 std::vector<Result> generate(const LoadedModel& model, const Outline& outline, const MadeWith& made,
-                             const std::vector<RunToDraw>& runs, bool one_by_one) {
+                             const std::vector<RunToDraw>& runs, bool one_by_one, const Refining* refiner) {
   const kernels::StopScope stop(runs[0].request.stop.get());
   std::vector<Setting> settings;
   std::vector<Result> results;
@@ -154,7 +161,7 @@ std::vector<Result> generate(const LoadedModel& model, const Outline& outline, c
   std::vector<LiveEdits*> live;
   std::vector<StartFrom> from;
   for (const auto& [prepared, edits, request] : runs) {
-    settings.push_back({model, *model.own, outline, model.precision.dtype, made.model, request, one_by_one});
+    settings.push_back({model, *model.own, outline, model.precision.dtype, made.model, request, one_by_one, refiner});
     if (!request.taesd.empty()) settings.back().tiny = vae::open_tiny_decoder(request.taesd);
     results.push_back({.recipe = prepared.resolved.recipe, .notes = prepared.notes});
     results.back().recipe.made_with = made;

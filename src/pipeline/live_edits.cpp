@@ -16,8 +16,7 @@ void LiveControls::set(std::vector<Control> controls) {
   take_(std::move(controls));
 }
 
-LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, const pipeline::Prepared& prepared,
-                     model::Precision precision)
+LiveEdits::LiveEdits(const Request& request, const pipeline::Prepared& prepared, model::Precision precision)
     : channel_(request.live.get()) {
   if (!channel_) return;
   const std::lock_guard lock(channel_->mutex_);
@@ -25,15 +24,18 @@ LiveEdits::LiveEdits(const Request& request, const pipeline::Outline& outline, c
     channel_ = nullptr;
     fail(ErrorCode::invalid_request, "live", "it steers another run; expected LiveControls of this run's own");
   }
-  channel_->take_ = [this, precision, &request, &outline, &prepared](const std::vector<Control>& controls) {
-    auto resolved = pipeline::resolve_edit(controls, prepared, outline, request.functions, "controls");
-    pipeline::require_memory_to_record(resolved.program, prepared.resolved, outline.parts.unet);
-    const auto bytes =
-        pipeline::added_bytes(prepared.control, resolved.program, resolved.adapters, outline.parts, precision);
-    if (bytes > 0) pipeline::require_memory("the LoRAs of the edit", bytes);
-    const auto side =
-        pipeline::side_bytes(control::Timeline(resolved.program), resolved.guides, precision.dtype, &prepared.control);
-    if (side > 0) pipeline::require_memory("the ControlNets of the edit", side);
+  channel_->take_ = [this, precision, &prepared](const std::vector<Control>& controls) {
+    auto resolved = pipeline::resolve_edit(controls, prepared, "controls");
+    pipeline::require_memory_to_record(resolved.program, prepared.resolved, prepared.outline->parts.unet);
+    uint64_t loras = 0, sides = 0;
+    const auto count = [&](const pipeline::Prepared& run, const pipeline::ResolvedControls& edit) {
+      loras += pipeline::added_bytes(run.control, edit.program, edit.adapters, run.outline->parts, precision);
+      sides += pipeline::side_bytes(control::Timeline(edit.program), edit.guides, precision.dtype, &run.control);
+    };
+    count(prepared, resolved);
+    if (resolved.refined) count(*prepared.refined, *resolved.refined);
+    if (loras > 0) pipeline::require_memory("the LoRAs of the edit", loras);
+    if (sides > 0) pipeline::require_memory("the ControlNets of the edit", sides);
     pending_.emplace(std::move(resolved));
   };
 }

@@ -18,8 +18,7 @@ class LiveEdits {
    * `prepared.control` may be changed inside take()'s `apply` only. @param precision as the model is loaded with.
    * @throws Error{invalid_request} if it steers another run.
    */
-  LiveEdits(const Request& request, const pipeline::Outline& outline, const pipeline::Prepared& prepared,
-            model::Precision precision);
+  LiveEdits(const Request& request, const pipeline::Prepared& prepared, model::Precision precision);
   ~LiveEdits();
   LiveEdits(const LiveEdits&) = delete;
   LiveEdits& operator=(const LiveEdits&) = delete;

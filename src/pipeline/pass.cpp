@@ -25,15 +25,6 @@ Image preview_of(const Setting& setting, const mx::array& denoised, int i) {
   return to_image(picture);
 }
 
-/** What the model's own text encoders are asked, if they are. */
-void encode(const LoadedModel& model, const model::Parts& parts, const Prepared& run, std::vector<EncodedText>& texts) {
-  if (reads_own_texts(run.control)) encode_texts(model, *model.own, {}, parts, run, texts);
-}
-
-RecordedShape shape_of(const Setting& setting, const Prepared& pass) {
-  return {setting.model.unet.config(), pass.resolved.latent_height, pass.resolved.latent_width};
-}
-
 }  // namespace
 
 Pass::Pass(const Setting& setting, Prepared& prepared, StartFrom from, LiveEdits* live, Place place, Result& result)
@@ -42,77 +33,50 @@ Pass::Pass(const Setting& setting, Prepared& prepared, StartFrom from, LiveEdits
       live_(live),
       place_(place),
       result_(result),
-      heat_maps_(prepared.control, prepared.resolved.latent_height, prepared.resolved.latent_width),
-      recorder_(prepared.control, shape_of(setting, prepared), setting.fingerprint),
+      own_(setting.loaded, prepared, setting.fingerprint),
       probes_(setting.request.probes, {setting.model.unet.config(), prepared.resolved.latent_height,
                                        prepared.resolved.latent_width, place.pass}),
       noise_(prepared.resolved.recipe.rng, prepared.resolved.recipe.seeds, prepared.resolved.latent_height,
-             prepared.resolved.latent_width),
-      networks_(setting.loaded, setting.outline.parts, prepared, texts_) {
+             prepared.resolved.latent_width) {
+  if (prepared.refined)
+    refined_.emplace(setting.refiner->model, *prepared.refined, setting.refiner->fingerprint, &own_);
   if (prepared.inversion) way_back(from);
   Clock clock;
-  const auto& [model, parts] = std::tie(setting.model, setting.outline.parts);
-  encode(setting.loaded, parts, prepared, texts_);
+  encode();
   take(0);
   result.seconds_text += clock.lap();
-  const auto& resolved = prepared.resolved;
-  auto start = start_latents(model, parts, resolved, from, noise_);
+  auto start = start_latents(setting.model, setting.outline.parts, prepared.resolved, from, noise_);
   first_ = std::move(start.first);
-  run_.emplace(Run{.model = model,
-                   .parts = parts,
-                   .control = prepared.control,
-                   .training = resolved.training,
-                   .schedule = resolved.schedule,
-                   .sampling = resolved.sampling,
-                   .dtype = setting.dtype,
-                   .texts = texts_,
-                   .time_ids = own_size(resolved.recipe),
-                   .guidance_rescale = resolved.recipe.guidance_rescale,
-                   .one_by_one = setting.one_by_one,
-                   .beside = start.beside,
-                   .between_steps = start.between_steps,
-                   .networks = &networks_,
-                   .instruments = instruments()});
+  auto& run = run_.emplace(own_.run(setting.dtype, setting.one_by_one));
+  run.beside = start.beside, run.between_steps = start.between_steps;
+  if (!setting.request.probes.empty()) run.instruments.probe = &probes_;
+  if (refined_) {
+    run.later = &later_.emplace(refined_->run(setting.dtype, setting.one_by_one));
+    run.later_from = static_cast<int>(prepared.calls.size()), run.anew = prepared.handover->anew;
+  }
   result.seconds_steps += clock.lap();
 }
 
-attention::Instruments Pass::instruments() {
-  const auto& resolved = prepared_.resolved;
-  return {.observer = &heat_maps_,
-          .recorder = &recorder_,
-          .recordings = [this](int i, const auto&... at) { return prepared_.recordings.at(i)->read(at...); },
-          .functions = attention_functions(prepared_.control, setting_.request.functions, resolved.latent_height,
-                                           resolved.latent_width),
-          .probe = setting_.request.probes.empty() ? nullptr : &probes_};
+void Pass::encode() {
+  own_.encode();
+  if (refined_) refined_->encode();
 }
 
 /** The way back from the picture of the pass's `init` to what draws it; request.progress hears of every step. */
 void Pass::way_back(StartFrom& from) {
-  const auto& run = *prepared_.inversion;
-  const auto& resolved = run.resolved;
-  const auto& parts = setting_.outline.parts;
+  const auto& resolved = prepared_.inversion->resolved;
   Clock clock;
-  std::vector<EncodedText> texts;
-  encode(setting_.loaded, parts, run, texts);
+  ModelRun run(setting_.loaded, *prepared_.inversion, setting_.fingerprint);
+  run.encode();
   result_.seconds_text += clock.lap();
-  Networks networks(setting_.loaded, parts, run, texts);
   const auto on_step = [&](int i, double sigma, const mx::array&, const mx::array& denoised) {
     const auto show = [&](int) { return preview(denoised, 0, setting_.model.info); };
     const Progress at{i, resolved.schedule.steps(), sigma, clock.lap(), show, place_.pass, place_.passes, true};
     result_.seconds_steps += at.seconds;
     return !setting_.request.progress || call_back(setting_.request.progress, at);
   };
-  way_ = invert({.model = setting_.model,
-                 .parts = parts,
-                 .control = run.control,
-                 .training = resolved.training,
-                 .schedule = resolved.schedule,
-                 .sampling = resolved.sampling,
-                 .dtype = setting_.dtype,
-                 .texts = texts,
-                 .time_ids = own_size(resolved.recipe),
-                 .networks = &networks},
-                picture_latent(setting_.model, parts, from.init->picture),
+  way_ = invert(run.run(setting_.dtype, setting_.one_by_one),
+                picture_latent(setting_.model, setting_.outline.parts, from.init->picture),
                 prepared_.resolved.recipe.init->invert->refine, on_step, result_.model_calls);
   from.way = &*way_;
 }
@@ -131,17 +95,17 @@ sampler::NoiseFunction Pass::fresh_noise() const {
 void Pass::take(int step) {
   if (!live_) return;
   live_->take(step + 1 == prepared_.resolved.schedule.steps(), [&](ResolvedControls edit) {
-    auto& [controls, program, recordings, adapters, guides] = edit;
-    for (auto& line : neutral_notes(program, fmt::format("edit at step {}: ", step)))
-      result_.notes.push_back(std::move(line));
-    for (auto& line : notes_of(adapters, prepared_.adapters.size())) result_.notes.push_back(std::move(line));
-    prepared_.control.edit(step, std::move(program));
-    prepared_.recordings = std::move(recordings), prepared_.adapters = std::move(adapters);
-    prepared_.guides = std::move(guides);
-    encode(setting_.loaded, setting_.outline.parts, prepared_, texts_);
-    name_words(prepared_, setting_.outline, result_.recipe);
-    heat_maps_.enter(prepared_.control.at(step));
-    recorder_.enter(prepared_.control.at(step));
+    const auto note = [&](const std::vector<std::string>& lines) {
+      result_.notes.insert(result_.notes.end(), lines.begin(), lines.end());
+    };
+    note(neutral_notes(edit.program, fmt::format("edit at step {}: ", step)));
+    note(edit.notes);
+    note(notes_of(edit.adapters, prepared_.adapters.size()));
+    auto controls = std::move(edit.controls);
+    pipeline::take(std::move(edit), step, prepared_);
+    own_.edited(step);
+    if (refined_) refined_->edited(step);
+    name_words(prepared_, result_.recipe);
     auto& edits = result_.recipe.edits;
     const auto later = std::find_if(edits.begin(), edits.end(), [=](const auto& e) { return e.step > step; });
     edits.insert(later, {step, std::move(controls)});
@@ -158,14 +122,8 @@ bool Pass::after_step(int i, double sigma, double seconds, const mx::array& deno
 }
 
 void Pass::keep_watched() {
-  for (auto& map : heat_maps_.maps()) {
-    if (prepared_.start && prepared_.start->around) {
-      const auto& [left, top, width, height] = prepared_.start->around->part;
-      map.part = HeatMap::Part{left, top, width, height};
-    }
-    result_.heat_maps.push_back(std::move(map));
-  }
-  for (auto& recording : recorder_.recordings()) result_.recordings.push_back(std::move(recording));
+  own_.keep_watched(result_);
+  if (refined_) refined_->keep_watched(result_);
 }
 
 namespace {

@@ -9,13 +9,12 @@
 
 #include "corepulse/request.h"
 
-#include "pipeline/capture/heat_maps.h"
 #include "pipeline/denoise.h"
 #include "pipeline/init/latents.h"
 #include "pipeline/live_edits.h"
+#include "pipeline/model_run.h"
 #include "pipeline/prepare/prepare.h"
 #include "pipeline/probes.h"
-#include "pipeline/weights/networks.h"
 #include "sampler/noise/noise.h"
 #include "vae/tiny_decoder.h"
 
@@ -45,6 +44,7 @@ struct Setting {
   const std::string& fingerprint;
   const Request& request;
   bool one_by_one = true;                     ///< See Run.
+  const Refining* refiner = nullptr;          ///< Ends the last pass, where one does.
   std::optional<vae::TinyDecoder> tiny = {};  ///< Draws previews.
 };
 
@@ -77,8 +77,8 @@ class Pass {
 
  private:
   void way_back(StartFrom& from);
+  void encode();
   void take(int step);
-  attention::Instruments instruments();
 
   const Setting& setting_;
   Prepared& prepared_;
@@ -86,14 +86,12 @@ class Pass {
   Place place_;
   Result& result_;
   std::optional<Way> way_;
-  HeatMaps heat_maps_;
-  Recorder recorder_;
+  ModelRun own_;
+  std::optional<ModelRun> refined_;
   Probes probes_;
-  std::vector<EncodedText> texts_;
   sampler::BatchNoise noise_;
-  Networks networks_;
   std::optional<mx::array> first_;
-  std::optional<Run> run_;
+  std::optional<Run> run_, later_;
 };
 
 /** Takes passes of the same steps, side by side, to their final latents [B, h, w, 4]: by pass. */

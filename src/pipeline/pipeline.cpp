@@ -5,6 +5,7 @@
 #include <exception>
 #include <fmt/format.h>
 #include <map>
+#include <mutex>
 
 #include "mlx/device.h"
 #include "mlx/memory.h"
@@ -46,7 +47,11 @@ struct Pipeline::State {
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
-    if (model) Engine::instance().run([this] { variants = {}, texts.clear(), side = {}, model.reset(); });
+    if (model || refiner.model)
+      Engine::instance().run([this] {
+        variants = {}, texts.clear(), side = {}, model.reset();
+        refiner.variants = {}, refiner.texts.clear(), refiner.side = {}, refiner.model.reset();
+      });
   }
 
   /** On the engine's thread. */
@@ -59,6 +64,27 @@ struct Pipeline::State {
       model = model::load(outline.parts, precision());
     }
     return {model, precision(), variants, texts, &side};
+  }
+
+  /** What a recipe's refiner is, which is read once as long as recipes name the same. From any thread. */
+  std::shared_ptr<const pipeline::Outline> outline_of(const ModelSource& wanted) {
+    const std::lock_guard lock(refiner.opening);
+    if (!refiner.opened || refiner.name != wanted.model || refiner.variant != wanted.variant)
+      refiner.opened = std::make_shared<const pipeline::Outline>(wanted);
+    refiner.name = wanted.model, refiner.variant = wanted.variant;
+    return refiner.opened;
+  }
+
+  /** On the engine's thread, behind loaded(). One refiner is held: the last. */
+  pipeline::Refining loaded_refiner(const std::shared_ptr<const pipeline::Outline>& of) {
+    if (refiner.loaded != of) {
+      refiner.variants = {}, refiner.texts.clear(), refiner.side = {}, refiner.model.reset(), mx::clear_cache();
+      pipeline::require_memory(fmt::format("the refiner {} ({})", of->info.name, placement.dtype_name()),
+                               model::weight_bytes(of->parts, precision()));
+      refiner.model = model::load(of->parts, precision());
+      refiner.loaded = of;
+    }
+    return {{refiner.model, precision(), refiner.variants, refiner.texts, &refiner.side}, of->fingerprint()};
   }
 
   /** A GPU takes all images of a batch at once. */
@@ -83,6 +109,17 @@ struct Pipeline::State {
   pipeline::Variants variants;  ///< Of the model.
   pipeline::KnownTexts texts;
   pipeline::SideStore side;  ///< ControlNets.
+
+  /** The model that ended a run last. */
+  struct {
+    std::mutex opening;
+    std::string name, variant;
+    std::shared_ptr<const pipeline::Outline> opened, loaded;
+    std::shared_ptr<const model::Model> model;
+    pipeline::Variants variants;
+    pipeline::KnownTexts texts;
+    pipeline::SideStore side;
+  } refiner;
 };
 
 namespace {
@@ -141,6 +178,9 @@ void check_previews(const std::string& file, const ModelInfo& model) {
   vae::check_tiny_decoder(file);
 }
 
+/** Below this any machine is done in seconds, and a tenth of one is not worth spending to know better. */
+constexpr double kLong = 1e12;
+
 [[noreturn]] void fail_spent() {
   fail(ErrorCode::invalid_request, "run", "it was drawn already; prepare it again");
 }
@@ -154,30 +194,36 @@ PreparedRun::~PreparedRun() = default;
 
 Estimate PreparedRun::estimate() const {
   if (!state_) fail_spent();
-  // Below this any machine is done in seconds, and a tenth of one is not worth spending to know better.
-  constexpr double kLong = 1e12;
   const auto& [owner, request, prepared] = *state_;
-  const auto& parts = owner->outline.parts;
   Estimate estimate;
   engine::Work work;
   uint64_t activations = 0, changed = 0;
-  for (const auto* pass = &prepared; pass; pass = pass->second.get()) {
-    const auto& resolved = pass->resolved;
-    const auto& next = resolved.recipe.second_pass;
-    const bool decode = next ? pipeline::starts_from_pictures(*next) : request.decode;
-    const auto calls = pipeline::calls_of(pass->control, owner->one_by_one());
+  const auto count = [&](const pipeline::Prepared& run, const pipeline::Calls& calls, bool decode) {
     estimate.model_calls += calls.count;
-    activations = std::max<uint64_t>({activations, pipeline::preview_bytes(request.taesd, resolved),
-                                      pipeline::activation_bytes(parts.unet, parts.vae, resolved, calls, decode)});
-    changed = std::max(changed, pipeline::most_changed_bytes(pass->control, pass->adapters, parts, owner->precision()) +
-                                    pipeline::side_bytes(pass->control, pass->guides, owner->precision().dtype));
-    work += pipeline::work_of(parts, resolved, calls, decode);
-    if (!pass->inversion) continue;
-    const auto inverting = pipeline::calls_of_inversion(pass->inversion->control, resolved.recipe.init->invert->refine);
-    estimate.model_calls += inverting.count;
-    work += pipeline::work_of(parts, pass->inversion->resolved, inverting, false);
+    work += pipeline::work_of(run.outline->parts, run.resolved, calls, decode);
+  };
+  for (const auto* pass = &prepared; pass; pass = pass->second.get()) {
+    const auto& next = pass->resolved.recipe.second_pass;
+    const bool decode = next ? pipeline::starts_from_pictures(*next) : request.decode;
+    uint64_t sides = 0;  // of both models, which are held together
+    for (const auto* run : {pass, static_cast<const pipeline::Prepared*>(pass->refined.get())}) {
+      if (!run) continue;
+      const auto& parts = run->outline->parts;
+      const auto calls = pipeline::calls_of(run->control, owner->one_by_one());
+      activations =
+          std::max<uint64_t>({activations, pipeline::preview_bytes(request.taesd, run->resolved),
+                              pipeline::activation_bytes(parts.unet, parts.vae, run->resolved, calls, decode)});
+      sides += pipeline::side_bytes(run->control, run->guides, owner->precision().dtype);
+      changed = std::max(changed,
+                         pipeline::most_changed_bytes(run->control, run->adapters, parts, owner->precision()) + sides);
+      count(*run, calls, decode && run == pass);
+    }
+    if (const auto& back = pass->inversion)
+      count(*back, pipeline::calls_of_inversion(back->control, pass->resolved.recipe.init->invert->refine), false);
   }
-  estimate.bytes = model::weight_bytes(parts, owner->precision()) + changed + activations;
+  estimate.bytes = model::weight_bytes(owner->outline.parts, owner->precision()) + changed + activations;
+  if (const auto* refined = pipeline::refined_pass(prepared))
+    estimate.bytes += model::weight_bytes(refined->handover->outline->parts, owner->precision());
   if (owner->placement.device == mx::Device::cpu && work.sum() > kLong)
     estimate.seconds = guarded("estimate", [&work, &state = *owner] {
       mx::set_default_device(state.placement.device);
@@ -249,12 +295,16 @@ std::vector<Result> generate_together(std::vector<PreparedRun> runs) {
   std::vector<pipeline::RunToDraw> all;
   for (auto& run : runs) {
     auto& [_, request, prepared] = *run.state_;
-    live.emplace_back(request, owner.outline, prepared, owner.precision());
+    live.emplace_back(request, prepared, owner.precision());
     all.push_back({prepared, live.back(), request});
   }
   return guarded("generate", [&] {
     const auto model = owner.loaded();
-    return pipeline::generate(model, owner.outline, owner.made_with(), all, owner.one_by_one());
+    auto made = owner.made_with();
+    std::optional<pipeline::Refining> refiner;
+    if (const auto* refined = pipeline::refined_pass(all[0].prepared))
+      made.refiner = refiner.emplace(owner.loaded_refiner(refined->handover->outline)).fingerprint;
+    return pipeline::generate(model, owner.outline, made, all, owner.one_by_one(), refiner ? &*refiner : nullptr);
   });
 }
 
@@ -284,8 +334,9 @@ void check_beside_recipe(const Request& request, const unet::Config& unet, pipel
 
 PreparedRun Pipeline::prepare(const Request& request) const {
   if (!request.taesd.empty()) check_previews(request.taesd, state_->outline.info);
-  auto prepared =
-      pipeline::prepare(pipeline::with_model(request.recipe, state_->source), state_->outline, request.functions);
+  auto prepared = pipeline::prepare(pipeline::with_model(request.recipe, state_->source), state_->outline,
+                                    request.functions, /*elide=*/true,
+                                    [&state = *state_](const ModelSource& source) { return state.outline_of(source); });
   check_beside_recipe(request, state_->outline.parts.unet, prepared);
   return PreparedRun(std::unique_ptr<PreparedRun::State>(new PreparedRun::State{state_, request, std::move(prepared)}));
 }

@@ -119,7 +119,8 @@ mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan&
   const auto texts = contexts(network.texts);
   const attention::Pass pass{
       run.control, step, texts, network.cache, run.instruments, network.beside ? &*network.beside : nullptr};
-  return call_unet(run, x, pass, network, added_conditioning(network.texts, plan, run.time_ids, step.rows), plan);
+  const auto added = added_conditioning(network.texts, plan, run.time_ids, run.scores, step.rows);
+  return call_unet(run, x, pass, network, added, plan);
 }
 
 }  // namespace
@@ -182,11 +183,11 @@ std::vector<int> first_numbers(int n) {
 /** Rows of all runs in one call: the arrays of each, in order. */
 struct AllRows {
   std::vector<mx::array> inputs, pooled;
-  std::vector<control::TimeIds> time_ids;
+  std::vector<std::vector<float>> time_ids;
 
   void add(const Run& run, const Asked& of) {
     inputs.push_back(of.input);
-    const auto added = added_conditioning(run.texts, of.plan, run.time_ids, of.rows);
+    const auto added = added_conditioning(run.texts, of.plan, run.time_ids, run.scores, of.rows);
     if (!added) return;
     pooled.push_back(added->pooled);
     time_ids.insert(time_ids.end(), added->time_ids.begin(), added->time_ids.end());

@@ -31,7 +31,8 @@ struct Run {
   mx::Dtype dtype;  ///< What the UNet computes in.
   /** By control::TextId; texts may be added between steps. */
   const std::vector<EncodedText>& texts;
-  control::TimeIds time_ids{};  ///< SDXL: unless control says otherwise.
+  control::TimeIds time_ids{};                 ///< SDXL: unless control says otherwise.
+  std::optional<AestheticScores> scores = {};  ///< SDXL's refiner.
   double guidance_rescale = 0;
   /** One image per UNet call where the control allows it: a picture's bits do not depend on its batch. */
   bool one_by_one = true;
@@ -40,6 +41,10 @@ struct Run {
   std::function<mx::array(int i, const mx::array& x)> between_steps = {};
   Networks* networks = nullptr;             ///< For calls whose weights control changes.
   attention::Instruments instruments = {};  ///< For the program's captures, functions and recordings.
+  /** Another model makes the calls from this one on; its run's `control` counts them from 0. Not of runs together. */
+  const Run* later = nullptr;
+  int later_from = 0;
+  bool anew = false;  ///< If that is a step's first call, the sampler begins anew with it.
 };
 
 /** Images `from` to `to` of a batch [B, h, w, c]. */

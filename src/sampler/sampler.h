@@ -89,6 +89,9 @@ struct Training {
  */
 Schedule make_schedule(const Training& training, const SamplingOptions& options, std::optional<int> last = {});
 
+/** What is left of a schedule behind so many of its steps, for a sampler that begins anew there; at least one is. */
+Schedule behind(Schedule schedule, int steps);
+
 /** Every model call of a run in order, as step() will ask for them: control resolves windows against this. */
 std::vector<Evaluation> evaluations(const Schedule& schedule, const SamplingOptions& options);
 

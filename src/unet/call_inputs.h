@@ -15,7 +15,7 @@ namespace corepulse::unet {
 struct CallInputs {
   struct Added {
     mx::array pooled;    // [B, pooled width]
-    mx::array time_ids;  // [B, 6 * addition_time_width]: their sinusoids
+    mx::array time_ids;  // [B, ids * addition_time_width]: their sinusoids
   };
   mx::array sample;            // [B, h, w, in_channels], scaled as the model wants it
   mx::array timestep;          // [B, channels of the finest level]: its sinusoids

@@ -14,8 +14,8 @@ namespace corepulse::unet {
 
 /** SDXL's added conditioning, one entry per batch row. */
 struct AddedConditioning {
-  mx::array pooled;                        // [B, pooled width]
-  std::vector<control::TimeIds> time_ids;  // B
+  mx::array pooled;                          // [B, pooled width]
+  std::vector<std::vector<float>> time_ids;  // B times as many as the UNet was trained with: 6, SDXL's refiner 5
 };
 
 class UNet {

@@ -9,7 +9,7 @@ import { wrongIn } from '../shape.js';
 import { T, titleOf } from '../texts.js';
 
 /** Parts of a recipe that no cell shows: they stay as they are. */
-const KEPT = ['edits', 'second_pass', 'embeddings'];
+const KEPT = ['edits', 'second_pass', 'refiner', 'embeddings'];
 
 export function makeTracks(store, reading, events, score) {
   const list = h('ol.tracks', { 'aria-label': T.tracks.label, id: 'tracks' });

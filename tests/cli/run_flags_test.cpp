@@ -129,6 +129,15 @@ TEST_CASE("a second pass has a short form, of which the last one counts") {
   CHECK_FALSE(parse({"--second-pass", "2x", "--no-second-pass"}).second_pass);
 }
 
+TEST_CASE("a refiner has a model and a share of the run") {
+  CHECK(parse({"--refiner", "r.safetensors"}).refiner == Refiner{"r.safetensors", 0.8});
+  CHECK(parse({"--refiner", "r.safetensors", "--switch-at", "0.6"}).refiner == Refiner{"r.safetensors", 0.6});
+  CHECK_FALSE(parse({"--refiner", "r.safetensors", "--no-refiner"}).refiner);
+  const auto recipe = parse({"--aesthetic-score", "7", "--negative-aesthetic-score", "1.5"});
+  CHECK(recipe.aesthetic_score == 7);
+  CHECK(recipe.negative_aesthetic_score == 1.5);
+}
+
 TEST_CASE("how much around the mask is drawn may be left out, behind the flag or at its end") {
   CHECK(parse({"--only-masked", "--init", "cat.png"}).init->only_masked == 32);
   CHECK(parse({"--init", "cat.png", "--only-masked"}).init->only_masked == 32);

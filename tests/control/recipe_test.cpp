@@ -116,9 +116,11 @@ Recipe everything() {
                              ScheduleKind::karras,
                              3.5,
                              std::vector{inject("a ship")}};
+  r.refiner = Refiner{"refiner.safetensors", 0.7};
+  r.aesthetic_score = 7.5, r.negative_aesthetic_score = 1;
   r.embeddings = Embeddings{"words", {{"cat-toy", "ef90"}, {"easy", ""}}};
   r.edits = {{3, {inject("a ship")}}, {7, {}}};
-  r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2", "cd34"};
+  r.made_with = {"corepulse 0.1.0", "ab12", "cpu", "f32", "avx2", "cd34", "ij56"};
   return r;
 }
 
@@ -286,6 +288,9 @@ TEST_CASE("the schema accepts what is written, and both list the same fields") {
   FieldNames second_pass;
   fields(second_pass, Type<SecondPass>());
   CHECK(keys(recipe_schema()["properties"]["second_pass"]["properties"]) == set_of(second_pass));
+  FieldNames refiner;
+  fields(refiner, Type<Refiner>());
+  CHECK(keys(recipe_schema()["properties"]["refiner"]["properties"]) == set_of(refiner));
 }
 
 TEST_CASE("schema and reader refuse the same mistakes") {

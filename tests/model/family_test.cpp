@@ -1,5 +1,6 @@
 #include "model/family.h"
 
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <fstream>
 
@@ -57,8 +58,16 @@ TEST_CASE("eight input channels are instruct-pix2pix; other numbers are refused"
   CHECK(has(refused(sd1_shapes(7)), {"unsupported_model", "7 channels", "with a picture to edit: 8"}));
 }
 
-TEST_CASE("SDXL's refiner is recognised and refused by name") {
-  CHECK(has(refused(refiner_shapes()), {"unsupported_model", "refiner", "base model"}));
+TEST_CASE("SDXL's refiner has one text encoder, which is SDXL's second, and layers of its own") {
+  const auto info = found_in(refiner_shapes());
+  CHECK(info.family == Family::sdxl_refiner);
+  CHECK(info.context_width == 1280);
+  CHECK(info.width == 1024);
+  CHECK(info.blocks.size() == 9);
+  CHECK(std::count_if(info.sites.begin(), info.sites.end(), [](const auto& site) { return site.cross; }) ==
+        4 * (2 * 2 + 1 + 2 * 3));
+  CHECK(std::any_of(info.components.begin(), info.components.end(),
+                    [](const auto& part) { return part.name == "text_encoder_2"; }));
 }
 
 TEST_CASE("files of other models and of additions are refused by their names") {

@@ -251,13 +251,13 @@ TEST_CASE("the family of a folder is read from its UNet's config, at any size") 
   CHECK(inspect_model({.model = kModels + "sd2v"}).prediction == Prediction::v);
   CHECK(inspect_model({.model = kModels + "sd2v"}).zero_snr);
   CHECK(inspect_model({.model = kModels + "sd2v", .prediction = "epsilon"}).prediction == Prediction::epsilon);
-  CHECK(understand({.model = kModels + "sdxl"}).collection.zeros_for_empty_prompt);
+  CHECK(understand({.model = kModels + "sdxl"}).zeros_for_empty_prompt);
 }
 
-TEST_CASE("SDXL's refiner as a folder is refused by name") {
-  const Copy refiner("sdxl");
-  refiner.edit("model_index.json", {{"text_encoder", {nullptr, nullptr}}});
-  CHECK(has(refiner.refused(), {"unsupported_model", "refiner"}));
+TEST_CASE("SDXL without its first text encoder is no refiner") {
+  const Copy half("sdxl");
+  half.edit("model_index.json", {{"text_encoder", {nullptr, nullptr}}});
+  CHECK(has(half.refused(), {"unsupported_model", "32 numbers per token", "56"}));
 }
 
 TEST_CASE("a model that is nowhere is not found, and the message says what a model can be") {

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "io/tensors/ldm_names.h"
 #include "model/side/side_parts.h"
+#include "refiner_model.h"
 #include "support/plain_control.h"
 
 using namespace corepulse;
@@ -30,6 +31,13 @@ Recipe short_run(const std::string& family = "sd1", int steps = 3) {
 Result with(const std::string& family, Recipe recipe, Controls controls) {
   recipe.controls = std::move(controls);
   return run(family, recipe);
+}
+
+/** SDXL for two steps, then another model for two. */
+Recipe ended_by(const std::string& refiner) {
+  auto recipe = short_run("sdxl", 4);
+  recipe.sampler = SamplerKind::euler, recipe.refiner = Refiner{refiner, 0.5};
+  return recipe;
 }
 
 double moved(const Result& a, const Result& b) {
@@ -63,7 +71,8 @@ double network_error(const std::string& family, const std::string& file) {
     step.t = golden.array(name + "t").item<float>(), step.rows = {{0, control::kNegative}, {0, control::kPrompt}};
     std::optional<unet::AddedConditioning> added;
     if (golden.has(name + "pooled"))
-      added = unet::AddedConditioning{golden.array(name + "pooled"), {2, control::TimeIds{64, 64, 0, 0, 64, 64}}};
+      added = unet::AddedConditioning{golden.array(name + "pooled"),
+                                      std::vector<std::vector<float>>(2, {64, 64, 0, 0, 64, 64})};
     attention::RunCache cache;
     const PlainControl plain;
     const attention::Pass pass{plain, step, texts, cache};
@@ -192,6 +201,34 @@ TEST_CASE("a ControlNet acts in both passes, over a picture, beside a LoRA's row
     return true;
   };
   CHECK(tiny("sd1").generate(live).latents == edited.latents);
+}
+
+TEST_CASE("law: the model as its own refiner changes nothing where a ControlNet acts, also if an edit brings it") {
+  const ControlNetFile file("sdxl");
+  auto recipe = ended_by(tiny_folder("sdxl")), whole = recipe;
+  whole.refiner.reset();
+  const auto guide = guide_by_picture(file, {{0, 1}, {1, 0.3}});
+  CHECK(with("sdxl", recipe, {guide}).latents == with("sdxl", whole, {guide}).latents);
+  for (const int step : {1, 3}) {  // before the refiner begins, and behind
+    recipe.edits = whole.edits = {{step, {guide}}};
+    CHECK(run("sdxl", recipe).latents == run("sdxl", whole).latents);
+  }
+}
+
+TEST_CASE("a ControlNet that is not the refiner's acts before it alone, and a note says so") {
+  const ControlNetFile file("sdxl");
+  const auto recipe = ended_by(refiner_folder());
+  const auto guided = with("sdxl", recipe, {guide_by_picture(file)});
+  CHECK(guided.latents == with("sdxl", recipe, {guide_by_picture(file).steps(0, 2)}).latents);
+  CHECK(moved(guided, run("sdxl", recipe)) > 1e-3);
+  CHECK(std::any_of(guided.notes.begin(), guided.notes.end(), [](const auto& note) {
+    return note.find("is of other weights than the refiner: it acts before the refiner alone") != note.npos;
+  }));
+  const auto refused_behind = refusal([&] { with("sdxl", recipe, {guide_by_picture(file).steps(2, 4)}); });
+  CHECK(has(refused_behind, {"unsupported_model", "goes with one family", "refiner's"}));
+  auto led = recipe;
+  led.controls = {guide_by_picture(file)};
+  CHECK(tiny("sdxl").estimate({led}).bytes > tiny("sdxl").estimate({recipe}).bytes);
 }
 
 TEST_CASE("a finished recipe knows the network and the picture by their digests") {

@@ -1,10 +1,26 @@
-// Pictures of other programs that several samplers drew: second passes, SamplerCustom's nodes.
+// Pictures of other programs that several samplers drew: second passes, refiners, SamplerCustom's nodes.
 #include <doctest/doctest.h>
 
 #include "foreign.h"
 
 using namespace corepulse;
 using namespace corepulse::test;
+
+TEST_CASE("A1111's refiner is the recipe's, whose file is to be given") {
+  const auto with = [](const std::string& more) {
+    return infotext(
+        "a cat\nSteps: 25, Sampler: Euler, Schedule type: Karras, CFG scale: 7, Seed: 1, Size: 1024x1024, " + more);
+  };
+  const auto read = with("Refiner: sd_xl_refiner_1.0 [7440042bbd], Refiner switch at: 0.8, Version: v1.9.4");
+  CHECK(read.recipe.refiner == Refiner{"", 0.8});
+  CHECK(noted(read, "its refiner sd_xl_refiner_1.0 [7440042bbd] begins at 0.8"));
+  CHECK_FALSE(noted(read, "not carried over"));
+  CHECK_FALSE(noted(read, "counts steps"));
+  CHECK(noted(with("Refiner: x, Refiner switch at: 0.8, Version: v1.6.0"), "counts steps"));
+  const auto odd = with("Refiner: x, Refiner switch at: 8, Version: v1.9.4");
+  CHECK_FALSE(odd.recipe.refiner);
+  CHECK(noted(odd, "not carried over: Refiner x, Refiner switch at 8"));
+}
 
 namespace {
 
@@ -27,6 +43,32 @@ std::string two_samplers(const std::string& first, const std::string& second, co
 }
 
 }  // namespace
+
+TEST_CASE("ComfyUI's second KSamplerAdvanced is a refiner where it goes on with the first one's steps") {
+  const std::string first =
+      R"("KSamplerAdvanced" "add_noise": "enable", "start_at_step": 0, "end_at_step": 16, "return_with_leftover_noise": "enable")";
+  const std::string links =
+      R"("latent_image": ["5", 0], "model": ["12", 0], "positive": ["13", 0], "negative": ["14", 0])";
+  const std::string nodes =
+      R"(, "12": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "refiner.safetensors"}},
+    "13": {"class_type": "CLIPTextEncodeSDXLRefiner", "inputs": {"ascore": 7, "width": 1024, "height": 1024, "text": "a cat", "clip": ["12", 1]}},
+    "14": {"class_type": "CLIPTextEncodeSDXLRefiner", "inputs": {"ascore": 2.5, "text": "fog", "clip": ["12", 1]}})";
+  const auto second = [&](const std::string& from) {
+    return R"("KSamplerAdvanced" "add_noise": "disable", "end_at_step": 10000, "start_at_step": )" + from + ", " +
+           links;
+  };
+  const auto read = graph(two_samplers(first, second("16"), nodes));
+  CHECK(read.recipe.refiner == Refiner{"", 0.8});
+  CHECK(read.recipe.steps == 20);
+  CHECK(read.recipe.aesthetic_score == 7);
+  CHECK(read.recipe.negative_aesthetic_score == 2.5);
+  CHECK(noted(read, "goes on with the model refiner.safetensors at step 16"));
+  CHECK_FALSE(noted(read, "not carried over"));
+  CHECK_FALSE(read.recipe.init);
+  const auto gap = graph(two_samplers(first, second("12"), nodes));
+  CHECK_FALSE(gap.recipe.refiner);
+  CHECK(noted(gap, "a further pass, node 3 (KSamplerAdvanced): 20 steps, from step 12"));
+}
 
 TEST_CASE("ComfyUI's second KSampler over an enlarged latent or picture is a second pass") {
   const std::string links =

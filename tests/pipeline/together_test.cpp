@@ -28,12 +28,12 @@ std::vector<Result> drawn(const std::string& family, const std::vector<Recipe>& 
     for (const auto& recipe : recipes) {
       prepared.push_back(pipeline::prepare(recipe, model.outline));
       requests.push_back({.recipe = recipe, .decode = false});
-      live.emplace_back(requests.back(), model.outline, prepared.back(), mx::float32);
+      live.emplace_back(requests.back(), prepared.back(), mx::float32);
       runs.push_back({prepared.back(), live.back(), requests.back()});
       REQUIRE(pipeline::why_apart(prepared.front(), prepared.back()) == "");
     }
     const pipeline::LoadedModel whole{model.model, mx::float32, model.variants, model.texts};
-    return pipeline::generate(whole, model.outline, {}, runs, one_by_one);
+    return pipeline::generate(whole, model.outline, {}, runs, one_by_one, nullptr);
   });
 }
 

@@ -94,14 +94,26 @@ def test_recipes_come_back_as_they_were(page):
 def test_what_no_cell_shows_is_kept(page):
     odd = {**CAT, "controls": [{"kind": "capture", "phrase": "cat", "where": "fine"}, {"kind": "time_ids", "crop": [1, 2]}, inject(where="grid:16, ldm:output_3", heads=[0]),
                                {"kind": "something_new", "x": {"y": [1]}}, inject(strength=[[0, 0], [1, 1]], when={"percent": [0, 0.5]})],
-           "edits": [{"step": 3, "controls": []}], "second_pass": {"scale": 1.5}}
+           "edits": [{"step": 3, "controls": []}], "second_pass": {"scale": 1.5}, "refiner": {"model": "refiner.safetensors"}}
     page.set_recipe(odd)
     page.see("something_new", "#tracks")
     page.see("second_pass", "#tracks")
+    page.see("refiner", "#tracks")
     assert page.recipe() == odd
     page.drag(("input:2", 1), ("input:2", 2))
     kept = page.controls()
     assert kept[0] == odd["controls"][0] and kept[2:] == odd["controls"][1:]
+
+
+def test_the_steps_of_a_refiner_are_behind_the_models(page):
+    call = lambda step: {"step": step, "first": True, "sigma": 4 - step, "progress": step / 3}
+    own, off = {"index": 0, "state": "acts", "calls": [1], "layers": ["a"]}, {"index": 1, "state": "disabled", "reason": "switched off", "calls": []}
+    answer = {"calls": [call(0), call(1)], "controls": [own, off]}
+    assert page.inside("import('/reading.js').then((r) => r.withRefiner(a[0]))", answer) == answer
+    refined = {"calls": [call(2), call(3)], "controls": [{**own, "calls": [0, 1], "layers": ["b"]}, {**own, "index": 1, "calls": [1]}]}
+    whole = page.inside("import('/reading.js').then((r) => r.withRefiner(a[0]))", {**answer, "refiner": {"step": 2, "program": refined}})
+    assert whole["calls"] == [call(i) for i in range(4)]
+    assert whole["controls"] == [{**own, "calls": [1, 2, 3]}, {"index": 1, "state": "acts", "calls": [3]}]
 
 
 def test_a_curve_is_bent_with_the_pointer_and_by_numbers(page):

@@ -12,7 +12,7 @@
 namespace corepulse {
 
 /**
- * The recipe with change(name) for each name of a file, a folder or a model in it that is not "": model and parts, the
+ * The recipe with change(name) for each name of a file, a folder or a model in it that is not "": models and parts,
  * folders of LoRAs and of words, the first picture, masks, recordings, LoRAs, of all passes and edits, also of controls
  * that are switched off. Where `loras` names a folder, names of LoRAs without one are left alone: they are looked up
  * there; so are those of tagged_files. What `change` throws comes out.

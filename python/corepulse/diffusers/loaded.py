@@ -51,7 +51,7 @@ class Loaded:
             self.scheduler = scheduler if self._is_xl() else corrected(scheduler)
 
     def _is_xl(self) -> bool:
-        return str(self.corepulse.info["family"]) == "sdxl"
+        return str(self.corepulse.info["family"]).startswith("sdxl")
 
     def __setattr__(self, name: str, value: Any) -> None:
         """What a recipe cannot follow is no attribute: a script that sets it means another picture."""

@@ -125,6 +125,7 @@ std::string rows_table(const Data& data) {
 
 /** " (prompt of image 1)", where images have their own. */
 std::string reader_of(const Data& data, TextId text) {
+  if (data.steps.empty()) return "";  // another model makes all calls
   const auto& prompts = data.steps.front().prompts;
   std::vector<int> images;
   for (size_t i = 0; i < prompts.size(); ++i)

@@ -93,7 +93,8 @@ OrderedJson call_json(const Step& call, const StepPlan& plan) {
 /** By image, the text that is its prompt. */
 OrderedJson prompts_json(const Data& data) {
   auto prompts = OrderedJson::array();
-  for (int image = 0; image < data.batch; ++image) prompts.push_back(data.steps.front().text_of({image, kPrompt}));
+  for (int image = 0; image < data.batch && !data.steps.empty(); ++image)
+    prompts.push_back(data.steps.front().text_of({image, kPrompt}));
   return prompts;
 }
 

@@ -84,6 +84,7 @@ void fields(V& v, Type<MadeWith>) {
   v("dtype", &MadeWith::dtype);
   v("isa", &MadeWith::isa);
   v("model_sha256", &MadeWith::model_sha256);
+  v("refiner", &MadeWith::refiner);
 }
 
 constexpr const char* what(Type<Inversion>) {
@@ -131,6 +132,15 @@ void fields(V& v, Type<SecondPass>) {
   v("schedule", &SecondPass::schedule);
   v("guidance", &SecondPass::guidance);
   v("controls", &SecondPass::controls);
+}
+
+constexpr const char* what(Type<Refiner>) {
+  return "refiner";
+}
+template <class V>
+void fields(V& v, Type<Refiner>) {
+  v("model", &Refiner::model);
+  v.always("switch_at", &Refiner::switch_at);
 }
 
 constexpr const char* what(Type<Embedding>) {
@@ -196,6 +206,9 @@ void fields(V& v, Type<Recipe>) {
   v("loras", &Recipe::loras);
   v("init", &Recipe::init);
   v("second_pass", &Recipe::second_pass);
+  v("refiner", &Recipe::refiner);
+  v("aesthetic_score", &Recipe::aesthetic_score);
+  v("negative_aesthetic_score", &Recipe::negative_aesthetic_score);
   v("controls", &Recipe::controls);
   v("edits", &Recipe::edits);
   v("made_with", &Recipe::made_with);

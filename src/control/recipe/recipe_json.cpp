@@ -81,10 +81,31 @@ void check_levels(const Recipe& recipe) {
     refuse("schedule", fmt::format("{} names the levels one by one; expected no schedule", field));
 }
 
+void expect(bool good, const char* field, const std::string& message) {
+  if (!good) refuse(field, message);
+}
+
+void check_second_pass(const Recipe& recipe) {
+  const auto& pass = recipe.second_pass;
+  if (!pass) return;
+  expect(pass->strength > 0 && pass->strength <= 1, "second_pass.strength",
+         fmt::format("{}; expected more than 0, to 1", pass->strength));
+  expect(pass->width >= 0 && pass->height >= 0, pass->width < 0 ? "second_pass.width" : "second_pass.height",
+         "negative; expected pixels, or 0 to follow the scale or the other side");
+  expect(pass->steps >= 0 && pass->steps <= 1000, "second_pass.steps",
+         fmt::format("{}; expected 1..1000, or 0 for the recipe's", pass->steps));
+}
+
+void check_refiner(const Recipe& recipe) {
+  if (const auto& refiner = recipe.refiner)
+    expect(refiner->switch_at >= 0 && refiner->switch_at <= 1, "refiner.switch_at",
+           fmt::format("{}; expected 0..1", refiner->switch_at));
+  for (const auto& [field, score] : {std::pair{"aesthetic_score", recipe.aesthetic_score},
+                                     std::pair{"negative_aesthetic_score", recipe.negative_aesthetic_score}})
+    if (score) expect(*score >= 0 && *score <= 10, field, fmt::format("{}; expected 0..10", *score));
+}
+
 void check_recipe(const Recipe& recipe) {
-  const auto expect = [](bool good, const char* field, const std::string& message) {
-    if (!good) refuse(field, message);
-  };
   expect(recipe.version == 1, "version", fmt::format("{}; this program reads version 1: update it", recipe.version));
   expect(!recipe.seeds.empty(), "seeds", "an empty list; expected one number per image");
   expect(recipe.width >= 0 && recipe.height >= 0, recipe.width < 0 ? "width" : "height",
@@ -102,14 +123,8 @@ void check_recipe(const Recipe& recipe) {
   if (recipe.init)
     expect(recipe.init->strength > 0 && recipe.init->strength <= 1, "init.strength",
            fmt::format("{}; expected more than 0, to 1", recipe.init->strength));
-  if (const auto& pass = recipe.second_pass) {
-    expect(pass->strength > 0 && pass->strength <= 1, "second_pass.strength",
-           fmt::format("{}; expected more than 0, to 1", pass->strength));
-    expect(pass->width >= 0 && pass->height >= 0, pass->width < 0 ? "second_pass.width" : "second_pass.height",
-           "negative; expected pixels, or 0 to follow the scale or the other side");
-    expect(pass->steps >= 0 && pass->steps <= 1000, "second_pass.steps",
-           fmt::format("{}; expected 1..1000, or 0 for the recipe's", pass->steps));
-  }
+  check_second_pass(recipe);
+  check_refiner(recipe);
   expect(recipe.clip_skip >= 0, "clip_skip", fmt::format("{}; expected 0 or more", recipe.clip_skip));
   const std::vector<std::string> dtypes{"auto", "f32", "f16", "bf16", "int8"};
   if (std::find(dtypes.begin(), dtypes.end(), recipe.dtype) == dtypes.end())

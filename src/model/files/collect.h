@@ -38,9 +38,8 @@ struct Collection {
   std::optional<ConfigFile> scheduler;
   /** Folders with vocab.json and merges.txt, of the first and second text encoder. */
   std::map<Part, std::filesystem::path> tokenizers;
-  /** SDXL: Diffusers replaces an absent negative prompt by zeros, unless the model's index says otherwise. */
-  bool zeros_for_empty_prompt = true;
-  Markers markers;  ///< What a single file says about its training.
+  std::optional<bool> zeros_for_empty_prompt = {};  ///< As the model's index says: see Parts.
+  Markers markers;                                  ///< What a single file says about its training.
   std::vector<std::string> notes;
 };
 

@@ -14,20 +14,24 @@ bool among(const std::vector<int>& chosen, int i) {
 
 }  // namespace
 
-HeatMaps::HeatMaps(const control::Timeline& control, int latent_height, int latent_width)
-    : control_(control), latent_height_(latent_height), latent_width_(latent_width) {
+HeatMaps::HeatMaps(const control::Timeline& control, int latent_height, int latent_width, HeatMaps* with)
+    : control_(control),
+      latent_height_(latent_height),
+      latent_width_(latent_width),
+      seen_(with ? with->seen_ : std::make_shared<Seen>()) {
   for (const auto& [step, program] : control.programs()) enter(program);
 }
 
 void HeatMaps::enter(const control::Program& program) {
-  std::map<std::string, int> seen;
+  auto& [keys, entries] = *seen_;
+  std::map<std::string, int> named;
   for (const auto& spec : program.captures()) {
-    const Key key{spec.name, seen[spec.name]++};
-    const auto known = std::find(keys_.begin(), keys_.end(), key);
-    const auto place = static_cast<size_t>(known - keys_.begin());
-    if (known == keys_.end()) keys_.push_back(key), entries_.emplace_back();
+    const Key key{spec.name, named[spec.name]++};
+    const auto known = std::find(keys.begin(), keys.end(), key);
+    const auto place = static_cast<size_t>(known - keys.begin());
+    if (known == keys.end()) keys.push_back(key), entries.emplace_back();
     entry_of_[&spec] = place;
-    auto& finest = entries_[place].grid;
+    auto& finest = entries[place].grid;
     for (const auto& site : program.data().sites) {
       const auto g = control::grid(site, latent_height_, latent_width_);
       if (spec.sites[site.index] && g.tokens() > finest.tokens()) finest = g;
@@ -49,7 +53,7 @@ std::optional<attention::Watch> HeatMaps::watch(int capture, const control::Step
 
 void HeatMaps::record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
                       const std::vector<double>& map) {
-  auto& entry = entries_[entry_of_.at(&spec(capture, step))];
+  auto& entry = seen_->entries[entry_of_.at(&spec(capture, step))];
   auto& mean = entry.images[row.image];
   const auto fine = resample_area(map, control::grid(site, latent_height_, latent_width_), entry.grid);
   mean.sum.resize(fine.size());
@@ -58,10 +62,11 @@ void HeatMaps::record(int capture, const control::Step& step, const control::Row
 }
 
 std::vector<HeatMap> HeatMaps::maps() const {
+  const auto& [keys, entries] = *seen_;
   std::vector<HeatMap> maps;
-  for (size_t i = 0; i < entries_.size(); ++i)
-    for (const auto& [image, mean] : entries_[i].images) {
-      HeatMap map{keys_[i].first, image, entries_[i].grid.width, entries_[i].grid.height, {}, {}};
+  for (size_t i = 0; i < entries.size(); ++i)
+    for (const auto& [image, mean] : entries[i].images) {
+      HeatMap map{keys[i].first, image, entries[i].grid.width, entries[i].grid.height, {}, {}};
       for (const double sum : mean.sum) map.values.push_back(static_cast<float>(sum / mean.calls));
       maps.push_back(std::move(map));
     }

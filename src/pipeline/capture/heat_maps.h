@@ -1,6 +1,8 @@
 #pragma once
 // The captures of a run: running means of attention, one small grid per capture and image.
 
+#include <memory>
+
 #include "corepulse/heat_map.h"
 
 #include "attention/observer.h"
@@ -10,7 +12,8 @@ namespace corepulse::pipeline {
 
 class HeatMaps : public attention::Observer {
  public:
-  HeatMaps(const control::Timeline& control, int latent_height, int latent_width);
+  /** @param with whose captures go on here, on another model: those of the same name are one. */
+  HeatMaps(const control::Timeline& control, int latent_height, int latent_width, HeatMaps* with = nullptr);
 
   std::optional<attention::Watch> watch(int capture, const control::Step& step, const control::Row& row) const override;
   void record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
@@ -39,8 +42,11 @@ class HeatMaps : public attention::Observer {
   const control::Timeline& control_;
   int latent_height_, latent_width_;
   std::map<const control::CaptureSpec*, size_t> entry_of_;
-  std::vector<Key> keys_;
-  std::vector<Entry> entries_;
+  struct Seen {
+    std::vector<Key> keys;
+    std::vector<Entry> entries;
+  };
+  std::shared_ptr<Seen> seen_;
 };
 
 }  // namespace corepulse::pipeline

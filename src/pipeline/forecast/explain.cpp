@@ -49,6 +49,26 @@ void add_init(const pipeline::Prepared& prepared, Explanation& explanation, nloh
   explanation.text = line + "\n" + explanation.text;
 }
 
+/** The table of the steps that the refiner takes. @param json of the pass. */
+void add_refiner(const pipeline::Prepared& pass, Explanation& explanation, nlohmann::ordered_json& json) {
+  if (!pass.handover) return;
+  const auto& info = pass.handover->outline->info;
+  const auto& programs = pass.refined->control.programs();
+  explanation.text += fmt::format(
+      "\nrefiner, {} ({}), from step {} on: {} of {} model calls; a control that acts before it alone is switched off "
+      "here, and one that acts here alone is above\n\n{}",
+      info.name, name(info.family), pass.handover->step, pass.refined->calls.size(),
+      pass.refined->calls.size() + pass.calls.size(), control::explain_text(programs.front().second));
+  json["refiner"] = {{"model", info.name},
+                     {"family", name(info.family)},
+                     {"step", pass.handover->step},
+                     {"program", nlohmann::ordered_json::parse(control::explain_json(programs.front().second))}};
+  for (size_t i = 1; i < programs.size(); ++i)
+    json["refiner"]["edits"].push_back(
+        {{"step", programs[i].first},
+         {"program", nlohmann::ordered_json::parse(control::explain_json(programs[i].second))}});
+}
+
 /** The second pass's own table. */
 void add_second(const pipeline::Prepared& first, Explanation& explanation, nlohmann::ordered_json& json) {
   const auto& resolved = first.second->resolved;
@@ -63,6 +83,7 @@ void add_second(const pipeline::Prepared& first, Explanation& explanation, nlohm
                          {"of", of},
                          {"sigma", schedule.sigma[0]},
                          {"program", nlohmann::ordered_json::parse(control::explain_json(program))}};
+  add_refiner(*first.second, explanation, json["second_pass"]);
 }
 
 /** Which of the texts' words come from files. */
@@ -91,8 +112,10 @@ Explanation explain(const Recipe& recipe) {
     json["edits"].push_back(
         {{"step", step}, {"program", nlohmann::ordered_json::parse(control::explain_json(program))}});
   }
+  add_refiner(prepared, explanation, json);
   if (prepared.second) add_second(prepared, explanation, json);
-  auto hints = pipeline::notes_of(prepared.adapters);
+  auto hints = (prepared.second ? *prepared.second : prepared).notes_of_handover;
+  for (auto& note : pipeline::notes_of(prepared.adapters)) hints.push_back(std::move(note));
   for (auto& note : pipeline::merge_notes(prepared.control)) hints.push_back(std::move(note));
   for (auto& hint : pipeline::hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings))
     hints.push_back(std::move(hint));

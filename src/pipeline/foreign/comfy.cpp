@@ -46,6 +46,7 @@ class ComfyReader {
   void follow_latent(const ComfyNode& last);
   bool take_start(const ComfyNode& node, const ComfySampling& sampling);
   void take_passes();
+  bool take_refiner(const ComfySampling& first, const ComfySampling& last);
   void take_sampler(const ComfySampling& sampling);
   void take_part_of_schedule(const ComfySampling& sampling);
   /** What the first text encoder reads, and the second where it is something else. */
@@ -144,11 +145,12 @@ void ComfyReader::follow_latent(const ComfyNode& last) {
     if (!met->kind.starts_with("VAE")) reading_.leave_out(met->shown());
 }
 
-/** Two samplers are two passes where a recipe does the same; else the first is read. */
+/** Two samplers are a run that a refiner ends, or two passes, where a recipe does the same; else the first is read. */
 void ComfyReader::take_passes() {
   const auto& first = passes_.back().sampling;
   if (passes_.size() == 2) {
     const auto& last = passes_.front();
+    if (last.before.empty() && take_refiner(first, last.sampling)) return;
     if (auto pass = comfy_second_pass(nodes_, first, last, reading_.recipe())) {
       reading_.recipe().second_pass = std::move(pass);
       reading_.note(fmt::format("{} is the recipe's second_pass; --no-second-pass draws the first pass alone",
@@ -170,6 +172,39 @@ void ComfyReader::take_passes() {
     for (const auto* met : pass.before)
       if (!met->kind.starts_with("VAE")) reading_.leave_out(met->shown());
   }
+}
+
+/** A second sampler that goes on at the first one's noise level. */
+bool ComfyReader::take_refiner(const ComfySampling& first, const ComfySampling& last) {
+  const bool goes_on = last.from && first.to && last.from == first.to && last.steps == first.steps &&
+                       !last.adds_noise && last.sampler == first.sampler && last.scheduler == first.scheduler &&
+                       first.left_out.empty() && last.left_out.empty() && last.sigmas == first.sigmas &&
+                       last.timesteps == first.timesteps &&
+                       (first.keeps_noise || first.node->kind != "KSamplerAdvanced");
+  const double steps = first.steps.value_or(0), from = last.from.value_or(0);
+  if (!goes_on || !(from > 0 && from < steps) || (last.to && *last.to < steps)) return false;
+  reading_.recipe().refiner = Refiner{"", from / steps};
+  std::string name;
+  ComfyWalk walk;
+  for (const auto* node = nodes_.behind(*last.guider, {"model"}); node;) {
+    walk.visit(*node);
+    for (const char* input : {"ckpt_name", "unet_name"})
+      if (node->input(input)) name = word(*node, input);
+    const auto* next = nodes_.behind(*node, {"model"});
+    node = !next && is_reroute(*node) ? nodes_.behind_any(*node) : next;
+  }
+  reading_.note(fmt::format("{} goes on with the model {} at step {:g}: give it (--refiner FILE), or --no-refiner",
+                            last.node->shown(), io::printable(name), from));
+  for (const char* side : {"positive", "negative"}) {
+    const auto* text = nodes_.behind(*last.guider, {side});
+    const auto score = text ? number(*text, "ascore") : std::nullopt;
+    auto& recipe = reading_.recipe();
+    if (score && *score >= 0 && *score <= 10)
+      (side[0] == 'p' ? recipe.aesthetic_score : recipe.negative_aesthetic_score) = *score;
+  }
+  if (last.guidance != first.guidance)
+    reading_.leave_out("the refiner's guidance", fmt::format("{}", last.guidance.value_or(0)));
+  return true;
 }
 
 /** Whether the latent comes from here: an empty one, or a picture. */
@@ -211,7 +246,7 @@ void ComfyReader::take_part_of_schedule(const ComfySampling& sampling) {
     else
       reading_.leave_out("start_at_step", fmt::format("{}", *from));
   }
-  if (to && steps && *to < *steps) reading_.leave_out("end_at_step", fmt::format("{}", *to));
+  if (to && steps && *to < *steps && !recipe.refiner) reading_.leave_out("end_at_step", fmt::format("{}", *to));
   if (!sampling.adds_noise) reading_.leave_out("add_noise", "disable");
 }
 

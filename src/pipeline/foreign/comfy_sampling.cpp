@@ -54,6 +54,7 @@ class SamplingReader {
     if (!advanced) return void(made_.denoise = number(node_, "denoise"));
     made_.from = number(node_, "start_at_step"), made_.to = number(node_, "end_at_step");
     made_.adds_noise = word(node_, "add_noise") != "disable";
+    made_.keeps_noise = word(node_, "return_with_leftover_noise") == "enable";
   }
 
   void take_custom() {

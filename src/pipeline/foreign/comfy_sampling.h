@@ -17,7 +17,7 @@ struct ComfySampling {
   std::string sampler, scheduler;         ///< "": not known.
   std::vector<double> sigmas, timesteps;  ///< Instead of steps and scheduler.
   std::optional<double> from, to;         ///< The part of the steps that it runs, where it says one.
-  bool adds_noise = true;
+  bool adds_noise = true, keeps_noise = false;
   std::vector<std::string> left_out;  ///< What is not carried over.
 };
 

@@ -1,5 +1,7 @@
 // The "parameters" that A1111, Forge and stable-diffusion.cpp write: a prompt, a negative prompt and a line of
 // settings.
+#include <fmt/format.h>
+
 #include "base/ascii.h"
 #include "io/utf8.h"
 #include "pipeline/foreign/hires.h"
@@ -228,6 +230,20 @@ void take_second_pass(Infotext& parts, ForeignReading& reading) {
     reading.note("its Hires. fix is the recipe's second_pass; --no-second-pass draws the first pass alone");
 }
 
+/** What ended the run; A1111 since 1.8 counts noise levels as our compat does, others steps. */
+void take_refiner_of_a1111(Infotext& parts, ForeignReading& reading, bool counts_steps) {
+  const auto switch_at = parts.settings.find("Refiner switch at");
+  const auto at = switch_at == parts.settings.end() ? std::nullopt : foreign_number(switch_at->second);
+  if (!at || !(*at >= 0 && *at <= 1)) return;  // named among the rest
+  const auto name = parts.take("Refiner");
+  parts.take("Refiner switch at");
+  counts_steps |= !parts.take("Refiner switch by sampling steps").empty();
+  reading.recipe().refiner = Refiner{"", *at};
+  reading.note(fmt::format("its refiner {} begins at {} of the run: give it (--refiner FILE), or --no-refiner",
+                           name.empty() ? "(not said)" : io::printable(name), *at));
+  if (counts_steps) reading.note("there the refiner counts steps, here noise levels: it may begin some steps off");
+}
+
 void take_models(Infotext& parts, ForeignReading& reading) {
   const auto hash = parts.take("Model hash");
   auto model = parts.take("Model");
@@ -248,6 +264,7 @@ PictureRecipe read_infotext(std::string_view text, const std::string& loras) {
   auto parts = parts_of(text);
   const auto version = parts.take("Version");
   const auto program = program_of(version);
+  const auto numbered = version_number(version);
   ForeignReading reading({program.c_str(), PromptSyntax::a1111, Compat::a1111, NoiseKind::cuda}, loras);
   const auto prompt = without_networks(parts.prompt, true, reading);
   const auto negative = without_networks(parts.negative, false, reading);
@@ -263,10 +280,13 @@ PictureRecipe read_infotext(std::string_view text, const std::string& loras) {
   if (program == "stable-diffusion.cpp")
     take_sampler_of_sd_cpp(parts, reading);
   else
-    take_sampler_of_a1111(parts, reading, program == "A1111" ? version_number(version) : 2);
+    take_sampler_of_a1111(parts, reading, program == "A1111" ? numbered : 2);
   take_noise(parts, reading);
   take_clip_skip_from_one(parts, reading);
-  if (program != "stable-diffusion.cpp") take_second_pass(parts, reading);
+  if (program != "stable-diffusion.cpp") {
+    take_second_pass(parts, reading);
+    take_refiner_of_a1111(parts, reading, program == "Forge" || (numbered > 0 && numbered < 1.08));
+  }
   take_strength_of_a1111(parts, reading);
   take_models(parts, reading);
   for (const char* harmless : {"Batch size", "Batch pos", "VAE hash", "Lora hashes", "User"}) parts.take(harmless);

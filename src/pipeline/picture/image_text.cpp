@@ -113,6 +113,9 @@ std::string parameters(const Recipe& recipe, int i) {
     text += fmt::format(", Denoising strength: {}", recipe.init->strength);
   if (!recipe.made_with.model_sha256.empty()) text += ", Model hash: " + recipe.made_with.model_sha256.substr(0, 10);
   text += ", Model: " + quoted(name_of_model(recipe.model));
+  if (!recipe.made_with.refiner.empty())  // it acted
+    text += fmt::format(", Refiner: {}, Refiner switch at: {}", quoted(name_of_model(recipe.refiner->model)),
+                        recipe.refiner->switch_at);
   if (recipe.clip_skip) text += fmt::format(", Clip skip: {}", recipe.clip_skip + 1);  // A1111 counts from 1
   return text + fmt::format(", RNG: {}, Version: {}", a1111_noise(recipe.rng), quoted(recipe.made_with.program));
 }

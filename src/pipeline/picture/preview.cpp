@@ -44,7 +44,8 @@ mx::array evaluated(mx::array x) {
 }  // namespace
 
 Image preview(const mx::array& latents, int i, const ModelInfo& info) {
-  const auto& map = info.builtin ? kBuiltin : info.family == Family::sdxl ? kSdxl : kSd;
+  const bool sdxl = info.family == Family::sdxl || info.family == Family::sdxl_refiner;
+  const auto& map = info.builtin ? kBuiltin : sdxl ? kSdxl : kSd;
   const int height = latents.shape(1), width = latents.shape(2);
   const auto latent = evaluated(mx::slice(latents, {i, 0, 0, 0}, {i + 1, height, width, 4}));
   const float* z = latent.data<float>();

@@ -11,6 +11,7 @@ namespace {
 std::string why_alone(const Prepared& run) {
   const auto& programs = run.control.programs();
   if (programs.size() > 1) return "one has edits of its controls";
+  if (run.handover) return "one ends with a refiner";
   if (run.inversion) return "one inverts the picture that it starts from";
   if (!run.adapters.empty()) return "one changes weights";
   if (!run.recordings.empty()) return "one reads a recording";

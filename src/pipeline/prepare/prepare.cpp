@@ -4,21 +4,16 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
-#include "control/effects/side_network.h"
-#include "control/program/program_data.h"
 #include "control/program/window.h"
 #include "control/recipe/check.h"
 #include "io/utf8.h"
-#include "model/layers.h"
 #include "pipeline/forecast/hints.h"
 #include "pipeline/init/beginning.h"
 #include "pipeline/init/second_pass.h"
 #include "pipeline/prepare/choices.h"
 #include "pipeline/prepare/recipe_words.h"
-#include "pipeline/prepare/visit_files.h"
 #include "pipeline/weights/variants.h"
 #include "text/prompt/lora_tags.h"
-#include "unet/sites.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -49,65 +44,6 @@ Recipe without_lora_tags(Recipe recipe, std::vector<std::string>& notes) {
   return recipe;
 }
 
-/** The files that lists of controls have read so far. */
-struct KnownFiles {
-  RecordingList recordings;
-  AdapterFiles adapters;
-  std::string loras;   ///< See Recipe.
-  Guides guides = {};  ///< Of runs of the same size.
-};
-
-/** CFG++ goes along what the negative prompt predicts: every call must have such rows. */
-void require_negative_rows(const control::Program& program, const SamplingOptions& sampling) {
-  if (sampling.sampler != SamplerKind::euler_cfg_pp && sampling.sampler != SamplerKind::dpmpp_2m_cfg_pp) return;
-  for (const auto& call : program.data().calls) {
-    const auto plan = program.step(call);
-    if (!plan.guided)
-      fail(ErrorCode::invalid_request, "sampler",
-           fmt::format("{} goes along what the negative prompt predicts, and at step {} guidance is {}: nothing reads "
-                       "it; expected more than 1 throughout (with CFG++ 1.2 to 2.5 is much)",
-                       name(sampling.sampler), call.index, plan.guidance));
-  }
-}
-
-/** What is averaged over the picture goes to the prompt's rows alone, as in Diffusers, unless the control says more. */
-void settle_rows(std::vector<Control>& controls, const Guides& guides) {
-  for (auto& control : controls) {
-    if (!control.enabled || control.rows || !side_network_of(control)) continue;
-    const auto name = control::side_network_name(control.effect);
-    for (const auto& guide : guides)
-      if (guide->pool && guide->info.name == name) control.rows = Rows::cond;
-  }
-}
-
-ResolvedControls resolve(std::vector<Control> controls, const Resolved& resolved, const std::optional<Start>& start,
-                         MaskPictures& masks, const KnownFiles& known, const Outline& outline, const Words& words,
-                         const FunctionList& functions, const control::ProgramOptions& options) {
-  const Surroundings* around = start && start->around ? &*start->around : nullptr;
-  auto in = inputs(resolved, around, outline, words, masks);
-  in.functions = function_uses(functions);
-  auto files = with_recordings(known.recordings, controls, options.path, outline.parts.unet,
-                               [&outline] { return outline.fingerprint(); });
-  for (const auto& file : files) in.recordings.push_back(file->info());
-  find_adapters(controls, known.loras, options.path);
-  auto adapters = with_adapters(known.adapters, controls, options.path, outline.parts);
-  for (const auto& file : adapters) in.adapters.push_back(file->info);
-  if (!adapters.empty()) in.layers = model::weighted_layers(outline.parts);
-  const GuidedRun run{{in.image_width, in.image_height, around, &masks}, in.latent_height, in.latent_width};
-  auto guides = with_guides(known.guides, controls, options.path, outline.parts, run);
-  settle_rows(controls, guides);
-  for (const auto& guide : guides) in.side_networks.push_back(guide->info);
-  if (!guides.empty()) in.skips = unet::skips(outline.parts.unet);
-  auto program = control::Program::resolve(controls, in, options);
-  require_no_bias(program);
-  require_negative_rows(program, resolved.sampling);
-  keep_digests(controls, guides);
-  masks.keep(controls);
-  keep_digests(controls, files);
-  keep_digests(controls, adapters);
-  return {std::move(controls), std::move(program), std::move(files), std::move(adapters), std::move(guides)};
-}
-
 void check_edits(const Recipe& recipe, int steps) {
   int from = 0;
   for (size_t i = 0; i < recipe.edits.size(); ++i) {
@@ -123,16 +59,15 @@ void append(std::vector<std::string>& list, const std::vector<std::string>& more
   list.insert(list.end(), more.begin(), more.end());
 }
 
-void add_edits(Prepared& prepared, const Outline& outline, const FunctionList& functions) {
+void add_edits(Prepared& prepared) {
   auto& edits = prepared.resolved.recipe.edits;
   for (size_t i = 0; i < edits.size(); ++i) {
     const auto list = fmt::format("edits[{}]", i);
-    auto edit = resolve_edit(edits[i].controls, prepared, outline, functions, list + ".controls");
+    auto edit = resolve_edit(edits[i].controls, prepared, list + ".controls");
     append(prepared.notes, neutral_notes(edit.program, list + ": "));
-    prepared.control.edit(edits[i].step, std::move(edit.program));
-    prepared.recordings = std::move(edit.recordings), prepared.adapters = std::move(edit.adapters);
-    prepared.guides = std::move(edit.guides);
+    append(prepared.notes, edit.notes);
     edits[i].controls = std::move(edit.controls);
+    take(std::move(edit), edits[i].step, prepared);
   }
 }
 
@@ -162,45 +97,69 @@ std::vector<Control> of_second_pass(std::vector<Control> controls, const Resolve
   return controls;
 }
 
-/** Another run of the same request, which has the first one's masks and words and no picture of its own. */
-std::unique_ptr<Prepared> beside(const Prepared& first, Resolved resolved, ResolvedControls made,
-                                 std::vector<std::string> notes) {
-  return std::make_unique<Prepared>(Prepared{.resolved = std::move(resolved),
-                                             .control = control::Timeline(std::move(made.program)),
-                                             .recordings = std::move(made.recordings),
-                                             .adapters = std::move(made.adapters),
-                                             .guides = std::move(made.guides),
-                                             .masks = first.masks,
-                                             .words = first.words,
-                                             .start = {},
-                                             .notes = std::move(notes)});
+/** A part of a request's run, on one of its models. */
+Prepared part_of_run(Resolved resolved, ResolvedControls made, const PassControl::Model& model,
+                     std::shared_ptr<MaskPictures> masks, std::vector<std::string> notes = {}) {
+  return {.resolved = std::move(resolved),
+          .control = control::Timeline(std::move(made.program)),
+          .recordings = std::move(made.recordings),
+          .adapters = std::move(made.adapters),
+          .guides = std::move(made.guides),
+          .masks = std::move(masks),
+          .words = model.words,
+          .start = {},
+          .notes = std::move(notes),
+          .outline = &model.outline,
+          .calls = model.calls,
+          .functions = model.functions};
 }
 
-std::unique_ptr<Prepared> second_pass(const Prepared& first, const Outline& outline, const FunctionList& functions,
-                                      bool elide) {
-  const auto& pass = *first.resolved.recipe.second_pass;
+/** The pass goes on where its handover is. */
+void add_refined(Prepared& prepared, std::unique_ptr<ResolvedControls> made, const PassControl& pass,
+                 std::optional<Handover> handover) {
+  if (!handover) return;
+  append(prepared.notes, neutral_notes(made->program, "refiner: "));
+  append(prepared.notes, notes_of(made->adapters));
+  prepared.refined =
+      std::make_unique<Prepared>(part_of_run(handover->resolved, std::move(*made), *pass.refiner, prepared.masks));
+  prepared.handover = std::move(handover);
+}
+
+std::unique_ptr<Prepared> second_pass(const Prepared& first, const FunctionList& functions, bool elide,
+                                      const OutlineOf& open) {
+  const auto& outline = *first.outline;
+  const auto& second = *first.resolved.recipe.second_pass;
   auto resolved = pipeline::resolve(second_run(first.resolved.recipe, outline.info.latent_downscale), outline.info,
                                     outline.parts.scheduler);
-  resolved.encodings = starts_from_pictures(pass) ? static_cast<int>(resolved.recipe.seeds.size()) : 0;
+  resolved.encodings = starts_from_pictures(second) ? static_cast<int>(resolved.recipe.seeds.size()) : 0;
   std::vector<std::string> notes;
-  const auto controls = pass.controls ? *pass.controls : of_second_pass(resolved.recipe.controls, resolved, notes);
+  std::vector<std::string> of_handover;
+  auto taken = handover(resolved, outline, open, of_handover);
+  const auto controls = second.controls ? *second.controls : of_second_pass(resolved.recipe.controls, resolved, notes);
   std::optional<Start> measured;  // what pixels of the recipe's controls are
-  if (const auto& own = first.resolved.recipe; !pass.controls && measures_in_pixels(controls))
+  if (const auto& own = first.resolved.recipe; !second.controls && measures_in_pixels(controls))
     measured = Start{{}, {}, Surroundings{{own.width, own.height, {}, {}}, {0, 0, own.width, own.height}}};
-  auto made =
-      resolve(controls, resolved, measured, *first.masks, {{}, first.adapters, first.loras}, outline, first.words,
-              functions, {.elide = elide, .path = pass.controls ? "second_pass.controls" : "controls"});
+  const auto pass = pass_of(resolved, measured, *first.masks, outline, first.words, functions, taken);
+  auto made = resolve_controls(controls, pass, {{}, first.adapters, first.loras}, {{}, {}, first.loras},
+                               {.elide = elide, .path = second.controls ? "second_pass.controls" : "controls"});
   resolved.recipe.controls = std::move(made.controls);
-  if (pass.controls) append(notes, neutral_notes(made.program, "second pass: "));
+  if (second.controls) append(notes, neutral_notes(made.program, "second pass: "));
+  append(of_handover, made.notes);
+  append(notes, of_handover);
   append(notes, notes_of(made.adapters, first.adapters.size()));
-  return beside(first, std::move(resolved), std::move(made), std::move(notes));
+  auto refined = std::move(made.refined);
+  auto prepared =
+      std::make_unique<Prepared>(part_of_run(resolved, std::move(made), pass.own, first.masks, std::move(notes)));
+  add_refined(*prepared, std::move(refined), pass, std::move(taken));
+  prepared->notes_of_handover = std::move(of_handover);
+  return prepared;
 }
 
-void add_second_pass(Prepared& prepared, const Outline& outline, const FunctionList& functions, bool elide) {
+void add_second_pass(Prepared& prepared, const FunctionList& functions, bool elide, const OutlineOf& open) {
   auto& pass = prepared.resolved.recipe.second_pass;
   if (!pass) return;
   try {
-    prepared.second = second_pass(prepared, outline, functions, elide);
+    prepared.second = second_pass(prepared, functions, elide, open);
   } catch (const Error& error) {
     fail_in_second_pass(error);
   }
@@ -209,19 +168,22 @@ void add_second_pass(Prepared& prepared, const Outline& outline, const FunctionL
 }
 
 /** The picture's way back is the model's own: with the weights that LoRAs change, and without all other controls. */
-std::unique_ptr<Prepared> inversion_of(const Prepared& first, const Outline& outline) {
+std::unique_ptr<Prepared> inversion_of(const Prepared& first) {
+  const auto& outline = *first.outline;
   auto resolved = first.resolved;
   auto& recipe = resolved.recipe;
   if (const auto& prompt = recipe.init->invert->prompt) recipe.prompt = *prompt, recipe.prompt_2.clear();
   recipe.negative_prompt.clear(), recipe.negative_prompt_2.clear();
   recipe.guidance = 1, recipe.guidance_rescale = 0;
+  if (first.handover)
+    recipe.controls = divided(recipe.controls, *first.handover, outline, first.loras, "controls").before;
   for (auto& control : recipe.controls)  // there is no negative prompt
     control.enabled &= std::holds_alternative<Lora>(control.effect) && control.rows != Rows::uncond;
   recipe.init.reset(), recipe.second_pass.reset(), recipe.edits.clear();
   resolved.encodings = 0;
-  auto made = resolve(recipe.controls, resolved, first.start, *first.masks, {{}, first.adapters, first.loras}, outline,
-                      first.words, {}, {});
-  return beside(first, std::move(resolved), std::move(made), {});
+  const auto pass = pass_of(resolved, first.start, *first.masks, outline, first.words, {}, std::nullopt);
+  auto made = resolve_controls(recipe.controls, resolved, pass, pass.own, {{}, first.adapters, first.loras}, {});
+  return std::make_unique<Prepared>(part_of_run(resolved, std::move(made), pass.own, first.masks));
 }
 
 /** The recipe with its choices made and its tags taken; the model's notes, which look at the tags, and those of that.
@@ -234,11 +196,38 @@ Recipe spelled_out(const Recipe& given, const Outline& outline, std::vector<std:
   return recipe;
 }
 
-/** What LoRAs left out, and how often weights are merged. */
-std::vector<std::string> notes_of_weights(const Prepared& prepared) {
-  auto notes = notes_of(prepared.adapters);
-  append(notes, merge_notes(prepared.control));
-  return notes;
+/** What the first pass is made of, besides its recipe. */
+struct Ingredients {
+  const Outline& outline;
+  const Words& words;
+  const FunctionList& functions;
+  const std::shared_ptr<MaskPictures>& masks;
+  bool elide;
+  const OutlineOf& open;
+};
+
+Prepared first_pass(const Recipe& recipe, Resolved resolved, std::optional<Start> start, const Ingredients& of,
+                    std::vector<std::string> notes) {
+  std::vector<std::string> of_handover;
+  auto taken = recipe.second_pass ? std::nullopt : handover(resolved, of.outline, of.open, of_handover);
+  const auto pass = pass_of(resolved, start, *of.masks, of.outline, of.words, of.functions, taken);
+  const KnownFiles known{{}, {}, recipe.loras};
+  auto first = resolve_controls(of_first_pass(recipe), pass, known, known, {.elide = of.elide});
+  for (size_t i = 0; i < recipe.controls.size(); ++i) first.controls[i].enabled = recipe.controls[i].enabled;
+  resolved.recipe.controls = std::move(first.controls);
+  resolved.recipe.loras.clear();
+  append(of_handover, first.notes);
+  append(notes, of_handover);
+  if (!of.functions.empty())
+    notes.push_back("attention functions of the application acted; the recipe alone does not repeat this picture");
+  append(notes, neutral_notes(first.program));
+  auto refined = std::move(first.refined);
+  auto prepared = part_of_run(resolved, std::move(first), pass.own, of.masks, std::move(notes));
+  prepared.loras = recipe.loras;
+  prepared.notes_of_handover = std::move(of_handover);
+  add_refined(prepared, std::move(refined), pass, std::move(taken));
+  prepared.start = std::move(start);
+  return prepared;
 }
 
 /** All texts that the run reads. */
@@ -254,12 +243,27 @@ std::vector<std::string> written(const Prepared& prepared) {
 std::vector<const Prepared*> all_runs(const Prepared& prepared) {
   std::vector<const Prepared*> runs;
   for (const auto* run : {static_cast<const Prepared*>(prepared.inversion.get()), &prepared,
-                          static_cast<const Prepared*>(prepared.second.get())})
+                          static_cast<const Prepared*>(prepared.second.get())}) {
     if (run) runs.push_back(run);
+    if (run && run->refined) runs.push_back(run->refined.get());
+  }
   return runs;
 }
 
-Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide) {
+const Prepared* refined_pass(const Prepared& prepared) {
+  if (prepared.handover) return &prepared;
+  return prepared.second && prepared.second->handover ? prepared.second.get() : nullptr;
+}
+
+void take(ResolvedControls edit, int step, Prepared& prepared) {
+  prepared.control.edit(step, std::move(edit.program));
+  prepared.recordings = std::move(edit.recordings), prepared.adapters = std::move(edit.adapters);
+  prepared.guides = std::move(edit.guides);
+  if (prepared.refined) take(std::move(*edit.refined), step, *prepared.refined);
+}
+
+Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList& functions, bool elide,
+                 const OutlineOf& open) {
   std::vector<std::string> notes;
   auto recipe = spelled_out(given, outline, notes);
   const auto masks = std::make_shared<MaskPictures>();
@@ -271,40 +275,30 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
   if (recipe.syntax == PromptSyntax::plain) note_cuts(recipe, outline, words, notes);
   check_edits(resolved.recipe, resolved.schedule.steps());
   auto start = beginning ? std::optional(beginning->start(resolved.recipe, *masks)) : std::nullopt;
-  auto first = resolve(of_first_pass(recipe), resolved, start, *masks, {{}, {}, recipe.loras}, outline, words,
-                       functions, {.elide = elide});
-  for (size_t i = 0; i < recipe.controls.size(); ++i) first.controls[i].enabled = recipe.controls[i].enabled;
-  resolved.recipe.controls = std::move(first.controls);
-  resolved.recipe.loras.clear();
-  Prepared prepared{.resolved = resolved,
-                    .control = control::Timeline(std::move(first.program)),
-                    .recordings = std::move(first.recordings),
-                    .adapters = std::move(first.adapters),
-                    .guides = std::move(first.guides),
-                    .loras = recipe.loras,
-                    .masks = masks,
-                    .words = words,
-                    .start = std::move(start),
-                    .notes = notes};
-  if (!functions.empty())
-    prepared.notes.push_back(
-        "attention functions of the application acted; the recipe alone does not repeat this picture");
-  append(prepared.notes, neutral_notes(prepared.control.programs().front().second));
-  add_edits(prepared, outline, functions);
-  if (recipe.init && recipe.init->invert) prepared.inversion = inversion_of(prepared, outline);
-  add_second_pass(prepared, outline, functions, elide);
-  name_words(prepared, outline, prepared.resolved.recipe);
-  append(prepared.notes, notes_of_weights(prepared));
+  auto prepared = first_pass(recipe, std::move(resolved), std::move(start),
+                             {outline, words, functions, masks, elide, open}, std::move(notes));
+  add_edits(prepared);
+  if (recipe.init && recipe.init->invert) prepared.inversion = inversion_of(prepared);
+  add_second_pass(prepared, functions, elide, open);
+  name_words(prepared, prepared.resolved.recipe);
+  append(prepared.notes, notes_of(prepared.adapters));
+  append(prepared.notes, merge_notes(prepared.control));
   append(prepared.notes, hints(recipe, prepared.control.texts(), prepared.resolved.recipe.embeddings));
   note_unknown_words(written(prepared), outline, prepared.resolved.recipe.embeddings, prepared.notes);
   return prepared;
 }
 
-ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const Outline& outline,
-                              const FunctionList& functions, const std::string& path) {
-  const KnownFiles known{prepared.recordings, prepared.adapters, prepared.loras, prepared.guides};
-  return resolve(controls, prepared.resolved, prepared.start, *prepared.masks, known, outline, prepared.words,
-                 functions, {.texts = prepared.control.texts(), .path = path});
+ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const std::string& path) {
+  const auto known = [&](const Prepared& run) {
+    return KnownFiles{run.recordings, run.adapters, prepared.loras, run.control.texts(), run.guides};
+  };
+  const auto model = [](const Prepared& run) {
+    return PassControl::Model{*run.outline, run.words, run.calls, run.functions};
+  };
+  PassControl pass{prepared.resolved, prepared.start, *prepared.masks, model(prepared)};
+  if (!prepared.refined) return resolve_controls(controls, pass, known(prepared), {}, {.path = path});
+  pass.refiner.emplace(model(*prepared.refined)), pass.handover = &*prepared.handover;
+  return resolve_controls(controls, pass, known(prepared), known(*prepared.refined), {.path = path});
 }
 
 }  // namespace corepulse::pipeline

@@ -27,6 +27,8 @@ control::TokenizedText tokenized(const text::ClipTokenizer& tokenizer, const Pro
   return result;
 }
 
+constexpr double kAestheticScore = 6, kNegativeAestheticScore = 2.5;  // Diffusers', A1111's, ComfyUI's
+
 /** A1111's prompts joined by AND, and the text of each that a step reads. */
 void edit_prompts(const Recipe& recipe, int steps, control::ProgramInputs& in) {
   const auto by_step = [&](const std::string& prompt) {
@@ -60,6 +62,12 @@ control::TimeIds own_size(const Recipe& recipe) {
   return {height, width, 0, 0, height, width};
 }
 
+std::optional<AestheticScores> scores_of(const Recipe& recipe, const model::Parts& parts) {
+  if (parts.family != Family::sdxl_refiner) return std::nullopt;
+  return AestheticScores{static_cast<float>(recipe.aesthetic_score.value_or(kAestheticScore)),
+                         static_cast<float>(recipe.negative_aesthetic_score.value_or(kNegativeAestheticScore))};
+}
+
 std::vector<control::Step> calls(const Resolved& resolved) {
   std::vector<control::Step> steps;
   for (const auto& at : sampler::evaluations(resolved.schedule, resolved.sampling))
@@ -67,15 +75,16 @@ std::vector<control::Step> calls(const Resolved& resolved) {
   return steps;
 }
 
-control::ProgramInputs inputs(const Resolved& resolved, const Surroundings* around, const Outline& outline,
-                              const Words& words, MaskPictures& masks) {
+control::ProgramInputs inputs(const Resolved& resolved, const std::vector<control::Step>& calls,
+                              const Surroundings* around, const Outline& outline, const Words& words,
+                              MaskPictures& masks) {
   const auto& recipe = resolved.recipe;
   control::ProgramInputs in;
   in.sites = unet::sites(outline.parts.unet);
   in.image_height = recipe.height, in.image_width = recipe.width;
   in.latent_height = resolved.latent_height, in.latent_width = resolved.latent_width;
   if (around) in.whole = {around->picture.height, around->picture.width, around->part};
-  in.calls = calls(resolved);
+  in.calls = calls;
   in.batch = static_cast<int>(recipe.seeds.size());
   in.prompt = recipe.prompt, in.negative_prompt = recipe.negative_prompt;
   in.prompt_2 = recipe.prompt_2, in.negative_prompt_2 = recipe.negative_prompt_2;

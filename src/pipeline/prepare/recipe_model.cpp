@@ -113,23 +113,25 @@ ModelSource model_source(const Recipe& recipe) {
 
 Recipe recipe_from_folder(Recipe recipe, const fs::path& folder) {
   if (folder.empty()) return recipe;
-  for (const auto& field : kSource) {
-    auto& given = recipe.*field.recipe;
-    if (field.kind == Kind::word || is_builtin(field, given)) continue;
-    if (may_be_id(field, given) && !io::is_there(folder / given)) continue;
+  const auto read = [&](const SourceField& field, std::string& given) {
+    if (field.kind == Kind::word || is_builtin(field, given)) return;
+    if (may_be_id(field, given) && !io::is_there(folder / given)) return;
     read_from(given, folder);
-  }
+  };
+  for (const auto& field : kSource) read(field, recipe.*field.recipe);
+  if (recipe.refiner) read(kSource.front(), recipe.refiner->model);
   change_paths(recipe, [&](std::string& path) { read_from(path, folder); });
   return recipe;
 }
 
 Recipe recipe_for_folder(Recipe recipe, const fs::path& folder) {
   if (folder.empty()) return recipe;
-  for (const auto& field : kSource) {
-    auto& given = recipe.*field.recipe;
+  const auto write = [&](const SourceField& field, std::string& given) {
     if (field.kind != Kind::word && !is_builtin(field, given) && is_relative(given) && io::is_there(given))
       write_for(given, folder);
-  }
+  };
+  for (const auto& field : kSource) write(field, recipe.*field.recipe);
+  if (recipe.refiner) write(kSource.front(), recipe.refiner->model);
   change_paths(recipe, [&](std::string& path) { write_for(path, folder); });
   return recipe;
 }
@@ -140,6 +142,7 @@ Recipe with_file_names(Recipe recipe, const std::function<std::string(const std:
   };
   for (const auto& field : kSource)
     if (field.kind != Kind::word) visit(recipe.*field.recipe);
+  if (recipe.refiner) visit(recipe.refiner->model);
   change_paths(recipe, visit);
   return recipe;
 }

@@ -13,6 +13,6 @@ std::shared_ptr<const text::EmbeddedWords> words_of(const Recipe& recipe, const 
 
 /** Gives the recipe's `embeddings` the words that the run's texts hold, with the digests of their files; none hold any:
  * the recipe has no `embeddings`. */
-void name_words(const Prepared& prepared, const Outline& outline, Recipe& recipe);
+void name_words(const Prepared& prepared, Recipe& recipe);
 
 }  // namespace corepulse::pipeline

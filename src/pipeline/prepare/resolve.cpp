@@ -133,6 +133,20 @@ void set_image_guidance(Recipe& recipe, const ModelInfo& info) {
   check_number("image_guidance", *recipe.image_guidance, 0, 1000);
 }
 
+void check_scores(const Recipe& recipe, const ModelInfo& info) {
+  const bool asks = info.family == Family::sdxl_refiner || recipe.refiner;
+  for (const auto& [field, score] : {std::pair{"aesthetic_score", recipe.aesthetic_score},
+                                     std::pair{"negative_aesthetic_score", recipe.negative_aesthetic_score}}) {
+    if (!score) continue;
+    check_number(field, *score, 0, 10);
+    if (!asks)
+      refuse(
+          fmt::format("{} is what SDXL's refiner is told; this model is {}, which does not ask; leave it out, or "
+                      "give a refiner",
+                      field, name(info.family)));
+  }
+}
+
 void check_inversion(const Inversion& inversion, const Resolved& resolved, const ModelInfo& info,
                      const sampler::Training& training) {
   if (info.inpaint || info.pix2pix)
@@ -146,6 +160,10 @@ void check_inversion(const Inversion& inversion, const Resolved& resolved, const
 }
 
 }  // namespace
+
+sampler::Training training_of(const Recipe& recipe, const model::Scheduler& own) {
+  return scheduler_for(recipe, own).training;
+}
 
 void check_texts(const Recipe& recipe) {
   check_text("prompt", recipe.prompt);
@@ -176,6 +194,7 @@ Resolved resolve(const Recipe& given, const ModelInfo& info, const model::Schedu
     refuse(fmt::format("init.strength is {}; expected more than 0, to 1", recipe.init->strength));
   const auto scheduler = scheduler_for(recipe, own);
   set_image_guidance(recipe, info);
+  check_scores(recipe, info);
   if (recipe.sampler == SamplerKind::model) recipe.sampler = scheduler.sampler;
   const auto part = steps_taken(recipe);
   resolved.sampling = sampling_options(recipe, scheduler.options(recipe.sampler), part.of);

@@ -22,6 +22,9 @@ struct Resolved {
   int encodings = 0;  ///< Pictures that it starts from.
 };
 
+/** The model's, with the noise levels that the recipe wants. @throws Error{invalid_request}. */
+sampler::Training training_of(const Recipe& recipe, const model::Scheduler& own);
+
 /** The recipe's own texts are no longer than any prompt is. @throws Error{invalid_request} naming the field. */
 void check_texts(const Recipe& recipe);
 

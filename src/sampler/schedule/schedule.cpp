@@ -144,6 +144,15 @@ Schedule make_schedule(const Training& training, const SamplingOptions& options,
   return schedule;
 }
 
+Schedule behind(Schedule schedule, int steps) {
+  if (steps < 0 || steps >= schedule.steps())
+    fail(ErrorCode::internal, "sampler", fmt::format("{} of {} steps left out", steps, schedule.steps()));
+  for (auto* list : {&schedule.t, &schedule.sigma, &schedule.ends, &schedule.second_t, &schedule.second_sigma})
+    if (!list->empty()) list->erase(list->begin(), list->begin() + steps);
+  schedule.skipped += steps;
+  return schedule;
+}
+
 std::vector<Evaluation> evaluations(const Schedule& schedule, const SamplingOptions&) {
   std::vector<Evaluation> result;
   for (int i = 0; i < schedule.steps(); ++i) {

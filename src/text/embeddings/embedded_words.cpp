@@ -30,6 +30,11 @@ std::string numbers_of(const std::vector<int>& widths) {
   return fmt::format("{} numbers{}", fmt::join(widths, " and "), family);
 }
 
+/** A model reads a file's vectors for its own text encoders: SDXL's refiner has the second alone. */
+bool serves(const std::vector<int>& file, const std::vector<int>& model) {
+  return file.size() >= model.size() && std::equal(model.rbegin(), model.rend(), file.rbegin());
+}
+
 }  // namespace
 
 std::map<std::string, fs::path> embedding_words(const fs::path& folder) {
@@ -84,7 +89,7 @@ void EmbeddedWords::add_word(const std::string& name, const fs::path& path, cons
   try {
     const auto file = open_embedding(path);
     word.vectors = file.vectors;
-    if (file.widths != widths) {
+    if (!serves(file.widths, widths)) {
       word.code = ErrorCode::unsupported_model;
       word.unusable = fmt::format("[{}] {} has vectors of {}; this model's text encoders take {}", kWhere,
                                   io::shown(path), numbers_of(file.widths), numbers_of(widths));
@@ -155,7 +160,7 @@ const EmbeddingFile& EmbeddedWords::opened(const Word& word) const {
   const auto known = opened_.find(word.first);
   if (known != opened_.end()) return known->second;
   auto file = open_embedding(word.path);
-  if (file.vectors != word.vectors || file.widths != widths_)
+  if (file.vectors != word.vectors || !serves(file.widths, widths_))
     fail(ErrorCode::bad_file, kWhere, fmt::format("{} was changed meanwhile", io::shown(word.path)));
   return opened_.emplace(word.first, std::move(file)).first->second;
 }
@@ -170,7 +175,10 @@ mx::array EmbeddedWords::vectors(size_t encoder, const std::vector<int>& ids) co
   for (const int id : ids) {
     const auto& word = word_of(id);
     auto known = read.find(&word);
-    if (known == read.end()) known = read.emplace(&word, opened(word).read(encoder)).first;
+    if (known == read.end()) {
+      const auto& file = opened(word);
+      known = read.emplace(&word, file.read(file.widths.size() - widths_.size() + encoder)).first;
+    }
     const int i = id - word.first, width = known->second.shape(1);
     rows.push_back(mx::slice(known->second, {i, 0}, {i + 1, width}));
   }
