@@ -1,5 +1,7 @@
 #include "generated.h"
 
+#include <doctest/doctest.h>
+
 #include "corepulse/error.h"
 
 #include "io/base64.h"
@@ -38,6 +40,8 @@ Recipe RecipeGenerator::recipe() {
     r.timesteps.resize(static_cast<size_t>(r.steps));
   }
   if (below(4) == 0) r.controls.push_back(changed_weights());
+  if (below(6) == 0) r.second_pass = second_pass();
+  add_words(r);
   return r;
 }
 
@@ -46,6 +50,23 @@ SamplerKind RecipeGenerator::sampler() {
   // CFG++ stands in tests of its own: without guidance it is refused.
   return pick({euler, euler, dpmpp_2m, heun, euler_a, dpmpp_sde, dpmpp_2s_a, dpm_2_a, dpmpp_3m_sde, lms, ddpm, pndm,
                tcd, deis, ipndm});
+}
+
+SecondPass RecipeGenerator::second_pass() {
+  SecondPass pass{.scale = pick({1.0, 1.25}), .strength = pick({0.6, 0.9}), .exact_steps = true, .steps = 2};
+  pass.upscale = pick({Upscale::lanczos, Upscale::latent_bilinear, Upscale::latent_nearest});
+  if (below(3) == 0) pass.controls = std::vector{control()};
+  return pass;
+}
+
+/** Words that files define, and a text of its own for the second encoder. */
+void RecipeGenerator::add_words(Recipe& r) {
+  const std::string word = family_ == "sd1" ? "redcat" : family_ == "sdxl" ? "big_dog" : "";
+  if (!word.empty() && below(4) == 0) {
+    r.embeddings = Embeddings{golden_folder() + "/embeddings", {}};
+    r.prompt += " beside a " + word;
+  }
+  if (family_ == "sdxl" && below(3) == 0) r.prompt_2 = pick<std::string>({"an oil painting", "snow, a cat"});
 }
 
 InitPicture RecipeGenerator::init() {
@@ -279,6 +300,9 @@ std::vector<Recipe> simpler(const Recipe& recipe) {
   for (size_t i = 0; i < recipe.controls.size(); ++i)
     add([&](Recipe& l) { l.controls.erase(l.controls.begin() + static_cast<ptrdiff_t>(i)); });
   add([](Recipe& l) { l.init.reset(); });
+  add([](Recipe& l) { l.second_pass.reset(); });
+  add([](Recipe& l) { l.embeddings.reset(); });
+  add([](Recipe& l) { l.prompt_2.clear(); });
   add([](Recipe& l) { l.seeds.resize(1); });
   add([](Recipe& l) { l.steps = std::max(1, l.steps - 1); });
   add([](Recipe& l) { l.sampler = SamplerKind::euler; });
@@ -303,6 +327,25 @@ Recipe shrunk(Recipe recipe, const Complaint& complaint) {
     }
   }
   return recipe;
+}
+
+void judge(const std::function<std::optional<std::string>(unsigned seed, const Recipe&)>& law,
+           const std::string& family, int count, unsigned first_seed) {
+  int judged = 0;
+  for (unsigned seed = first_seed; judged < count; ++seed) {
+    REQUIRE(seed < first_seed + 20 * static_cast<unsigned>(count));
+    const auto recipe = RecipeGenerator(family, seed).recipe();
+    const Complaint complaint = [&](const Recipe& r) { return law(seed, r); };
+    try {
+      if (const auto wrong = complaint(recipe)) {
+        const auto least = shrunk(recipe, complaint);
+        FAIL("seed ", seed, ": ", complaint(least).value_or(*wrong), "\n", to_json(least));
+      }
+      ++judged;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::invalid_request) throw;
+    }
+  }
 }
 
 }  // namespace corepulse::test

@@ -16,7 +16,8 @@ class RecipeGenerator : public Dice {
  public:
   RecipeGenerator(const std::string& family, unsigned seed);
 
-  /** A few steps of a small picture with some controls, of every kind; of four, one starts from a picture. */
+  /** A few steps of a small picture with some controls, of every kind; of four, one starts from a picture; of six, one
+   * has two passes. */
   Recipe recipe();
   Control control();
   /** A prompt_to_prompt of all images but the first. */
@@ -29,6 +30,8 @@ class RecipeGenerator : public Dice {
  private:
   SamplerKind sampler();
   InitPicture init();
+  SecondPass second_pass();
+  void add_words(Recipe& recipe);
   Curve share();
   Tokens words();
   Region region();
@@ -50,5 +53,9 @@ using Complaint = std::function<std::optional<std::string>(const Recipe&)>;
 
 /** Without controls, fields, seeds and steps that the failure does not need. */
 Recipe shrunk(Recipe recipe, const Complaint& complaint);
+
+/** The law over `count` recipes of the family that can be judged: the first that breaks it is shrunk and shown. */
+void judge(const std::function<std::optional<std::string>(unsigned seed, const Recipe&)>& law,
+           const std::string& family, int count, unsigned first_seed);
 
 }  // namespace corepulse::test
