@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <memory>
 
-#include "mlx/memory.h"
 #include "mlx/transforms.h"
 
 #include "attention/keys.h"
@@ -105,7 +104,7 @@ void require_memory_for_all(const std::vector<Setting>& settings, std::vector<co
   }
 }
 
-/** What runs before left of changed weights yields to these, and ControlNets that these do not ask for. */
+/** What runs before left yields to these: ControlNets that these do not ask for, and more where memory is short. */
 void make_room(const std::vector<Setting>& settings, const std::vector<RunToDraw>& runs) {
   std::vector<const Prepared*> first;
   Guides guides;
@@ -120,9 +119,8 @@ void make_room(const std::vector<Setting>& settings, const std::vector<RunToDraw
   try {
     require_memory_for_all(settings, first);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::out_of_memory || variants.empty()) throw;
-    variants.clear();
-    mx::clear_cache();
+    const auto& yield = settings[0].loaded.yield;
+    if (error.code() != ErrorCode::out_of_memory || !yield || !yield()) throw;
     require_memory_for_all(settings, first);
   }
 }

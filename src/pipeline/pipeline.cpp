@@ -42,28 +42,34 @@ constexpr size_t kCacheLimit = size_t{1} << 30;
 }  // namespace
 
 struct Pipeline::State {
+  /** A model in memory, and what its runs leave for the next ones. Used and freed on the engine's thread. */
+  struct Held {
+    std::shared_ptr<const model::Model> model;
+    pipeline::Variants variants;
+    pipeline::KnownTexts texts;
+    pipeline::SideStore side;  ///< ControlNets.
+
+    void free() { *this = {}; }
+  };
+
   State(const ModelSource& from, const LoadOptions& load_options)
       : source(from), outline(source), placement(load_options) {}
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
-    if (model || refiner.model)
-      Engine::instance().run([this] {
-        variants = {}, texts.clear(), side = {}, model.reset();
-        refiner.variants = {}, refiner.texts.clear(), refiner.side = {}, refiner.model.reset();
-      });
+    if (own.model || refiner.held.model) Engine::instance().run([this] { own.free(), refiner.held.free(); });
   }
 
   /** On the engine's thread. */
   pipeline::LoadedModel loaded() {
     mx::set_default_device(placement.device);
-    if (!model) {
+    if (!own.model) {
       if (placement.backend() != "cuda") mx::set_cache_limit(kCacheLimit);
       pipeline::require_memory(fmt::format("{} ({})", outline.info.name, placement.dtype_name()),
                                model::weight_bytes(outline.parts, precision()));
-      model = model::load(outline.parts, precision());
+      own.model = model::load(outline.parts, precision());
     }
-    return {model, precision(), variants, texts, &side};
+    return {own.model, precision(), own.variants, own.texts, &own.side};
   }
 
   /** What a recipe's refiner is, which is read once as long as recipes name the same. From any thread. */
@@ -77,14 +83,25 @@ struct Pipeline::State {
 
   /** On the engine's thread, behind loaded(). One refiner is held: the last. */
   pipeline::Refining loaded_refiner(const std::shared_ptr<const pipeline::Outline>& of) {
-    if (refiner.loaded != of) {
-      refiner.variants = {}, refiner.texts.clear(), refiner.side = {}, refiner.model.reset(), mx::clear_cache();
+    auto& held = refiner.held;
+    if (!held.model || refiner.loaded != of) {
+      held.free(), mx::clear_cache();
       pipeline::require_memory(fmt::format("the refiner {} ({})", of->info.name, placement.dtype_name()),
                                model::weight_bytes(of->parts, precision()));
-      refiner.model = model::load(of->parts, precision());
+      held.model = model::load(of->parts, precision());
       refiner.loaded = of;
     }
-    return {{refiner.model, precision(), refiner.variants, refiner.texts, &refiner.side}, of->fingerprint()};
+    return {{held.model, precision(), held.variants, held.texts, &held.side}, of->fingerprint()};
+  }
+
+  /** Memory runs short: what runs before left goes, and the refiner if this run has none. @return there was any. */
+  bool yield(bool refined) {
+    auto& held = refiner.held;
+    const bool any = !own.variants.empty() || !held.variants.empty() || (!refined && held.model);
+    own.variants.clear(), held.variants.clear();
+    if (!refined) held.free();
+    mx::clear_cache();
+    return any;
   }
 
   /** A GPU takes all images of a batch at once. */
@@ -105,20 +122,14 @@ struct Pipeline::State {
   ModelSource source;
   pipeline::Outline outline;
   pipeline::ComputeTarget placement;
-  std::shared_ptr<const model::Model> model;
-  pipeline::Variants variants;  ///< Of the model.
-  pipeline::KnownTexts texts;
-  pipeline::SideStore side;  ///< ControlNets.
+  Held own;
 
   /** The model that ended a run last. */
   struct {
     std::mutex opening;
     std::string name, variant;
     std::shared_ptr<const pipeline::Outline> opened, loaded;
-    std::shared_ptr<const model::Model> model;
-    pipeline::Variants variants;
-    pipeline::KnownTexts texts;
-    pipeline::SideStore side;
+    Held held;
   } refiner;
 };
 
@@ -265,7 +276,7 @@ size_t how_many_together(const std::vector<PreparedRun>& runs, size_t most) {
   if (owner.one_by_one()) return 1;
   const size_t room = guarded("memory", [&owner] {
     mx::set_default_device(owner.placement.device);
-    return room_beside_weights(owner.outline, owner.precision(), owner.model != nullptr);
+    return room_beside_weights(owner.outline, owner.precision(), owner.own.model != nullptr);
   });
   const auto& parts = owner.outline.parts;
   std::vector<const control::Timeline*> controls;
@@ -299,11 +310,12 @@ std::vector<Result> generate_together(std::vector<PreparedRun> runs) {
     all.push_back({prepared, live.back(), request});
   }
   return guarded("generate", [&] {
-    const auto model = owner.loaded();
+    auto model = owner.loaded();
     auto made = owner.made_with();
     std::optional<pipeline::Refining> refiner;
-    if (const auto* refined = pipeline::refined_pass(all[0].prepared))
-      made.refiner = refiner.emplace(owner.loaded_refiner(refined->handover->outline)).fingerprint;
+    const auto* refined = pipeline::refined_pass(all[0].prepared);
+    model.yield = [&owner, refined] { return owner.yield(refined != nullptr); };
+    if (refined) made.refiner = refiner.emplace(owner.loaded_refiner(refined->handover->outline)).fingerprint;
     return pipeline::generate(model, owner.outline, made, all, owner.one_by_one(), refiner ? &*refiner : nullptr);
   });
 }

@@ -2,6 +2,7 @@
 // The networks of a run: its ControlNets, the model's own UNet, and those whose weights control changes for some rows
 // of some calls.
 
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -34,6 +35,8 @@ struct LoadedModel {
   Variants& variants;
   KnownTexts& texts;          ///< Of its own.
   SideStore* side = nullptr;  ///< null: a run has its own.
+  /** Memory runs short before a run: what others left goes. False: there was nothing. */
+  std::function<bool()> yield = {};
 };
 
 /** Those with changed weights; of the last kVariants sets of changes, or as many as a call has. */
