@@ -31,7 +31,7 @@ struct SecondPass {
   std::optional<double> guidance = {};
   /**
    * Of this pass alone. Absent: the recipe's, as far as they have a moment in this pass; their captures then see this
-   * pass alone, and pixels of their regions are the first pass's.
+   * pass alone, and pixels of their regions are the first pass's (where it draws a part, the whole picture's).
    */
   std::optional<std::vector<Control>> controls = {};
   bool operator==(const SecondPass&) const = default;

@@ -24,8 +24,8 @@ std::vector<float> as_torch_orders(const mx::array& latent) {
   return {nchw.data<float>(), nchw.data<float>() + nchw.size()};
 }
 
-/** The picture of one image's latent. */
-Image decoded(const Setting& setting, const mx::array& latent, const Prepared& pass) {
+/** The picture of one image's latent. @param first whose start it is laid over; null: it stands by itself. */
+Image decoded(const Setting& setting, const mx::array& latent, const Prepared* first, bool set_back) {
   const auto& vae = setting.model.vae;
   const auto picture = vae.decode_within_memory(latent);
   const bool finite = is_finite(picture);
@@ -33,15 +33,17 @@ Image decoded(const Setting& setting, const mx::array& latent, const Prepared& p
   if (!finite)
     fail_not_finite("the decoded picture holds infinite or undefined numbers", setting.outline.parts, vae.dtype());
   auto image = to_image(picture);
-  if (pass.start) finish(*pass.start, *pass.resolved.recipe.init, pass.resolved.schedule.steps(), image);
+  if (first && first->start)
+    finish(*first->start, *first->resolved.recipe.init, first->resolved.schedule.steps(), set_back, image);
   return image;
 }
 
-void decode(const Setting& setting, const mx::array& latents, const Prepared& pass, Result& result) {
+void decode(const Setting& setting, const mx::array& latents, const Prepared& first, Result& result) {
+  const bool all_anew = first.second && !first.second->start;  // by the second pass, whatever the first one kept
   for (int i = 0; i < latents.shape(0); ++i) {  // one by one: the decoder's activations are the largest of a run
     const auto latent = attention::row_of(latents, i);
     result.latents.push_back(as_torch_orders(latent));
-    if (setting.request.decode) result.images.push_back(decoded(setting, latent, pass));
+    if (setting.request.decode) result.images.push_back(decoded(setting, latent, all_anew ? nullptr : &first, true));
   }
 }
 
@@ -53,7 +55,7 @@ StartFrom enlarged(const Setting& setting, const mx::array& latents, const Prepa
     return {.latents = resize_latents(latents, pass.upscale, resolved.latent_height, resolved.latent_width)};
   StartFrom from;
   for (int i = 0; i < latents.shape(0); ++i)
-    from.pictures.push_back(fitted(decoded(setting, attention::row_of(latents, i), first), Fit::stretch,
+    from.pictures.push_back(fitted(decoded(setting, attention::row_of(latents, i), &first, false), Fit::stretch,
                                    resolved.recipe.width, resolved.recipe.height));
   return from;
 }
@@ -115,7 +117,6 @@ void make_room(const std::vector<Setting>& settings, const std::vector<RunToDraw
   if (auto* side = settings[0].loaded.side) side->keep(guides);
   if (const auto* pass = refined_pass(*first[0]))
     if (auto* side = settings[0].refiner->model.side) side->keep(pass->refined->guides);
-  auto& variants = settings[0].loaded.variants;
   try {
     require_memory_for_all(settings, first);
   } catch (const Error& error) {
@@ -173,7 +174,7 @@ std::vector<Result> generate(const LoadedModel& model, const Outline& outline, c
   if (twice) latents = draw_again(settings, passes, latents, results);
   for (size_t r = 0; r < runs.size(); ++r) {
     Clock clock;
-    decode(settings[r], latents[r], *passes[r], results[r]);
+    decode(settings[r], latents[r], runs[r].prepared, results[r]);
     results[r].seconds_decode += clock.lap();
   }
   return results;

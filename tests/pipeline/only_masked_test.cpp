@@ -176,6 +176,43 @@ TEST_CASE("a heat map lies over the part that was drawn") {
   CHECK(inside > 2000);
 }
 
+TEST_CASE("two passes draw the same part, and what the second one drew is set into the picture") {
+  const auto region = rectangle(20, 40, 40, 40).pixels();
+  for (const auto upscale : {Upscale::lanczos, Upscale::latent_bilinear}) {
+    auto recipe = scene().around(region, 8);
+    recipe.second_pass = SecondPass{.scale = 1.5, .upscale = upscale, .strength = 0.7, .exact_steps = true, .steps = 2};
+    recipe.controls = {inject("a dragon").within(rectangle(0, 0, 100, 152).pixels()),
+                       capture("cat")};  // all of the part
+    const auto result = run("small", recipe, true);
+    CHECK(result.latents.at(0).size() == 4 * 12 * 12);
+    CHECK(result.heat_maps.at(0).part == HeatMap::Part{12, 32, 56, 56});
+    const auto& drawn = result.images.at(0);
+    REQUIRE(drawn.width == 200);
+    REQUIRE(drawn.height == 152);
+    size_t outside = 0, inside = 0;
+    for (size_t i = 0; i < drawn.pixels.size(); ++i) {
+      const int x = static_cast<int>(i / 3 % 200), y = static_cast<int>(i / 600);
+      const bool within = x >= 20 && x < 60 && y >= 40 && y < 80;
+      (within ? inside : outside) += drawn.pixels[i] != scene().image.pixels[i];
+    }
+    CHECK(outside == 0);
+    CHECK(inside > 4000);
+    recipe.controls[0].region.reset();
+    CHECK(run("small", recipe).latents == result.latents);
+    recipe.second_pass.reset();
+    CHECK(run("small", recipe, true).images.at(0).pixels != drawn.pixels);
+  }
+}
+
+TEST_CASE("law: two passes over a part that is the whole picture draw what they draw without only_masked") {
+  auto recipe = scene().around(rectangle(0, 0, 1, 1) - circle(0.3, 0.5, 0.2).feather(0.1), 0);
+  recipe.width = 200, recipe.height = 152, recipe.steps = 2;
+  recipe.second_pass = SecondPass{.scale = 1, .strength = 0.6, .exact_steps = true};
+  const auto part = run("small", recipe);
+  recipe.init->only_masked.reset();
+  CHECK(relative_error(part.latents.at(0), run("small", recipe).latents.at(0)) <= 1e-3);  // a byte of the first picture
+}
+
 TEST_CASE("a canvas that grew is a mask, too, and its pixels are the picture's") {
   auto recipe = scene().around({}, 16);
   recipe.init->mask.reset(), recipe.init->grow = {0, 0, 40, 0};

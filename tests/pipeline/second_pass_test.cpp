@@ -272,8 +272,4 @@ TEST_CASE("what is wrong with a second pass is said before weights are read") {
   CHECK(refusal([](SecondPass& p) {
           p.controls = {{inject("x").at("middle:7")}};
         }).find("[second_pass.controls[0].where]") == 0);
-  const PictureFile picture("second_pass_part.png", {64, 64, std::vector<uint8_t>(64 * 64 * 3, 90), {}});
-  auto recipe = two_passes();
-  recipe.init = InitPicture{.file = picture.path.string(), .mask = circle(0.5, 0.5, 0.2), .only_masked = 8};
-  CHECK(refusal(recipe).find("[second_pass] the first pass draws a part of a picture (init.only_masked)") == 0);
 }

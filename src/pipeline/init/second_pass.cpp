@@ -50,10 +50,6 @@ bool measures_in_pixels(const std::vector<Control>& controls) {
 
 Recipe second_run(const Recipe& first, int multiple) {
   const auto& pass = *first.second_pass;
-  if (first.init && first.init->only_masked)
-    refuse_pass("second_pass",
-                "the first pass draws a part of a picture (init.only_masked); expected all of it, or one pass; start "
-                "from the finished picture in a run of its own");
   if (!(pass.strength > 0 && pass.strength <= 1))
     refuse_pass("second_pass.strength", fmt::format("{}; expected more than 0, to 1", pass.strength));
   auto run = first;

@@ -95,11 +95,12 @@ int steps_of_value(double value, int steps) {
   return static_cast<int>(value * steps + 0.01);  // 0.7 of 10 is 7, though masks are rounded to 2^-16
 }
 
-void finish(const Start& start, const InitPicture& init, int steps, Image& drawn) {
-  if (!start.around && !(init.paste && start.mask)) return;
-  auto whole = start.around ? start.around->picture : start.picture;
-  const control::PixelBox part = start.around ? start.around->part : control::PixelBox{0, 0, whole.width, whole.height};
-  const auto there = start.around ? fitted(drawn, Fit::stretch, part.width, part.height) : std::move(drawn);
+void finish(const Start& start, const InitPicture& init, int steps, bool set_back, Image& drawn) {
+  const auto* around = set_back && start.around ? &*start.around : nullptr;
+  if (!around && !(init.paste && start.mask)) return;
+  auto whole = around ? around->picture : start.picture;
+  const control::PixelBox part = around ? around->part : control::PixelBox{0, 0, whole.width, whole.height};
+  const auto there = around ? fitted(drawn, Fit::stretch, part.width, part.height) : std::move(drawn);
   lay_over(
       there, part.left, part.top,
       [&](int x, int y) {

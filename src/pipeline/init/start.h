@@ -45,9 +45,9 @@ double at_pixel(const control::Mask& mask, int x, int y, int width, int height);
 int steps_of_value(double value, int steps);
 
 /**
- * Makes of what was drawn the run's picture: with the start's own pixels where nothing was drawn anew, and set back
- * into what the start was cut out of.
+ * Makes of what was drawn the run's picture: with the start's own pixels where nothing was drawn anew. @param set_back
+ * into what the start was cut out of, if it was; else it stays a part, for another pass.
  */
-void finish(const Start& start, const InitPicture& init, int steps, Image& drawn);
+void finish(const Start& start, const InitPicture& init, int steps, bool set_back, Image& drawn);
 
 }  // namespace corepulse::pipeline

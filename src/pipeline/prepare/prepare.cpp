@@ -125,6 +125,18 @@ void add_refined(Prepared& prepared, std::unique_ptr<ResolvedControls> made, con
   prepared.handover = std::move(handover);
 }
 
+/** What regions and their pixels are of: a picture of this size, of which a part is drawn. */
+Start sized(int width, int height, const control::PixelBox& part) {
+  return {{}, {}, Surroundings{{width, height, {}, {}}, part}};
+}
+
+/** Of the second pass, where the first one draws a part of a picture. */
+std::optional<Start> same_part(const Prepared& first) {
+  if (!first.start || !first.start->around) return std::nullopt;
+  const auto& [picture, part] = *first.start->around;
+  return sized(picture.width, picture.height, part);
+}
+
 std::unique_ptr<Prepared> second_pass(const Prepared& first, const FunctionList& functions, bool elide,
                                       const OutlineOf& open) {
   const auto& outline = *first.outline;
@@ -136,9 +148,10 @@ std::unique_ptr<Prepared> second_pass(const Prepared& first, const FunctionList&
   std::vector<std::string> of_handover;
   auto taken = handover(resolved, outline, open, of_handover);
   const auto controls = second.controls ? *second.controls : of_second_pass(resolved.recipe.controls, resolved, notes);
-  std::optional<Start> measured;  // what pixels of the recipe's controls are
-  if (const auto& own = first.resolved.recipe; !second.controls && measures_in_pixels(controls))
-    measured = Start{{}, {}, Surroundings{{own.width, own.height, {}, {}}, {0, 0, own.width, own.height}}};
+  auto start = same_part(first);
+  auto measured = start;
+  if (const auto& own = first.resolved.recipe; !start && !second.controls && measures_in_pixels(controls))
+    measured = sized(own.width, own.height, {0, 0, own.width, own.height});
   const auto pass = pass_of(resolved, measured, *first.masks, outline, first.words, functions, taken);
   auto made = resolve_controls(controls, pass, {{}, first.adapters, first.loras}, {{}, {}, first.loras},
                                {.elide = elide, .path = second.controls ? "second_pass.controls" : "controls"});
@@ -152,6 +165,7 @@ std::unique_ptr<Prepared> second_pass(const Prepared& first, const FunctionList&
       std::make_unique<Prepared>(part_of_run(resolved, std::move(made), pass.own, first.masks, std::move(notes)));
   add_refined(*prepared, std::move(refined), pass, std::move(taken));
   prepared->notes_of_handover = std::move(of_handover);
+  prepared->start = std::move(start);
   return prepared;
 }
 

@@ -31,7 +31,7 @@ struct Prepared {
   std::string loras;          ///< The given recipe's; the resolved one names files.
   std::shared_ptr<MaskPictures> masks;
   Words words;                            ///< Those of the recipe's `embeddings`.
-  std::optional<Start> start;             ///< The recipe's `init`.
+  std::optional<Start> start;             ///< The recipe's `init`; of a second pass which part it draws, if not all.
   std::vector<std::string> notes;         ///< What the user should know: words cut off, neutral controls, guesses.
   const Outline* outline = nullptr;       ///< The model whose calls these are,
   std::vector<control::Step> calls = {};  ///< of the run.
