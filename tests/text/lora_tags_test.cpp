@@ -65,5 +65,18 @@ TEST_CASE("what a tag says that nobody reads is refused") {
   }
 }
 
+TEST_CASE("a text of many brackets is read once, not from each of them on") {
+  // Read anew from each it would be 10^13 bytes.
+  const std::string many(4 << 20, '<');
+  auto prompt = many + "lora:style:0.5>:" + many;
+  const auto tags = take_lora_tags(prompt);
+  REQUIRE(tags.size() == 1);
+  CHECK(tags[0].name == "style");
+  CHECK(prompt == many.substr(1) + ":" + many);
+  std::string joined = "<<lora:a:1>lora:b:1> <lora:c<d:1>";
+  CHECK(take_lora_tags(joined).size() == 2);
+  CHECK(joined == "<lora:b:1> ");
+}
+
 }  // namespace
 }  // namespace corepulse::text

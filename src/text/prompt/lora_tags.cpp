@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/ascii.h"
 #include "io/utf8.h"
@@ -68,8 +69,9 @@ std::vector<double> blocks_of(std::string_view given, std::string_view tag) {
 
 /** What stands between < and >; nothing if that is no such tag. */
 std::optional<LoraTag> read(std::string_view inside) {
+  // Known by its first letters: a text of many "<" is not split at each of them.
+  if (!inside.starts_with("lora:") && !inside.starts_with("lyco:") && !inside.starts_with("locon:")) return {};
   const auto parts = split(inside, ':');
-  if (parts.size() < 2 || (parts[0] != "lora" && parts[0] != "lyco" && parts[0] != "locon")) return {};
   LoraTag tag{.name = std::string(trim(parts[1]))};
   if (tag.name.empty()) refuse_prompt(fmt::format("<{}> names no file", io::printable(inside, 80)));
   std::optional<double> both, unet, named_text, named_unet;
@@ -98,17 +100,21 @@ std::optional<LoraTag> read(std::string_view inside) {
 
 std::vector<LoraTag> take_lora_tags(std::string& prompt) {
   std::vector<LoraTag> tags;
-  for (size_t begin = 0; (begin = prompt.find('<', begin)) != prompt.npos;) {
-    const auto end = prompt.find('>', begin);
+  std::string rest;
+  size_t kept = 0, end = prompt.find('>');
+  for (size_t begin = prompt.find('<'); begin != prompt.npos; begin = prompt.find('<', begin)) {
+    if (end < begin) end = prompt.find('>', begin);
     if (end == prompt.npos) break;
-    const auto tag = read(std::string_view(prompt).substr(begin + 1, end - begin - 1));
+    auto tag = read(std::string_view(prompt).substr(begin + 1, end - begin - 1));
     if (!tag) {
       ++begin;
       continue;
     }
-    tags.push_back(*tag);
-    prompt.erase(begin, end + 1 - begin);
+    tags.push_back(std::move(*tag));
+    rest.append(prompt, kept, begin - kept);
+    begin = kept = end + 1;
   }
+  prompt = rest.append(prompt, kept);
   return tags;
 }
 
