@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -86,9 +86,14 @@ def probes_of(patches: Sequence[Patch]) -> list[_core.Probe]:
     return [patch._probe() for patch in patches]
 
 
-def check_images(patches: Sequence[Patch], count: int) -> None:
-    """Those that they name are there."""
+def check_patches(patches: Sequence[Patch], recipe: Mapping[str, Any]) -> None:
+    """The images that they name are there, and their regions are of what is drawn."""
+    count = len(recipe.get("seeds", [0]))
+    part = (recipe.get("init") or {}).get("only_masked") is not None
     for patch in patches:
+        if part and patch.region is not None:
+            raise InvalidRequest("[patch] a region, where init.only_masked draws a part of the picture; expected one of them: the "
+                                 "network's grid is the part's")
         for image in patch.images or ():
             if not 0 <= image < count:
                 raise InvalidRequest(f"[patch] image {image} of {count}; expected 0..{count - 1}")

@@ -15,7 +15,7 @@ from ._request import ControlLike, RecipeLike, latents_of, recipe_json, spend, w
 from .attention import AttentionLike
 from .errors import Cancelled, InvalidRequest
 from .explain import Explanation
-from .patch import Patch, check_images, probes_of
+from .patch import Patch, check_patches, probes_of
 from .pictures import Picture
 from .prediction import Prediction, unet_call
 from .recorded import Recorded, RecordLike, as_record
@@ -255,7 +255,7 @@ class Pipeline:
             raise InvalidRequest(f"[output_type] unknown {output!r}; did you mean {near}?")
         live = given["live"]._core if given["live"] is not None else None
         recipe, callback = self._recipe(given), self._callback(given)
-        check_images(given["patch"], len(json.loads(recipe).get("seeds", [0])))
+        check_patches(given["patch"], json.loads(recipe))
         probes = [*probes_of(given["patch"]), *(as_record(one)._into(recorded) for recorded, one in record)]
         beside = _core.Beside(list(given["attention"]), probes, latents_of(given), bool(given["latents_scaled"]))
         try:

@@ -54,6 +54,12 @@ def test_recordings_know_rows_steps_and_layers(pipe):
         kept["output:1", 1]
 
 
+@pytest.mark.parametrize("sampler", ["heun", "dpm_2", "dpm_2_a", "dpmpp_sde", "dpmpp_2s_a", "pndm", "restart"])
+def test_the_second_model_call_of_a_step_has_a_place_of_its_own(pipe, sampler):
+    result = pipe(**CAT, sampler=sampler, record=[Record("", "prediction")])
+    assert len(result.recorded) == result.model_calls and {place.evaluation for place in result.recorded} == {0, 1}
+
+
 def test_maps_are_what_captures_see_and_sum_to_one(pipe):
     watched = corepulse.capture("cat", where="middle:0", when=when.steps(0, 1))
     kept = pipe(**CAT, record=[Record("middle:0", "attention_map", rows="cond")], controls=[watched])
@@ -153,6 +159,10 @@ def test_wrong_places_and_shapes_end_the_run_and_nothing_else(pipe, plain):
         pipe(**CAT, patch=[Patch("middle:0", remove=np.ones(1))])
     with pytest.raises(ZeroDivisionError):
         pipe(**CAT, patch=[Patch("middle:0", replace=lambda x, at: 1 / 0)])
+    around = dict(image=np.zeros((64, 64, 3), np.uint8), mask_image=corepulse.circle(0.5, 0.5, 0.2), init={"only_masked": 8})
+    assert pipe(**CAT, **around, patch=[nothing]).latents is not None
+    with pytest.raises(corepulse.InvalidRequest, match="only_masked"):
+        pipe(**CAT, **around, patch=[nothing, Patch("middle:0", scale=2, region="left half")])
     short = pipe(**CAT, record=[Record("middle:0", when=when.steps(0, 1))]).recorded
     with pytest.raises(corepulse.InvalidRequest, match="at step 1"):
         pipe(**CAT, patch=[Patch("middle:0", replace=short)])
