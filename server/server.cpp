@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
 #include <sys/resource.h>
 #include <thread>
 
@@ -43,11 +44,25 @@ int most_connections() {
   return static_cast<int>(std::clamp<rlim_t>(limit.rlim_cur / 4 * 3, 16, 512));
 }
 
+/** A command line is there for everybody on the machine to read; a file and the environment are not. */
+std::string token_of(const ServeOptions& options) {
+  if (options.token_file.empty()) return options.token.empty() ? environment("COREPULSE_TOKEN") : options.token;
+  if (!options.token.empty()) refuse_options("[--token-file] --token is given, too; expected one of them");
+  std::ifstream file(options.token_file);
+  std::string token;
+  if (!std::getline(file, token) || token.size() > 4096)
+    throw Error(ErrorCode::io, fmt::format("[--token-file] {} holds no line that could be one", options.token_file));
+  while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
+  if (token.empty()) throw Error(ErrorCode::io, fmt::format("[--token-file] {} begins empty", options.token_file));
+  return token;
+}
+
 void check_options(const ServeOptions& options) {
   const auto name = host_name(options.host.find(':') == std::string::npos ? options.host : "[" + options.host + "]");
   if (!is_loopback_name(name) && options.token.empty() && !options.insecure)
     refuse_options(
-        fmt::format("[--host] {} can be reached from other machines; expected --token TEXT beside it, which clients "
+        fmt::format("[--host] {} can be reached from other machines; expected a token beside it (--token-file, "
+                    "COREPULSE_TOKEN or --token), which clients "
                     "must then send (or --insecure, where another program guards the door)",
                     options.host));
   const bool printable = std::all_of(options.token.begin(), options.token.end(),
@@ -123,14 +138,16 @@ std::string data_folder() {
 #endif
 }
 
-void serve(const ServeOptions& options, const std::atomic<bool>& stop) {
+void serve(const ServeOptions& given, const std::atomic<bool>& stop) {
+  auto options = given;
+  options.token = token_of(given);
   check_options(options);
   raise_file_limit();
   Server server(options);
   if (!options.model.empty()) (void)server.names.path_of(options.model);
   if (options.say)
     options.say(fmt::format("corepulse serves {}{}", address(options, server.listener.port()),
-                            options.token.empty() ? "" : "?token=... (the one given with --token)"));
+                            options.token.empty() ? "" : "?token=... (the one that was given)"));
   std::atomic<bool> ended = false;
   std::thread watch([&] {
     while (!stop && !ended) std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -15,7 +15,8 @@ namespace corepulse::server {
 struct ServeOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 7860;
-  std::string token;
+  std::string token;                ///< "": that of the environment's COREPULSE_TOKEN, if there is one.
+  std::string token_file;           ///< Its first line is the token.
   bool insecure = false;            ///< Another host than loopback without a token.
   std::vector<std::string> hosts;   ///< Further names by which clients call this server.
   std::string data;                 ///< Folder; "": the user's (data_folder()).

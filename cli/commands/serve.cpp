@@ -20,7 +20,7 @@ namespace {
 const char* const kServeExamples = R"(Examples:
   corepulse serve                            the page at http://127.0.0.1:7860/, for this machine alone
   corepulse serve --models ~/models --loras ~/loras -m sd15.safetensors
-  corepulse serve --host 0.0.0.0 --token SECRET --allow-host studio.local
+  corepulse serve --host 0.0.0.0 --token-file ~/.corepulse-token --allow-host studio.local
                                              for others, who open http://studio.local:7860/?token=SECRET
 
 What it answers, what it keeps and what it refuses: docs/server.md. Ctrl-C stops it: the job that is being drawn is
@@ -40,6 +40,12 @@ void add_network_flags(CLI::App& command, server::ServeOptions& options) {
   command.add_option("--port", options.port, "Port; 0: any that is free")->group("Network")->capture_default_str();
   command.add_option("--token", options.token, "What clients must send: as Bearer, as Basic's password, as a cookie")
       ->group("Network");
+  command
+      .add_option(
+          "--token-file", options.token_file,
+          "A file whose first line is the token, which --token shows to all who list processes; or COREPULSE_TOKEN")
+      ->group("Network")
+      ->type_name("FILE");
   command.add_option("--allow-host", options.hosts, "A further name by which clients call this server")
       ->group("Network")
       ->type_name("NAME");
@@ -80,7 +86,7 @@ void add_serve(CLI::App& app, Global&) {
   command->add_flag("-q,--quiet", flags->quiet, "Print nothing but errors")->group("Server");
   command->callback([flags] {
     auto& options = flags->options;
-    for (auto* folder : {&options.loras, &options.embeddings, &options.data, &options.studio})
+    for (auto* folder : {&options.loras, &options.embeddings, &options.data, &options.studio, &options.token_file})
       *folder = expand_home(*folder);
     for (auto& folder : options.models) folder = expand_home(folder);
     options.memory = static_cast<uint64_t>(flags->memory * 1e9);

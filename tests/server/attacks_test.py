@@ -8,7 +8,7 @@ import time
 import unittest
 import zlib
 
-from server_case import PROGRAM, SMALL, ServerCase, png
+from server_case import PROGRAM, SMALL, Server, ServerCase, png
 
 GET = "GET /v1/models HTTP/1.1\r\n"
 
@@ -198,6 +198,24 @@ class TokenTest(ServerCase):
         self.assertIn("HttpOnly; SameSite=Strict", cookie)
         self.assertEqual(self.server.ask("GET", "/v1/models", headers={"Cookie": "a=b; " + cookie.split(";")[0]}).status, 200)
         self.refused(self.server.ask("GET", "/?token=x"), 401, "unauthorized")
+
+    def test_the_token_need_not_stand_in_a_command_line(self):
+        file = self.folder / "token"
+        file.write_text("correct-horse\n")
+        for arguments, environment in ((), {"COREPULSE_TOKEN": "correct-horse"}), (("--token-file", str(file)), {}):
+            server = Server(self.folder / "other", *arguments, environment=environment)
+            try:
+                self.refused(server.ask("GET", "/v1/models"), 401, "unauthorized")
+                self.assertEqual(server.ask("GET", "/v1/models", headers={"Authorization": "Bearer correct-horse"}).status, 200)
+            finally:
+                server.end()
+        (self.folder / "empty").write_text("\n")
+        for arguments in (("--token", "x", "--token-file", str(file)), ("--token-file", str(self.folder / "empty")),
+                          ("--token-file", str(self.folder / "none"))):
+            done = subprocess.run([PROGRAM, "serve", "--port", "0", "--data", str(self.folder / "other"), *arguments],
+                                  capture_output=True, text=True)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("--token-file", done.stderr)
 
     def test_other_machines_are_let_in_with_a_token_alone(self):
         for arguments in (("--host", "0.0.0.0"), ("--host", "::"), ("--token", "a b")):

@@ -125,6 +125,17 @@ class Plain(ServerCase):
         images, info = answers[0]
         self.assertEqual((images, info["extra_generation_params"]["corepulse state"]), ([], "cancelled"))
 
+    def test_krita(self):
+        """What the plugin Cyanic SD asks when it connects, and sends for a picture."""
+        self.assertEqual(self.server.ask("GET", "/queue/status").json["queue_size"], 0)
+        for path in ("sd-models", "sd-vae", "samplers", "upscalers", "face-restorers", "prompt-styles", "loras", "hypernetworks"):
+            self.assertIsInstance(self.sd(path), list)
+        self.assertEqual((self.sd("scripts")["txt2img"], self.sd("embeddings")["loaded"]), (["corepulse"], {}))
+        settings = {"sd_model_checkpoint": self.sd("options")["sd_model_checkpoint"], "img2img_color_correction": True}
+        _, info = self.drawn("img2img", init_images=[b64(png(64, 64))], denoising_strength=0.5, override_settings=settings,
+                             override_settings_restore_afterwards=False, refiner_switch_at=0.8, styles=[])
+        self.assertIn("override_settings.img2img_color_correction", info["extra_generation_params"]["corepulse note 1"])
+
     def test_a_request_means_our_recipe(self):
         images, info = self.drawn(prompt="a (cat:1.2) {a|b}", sampler_name="Euler a", enable_hr=True, hr_scale=2,
                                   denoising_strength=0.5, hr_second_pass_steps=2, foo=1,
