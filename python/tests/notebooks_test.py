@@ -22,7 +22,7 @@ def test_a_notebook_runs(name):
     notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     for cell in notebook.cells:  # shorter
         cell.source = re.sub("num_inference_steps=1.", "num_inference_steps=4", cell.source).replace("steps = 8", "steps = 2")
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=3000, kernel_name="python3").execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert not any(output.output_type == "error" or output.get("data", {}).get("text/plain") == "False" for output in outputs)
     assert sum(map(pictures_in, outputs)) >= 3

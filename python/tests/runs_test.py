@@ -1,5 +1,6 @@
 """Threads, Ctrl-C, several pipelines, other processes and interpreters, memory."""
 import gc
+import itertools
 import os
 import pathlib
 import signal
@@ -19,23 +20,37 @@ CAT = dict(prompt="a cat in a park", seed=3, num_inference_steps=2, width=64, he
 
 
 def script(text, **options):
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(text)], capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(text)], capture_output=True, text=True, timeout=600, **options)
 
 
-def test_threads_share_a_pipeline_and_others_go_on(pipe):
-    expected, results, counted = pipe(**CAT).latents, [], 0
-
-    def run():
-        results.append(pipe(**CAT).latents)
-
-    threads = [threading.Thread(target=run) for _ in range(3)]
+def test_threads_share_a_pipeline(pipe):
+    expected, results = pipe(**CAT).latents, []
+    threads = [threading.Thread(target=lambda: results.append(pipe(**CAT).latents)) for _ in range(3)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        counted += 1  # the GIL is free
-        time.sleep(0.001)
-    assert counted > 10 and len(results) == 3
+    for thread in threads:
+        thread.join()
+    assert len(results) == 3
     assert all(np.array_equal(r, expected) for r in results)
+
+
+def test_other_threads_go_on_during_a_run(pipe):
+    """If the run kept the GIL, nobody could stop it before its end."""
+    stop, ended = corepulse.Stop(), []
+
+    def run():
+        try:
+            pipe(**{**CAT, "num_inference_steps": 1000}, stop=stop)
+        except corepulse.Cancelled as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    for _ in range(10):
+        time.sleep(0.001)
+    stop.set()
+    thread.join()
+    assert len(ended) == 1
 
 
 def test_two_pipelines_keep_apart(pipe):
@@ -49,35 +64,36 @@ def test_two_pipelines_keep_apart(pipe):
 
 def test_ctrl_c_ends_a_run_and_leaves_everything_usable(pipe):
     before = pipe(**CAT).latents
-    started = []
+    done = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have told its jobs to ignore it
 
     def interrupt(at):
-        if not started:
-            started.append(time.monotonic())
+        done.append(at.step)
+        if at.step == 1:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         pipe("a cat in a park", num_inference_steps=500, progress=interrupt)
-    assert time.monotonic() - started[0] < 3
+    assert 1 <= len(done) < 500
     assert np.array_equal(pipe(**CAT).latents, before)
 
 
 def test_a_stop_ends_a_run_from_another_thread(pipe):
-    stop = corepulse.Stop()
-    threading.Timer(0.2, stop.set).start()
-    started = time.monotonic()
+    stop, begun, done = corepulse.Stop(), threading.Event(), []
+    threading.Thread(target=lambda: begun.wait() and stop.set(), daemon=True).start()
     with pytest.raises(corepulse.Cancelled):
-        pipe("a cat in a park", num_inference_steps=500, stop=stop)
-    assert time.monotonic() - started < 10
+        pipe("a cat in a park", num_inference_steps=500, stop=stop, progress=lambda at: (done.append(at.step), begun.set()) and None)
+    assert 1 <= len(done) < 500
 
 
-@pytest.mark.parametrize("pause", [0, 0.3])
-def test_leaving_an_iterator_early_ends_its_run(pipe, pause):
+@pytest.mark.parametrize("ahead", [0, 5])
+def test_leaving_an_iterator_early_ends_its_run(pipe, ahead):
     """Also when the run is ahead of whoever looks at its steps."""
-    steps = pipe.steps(**{**CAT, "num_inference_steps": 900}, previews=False)
+    far = threading.Event()
+    steps = pipe.steps(**{**CAT, "num_inference_steps": 900}, previews=False, progress=lambda at: far.set() if at.step > 2 + ahead else None)
     for step in steps:
-        time.sleep(pause)
         if step.step == 2:
+            assert not ahead or far.wait(300)
             break
     with pytest.raises(corepulse.Cancelled):
         steps.result
@@ -87,23 +103,30 @@ def test_leaving_an_iterator_early_ends_its_run(pipe, pause):
 def test_an_iterator_that_was_followed_to_its_end_has_its_result(pipe):
     steps = pipe.steps(**CAT)
     for step in steps:
-        time.sleep(0.1)  # the run is over long before
+        steps.result  # the run is over before its first step is looked at
     assert step.step == 2 and steps.result.images
 
 
 def test_a_cancelled_task_ends_its_run(pipe):
     import asyncio
 
+    done = []
+
     async def main():
-        task = asyncio.ensure_future(pipe.agenerate("a cat in a park", num_inference_steps=500))
-        await asyncio.sleep(0.2)
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+
+        def progress(at):
+            done.append(at.step)
+            loop.call_soon_threadsafe(begun.set)
+
+        task = asyncio.ensure_future(pipe.agenerate("a cat in a park", num_inference_steps=500, progress=progress))
+        await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    started = time.monotonic()
     asyncio.run(main())
-    assert time.monotonic() - started < 10  # all 500 steps take far longer
+    assert 1 <= len(done) < 500
     assert pipe(**CAT).images
 
 
@@ -146,7 +169,7 @@ def test_a_process_forked_during_a_run_ends():
         child = os.fork()
         if child == 0:
             sys.exit(7)  # whatever waits for the end of the interpreter is called
-        for _ in range(500):
+        for _ in range(15000):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 print(os.waitstatus_to_exitcode(status))
@@ -201,16 +224,16 @@ def test_another_computing_half_of_mlx_is_refused(name, version, message, tmp_pa
 
 
 def test_the_interpreters_end_ends_runs():
-    started = time.monotonic()
     done = script("""
-        import threading, time, corepulse
+        import os, threading, corepulse
         pipe = corepulse.Pipeline.from_pretrained("builtin")
-        run = lambda: pipe("a cat", num_inference_steps=1000, progress=lambda at: None)
+        begun = threading.Event()
+        run = lambda: pipe("a cat", num_inference_steps=1000, progress=lambda at: (os.write(1, b"."), begun.set()) and None)
         threading.Thread(target=run, daemon=True).start()
-        time.sleep(0.5)
+        begun.wait()
     """)
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - started < 30
+    assert 1 <= len(done.stdout) < 1000
 
 
 def memory():
@@ -230,5 +253,6 @@ def test_memory_stays_level():
         gc.collect()
         return memory()
 
-    before = run(30)
-    assert run(200) - before < 1e6  # 5000 bytes a run
+    sizes = [run(30), *(run(70) for _ in range(3))]
+    # What leaks does so every time; what an allocator keeps for later, once.
+    assert min(after - before for before, after in itertools.pairwise(sizes)) < 350e3, sizes  # 5000 bytes a run

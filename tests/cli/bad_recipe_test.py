@@ -5,7 +5,6 @@ import pathlib
 import struct
 import subprocess
 import tempfile
-import time
 import unittest
 import zlib
 
@@ -45,7 +44,6 @@ class BadRecipeTest(unittest.TestCase):
         text = recipe if isinstance(recipe, str) else json.dumps({"version": 1, "prompt": "a cat in a park", **recipe})
         (self.folder / "recipe.json").write_text(text)
         before = sorted(self.folder.iterdir())
-        start = time.monotonic()
         command = [PROGRAM, "generate", "--recipe", "recipe.json", "--steps", "20", "-o", "out.png", "-q"]
         running = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         out, err = running.stdout.read(), running.stderr.read()  # a line or two: no pipe fills
@@ -53,7 +51,7 @@ class BadRecipeTest(unittest.TestCase):
         running.returncode = os.waitstatus_to_exitcode(status)
         running.stdout.close(), running.stderr.close()
         done = subprocess.CompletedProcess(command, running.returncode, out, err)
-        self.seconds, self.megabytes = time.monotonic() - start, usage.ru_maxrss / 1024
+        self.megabytes = usage.ru_maxrss / 1024
         self.assertEqual(sorted(self.folder.iterdir()), before)
         return done
 
@@ -117,18 +115,15 @@ class BadRecipeTest(unittest.TestCase):
         self.refused([reweight()] * 10001, "[controls] 10001 controls; expected at most 10000")
         pile = [inject(prompt=f"text {i}", strength=0.01) for i in range(10000)]
         self.refused(pile, "[controls] more than 64 readings", "use fewer")
-        self.assertLess(self.seconds, 30)
         self.assertLess(self.megabytes, 1000)
 
     def test_regions_of_20000_pixels(self):
         (self.folder / "mask.png").write_bytes(png(20000, 20000))
         huge = {"shape": "picture", "file": "mask.png"}
         self.refused([inject(region=huge)], "[controls[0].region]", "mask.png: 20000 x 20000 pixels; expected at most", status=BAD_FILE)
-        self.assertLess(self.seconds, 5)
         self.assertLess(self.megabytes, 300)
         beyond = {"shape": "rectangle", "box": [10000, 0, 20000, 20000], "unit": "pixel"}
         self.refused([inject(region=beyond)], "[controls[0].region] the region is empty")
-        self.assertLess(self.seconds, 5)
         self.assertLess(self.megabytes, 300)
         self.refused({"width": 20000, "height": 20000}, "width is 20000", "8192")
 

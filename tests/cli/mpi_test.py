@@ -1,4 +1,5 @@
 """Sweeps by the processes of mpirun: they leave what one does, and what a killed one leaves is gone on with."""
+import contextlib
 import csv
 import json
 import os
@@ -51,24 +52,32 @@ class MpiTest(ProgramCase):
         for name in ("sheet.png", "sheet.html", "cells/000005.png", "plain/000002.png"):
             self.assertEqual((self.folder / "several" / name).read_bytes(), (self.folder / "one" / name).read_bytes(), name)
 
+    def killed(self, steps, out):
+        """mpirun's status when two of its processes were killed after the first cell, or it was faster than that."""
+        with subprocess.Popen([*map(str, MPIRUN), "--steps", steps, "-o", out], cwd=self.folder, env=ENVIRONMENT,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and not list(self.folder.glob(f"{out}/cells/0*.png")):
+                time.sleep(0.001)
+            with contextlib.suppress(OSError, KeyError):  # they have ended
+                children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+                ranks = {rank_of(child): int(child) for child in children}
+                os.kill(ranks[2], signal.SIGKILL)
+                os.kill(ranks[0], signal.SIGKILL)  # it hands out: till mpirun has seen the first death, the rest may be drawn
+            return process.wait()
+
     @unittest.skipUnless(pathlib.Path("/proc/self/environ").exists(), "finds processes as Linux shows them")
     def test_a_killed_process_loses_nothing_and_doubles_nothing(self):
-        with subprocess.Popen([*map(str, MPIRUN), "--steps", "8", "-o", "out"], cwd=self.folder, env=ENVIRONMENT,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            while not list(self.folder.glob("out/cells/0*.png")):
-                time.sleep(0.001)
-                self.assertIsNone(process.poll())
-            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-            ranks = {rank_of(child): int(child) for child in children}
-            os.kill(ranks[2], signal.SIGKILL)
-            os.kill(ranks[0], signal.SIGKILL)  # it hands out: till mpirun has seen the first death, the rest may be drawn
-            self.assertNotEqual(process.wait(60), 0)
-        before = self.cells("out")
+        for steps in ("8", "100", "900"):  # as slow as this machine needs it, to be killed on the way
+            out = f"out{steps}"
+            status = self.killed(steps, out)
+            before = self.cells(out)
+            if status and len(before) < 8:
+                break
         self.assertLess(len(before), 8)
-        self.mpirun("--steps", "8", "-o", "out", "--resume")
-        self.assertEqual(self.cells("out")[:len(before)], before)
-        self.assertEqual(sorted(self.cells("out")), list(range(8)))
-        self.assertEqual([row["cell"] for row in self.rows("out")], list("01234567"))
+        self.mpirun("--steps", steps, "-o", out, "--resume")
+        self.assertEqual(self.cells(out)[:len(before)], before)
+        self.assertEqual(sorted(self.cells(out)), list(range(8)))
+        self.assertEqual([row["cell"] for row in self.rows(out)], list("01234567"))
 
     def test_what_is_wrong_is_said_once(self):
         done = self.mpirun("--steps", "1", "-o", "no", "--axis", "strength=0.5,7", status=2)

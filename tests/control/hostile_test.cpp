@@ -1,5 +1,4 @@
 // Recipes made to hurt: they end in bounded time and memory, with an error or a plan.
-#include <chrono>
 #include <cmath>
 #include <doctest/doctest.h>
 
@@ -14,12 +13,6 @@ namespace {
 
 using Controls = std::vector<corepulse::Control>;
 
-double seconds(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
 ProgramInputs run() {
   return run_of(sd15_sites(), "a cat in a park");
 }
@@ -32,7 +25,7 @@ TEST_CASE("10,000 edits, or injections that replace each other, resolve") {
     edits.push_back(reweight("cat", 1 + 1e-4 * (i % 7)));
     injections.push_back(inject("a dragon " + std::to_string(i)));
   }
-  CHECK(seconds([&] { CHECK(error_of(edits, run()).empty()); }) < 20);
+  CHECK(error_of(edits, run()).empty());  // within ProgramOptions::work: a pass over all pairs of edits would not be
   const auto program = Program::resolve(injections, run());
   CHECK(program.texts().size() == 3);  // only the last is ever read
   edits.push_back(reweight("cat", 2));
@@ -64,7 +57,7 @@ TEST_CASE("10,000 soft regions with curves end in an error when they have cost e
     }
     return false;
   };
-  CHECK(seconds([&] { CHECK(spent(50'000'000)); }) < 10);
+  CHECK(spent(50'000'000));
   controls.resize(3);
   CHECK_FALSE(spent(50'000'000));
 }
@@ -88,27 +81,19 @@ TEST_CASE("a recipe of 10,000 controls and 20,000 pixels a side reads, writes an
   auto inputs = run_of(sd15_sites(), "a cat", 20000, 20000);
   inputs.calls = schedule(1);
   CHECK(error_of({inject("snow").within(rectangle(0, 0, 10000, 20000).pixels()).at("middle:0")}, inputs).empty());
-  CHECK(seconds([&] { error_of({inject("snow").within(circle(0.5, 0.5, 0.3).feather(0.2))}, inputs); }) < 20);
+  CHECK_NOTHROW(Program::resolve({inject("snow").within(circle(0.5, 0.5, 0.3).feather(0.2))}, inputs));
 }
 
-TEST_CASE("resolving and explaining a usual recipe takes milliseconds") {
+TEST_CASE("resolving a usual recipe takes little work") {
   const Controls controls{inject("a dragon").at("middle:0, output:0").sigma(15, 0).strength(0.8),
                           reweight("park", 0.3).at("output:1"),
                           inject("snow").strength({{0, 0}, {0.5, 1}}).within(rectangle(0, 0, 0.5, 1).feather(0.05)),
                           regions({{"sky", rectangle(0, 0, 1, 0.5).blur(0.05)}, {"sea", circle(0.5, 0.7, 0.2)}}, 0.2),
                           attend(circle(0.5, 0.5, 0.2), 3)};
-  double best = 1e9;
-  for (int i = 0; i < 3; ++i)
-    best = std::min(best, seconds([&] {
-                      const auto program =
-                          Program::resolve(controls, run_of(builtin_sites(), "a cat in a park", 256, 256));
-                      CHECK_FALSE(explain_text(program).empty());
-                      CHECK_FALSE(explain_json(program).empty());
-                    }));
-#ifndef __SANITIZE_ADDRESS__
-  CHECK(best < 0.1);
-#endif
-  MESSAGE("resolve and explain: ", best * 1000, " ms");
+  const auto program =
+      Program::resolve(controls, run_of(builtin_sites(), "a cat in a park", 256, 256), {.work = 3'000'000});
+  CHECK_FALSE(explain_text(program).empty());
+  CHECK_FALSE(explain_json(program).empty());
 }
 
 }  // namespace corepulse::control::test

@@ -120,9 +120,15 @@ TEST_CASE("only a model that is one file has a file's digest, and no other UNet'
 TEST_CASE("a fingerprint is computed once in the life of a file, and again when the file's times or size tell") {
   const Cache cache;
   const Copy model;
+  const auto write_all_at = [&](fs::file_time_type time) {
+    for (const char* part : {"unet", "vae", "text_encoder"}) fs::last_write_time(model.weights(part), time);
+  };
+  const auto now = fs::file_time_type::clock::now();
+  write_all_at(now + std::chrono::hours(1));
   const auto first = model.fingerprint();
   CHECK(cache.files().empty());  // so young a file may change without its times telling
-  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+  write_all_at(now - std::chrono::hours(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));  // at least: nobody can set the time of a change
   CHECK(model.fingerprint() == first);
   CHECK(cache.files().size() == 3);  // one per network
   for (const auto& file : cache.files()) {

@@ -1,7 +1,6 @@
 #include "model/inspect.h"
 
 #include <algorithm>
-#include <chrono>
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
@@ -42,15 +41,6 @@ TEST_CASE("the built-in model is what its card says") {
   CHECK(info.bytes == 2 * info.parameters);
   CHECK(info.sites.size() == 32);
   CHECK(info.notes.empty());
-}
-
-TEST_CASE("the built-in model is inspected in less than a tenth of a second") {
-  inspect_model({});
-  const auto begin = std::chrono::steady_clock::now();
-  inspect_model({});
-  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  WARN(seconds < 0.1);
-  CHECK(seconds < 2);  // a machine may be busy
 }
 
 TEST_CASE("blocks stand in order of execution, with grids at the native size") {

@@ -1,5 +1,5 @@
 // Controls that are changed while a run goes on, and the recipes that repeat such runs.
-#include <condition_variable>
+#include <atomic>
 #include <doctest/doctest.h>
 #include <thread>
 
@@ -158,21 +158,24 @@ TEST_CASE("an edit from another thread before the first step acts from step 0 on
 TEST_CASE("edits given all the time from another thread are all checked, and those that acted repeat") {
   Request request{
       .recipe = short_run(SamplerKind::euler, 8), .decode = false, .live = std::make_shared<LiveControls>()};
-  int given = 0;
+  std::atomic<int> given = 0;
   std::thread thread;
   bool over = false;
   request.progress = [&](const Progress& at) {
     if (at.step > 1) return true;
+    // The steps wait for the first edit: a thread may begin later than a small model ends.
     thread = std::thread([&] {
       while (!over) {
         try {
           request.live->set({inject("a ship").strength(0.1 + 0.8 / (1 + given))});
-          ++given;
+          ++given, given.notify_one();
         } catch (const Error&) {
           over = true;  // the last step has begun
+          if (given == 0) given = -1, given.notify_one();
         }
       }
     });
+    given.wait(0);
     return true;
   };
   const auto result = tiny("small").generate(request);

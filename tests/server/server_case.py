@@ -1,4 +1,5 @@
 """A server of its own for tests: the real program with the built-in model, on a port that was free."""
+import contextlib
 import http.client
 import json
 import os
@@ -14,6 +15,7 @@ import unittest
 import zlib
 
 PROGRAM = os.environ["COREPULSE"]
+LIMIT = 300  # seconds for what comes at once on an idle machine
 SMALL = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 2, "width": 64, "height": 64}
 
 
@@ -24,6 +26,16 @@ class Answer:
     @property
     def json(self):
         return json.loads(self.body)
+
+
+def until(look, right):
+    """What `look()` gives as soon as it is right."""
+    end = time.monotonic() + LIMIT
+    while not right(seen := look()):
+        if time.monotonic() > end:
+            raise AssertionError(f"in vain: {seen}")
+        time.sleep(0.01)
+    return seen
 
 
 class Server:
@@ -45,12 +57,12 @@ class Server:
 
     def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        status = self.process.wait(20)
+        status = self.process.wait(LIMIT)
         self.process.stderr.close()
         return status
 
     def ask(self, method, path, body=None, headers=None, raw=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
         headers = dict(headers or {})
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
@@ -71,16 +83,11 @@ class Server:
 
     def wait(self, id, *states):
         states = states or ("done", "failed", "cancelled", "interrupted")
-        for _ in range(3000):
-            job = self.job(id)
-            if job["state"] in states:
-                return job
-            time.sleep(0.01)
-        raise AssertionError(job)
+        return until(lambda: self.job(id), lambda job: job["state"] in states)
 
     def events(self, id, until=None):
         """(name, data) one by one, until the stream ends."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
         connection.request("GET", f"/v1/jobs/{id}/events")
         answer = connection.getresponse()
         name = ""
@@ -92,7 +99,15 @@ class Server:
                 yield name, json.loads(line[6:])
         connection.close()
 
-    def raw(self, data, wait=5):
+    @contextlib.contextmanager
+    def held(self):
+        """Jobs that are given within wait for the end of it."""
+        before = self.draw({"steps": 1000}, priority=100)
+        self.wait(before, "running")
+        yield
+        self.ask("DELETE", f"/v1/jobs/{before}")
+
+    def raw(self, data, wait=LIMIT):
         """What comes back of these bytes until the server ends the connection, or falls silent."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as s:
             s.sendall(data)

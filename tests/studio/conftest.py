@@ -11,6 +11,8 @@ from selenium.webdriver.common.by import By
 
 import stand_in
 
+LIMIT = 120  # seconds for what comes at once on an idle machine
+
 
 @pytest.fixture(scope="session")
 def browser():
@@ -20,7 +22,7 @@ def browser():
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    driver.set_script_timeout(60)
+    driver.set_script_timeout(LIMIT)
     yield driver
     driver.quit()
 
@@ -53,16 +55,23 @@ class Page:
     def controls(self):
         return self.recipe().get("controls", [])
 
-    def wait(self, script, seconds=20):
-        end = time.monotonic() + seconds
+    def wait(self, script):
+        end = time.monotonic() + LIMIT
         while time.monotonic() < end:
             if self.js(script):
                 return
             time.sleep(0.02)
         raise AssertionError(f"in vain: {script}")
 
-    def see(self, text, where="body", seconds=20):
-        self.wait(f"return document.querySelector({json.dumps(where)})?.textContent.includes({json.dumps(text)})", seconds)
+    def until(self, right):
+        """Waits for what the server has been told."""
+        end = time.monotonic() + LIMIT
+        while not right():
+            assert time.monotonic() < end, self.world.log[-5:]
+            time.sleep(0.02)
+
+    def see(self, text, where="body"):
+        self.wait(f"return document.querySelector({json.dumps(where)})?.textContent.includes({json.dumps(text)})")
 
     def find(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -71,7 +80,8 @@ class Page:
         """Clicks what bears this name; looked for anew where the page has just drawn it anew."""
         look = ("return [...document.querySelectorAll(arguments[0])].find((e) => e.offsetParent && [e.getAttribute('aria-label'), e.innerText.trim()]"
                 ".includes(arguments[1]))")
-        for _ in range(300):
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
             try:
                 element = self.js(look, f"{within} button, {within} a", name)
                 if element:
@@ -110,11 +120,6 @@ class Page:
     def set_recipe(self, recipe):
         self.inside("s.store.edit({ recipe: a[0], drafts: [] })", recipe)
 
-    def slack(self):
-        """How much slower this machine is now than an idle one: a fixed loop takes some 15 ms there."""
-        took = self.js("const b = performance.now(); let x = 0; for (let i = 0; i < 1e7; ++i) x = (x * 1103515245 + i) | 0; return performance.now() - b")
-        return max(1, took / 15)
-
     def idle(self):
         self.wait("return !document.querySelector('.draw.stopping')")
 
@@ -138,6 +143,7 @@ class Page:
 
     def close(self):
         self.world.stopped = True
+        self.world.answers.set()
         self.server.shutdown()
         self.server.server_close()
 

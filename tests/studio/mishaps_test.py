@@ -71,10 +71,7 @@ def test_live_goes_on_after_a_run_that_ended_with_a_change_under_way(page):
     page.inside("s.player.draw()")
     page.see("Step 1", ".message")
     page.inside("s.store.editRecipe({ controls: a[0] })", [DRAGON])
-    end = time.monotonic() + 4
-    while [DRAGON] not in patches(page) and time.monotonic() < end:
-        time.sleep(0.03)
-    assert [DRAGON] in patches(page)
+    page.until(lambda: [DRAGON] in patches(page))
     page.world.delay = 0
     page.idle()
 

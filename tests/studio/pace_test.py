@@ -1,4 +1,4 @@
-"""How fast and how small."""
+"""How little the page does and sends: what makes it fast on any machine."""
 import gzip
 import pathlib
 
@@ -8,27 +8,28 @@ LARGE = {"version": 1, "model": "large", "prompt": "a cat in a park", "seed": 3,
     {"kind": "reweight", "phrase": "park", "scale": 0.3, "where": "output:0"}, {"kind": "inject", "prompt": "oil painting", "where": "output", "strength": 0.5}]}
 
 
-def test_first_paint_is_quick(page):
-    page.open()
+def test_the_first_paint_waits_for_no_answer(page):
+    page.world.answers.clear()
+    page.browser.get(page.server.address)
     page.wait("return performance.getEntriesByName('first-contentful-paint').length")
-    first = page.js("return performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    assert first < 300 * page.slack(), first
+    assert not page.js("return document.body.dataset.ready")
+    page.world.answers.set()
+    page.wait("return document.body.dataset.ready !== undefined")
 
 
-def test_painting_seventy_sites_by_fifty_steps_keeps_its_pace(page):
+def test_seventy_sites_by_fifty_steps_are_painted_once_a_frame(page):
     page.set_recipe(LARGE)
     page.wait("return document.querySelectorAll('.row-name').length === 5")
     page.js("document.querySelector('[data-key=unfold]').click()")
     page.wait("return document.querySelectorAll('.row-name').length >= 70")
     page.see("acts on", ".readout")
-    frames = page.inside("(async () => { const m = s.score.model, c = document.querySelector('.score-canvas'); c.setPointerCapture = () => {}; performance.clearMeasures();"
-                         "const b = c.getBoundingClientRect(), spent = [], frame = () => new Promise(requestAnimationFrame);"
-                         "const at = (t, x, y) => { const t0 = performance.now(); c.dispatchEvent(new PointerEvent(t, { clientX: b.left + x, clientY: b.top + y, pointerId: 1, bubbles: true })); return performance.now() - t0; };"
-                         "at('pointerdown', 5, 60); for (let i = 0; i < 40; ++i) { await frame(); spent.push(at('pointermove', 5 + (i * b.width) / 42, 60 + (i * (b.height - 70)) / 42)); }"
+    drawn = page.inside("(async () => { const m = s.score.model, c = document.querySelector('.score-canvas'); c.setPointerCapture = () => {}; performance.clearMeasures();"
+                         "const b = c.getBoundingClientRect(), frame = () => new Promise(requestAnimationFrame);"
+                         "const at = (t, x, y) => c.dispatchEvent(new PointerEvent(t, { clientX: b.left + x, clientY: b.top + y, pointerId: 1, bubbles: true }));"
+                         "at('pointerdown', 5, 60); for (let i = 0; i < 40; ++i) { await frame(); for (let j = 0; j < 5; ++j) at('pointermove', 5 + ((5 * i + j) * b.width) / 210, 60 + ((5 * i + j) * (b.height - 70)) / 210); }"
                          "at('pointerup', 0, 0); await frame(); await frame();"
-                         "const drawn = performance.getEntriesByName('score-frame').map((e) => e.duration); return spent.map((v, i) => v + (drawn[i] ?? 0)); })()")
-    frames.sort()
-    assert len(frames) == 40 and frames[len(frames) * 9 // 10] < 8 * page.slack(), frames[-10:]
+                         "return performance.getEntriesByName('score-frame').map((e) => e.duration); })()")
+    assert 1 <= len(drawn) <= 45, len(drawn)  # of 200 moves of the pointer
 
 
 def test_what_is_sent_is_small():

