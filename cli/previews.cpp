@@ -30,10 +30,11 @@ Previews::Previews(const Files& pictures, int every, bool quiet) : every_(every)
   for (const auto& picture : pictures) {
     auto file = picture;
     file.replace_filename(picture.stem().string() + "-preview.png");
-    if (fs::exists(file) && !is_preview(file))
-      throw Error(
-          ErrorCode::invalid_request,
-          fmt::format("[--preview] {} exists and is no preview; expected another name behind -o", file.string()));
+    std::error_code error;  // such as a name that is too long for a file
+    if (fs::exists(file, error) ? !is_preview(file) : bool(error))
+      throw Error(ErrorCode::invalid_request,
+                  fmt::format("[--preview] {} {}; expected another name behind -o", file.string(),
+                              error ? "cannot be written: " + error.message() : "exists and is no preview"));
     files_.push_back(std::move(file));
   }
 }

@@ -11,7 +11,7 @@ class Previews {
  public:
   /**
    * @param pictures the names of the run's pictures: cat.png has its preview in cat-preview.png.
-   * @throws Error{invalid_request} where a file of that name is there that is no preview.
+   * @throws Error{invalid_request} where a file of that name is there that is no preview, or none can be.
    */
   Previews(const Files& pictures, int every, bool quiet);
   /** Every `every`-th step each file is replaced, at one moment, so that a viewer never reads half of one. One that

@@ -10,17 +10,20 @@
 #include "corepulse/error.h"
 #include "corepulse/recipe.h"
 
+#include "previews.h"
 #include "target.h"
 
 using corepulse::Error;
 using corepulse::ErrorCode;
 using corepulse::Image;
 using corepulse::ImageText;
+using corepulse::Progress;
 using corepulse::Recipe;
 using corepulse::cli::check_output;
 using corepulse::cli::expand_home;
 using corepulse::cli::free_name;
 using corepulse::cli::output_files;
+using corepulse::cli::Previews;
 namespace fs = std::filesystem;
 
 namespace {
@@ -127,4 +130,41 @@ TEST_CASE("an output that cannot become a picture is found before the run, and n
   CHECK(code("cat") == ErrorCode::invalid_request);
   CHECK(code("taken/cat.png").has_value());
   CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("previews are replaced; what is no preview is refused before the run, and so is a name that none can have") {
+  const Folder folder;
+  const auto picture = folder.path / "cat.png", preview = folder.path / "cat-preview.png";
+  Progress at{.step = 1, .steps = 4};
+  at.preview = [](int) { return Image{1, 1, {1, 2, 3}}; };
+  Previews({picture}, 1, true).show(at);
+  CHECK(corepulse::load_image(preview).width == 1);
+  CHECK_NOTHROW(Previews({picture}, 1, true));
+  const auto refused = [](const fs::path& file) {
+    try {
+      Previews({file}, 1, true);
+      return std::string("accepted");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::invalid_request);
+      return std::string(error.what());
+    }
+  };
+  std::ofstream(preview) << "mine";
+  CHECK(refused(picture).find("exists and is no preview") != std::string::npos);
+  CHECK(fs::file_size(preview) == 4);
+  CHECK(refused(folder.path / (std::string(250, 'a') + ".png")).find("cannot be written") != std::string::npos);
+}
+
+TEST_CASE("a preview that cannot be written during the run is the last, and no end of the run") {
+  const Folder folder;
+  const auto preview = folder.path / "cat-preview.png";
+  Previews previews({folder.path / "cat.png"}, 1, true);
+  Progress at{.step = 1, .steps = 4};
+  int drawn = 0;
+  at.preview = [&](int) { return ++drawn, Image{1, 1, {1, 2, 3}}; };
+  fs::create_directories(preview / "mine");
+  CHECK_NOTHROW(previews.show(at));
+  CHECK_NOTHROW(previews.show(at));
+  CHECK(drawn == 1);
+  CHECK(fs::exists(preview / "mine"));
 }
