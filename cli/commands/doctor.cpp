@@ -21,6 +21,7 @@ const char* const kDoctorExamples = R"(Examples:
   corepulse doctor --json
   corepulse doctor -m sd15.safetensors   the time of a step of this model
   corepulse doctor --device cpu
+  corepulse doctor --steps 0             the machine and the self-test alone, where a step would take minutes
 
 Draws one tiny picture of the built-in model and compares it with stored numbers, then times steps, ten by default: some
 seconds. Exit status 9 if the picture is wrong or a step fails. A class of devices (cuda f16) that nobody has measured yet
@@ -40,7 +41,8 @@ void add_doctor(CLI::App& app, Global& global) {
   command->add_option("-m,--model", flags->options.model.model, "The model whose steps are timed")
       ->group("Model")
       ->capture_default_str();
-  command->add_option("--steps", flags->options.steps, "How many steps are timed, 1 to 999")->capture_default_str();
+  command->add_option("--steps", flags->options.steps, "How many steps are timed, 0 (none) to 999")
+      ->capture_default_str();
   add_device_flag(*command, flags->device);
   add_dtype_flag(*command, flags->dtype);
   add_json_flag(*command, global);

@@ -50,7 +50,8 @@ struct SelfTest {
   std::string message;                          ///< One sentence.
 };
 
-/** The time of a step: of a call of the UNet with guidance, two rows, and of the sampler. */
+/** The time of a step: of a call of the UNet with guidance, two rows, and of the sampler. Without seconds and problem:
+ * nobody asked for it. */
 struct StepTime {
   std::string model, dtype;
   int width = 0, height = 0;    ///< Pixels.
@@ -62,7 +63,8 @@ struct StepTime {
   std::string problem;      ///< Why there is no time; else empty.
 };
 
-/** Floating-point operations a second, in billions, of single products of a middle size. 0 where they failed. */
+/** Floating-point operations a second, in billions, of single products of a middle size. 0 where they failed, or
+ * nobody asked for them. */
 struct Pace {
   double convolution = 0, matrix = 0, attention = 0;
 };
@@ -76,8 +78,8 @@ struct Findings {
 
 struct ExamineOptions {
   LoadOptions load;
-  ModelSource model;                              ///< Whose steps are timed, at its native size.
-  int steps = 10;                                 ///< How many of them, 1..999.
+  ModelSource model;  ///< Whose steps are timed, at its native size.
+  int steps = 10;     ///< How many of them, 1..999; 0: none, nor single products. The self-test then stands alone.
   std::shared_ptr<const std::atomic<bool>> stop;  ///< As Request::stop.
 };
 

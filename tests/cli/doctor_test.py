@@ -78,6 +78,14 @@ class DoctorTest(ProgramCase):
         self.assertRegex(done.stdout, "(?m)^  none: .*overflowed float32")
         self.assertNotIn(str(self.folder), done.stdout)
 
+    def test_the_self_test_stands_alone_where_no_step_shall_be_timed(self):
+        text = self.run_program("doctor", *CPU, "--steps", "0").stdout
+        self.assertIn("Self-test: passed", text)
+        self.assertNotIn("A step", text)
+        self.assertNotIn("Single products", text)
+        found = json.loads(self.run_program("doctor", *CPU, "--steps", "0", "--json").stdout)
+        self.assertEqual((found["step"]["seconds"], found["step"]["problem"], found["pace"]["matrix"]), ([], "", 0))
+
     def test_variables_that_are_set_and_empty_are_told_so(self):
         self.assertRegex(run(*CPU, MTL_HUD_ENABLED="").stdout, '(?m)^  MTL_HUD_ENABLED +""$')
 
@@ -87,7 +95,7 @@ class DoctorTest(ProgramCase):
         self.assertNotIn(str(self.folder), text)
 
     def test_wrong_wishes_are_errors_and_nothing_is_measured(self):
-        for arguments, status in ((["--steps", "0"], INVALID), (["--steps", "1000"], INVALID),
+        for arguments, status in ((["--steps", "-1"], INVALID), (["--steps", "1000"], INVALID),
                                   (["-m", "no/such-model"], NOT_FOUND), (["--device", "moon"], INVALID)):
             self.assertEqual(self.run_program("doctor", *arguments, status=status).stdout, "")
 

@@ -56,6 +56,10 @@ TEST_CASE("JSON holds null where a difference is infinite") {
   CHECK(json["self_test"]["verdict"] == "failed");
 }
 
+TEST_CASE("a page is silent of steps that nobody asked to be timed") {
+  CHECK(to_text(Findings{}).find("A step") == std::string::npos);
+}
+
 TEST_CASE("a page tells why there is no time, little memory in MB, and a variable that is empty") {
   Findings findings;
   findings.step.problem = "[generate] no number";

@@ -18,8 +18,8 @@ namespace corepulse {
 namespace {
 
 void check_options(const ExamineOptions& options) {
-  if (options.steps < 1 || options.steps > 999)
-    fail(ErrorCode::invalid_request, "examine", fmt::format("steps {}; expected 1..999", options.steps));
+  if (options.steps < 0 || options.steps > 999)
+    fail(ErrorCode::invalid_request, "examine", fmt::format("steps {}; expected 0..999", options.steps));
 }
 
 void summarize(StepTime& time) {
@@ -83,6 +83,7 @@ Findings examine(const ExamineOptions& options) {
   auto machine = describe_machine(options.load);
   const pipeline::Outline outline(options.model);  // first: a wrong model shall not cost a self-test
   auto test = doctor::self_test(options.load, options.stop);
+  if (options.steps == 0) return {std::move(machine), std::move(test), {}, {}};
   auto step = time_steps(options, outline);
   return {std::move(machine), std::move(test), std::move(step), pace_of(options.load)};
 }

@@ -93,7 +93,8 @@ const char* name(SelfTest::Verdict verdict) noexcept {
 }
 
 std::string to_text(const Findings& f) {
-  return text_of(f.machine) + text_of(f.self_test) + text_of(f.step) + text_of(f.pace);
+  const bool timed = !f.step.seconds.empty() || !f.step.problem.empty();
+  return text_of(f.machine) + text_of(f.self_test) + (timed ? text_of(f.step) + text_of(f.pace) : "");
 }
 
 std::string to_json(const Findings& f) {
