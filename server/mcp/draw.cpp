@@ -1,4 +1,5 @@
 // A call that draws: its progress, its pictures.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "corepulse/host/image_bytes.h"

@@ -1,5 +1,4 @@
 // Which tools there are, and what their arguments mean.
-#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
