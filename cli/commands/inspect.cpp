@@ -28,7 +28,7 @@ const char* const kInspectExamples = R"(Examples:
   corepulse inspect ./my-diffusers-folder --json
   corepulse inspect dragon.png           the prompt and the recipe inside a picture
   corepulse inspect style.safetensors    a LoRA: its format, rank and family
-  corepulse inspect canny.safetensors    a ControlNet: its family
+  corepulse inspect canny.safetensors    a ControlNet or its kin: its family
 
 Reads headers only, no weights (--fingerprint does): milliseconds, whatever the model's size. The built-in model's files
 are compared with their checksums.)";
@@ -84,7 +84,7 @@ std::optional<AdapterSummary> adapter_in(const std::string& file) {
   return one_file ? inspect_adapter(file) : std::nullopt;
 }
 
-/** A ControlNet's file or folder. */
+/** A side network's file or folder. */
 std::optional<SideNetworkSummary> side_network_in(const std::string& path) {
   std::error_code ignored;
   const bool there = path.ends_with(".safetensors") ? std::filesystem::is_regular_file(path, ignored)

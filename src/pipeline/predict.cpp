@@ -110,7 +110,7 @@ Asked asked(const Run& run, const mx::array& x, double sigma, const control::Ste
 mx::array call_unet(const Run& run, const mx::array& x, const attention::Pass& pass, Network& network,
                     const std::optional<unet::AddedConditioning>& added, const control::StepPlan& sides) {
   auto inputs = run.model.unet.inputs(mx::astype(x, run.dtype), pass, added);
-  if (!sides.side.empty()) inputs.residuals = run.networks->side().residuals(sides, inputs, pass, network.side);
+  if (!sides.side.empty()) run.networks->side().add(sides, inputs, pass, network.side);
   return mx::astype(network.unet(inputs, pass), mx::float32);
 }
 

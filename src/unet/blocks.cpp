@@ -23,14 +23,13 @@ DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int inde
   downsamplers_0.emplace(w / "downsamplers" / 0, out, 2, padding);
 }
 
-mx::array DownBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass,
-                                std::vector<mx::array>& skips) const {
+mx::array DownBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, Skips& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
     x = resnets[l](x, &time, pass.beside);
     if (attentions[l]) x = (*attentions[l])(x, pass);
-    skips.push_back(x);
+    x = skips.leave(std::move(x));
   }
-  if (downsamplers_0) skips.push_back(x = downsamplers_0->conv(x, pass.beside));
+  if (downsamplers_0) x = skips.leave(downsamplers_0->conv(x, pass.beside));
   return x;
 }
 

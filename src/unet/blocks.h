@@ -17,6 +17,19 @@ struct BlockContext {
   nn::TimeInput time;
 };
 
+/** What the down half leaves behind for the up half. */
+struct Skips {
+  std::vector<mx::array> left;
+  /** What is added to each where it is made, and so to what goes on from there; empty: nothing. */
+  const std::vector<mx::array>& features;
+
+  /** x with what is added to it, kept. */
+  mx::array leave(mx::array x) {
+    left.push_back(features.empty() ? std::move(x) : x + features.at(left.size()));
+    return left.back();
+  }
+};
+
 struct Sampler2D {  // downsamplers.0 / upsamplers.0
   Sampler2D(const nn::Weights& w, int channels, int stride, kernels::Padding padding)
       : conv(w / "conv", channels, channels, 3, stride, padding) {}
@@ -25,8 +38,8 @@ struct Sampler2D {  // downsamplers.0 / upsamplers.0
 
 struct DownBlock {
   DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out);
-  /** Appends every intermediate feature map to `skips`, for the up block that mirrors this one. */
-  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips) const;
+  /** Leaves every intermediate feature map in `skips`, for the up block that mirrors this one. */
+  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, Skips& skips) const;
   std::vector<nn::ResnetBlock> resnets;
   std::vector<std::optional<Transformer2D>> attentions;  ///< By resnet.
   std::optional<Sampler2D> downsamplers_0;

@@ -22,8 +22,14 @@ struct CallInputs {
   std::optional<Added> added;  ///< SDXL's added conditioning.
   /** What side networks add to the skips, in the order made, and to the middle block's result; or none at all. */
   std::vector<mx::array> residuals = {};  // [B, h, w, C] each
-  /** Of a side network's call instead: what its encoder made of the picture. */
-  std::optional<mx::array> hint = {};  // [1, h, w, C]
+  /** The same of those whose part of it the blocks behind see, too (T2I-Adapter): added where the skip is made. */
+  std::vector<mx::array> features = {};  // [B, h, w, C] each
+  /** Of a side network's call instead: what it makes of the picture, whatever the moment. */
+  struct Hint {
+    mx::array picture;                   // [1, h, w, C]
+    std::optional<mx::array> type = {};  ///< Where it tells types of pictures apart: [1, width of the moment].
+  };
+  std::optional<Hint> hint = {};
 };
 
 /** Hands every array to `visit`, in a fixed order. The one list of them: recordings are made and fed by it. */
@@ -32,7 +38,9 @@ void each(CallInputs& inputs, Visit visit) {
   visit(inputs.sample), visit(inputs.timestep);
   if (inputs.added) visit(inputs.added->pooled), visit(inputs.added->time_ids);
   for (auto& residual : inputs.residuals) visit(residual);
-  if (inputs.hint) visit(*inputs.hint);
+  for (auto& feature : inputs.features) visit(feature);
+  if (inputs.hint) visit(inputs.hint->picture);
+  if (inputs.hint && inputs.hint->type) visit(*inputs.hint->type);
 }
 
 }  // namespace corepulse::unet

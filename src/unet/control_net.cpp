@@ -29,6 +29,7 @@ ControlNet::ControlNet(const nn::Weights& w, const ControlNetConfig& config)
       conv_in_(w / "conv_in", config.trunk.in_channels, config.trunk.levels[0].channels, 3),
       controlnet_cond_embedding_(w / "controlnet_cond_embedding", config) {
   const auto& trunk = config_.trunk;
+  if (config.types > 0) several_types_.emplace(w, trunk, config.types, config.type_width);
   std::vector<kernels::Linear> projections;
   const BlockContext context{trunk, sites_, {time_width(trunk), projections}};
   const int levels = static_cast<int>(trunk.levels.size());
@@ -44,18 +45,27 @@ ControlNet::ControlNet(const nn::Weights& w, const ControlNetConfig& config)
   time_projections_.emplace(std::move(projections));
 }
 
+CallInputs::Hint ControlNet::hint(const mx::array& picture, int type) const {
+  const auto seen = controlnet_cond_embedding_(picture);
+  if (!several_types_) return {seen};
+  return {seen + several_types_->word(type, seen), several_types_->moment(type)};
+}
+
 std::vector<mx::array> ControlNet::operator()(const CallInputs& inputs, const Pass& pass) const {
-  const auto embedding = kernels::silu(moment_(inputs));
+  const auto& [picture, type] = inputs.hint.value();
+  const auto moment = moment_(inputs);
+  const auto embedding = kernels::silu(type ? moment + *type : moment);
   const nn::TimeRows time{embedding, (*time_projections_)(embedding)};
   auto x = inputs.sample;
   if (const auto shape = x.shape(); shape[3] > config_.trunk.in_channels)
     x = mx::slice(x, {0, 0, 0, 0}, {shape[0], shape[1], shape[2], config_.trunk.in_channels});
-  mx::array h = mx::add(conv_in_(x).array(), inputs.hint.value());
-  std::vector<mx::array> skips{h};
+  mx::array h = mx::add(conv_in_(x).array(), picture);
+  Skips skips{{}, inputs.features};
+  h = skips.leave(h);
   for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
   if (mid_block_) h = (*mid_block_)(h, time, pass);
   std::vector<mx::array> residuals;
-  for (size_t i = 0; i < skips.size(); ++i) residuals.push_back(controlnet_down_blocks_[i](skips[i]));
+  for (size_t i = 0; i < skips.left.size(); ++i) residuals.push_back(controlnet_down_blocks_[i](skips.left[i]));
   if (controlnet_mid_block_) residuals.push_back((*controlnet_mid_block_)(h));
   return residuals;
 }

@@ -7,6 +7,7 @@
 
 #include "unet/blocks.h"
 #include "unet/moment.h"
+#include "unet/several_types.h"
 
 namespace corepulse::unet {
 
@@ -16,6 +17,8 @@ struct ControlNetConfig {
   /** Channels of the picture's encoder, from the finest level to the coarsest: each but the first halves. */
   std::vector<int> hint{16, 32, 96, 256};
   int hint_channels = 3;
+  int types = 0;       ///< Of pictures that it tells apart (Union: 6, ProMax: 8); 0: it has one.
+  int type_width = 0;  ///< Numbers by which it is told of each.
 
   /** The picture's pixels along a side of a latent's. */
   int hint_downscale() const { return 1 << (hint.size() - 1); }
@@ -35,8 +38,9 @@ class ControlNet {
   /** @throws Error{unsupported_model} naming a tensor that is missing, misshapen or left over. */
   ControlNet(const nn::Weights& w, const ControlNetConfig& config);
 
-  /** Of a picture [1, H, W, hint_channels], 0..1: the same at every step. */
-  mx::array hint(const mx::array& picture) const { return controlnet_cond_embedding_(picture); }
+  /** Of a picture [1, H, W, hint_channels], 0..1: the same at every step. @param type its, where types are told apart.
+   */
+  CallInputs::Hint hint(const mx::array& picture, int type = 0) const;
 
   /**
    * By skip, the middle block's result last: what is added to it. [B, h, w, C] each.
@@ -54,6 +58,7 @@ class ControlNet {
   Moment moment_;
   nn::Conv2d conv_in_;
   HintEncoder controlnet_cond_embedding_;
+  std::optional<SeveralTypes> several_types_;
   std::vector<DownBlock> down_blocks_;
   std::optional<MiddleBlock> mid_block_;
   std::optional<kernels::JoinedLinear> time_projections_;

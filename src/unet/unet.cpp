@@ -73,15 +73,16 @@ mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   // Every block passes the embedding through SiLU first: once here.
   const auto embedding = kernels::silu(moment_(inputs));
   const nn::TimeRows time{embedding, (*time_projections_)(embedding)};
-  mx::array h = conv_in_(inputs.sample, pass.beside);
-  std::vector<mx::array> skips{h};
+  Skips skips{{}, inputs.features};
+  mx::array h = skips.leave(conv_in_(inputs.sample, pass.beside));
   int place = 0;
   const auto shown = [&](const mx::array& made) { return seen(pass, attention::Point::block, place++, made); };
   // What a block makes is the last of its skips, too.
-  for (const auto& block : down_blocks_) skips.back() = h = shown(block(h, time, pass, skips));
+  for (const auto& block : down_blocks_) skips.left.back() = h = shown(block(h, time, pass, skips));
   if (mid_block_) h = shown((*mid_block_)(h, time, pass));
-  if (!inputs.residuals.empty()) add_residuals(inputs.residuals, skips, h);
-  for (const auto& block : up_blocks_) h = shown(block(h, time, pass, skips));
+  if (inputs.features.size() > skips.left.size()) h = h + inputs.features.back();
+  if (!inputs.residuals.empty()) add_residuals(inputs.residuals, skips.left, h);
+  for (const auto& block : up_blocks_) h = shown(block(h, time, pass, skips.left));
   return seen(pass, attention::Point::prediction, 0, conv_out_(conv_norm_out_.silu(h, pass.beside), pass.beside));
 }
 

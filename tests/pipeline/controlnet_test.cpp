@@ -6,32 +6,15 @@
 
 #include "corepulse/live_controls.h"
 
-#include "control_net_file.h"
-#include "engine/engine.h"
-#include "io/tensors/ldm_names.h"
-#include "model/side/side_parts.h"
 #include "refiner_model.h"
-#include "support/plain_control.h"
+#include "side_network_runs.h"
 
 using namespace corepulse;
 using namespace corepulse::test;
 
 namespace {
 
-using Controls = std::vector<Control>;
-
 const std::string kNets = golden_folder() + "/controlnets/";
-
-Recipe short_run(const std::string& family = "sd1", int steps = 3) {
-  auto recipe = golden_recipe(family);
-  recipe.width = 96, recipe.height = 64, recipe.steps = steps;
-  return recipe;
-}
-
-Result with(const std::string& family, Recipe recipe, Controls controls) {
-  recipe.controls = std::move(controls);
-  return run(family, recipe);
-}
 
 /** SDXL for two steps, then another model for two. */
 Recipe ended_by(const std::string& refiner) {
@@ -40,57 +23,9 @@ Recipe ended_by(const std::string& refiner) {
   return recipe;
 }
 
-double moved(const Result& a, const Result& b) {
-  return relative_error(a.latents[0], b.latents[0]);
-}
-
-std::string refused(Controls controls, const std::string& family = "sd1") {
-  return refusal([&] { with(family, short_run(family), std::move(controls)); });
-}
-
 const ControlNetFile& net() {
   static const ControlNetFile file("sd1");
   return file;
-}
-
-ControlNet& effect(Control& control) {
-  return std::get<ControlNet>(control.effect);
-}
-
-/** Largest difference of what a network makes of a golden's call, by skip, as a share of the largest number. */
-double network_error(const std::string& family, const std::string& file) {
-  const Golden golden("controlnet");
-  const auto name = fmt::format("network/{}/", family);
-  return engine::Engine::instance().run([&] {
-    const auto parts = model::understand({.model = tiny_folder(family)});
-    const auto network = model::load_side(model::understand_side(file, parts), mx::float32);
-    const auto context = golden.array(name + "context");
-    const auto row = [&](int r) { return mx::slice(context, {r, 0, 0}, {r + 1, context.shape(1), context.shape(2)}); };
-    const std::vector<mx::array> texts{row(1), row(0)};  // as the rows below read them
-    control::Step step;
-    step.t = golden.array(name + "t").item<float>(), step.rows = {{0, control::kNegative}, {0, control::kPrompt}};
-    std::optional<unet::AddedConditioning> added;
-    if (golden.has(name + "pooled"))
-      added = unet::AddedConditioning{golden.array(name + "pooled"),
-                                      std::vector<std::vector<float>>(2, {64, 64, 0, 0, 64, 64})};
-    attention::RunCache cache;
-    const PlainControl plain;
-    const attention::Pass pass{plain, step, texts, cache};
-    const unet::UNet unet(
-        nn::Weights(parts.collection.networks.at(model::Part::unet).stored.tensors, "unet", mx::float32), parts.unet);
-    auto inputs = unet.inputs(golden.nhwc(name + "x"), pass, added);
-    inputs.hint = network->hint(golden.nhwc(name + "hint"));
-    const auto made = (*network)(inputs, pass);
-    double largest = 0;
-    for (size_t i = 0; i < made.size(); ++i) {
-      const auto wanted = golden.nhwc(fmt::format("{}out/{}", name, i));
-      auto error = mx::divide(mx::max(mx::abs(made[i] - wanted)), mx::max(mx::abs(wanted)));
-      error.eval();
-      largest = std::max<double>(largest, error.item<float>());
-    }
-    CHECK(!golden.has(fmt::format("{}out/{}", name, made.size())));
-    return largest;
-  });
 }
 
 /** The control that a golden's run has for one of its networks. */
@@ -110,9 +45,10 @@ Control of_golden(const io::Json& run, size_t i, int steps) {
 }  // namespace
 
 TEST_CASE("a ControlNet makes of a call what Diffusers' makes, whoever's names its file has") {
-  CHECK(network_error("sd1", kNets + "sd1.safetensors") <= 1e-4);
-  CHECK(network_error("sd1", kNets + "sd1_ldm.safetensors") <= 1e-4);
-  CHECK(network_error("sdxl", kNets + "sdxl.safetensors") <= 1e-4);
+  const Golden golden("controlnet");
+  CHECK(network_error(golden, "network/sd1/", "sd1", kNets + "sd1.safetensors") <= 1e-4);
+  CHECK(network_error(golden, "network/sd1/", "sd1", kNets + "sd1_ldm.safetensors") <= 1e-4);
+  CHECK(network_error(golden, "network/sdxl/", "sdxl", kNets + "sdxl.safetensors") <= 1e-4);
 }
 
 TEST_CASE("runs with ControlNets end in the latents that Diffusers' pipelines give") {
@@ -278,8 +214,6 @@ TEST_CASE("files that are no ControlNet of this model are refused by name") {
   with_tensor("lllite_unet_input_blocks_1", "LLLite");
   with_tensor("double_blocks.0.img_attn", "Flux");
   with_tensor("joint_blocks.0.x", "Stable Diffusion 3");
-  with_tensor("task_embedding", "Union");
-  with_tensor("difference", "difference to a UNet");
   with_tensor("up_blocks.0.x", "whole UNet");
   with_tensor("controlnet_down_blocks.12", "controlnet_down_blocks.12");
   const auto kept = odd.tensors().at("controlnet_mid_block.weight");

@@ -146,6 +146,9 @@ std::string form_text(const ControlReport& report) {
 /** What computes the residuals, and what that costs. */
 std::string network_text(const ControlReport& report) {
   if (report.network.empty()) return "";
+  if (report.work == 0)
+    return fmt::format("    a {} beside the UNet: computed once in the run, added in each of these calls\n",
+                       report.network);
   return fmt::format("    a {} beside the UNet: {:.0f} % of the UNet's own work in each of these calls\n",
                      report.network, std::max(1., 100 * report.work));
 }

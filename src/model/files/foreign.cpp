@@ -24,6 +24,10 @@ constexpr Foreign kForeign[] = {
     {".hada_w1_a", "a LyCORIS file", "give it beside a model: --lora FILE"},
     {"control_model.", "a ControlNet", "give it beside a model: --controlnet FILE=PICTURE"},
     {"controlnet_cond_embedding.", "a ControlNet", "give it beside a model: --controlnet FILE=PICTURE"},
+    {"input_hint_block.", "a ControlNet", "give it beside a model: --controlnet FILE=PICTURE"},
+    {"body.0.resnets.", "a T2I-Adapter", "give it beside a model: --controlnet FILE=PICTURE"},
+    {"body.0.block1.", "a T2I-Adapter", "give it beside a model: --controlnet FILE=PICTURE"},
+    {"body.0.in_conv.", "a T2I-Adapter", "give it beside a model: --controlnet FILE=PICTURE"},
     {"motion_modules.", "an AnimateDiff motion module"},
     {"emb_params", "a textual inversion embedding", "give its folder beside a model: --embeddings FOLDER"},
     // Transformers in place of the UNet.

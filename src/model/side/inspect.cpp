@@ -22,7 +22,7 @@ constexpr std::string_view kMarks[] = {"controlnet_cond_embedding.",
                                        "controlnet_down_blocks.",
                                        "zero_convs.",
                                        "lllite_",
-                                       "adapter.body.",
+                                       "body.0.resnets.",
                                        "body.0.block1.",
                                        "body.0.in_conv.",
                                        "lora_controlnet"};
@@ -47,6 +47,44 @@ const char* family_of(int text_width) {
                               : "";
 }
 
+int width_of(const io::Tensors& tensors, const std::string& name, size_t axis) {
+  const auto found = tensors.find(name);
+  return found != tensors.end() && found->second.shape.size() > axis ? static_cast<int>(found->second.shape[axis]) : 0;
+}
+
+/** Of the first of these tensors that is there, its outputs; 0: none is. */
+int outputs(const io::Tensors& tensors, std::initializer_list<std::string> names) {
+  for (const auto& name : names)
+    if (const int width = width_of(tensors, name, 0)) return width;
+  return 0;
+}
+
+void look_at_adapter(const io::Tensors& tensors, SideNetworkSummary& summary) {
+  const int in =
+      std::max(width_of(tensors, "adapter.conv_in.weight", 1), width_of(tensors, "adapter.body.0.in_conv.weight", 1));
+  summary.family = in == 256 || in == 768 ? "Stable Diffusion XL" : "Stable Diffusion 1";
+  for (int b = 0;; ++b) {
+    const auto body = fmt::format("adapter.body.{}.", b);
+    const int width = outputs(tensors, {body + "out_conv.weight", body + "resnets.0.block2.weight"});
+    if (width == 0) return;
+    summary.channels.push_back(width);
+  }
+}
+
+void look_at_control_net(const io::Tensors& tensors, SideNetworkSummary& summary) {
+  for (const auto& [name, view] : tensors)
+    if ((name.ends_with(".attn2.to_k.weight") || name.ends_with(".attn2.to_k.down")) && view.shape.size() > 1)
+      summary.text_width = static_cast<int>(view.shape[1]);
+  for (int level = 0;; ++level) {
+    const auto first = fmt::format("down_blocks.{}.resnets.0.conv1.", level);
+    const int width = outputs(tensors, {first + "weight", first + "up"});
+    if (width == 0) break;
+    summary.channels.push_back(width);
+  }
+  const bool sizes = outputs(tensors, {"add_embedding.linear_1.weight", "add_embedding.linear_1.up"}) > 0;
+  summary.family = summary.text_width == 0 && sizes ? "Stable Diffusion XL" : family_of(summary.text_width);
+}
+
 }  // namespace
 
 std::optional<SideNetworkSummary> inspect_side_network(const std::string& path) {
@@ -56,23 +94,18 @@ std::optional<SideNetworkSummary> inspect_side_network(const std::string& path) 
     if (!io::is_there(config)) return {};
     const auto json = io::read_json(config);
     const auto type = json.is_object() ? json.value("_class_name", io::Json()) : io::Json();
-    if (!type.is_string() || !type.get<std::string>().starts_with("ControlNet")) return {};
+    if (!type.is_string()) return {};
+    if (const auto name = type.get<std::string>(); !name.starts_with("ControlNet") && name != "T2IAdapter") return {};
   }
   if (!is_one(tensors_at(path))) return {};
   const auto file = model::read_side_file(path);
-  SideNetworkSummary summary{.what = "ControlNet", .family = {}, .channels = {}, .tensors = file.tensors.size()};
-  for (const auto& [name, view] : file.tensors) {
-    summary.bytes += view.bytes;
-    if (name.ends_with(".attn2.to_k.weight") && view.shape.size() > 1)
-      summary.text_width = static_cast<int>(view.shape[1]);
-  }
-  for (int level = 0;; ++level) {
-    const auto found = file.tensors.find(fmt::format("down_blocks.{}.resnets.0.conv1.weight", level));
-    if (found == file.tensors.end() || found->second.shape.empty()) break;
-    summary.channels.push_back(static_cast<int>(found->second.shape[0]));
-  }
-  const bool sizes = file.tensors.contains("add_embedding.linear_1.weight");
-  summary.family = summary.text_width == 0 && sizes ? "Stable Diffusion XL" : family_of(summary.text_width);
+  SideNetworkSummary summary{
+      .what = model::side_kind(file), .family = {}, .channels = {}, .tensors = file.tensors.size()};
+  for (const auto& [name, view] : file.tensors) summary.bytes += view.bytes;
+  if (file.form == model::SideForm::t2i_adapter)
+    look_at_adapter(file.tensors, summary);
+  else
+    look_at_control_net(file.tensors, summary);
   return summary;
 }
 

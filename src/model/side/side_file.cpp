@@ -1,14 +1,12 @@
-// Finds a side network's tensors, says what is none, and gives all of them Diffusers' names.
-#include <algorithm>
+// Finds a side network's tensors, and says what is none.
 #include <fmt/format.h>
 
-#include "base/ascii.h"
 #include "base/fail.h"
 #include "io/file.h"
-#include "io/tensors/ldm_names.h"
 #include "io/utf8.h"
 #include "model/files/folder.h"
 #include "model/files/scales.h"
+#include "model/side/names.h"
 #include "model/side/side_parts.h"
 
 namespace corepulse::model {
@@ -34,12 +32,9 @@ constexpr Stranger kStrangers[] = {
     {"copied_block", "a ControlNet for PixArt or HunyuanDiT"},
     {"lora_unet_", "a LoRA: give it as --lora FILE"},
     {".lora_A.", "a LoRA: give it as --lora FILE"},
-    {"adapter.body.", "a T2I-Adapter"},
-    {"body.0.block1.", "a T2I-Adapter"},
-    {"body.0.in_conv.", "a T2I-Adapter"},
-    {"lora_controlnet", "a control-lora"},
-    {"task_embedding", "a ControlNet of several types (Union, ProMax)"},
-    {"difference", "a ControlNet stored as the difference to a UNet"},
+    {"style_embedding", "a T2I-Adapter of style, which makes words of CLIP's look at a picture"},
+    {"spatial_feat_mapping", "the fuser of CoAdapters, which joins others"},
+    {"backbone.0.0.", "a ControlNet for Stable Cascade"},
     {"up_blocks.", "a whole UNet"},
     {"output_blocks.", "a whole UNet"},
     {"first_stage_model.", "a whole model"},
@@ -50,69 +45,9 @@ void refuse_strangers(const io::Tensors& tensors, const fs::path& path) {
     for (const auto& [name, view] : tensors)
       if (name.find(stranger.part) != std::string::npos)
         fail(ErrorCode::unsupported_model, "controlnet",
-             fmt::format("{} is {} (tensor {}); expected a ControlNet for Stable Diffusion 1, 2 or XL", path.string(),
-                         stranger.what, io::printable(name, 120)));
-}
-
-/** N of "input_hint_block.N.weight", or -1. */
-int hint_number(std::string_view name) {
-  constexpr std::string_view kHint = "input_hint_block.";
-  if (!name.starts_with(kHint) || name.size() > kHint.size() + 12) return -1;
-  int number = 0;
-  size_t at = kHint.size();
-  for (; at < name.size() && is_digit(name[at]) && number < 1000; ++at) number = 10 * number + (name[at] - '0');
-  return at > kHint.size() && at < name.size() && name[at] == '.' ? number : -1;
-}
-
-/** What LDM's files have beside a UNet's names. */
-std::string of_ldm(const std::string& name, int last_hint) {
-  const auto leaf = name.substr(name.rfind('.') + 1);
-  if (const int n = hint_number(name); n >= 0) {
-    const auto layer = n == 0           ? std::string("conv_in")
-                       : n == last_hint ? "conv_out"
-                                        : fmt::format("blocks.{}", n / 2 - 1);
-    return n % 2 == 0 ? fmt::format("controlnet_cond_embedding.{}.{}", layer, leaf) : name;
-  }
-  for (const auto& [from, to] : {std::pair{"zero_convs.", "controlnet_down_blocks"},
-                                 std::pair{"middle_block_out.0.", "controlnet_mid_block."}}) {
-    const std::string_view start = from;
-    if (!name.starts_with(start)) continue;
-    if (start.starts_with("middle")) return to + leaf;
-    const auto number = name.substr(start.size(), name.find('.', start.size()) - start.size());
-    return name == fmt::format("zero_convs.{}.0.{}", number, leaf) ? fmt::format("{}.{}.{}", to, number, leaf) : name;
-  }
-  return name;
-}
-
-bool any_begins(const io::Tensors& tensors, std::string_view beginning) {
-  return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first.starts_with(beginning); });
-}
-
-io::Tensors with_diffusers_names(const io::Tensors& tensors) {
-  if (any_begins(tensors, "down_blocks.")) return tensors;
-  int last_hint = 0;
-  for (const auto& [name, view] : tensors) last_hint = std::max(last_hint, hint_number(name));
-  io::Tensors own, trunk;
-  for (const auto& [name, view] : tensors) {
-    auto to = of_ldm(name, last_hint);
-    (to == name ? trunk : own).emplace(std::move(to), view);
-  }
-  for (auto& [name, view] : io::to_diffusers(io::Naming::ldm_unet, trunk)) own.emplace(name, view);
-  return own;
-}
-
-constexpr std::string_view kPrefix = "control_model.";
-
-/** Takes the prefix off. */
-void take_apart(io::Tensors tensors, SideFile& file) {
-  io::Tensors bare;
-  for (const auto& [name, view] : tensors) {
-    const auto own = name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name;
-    if (!bare.emplace(own, view).second)
-      fail(ErrorCode::bad_file, "controlnet",
-           fmt::format("{} holds two networks (tensor {})", file.path.string(), io::printable(own, 120)));
-  }
-  file.tensors = with_diffusers_names(bare);
+             fmt::format("{} is {} (tensor {}); expected a ControlNet, a control-lora or a T2I-Adapter for Stable "
+                         "Diffusion 1, 2 or XL",
+                         path.string(), stranger.what, io::printable(name, 120)));
 }
 
 }  // namespace
@@ -140,11 +75,12 @@ SideFile read_side_file(const fs::path& path) {
   }
   refuse_strangers(tensors, path);
   for (const auto& mapping : file.mappings) mapping->check_unchanged();
-  take_apart(take_scales(tensors, path), file);
-  if (!any_begins(file.tensors, "controlnet_cond_embedding."))
-    fail(
-        ErrorCode::unsupported_model, "controlnet",
-        fmt::format("{} is no ControlNet: it has no controlnet_cond_embedding (LDM: input_hint_block)", path.string()));
+  file.tensors = side_tensors(take_scales(tensors, path), path, file.form);
+  if (file.form != SideForm::t2i_adapter && !some_begins(file.tensors, "controlnet_cond_embedding."))
+    fail(ErrorCode::unsupported_model, "controlnet",
+         fmt::format("{} is neither a ControlNet nor a T2I-Adapter: it has no controlnet_cond_embedding (LDM: "
+                     "input_hint_block) and no body",
+                     path.string()));
   return file;
 }
 

@@ -2,10 +2,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "base/fail.h"
-#include "io/tensors/ldm_names.h"
-#include "io/utf8.h"
 #include "model/family.h"
+#include "model/side/reader.h"
 #include "model/side/side_parts.h"
 #include "nn/stored.h"
 #include "unet/sites.h"
@@ -13,42 +11,11 @@
 namespace corepulse::model {
 namespace {
 
-constexpr int kMostLayers = 64, kMostHints = 8;
-constexpr int64_t kMostWidth = 1 << 16;
-
-/** Reads sizes of one network. */
-class Reader {
- public:
-  explicit Reader(const SideFile& file) : file_(file) {}
-
-  bool begins(const std::string& beginning) const {
-    return std::any_of(file_.tensors.begin(), file_.tensors.end(),
-                       [&](const auto& t) { return t.first.starts_with(beginning); });
-  }
-  int count(const std::string& prefix, int most) const {
-    int n = 0;
-    while (n < most && begins(fmt::format("{}{}.", prefix, n))) ++n;
-    return n;
-  }
-  int size(const std::string& name, size_t axis) const {
-    const auto found = file_.tensors.find(name);
-    if (found == file_.tensors.end()) unsupported(fmt::format("tensor {} is missing (name as in Diffusers)", name));
-    const auto& shape = found->second.shape;
-    if (shape.size() <= axis || shape[axis] < 1 || shape[axis] > kMostWidth)
-      unsupported(fmt::format("tensor {} has an impossible shape", name));
-    return static_cast<int>(shape[axis]);
-  }
-  [[noreturn]] void unsupported(const std::string& message) const {
-    fail(ErrorCode::unsupported_model, "controlnet", fmt::format("{}: {}", file_.path.string(), message));
-  }
-
- private:
-  const SideFile& file_;
-};
+constexpr int kMostHints = 8, kMostTypes = 64;
 
 /** Of the texts that its cross-attention reads; 0: it reads none. */
-int text_width(const SideFile& file) {
-  for (const auto& [name, view] : file.tensors)
+int text_width(const io::Tensors& tensors) {
+  for (const auto& [name, view] : tensors)
     if (name.ends_with(".attn2.to_k.weight") && view.shape.size() > 1 && view.shape[1] <= kMostWidth)
       return static_cast<int>(view.shape[1]);
   return 0;
@@ -62,8 +29,8 @@ const char* family_of_width(int width) {
 }
 
 /** Another family's networks are told by what they read and by their widths. */
-void check_family(const Reader& reader, const SideFile& file, const unet::Config& unet) {
-  const int width = text_width(file);
+void check_family(const SideReader& reader, const io::Tensors& tensors, const unet::Config& unet) {
+  const int width = text_width(tensors);
   if (width != 0 && width != unet.context_width)
     reader.unsupported(
         fmt::format("it reads texts of {} numbers a token, as networks for {} models do; this model's have {}: a "
@@ -82,12 +49,12 @@ void check_family(const Reader& reader, const SideFile& file, const unet::Config
                     unet.levels[0].channels, unet.addition_input > 0 ? ", and is told sizes" : ""));
 }
 
-int depth(const Reader& reader, const std::string& attention) {
+int depth(const SideReader& reader, const std::string& attention) {
   return reader.count(attention + ".transformer_blocks.", kMostLayers);
 }
 
 /** The UNet's down half, with as many blocks in each place as the file has. */
-unet::Config trunk_of(const Reader& reader, const unet::Config& unet) {
+unet::Config trunk_of(const SideReader& reader, const unet::Config& unet) {
   auto trunk = unet;
   for (size_t b = 0; b < trunk.levels.size(); ++b) {
     const auto block = fmt::format("down_blocks.{}", b);
@@ -110,7 +77,7 @@ unet::Config trunk_of(const Reader& reader, const unet::Config& unet) {
   return trunk;
 }
 
-void read_hint(const Reader& reader, unet::ControlNetConfig& config) {
+void read_hint(const SideReader& reader, unet::ControlNetConfig& config) {
   const std::string hint = "controlnet_cond_embedding.";
   config.hint = {reader.size(hint + "conv_in.weight", 0)};
   config.hint_channels = reader.size(hint + "conv_in.weight", 1);
@@ -120,70 +87,99 @@ void read_hint(const Reader& reader, unet::ControlNetConfig& config) {
     reader.unsupported(fmt::format("it reads pictures of {} channels; expected 3", config.hint_channels));
 }
 
-/** A folder's config, where it says what no tensor shows. Null: it does not say. */
-io::Json said(const io::Json& config, const char* field) {
-  return config.is_object() ? config.value(field, io::Json()) : io::Json();
+/** Union and ProMax are told what their picture is. */
+void read_types(const SideReader& reader, unet::ControlNetConfig& config) {
+  if (!reader.begins("task_embedding")) return;
+  config.types = reader.size("task_embedding", 0);
+  const int told = reader.size("control_add_embedding.linear_1.weight", 1);
+  if (config.types > kMostTypes || told % config.types != 0 || told / config.types % 2 != 0)
+    reader.unsupported(fmt::format("it tells {} types of pictures apart by {} numbers", config.types, told));
+  config.type_width = told / config.types;
 }
 
-void check_config(const Reader& reader, const io::Json& config, const unet::Config& unet) {
-  const auto refuse = [&](const char* field) {
-    reader.unsupported(fmt::format("config.json: {} is {}; this is not supported", field,
-                                   io::printable(said(config, field).dump(-1, ' ', true), 80)));
-  };
-  if (const auto order = said(config, "controlnet_conditioning_channel_order"); !order.is_null() && order != "rgb")
-    refuse("controlnet_conditioning_channel_order");
+void check_config(const SideReader& reader, const unet::Config& unet) {
+  if (const auto order = reader.said("controlnet_conditioning_channel_order"); !order.is_null() && order != "rgb")
+    reader.refuse("controlnet_conditioning_channel_order");
   for (const char* field : {"class_embed_type", "encoder_hid_dim", "encoder_hid_dim_type"})
-    if (!said(config, field).is_null()) refuse(field);
-  if (const auto groups = said(config, "norm_num_groups"); !groups.is_null() && groups != unet.norm_groups)
-    refuse("norm_num_groups");
+    if (!reader.said(field).is_null()) reader.refuse(field);
+  if (const auto groups = reader.said("norm_num_groups"); !groups.is_null() && groups != unet.norm_groups)
+    reader.refuse("norm_num_groups");
   // Diffusers' name for the number of heads of models like these.
-  const char* field = said(config, "num_attention_heads").is_null() ? "attention_head_dim" : "num_attention_heads";
-  const auto heads = said(config, field);
+  const char* field = reader.said("num_attention_heads").is_null() ? "attention_head_dim" : "num_attention_heads";
+  const auto heads = reader.said(field);
   if (heads.is_null()) return;
   for (size_t b = 0; b < unet.levels.size(); ++b) {
     const auto one = heads.is_array() ? (b < heads.size() ? heads[b] : io::Json()) : heads;
-    if (unet.levels[b].attends() && one != unet.levels[b].heads) refuse(field);
+    if (unet.levels[b].attends() && one != unet.levels[b].heads) reader.refuse(field);
   }
 }
 
 /** As A1111 and ComfyUI know them: by their names. */
-bool pools(const SideFile& file) {
-  const auto config = said(file.config, "global_pool_conditions");
+bool pools(const SideReader& reader, const SideFile& file) {
+  const auto config = reader.said("global_pool_conditions");
   if (config.is_boolean()) return config.get<bool>();
   const auto stem = file.path.stem().string();
   return stem.ends_with("_shuffle") || stem.ends_with("_shuffle_fp16");
 }
 
+void understand_control_net(SideParts& parts, const Parts& model) {
+  complete_by_unet(parts, model);
+  const SideReader reader(parts.tensors, parts.file);
+  unet::ControlNetConfig config;
+  check_family(reader, parts.tensors, model.unet);
+  config.trunk = trunk_of(reader, model.unet);
+  read_hint(reader, config);
+  read_types(reader, config);
+  check_config(reader, model.unet);
+  if (config.hint_downscale() != model.vae.downscale())
+    reader.unsupported(fmt::format("it makes a picture {} times smaller; this model's latents are {} times smaller",
+                                   config.hint_downscale(), model.vae.downscale()));
+  parts.what = side_kind(parts.file);
+  parts.pools = pools(reader, parts.file);
+  parts.skips.assign(unet::skips(model.unet).size(), true);
+  parts.config = std::move(config);
+}
+
+std::shared_ptr<const SideNetwork> made(const SideParts& parts, const nn::Weights& weights) {
+  if (const auto* config = std::get_if<unet::T2iAdapterConfig>(&parts.config))
+    return std::make_shared<const SideNetwork>(std::in_place_type<unet::T2iAdapter>, weights, *config);
+  return std::make_shared<const SideNetwork>(std::in_place_type<unet::ControlNet>, weights, *parts.control_net());
+}
+
 }  // namespace
+
+std::string side_kind(const SideFile& file) {
+  if (file.form == SideForm::t2i_adapter) return "T2I-Adapter";
+  if (file.form == SideForm::control_lora) return "control-lora";
+  const auto types = file.tensors.find("task_embedding");
+  if (types == file.tensors.end() || types->second.shape.empty()) return "ControlNet";
+  return fmt::format("ControlNet of {} types of pictures", types->second.shape[0]);
+}
 
 uint64_t SideParts::bytes(mx::Dtype dtype) const {
   uint64_t all = 0;
-  for (const auto& [name, view] : file.tensors) all += nn::kept_bytes(view, dtype, true);
+  for (const auto& [name, view] : tensors) all += nn::kept_bytes(view, dtype, true);
   return all;
 }
 
 SideParts understand_side(const std::filesystem::path& path, const Parts& model) {
-  SideParts parts{.file = read_side_file(path), .what = "ControlNet", .config = {}, .skips = {}};
-  const Reader reader(parts.file);
-  check_family(reader, parts.file, model.unet);
-  parts.config.trunk = trunk_of(reader, model.unet);
-  read_hint(reader, parts.config);
-  check_config(reader, parts.file.config, model.unet);
-  if (parts.config.hint_downscale() != model.vae.downscale())
-    reader.unsupported(fmt::format("it makes a picture {} times smaller; this model's latents are {} times smaller",
-                                   parts.config.hint_downscale(), model.vae.downscale()));
-  parts.pools = pools(parts.file);
-  parts.skips.assign(unet::skips(model.unet).size(), true);
-  const auto weights = nn::Weights::header(parts.file.tensors, "controlnet");
-  const unet::ControlNet network(weights, parts.config);
+  SideParts parts{.file = read_side_file(path), .what = {}, .config = {}, .tensors = {}, .mappings = {}};
+  parts.tensors = parts.file.tensors, parts.mappings = parts.file.mappings;
+  if (parts.file.form == SideForm::t2i_adapter)
+    understand_t2i_adapter(parts, model);
+  else
+    understand_control_net(parts, model);
+  const auto weights = nn::Weights::header(parts.tensors, "controlnet");
+  made(parts, weights);
   weights.require_all_taken();
   return parts;
 }
 
-std::shared_ptr<const unet::ControlNet> load_side(const SideParts& parts, mx::Dtype dtype) {
-  for (const auto& mapping : parts.file.mappings) mapping->check_unchanged();
-  const nn::Weights weights(parts.file.tensors, "controlnet", dtype, parts.file.mappings);
-  auto network = std::make_shared<const unet::ControlNet>(weights, parts.config);
+std::shared_ptr<const SideNetwork> load_side(const SideParts& parts, mx::Dtype dtype) {
+  for (const auto& mapping : parts.mappings) mapping->check_unchanged();
+  const nn::Weights weights(parts.tensors, "controlnet", dtype, parts.mappings, /*int8=*/false,
+                            std::make_shared<nn::Made>(), parts.additions);
+  auto network = made(parts, weights);
   weights.require_all_taken();
   return network;
 }

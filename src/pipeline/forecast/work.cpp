@@ -110,9 +110,10 @@ Work unet_work(const model::Parts& parts, int latent_height, int latent_width, i
 }
 
 double side_work(const model::SideParts& network, int latent_height, int latent_width) {
-  const auto& trunk = network.config.trunk;
+  if (!network.control_net()) return 0;
+  const auto& trunk = network.control_net()->trunk;
   io::Tensors tensors;
-  for (const auto& [name, view] : network.file.tensors)
+  for (const auto& [name, view] : network.tensors)
     if (name.starts_with("down_blocks.") || name.starts_with("mid_block.") || name.starts_with("conv_in."))
       tensors.emplace(name, view);
   auto sites = unet::sites(trunk);

@@ -11,7 +11,8 @@ namespace corepulse::pipeline {
  */
 engine::Work unet_work(const model::Parts& parts, int latent_height, int latent_width, int keys = 77);
 
-/** Of a call of a side network for one row, its text as long as most are; without what is computed once a run. */
+/** Of a call of a side network for one row, its text as long as most are; without what is computed once a run: 0 of a
+ * T2I-Adapter. */
 double side_work(const model::SideParts& network, int latent_height, int latent_width);
 
 /** Of encoding one picture, in tiles where encode_within_memory takes tiles. */

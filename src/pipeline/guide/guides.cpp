@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/fail.h"
 #include "control/effects/side_network.h"
+#include "control/recipe/words.h"
 #include "io/digest/digests.h"
 #include "io/digest/sha256.h"
 #include "io/utf8.h"
@@ -37,6 +39,22 @@ std::shared_ptr<const model::SideParts> network_of(const ControlNet& net, const 
   return std::make_shared<const model::SideParts>(model::understand_side(net.file, parts));
 }
 
+/** ControlNet::type, checked against what the network knows. */
+int checked_type(const ControlNet& net, const model::SideParts& network) {
+  const auto words = control::names_of<ControlNet::Type>();
+  const int types = network.control_net() ? network.control_net()->types : 0;
+  const auto known = words.first(std::min(words.size(), static_cast<size_t>(types)));
+  if (types == 0 && net.type)
+    fail(ErrorCode::invalid_request, "type", "this network knows one type of pictures alone; leave it out");
+  if (types == 0) return 0;
+  if (!net.type || static_cast<size_t>(*net.type) >= known.size())
+    fail(ErrorCode::invalid_request, "type",
+         fmt::format("{}; this network must be told what the picture is: one of {}",
+                     net.type ? fmt::format("it does not know {}", words[static_cast<size_t>(*net.type)]) : "none",
+                     fmt::join(known, ", ")));
+  return static_cast<int>(*net.type);
+}
+
 std::shared_ptr<const Guide> read_guide(const ControlNet& net, const Guides& known, const model::Parts& parts,
                                         const GuidedRun& run, const std::string& path) {
   Guide guide;
@@ -45,11 +63,14 @@ std::shared_ptr<const Guide> read_guide(const ControlNet& net, const Guides& kno
                 side_work(*guide.network, run.latent_height, run.latent_width) /
                     unet_work(parts, run.latent_height, run.latent_width).sum()};
   guide.pool = net.pool.value_or(guide.network->pools);
-  if (net.type) fail(ErrorCode::invalid_request, "type", "this network knows one type of pictures alone; leave it out");
+  guide.type = checked_type(net, *guide.network);
+  if (net.guess && !guide.network->control_net())
+    fail(ErrorCode::invalid_request, "guess", "a T2I-Adapter has no guess mode; leave it out");
   guide.sha256 = digest_of(guide.network->file);
   const auto read =
       read_start_picture({.file = net.picture, .data = net.data, .sha256 = net.picture_sha256}, "picture");
-  guide.picture = hint_picture(read.image, net, run.canvas, -1, path);
+  const bool typed = guide.network->control_net() && guide.network->control_net()->types > 0;
+  guide.picture = hint_picture(read.image, net, run.canvas, typed ? 0 : -1, path);
   guide.picture_sha256 = net.data.empty() ? read.sha256 : "";
   return std::make_shared<const Guide>(std::move(guide));
 }

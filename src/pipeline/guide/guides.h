@@ -20,6 +20,7 @@ struct Guide {
   std::string file;               ///< As controls name it.
   std::shared_ptr<const model::SideParts> network;
   HintPicture picture;  ///< Of the run's size.
+  int type = 0;         ///< Of the picture, for networks that tell types apart.
   bool pool = false;    ///< See ControlNet::pool.
   std::string sha256, picture_sha256;
 };

@@ -93,6 +93,14 @@ std::vector<int> places_of(const std::vector<int>& some, const std::vector<int>&
   return places;
 }
 
+/** Some rows of `asked`, all of which x has; a T2I-Adapter's has one, which is every row's. */
+mx::array of_rows(const mx::array& x, const std::vector<int>& places, size_t asked) {
+  auto shape = x.shape();
+  shape[0] = static_cast<int>(places.size());
+  if (x.shape(0) == 1) return mx::broadcast_to(x, shape);
+  return places.size() == asked ? x : attention::rows_of(x, places);
+}
+
 /** A network's residual at a skip as one call has it. */
 mx::array weighted(mx::array x, const control::SideCall& call, size_t skip, bool pool, attention::RunCache& cache) {
   const auto height = x.shape(1), width = x.shape(2);
@@ -104,7 +112,7 @@ mx::array weighted(mx::array x, const control::SideCall& call, size_t skip, bool
 
 }  // namespace
 
-std::shared_ptr<const unet::ControlNet> SideStore::of(const Guide& guide, mx::Dtype dtype) {
+std::shared_ptr<const model::SideNetwork> SideStore::of(const Guide& guide, mx::Dtype dtype) {
   for (const auto& [sha256, network] : held_)
     if (sha256 == guide.sha256) return network;
   held_.emplace_back(guide.sha256, model::load_side(*guide.network, dtype));
@@ -122,27 +130,36 @@ const SideNetworks::Loaded& SideNetworks::loaded(int index) {
   const auto& guide = *guides_.at(static_cast<size_t>(index));
   auto network = store_->of(guide, dtype_);
   const auto& [width, height, values] = guide.picture;
-  auto hint = network->hint(mx::astype(mx::array(values.begin(), {1, height, width, 3}, mx::float32), dtype_));
-  hint.eval();
+  const auto picture = mx::astype(mx::array(values.begin(), {1, height, width, 3}, mx::float32), dtype_);
+  if (const auto* adapter = std::get_if<unet::T2iAdapter>(network.get())) {
+    auto features = (*adapter)(picture);
+    mx::eval(features);
+    return loaded_.emplace(index, Loaded{std::move(network), std::move(features)}).first->second;
+  }
+  auto hint = std::get<unet::ControlNet>(*network).hint(picture, guide.type);
+  mx::eval(hint.picture);
+  if (hint.type) mx::eval(*hint.type);
   return loaded_.emplace(index, Loaded{std::move(network), std::move(hint)}).first->second;
 }
 
 std::vector<mx::array> SideNetworks::made_by(int index, const std::vector<int>& rows, const unet::CallInputs& inputs,
                                              const attention::Pass& pass, SideCalls& calls) {
-  const auto& [network, hint] = loaded(index);
+  const auto& [held, seen] = loaded(index);
+  if (const auto* features = std::get_if<std::vector<mx::array>>(&seen)) return *features;
+  const auto& network = std::get<unet::ControlNet>(*held);
   auto& own = calls.networks[index];
   auto step = pass.step;
   step.rows.clear();
   for (const int r : rows) step.rows.push_back(pass.step.rows[static_cast<size_t>(r)]);
   auto part = rows.size() == pass.step.rows.size() ? inputs : rows_of(inputs, rows);
-  part.hint = hint;
+  part.hint = std::get<unet::CallInputs::Hint>(seen);
   const Plainly control(pass.control);
   const attention::Pass side_pass{control, step, pass.texts, own.cache};
-  if (!kernels::CudaGraph::available()) return (*network)(part, side_pass);
+  if (!kernels::CudaGraph::available()) return network(part, side_pass);
   if (!own.replay)
     own.replay = std::make_unique<engine::Replay>(
-        network->sites(), [held = network, &own](const unet::CallInputs& given, const attention::Pass& at) {
-          const auto made = (*held)(given, at);
+        network.sites(), [kept = held, &network, &own](const unet::CallInputs& given, const attention::Pass& at) {
+          const auto made = network(given, at);
           own.shapes.clear();
           for (const auto& x : made) own.shapes.push_back(x.shape());
           return flat(made);
@@ -151,32 +168,39 @@ std::vector<mx::array> SideNetworks::made_by(int index, const std::vector<int>& 
   return unfolded(all, own.shapes);
 }
 
-std::vector<mx::array> SideNetworks::residuals(const control::StepPlan& plan, const unet::CallInputs& inputs,
-                                               const attention::Pass& pass, SideCalls& calls) {
-  const auto& rows = pass.step.rows;
-  const int count = static_cast<int>(rows.size());
+void SideNetworks::add(const control::StepPlan& plan, unet::CallInputs& inputs, const attention::Pass& pass,
+                       SideCalls& calls) {
+  Made made;
+  for (const auto& [network, wanted] : rows_by_network(plan, pass.step.rows))
+    made[network] = made_by(network, wanted, inputs, pass, calls);
+  inputs.residuals = sums(plan, pass.step.rows, made, false, calls);
+  inputs.features = sums(plan, pass.step.rows, made, true, calls);
+}
+
+std::vector<mx::array> SideNetworks::sums(const control::StepPlan& plan, const std::vector<control::Row>& rows,
+                                          const Made& made, bool of_adapters, SideCalls& calls) {
   const auto asked = rows_by_network(plan, rows);
-  std::map<int, std::vector<mx::array>> made;
-  for (const auto& [network, wanted] : asked) made[network] = made_by(network, wanted, inputs, pass, calls);
-  if (made.empty()) return {};
-  std::vector<mx::array> sums;  // 0 first, for every pixel the same
-  for (const auto& x : made.begin()->second) sums.push_back(mx::zeros({count, 1, 1, x.shape(3)}, dtype_));
-  std::vector<bool> begun(sums.size());
+  const int count = static_cast<int>(rows.size());
+  std::vector<mx::array> all;
+  std::vector<bool> begun;
   for (const auto& call : plan.side) {
     const auto own = rows_with(call, rows);
-    if (own.empty()) continue;
+    const auto& guide = *guides_[static_cast<size_t>(call.network)];
+    if (own.empty() || of_adapters == (guide.network->control_net() != nullptr)) continue;
+    const auto& parts = made.at(call.network);
+    if (all.empty())  // 0 first, for every pixel the same
+      for (const auto& x : parts) all.push_back(mx::zeros({count, 1, 1, x.shape(3)}, dtype_));
+    begun.resize(all.size());
     const auto places = places_of(own, asked.at(call.network));
-    const bool pool = guides_[static_cast<size_t>(call.network)]->pool;
-    for (size_t skip = 0; skip < sums.size(); ++skip) {
+    for (size_t skip = 0; skip < all.size(); ++skip) {
       if (call.weights[skip] == 0) continue;
-      const auto& all = made.at(call.network)[skip];
-      auto x = own.size() == asked.at(call.network).size() ? all : attention::rows_of(all, places);
-      x = spread(weighted(x, call, skip, pool, calls.networks[call.network].cache), own, count);
-      sums[skip] = begun[skip] ? sums[skip] + x : x;
+      auto x = of_rows(parts[skip], places, asked.at(call.network).size());
+      x = spread(weighted(x, call, skip, guide.pool, calls.networks[call.network].cache), own, count);
+      all[skip] = begun[skip] ? all[skip] + x : x;
       begun[skip] = true;
     }
   }
-  return sums;
+  return all;
 }
 
 uint64_t side_bytes(const control::Timeline& control, const Guides& guides, mx::Dtype dtype,

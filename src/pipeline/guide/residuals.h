@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "attention/pass.h"
@@ -19,12 +20,12 @@ namespace corepulse::pipeline {
 class SideStore {
  public:
   /** Loaded now, if it is not held. On the engine's thread. @throws as model::load_side. */
-  std::shared_ptr<const unet::ControlNet> of(const Guide& guide, mx::Dtype dtype);
+  std::shared_ptr<const model::SideNetwork> of(const Guide& guide, mx::Dtype dtype);
   /** Those of other files go. */
   void keep(const Guides& guides);
 
  private:
-  std::list<std::pair<std::string, std::shared_ptr<const unet::ControlNet>>> held_;  // by sha256
+  std::list<std::pair<std::string, std::shared_ptr<const model::SideNetwork>>> held_;  // by sha256
 };
 
 /** By network: what its calls for the rows of one UNet leave behind for the next ones. */
@@ -47,20 +48,25 @@ class SideNetworks {
   SideNetworks(const SideNetworks&) = delete;
 
   /**
-   * By skip, what the plan's side calls add to the rows of pass.step together; empty if they add to none of them. Each
-   * network is asked once, for all rows that it adds to. @param inputs the UNet's own.
+   * Gives the UNet's inputs what the plan's side calls add to the rows of pass.step together, if they add to any. Each
+   * network is asked once, for all rows that it adds to.
    */
-  std::vector<mx::array> residuals(const control::StepPlan& plan, const unet::CallInputs& inputs,
-                                   const attention::Pass& pass, SideCalls& calls);
+  void add(const control::StepPlan& plan, unet::CallInputs& inputs, const attention::Pass& pass, SideCalls& calls);
 
  private:
   struct Loaded {
-    std::shared_ptr<const unet::ControlNet> network;
-    mx::array hint;
+    std::shared_ptr<const model::SideNetwork> network;
+    /** What it makes of its picture once: a ControlNet's hint, or all that a T2I-Adapter makes. */
+    std::variant<unet::CallInputs::Hint, std::vector<mx::array>> seen;
   };
+  using Made = std::map<int, std::vector<mx::array>>;  ///< By network, then skip, of the rows that it adds to.
+
   const Loaded& loaded(int index);
   std::vector<mx::array> made_by(int index, const std::vector<int>& rows, const unet::CallInputs& inputs,
                                  const attention::Pass& pass, SideCalls& calls);
+  /** What those calls add whose networks are, or are not, T2I-Adapters: by skip; empty if there is none. */
+  std::vector<mx::array> sums(const control::StepPlan& plan, const std::vector<control::Row>& rows, const Made& made,
+                              bool of_adapters, SideCalls& calls);
 
   SideStore own_, *store_;
   const Guides& guides_;
