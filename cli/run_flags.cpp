@@ -223,6 +223,9 @@ void RunFlags::add_controls() {
   control("--lora", "\"style.safetensors=0.8 @ output:1, sigma 15..2\": weights that a file changes", parse_lora);
   control("--controlnet", "\"canny.safetensors=house.png @ strength 0.8, prepare canny\": a picture that leads",
           parse_controlnet);
+  control("--picture-prompt",
+          "\"ip-adapter.safetensors=cat.png + dog.png @ strength 0.6\": pictures that are read beside the words",
+          parse_picture_prompt);
   control("--region", "\"a red car @ left half feather 0.05, content, sigma 15..2\": a part with its own prompt",
           parse_region_prompt);
   command_.add_option("--base-share", base_share_, "How much of the prompt stays inside regions, 0 to 1 [0]")
@@ -250,6 +253,10 @@ std::vector<Control> RunFlags::controls() const {
       lora->file = expand_home(lora->file), lora->strict = lora_strict_ != "no";
     if (auto* side = std::get_if<ControlNet>(&control.effect))
       side->file = expand_home(side->file), side->picture = expand_home(side->picture);
+    if (auto* prompt = std::get_if<PicturePrompt>(&control.effect)) {
+      prompt->file = expand_home(prompt->file), prompt->encoder = expand_home(prompt->encoder);
+      for (auto& picture : prompt->pictures) picture = expand_home(picture);
+    }
     if (!joins_regions(control, result)) result.push_back(std::move(control));
   }
   if (!base_share_.empty()) set_base_share(result, parse_curve(base_share_));

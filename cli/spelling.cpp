@@ -53,7 +53,7 @@ constexpr std::pair<const char*, const char*> kSame[] = {{"--negative-prompt", "
 constexpr std::pair<const char*, const char*> kInstead[] = {
     {"--embedding", "--embeddings names the folder of files whose names are words of prompts"},
     {"--textual-inversion", "--embeddings names the folder of files whose names are words of prompts"},
-    {"--controlnet", "there is none; --region, --attend and --share decide what stands where"},
+    {"--ip-adapter", "--picture-prompt \"FILE=PICTURE\" reads pictures by an IP-Adapter"},
     {"--img2img", "--init names the picture to start from"},
     {"--hires-fix", "--second-pass \"2x, strength 0.5\" enlarges the picture and draws on"},
     {"--upscale", "--second-pass \"2x, strength 0.5\" enlarges the picture and draws on"},

@@ -33,7 +33,7 @@ struct Control {
                       ///< controlnet: all that it adds to.
   Window when;
   std::optional<Region> region;  ///< Absent: everywhere.
-  std::optional<Rows> rows;      ///< Absent: cond; lora, controlnet: both; legacy modes: as the legacy does.
+  std::optional<Rows> rows;      ///< Absent: cond; lora, controlnet, picture_prompt: both; legacy modes: theirs.
   std::vector<int> images;       ///< Indices in the batch; empty: all.
   std::vector<int> heads;        ///< Empty: all.
   Mode mode = Mode::standard;
@@ -55,7 +55,7 @@ struct Control {
   [[nodiscard]] Control enable(bool on) const;
   /** @throws Error{invalid_request} if the effect has no strength (likewise below). */
   [[nodiscard]] Control strength(Curve curve) const;
-  [[nodiscard]] Control gains(Curve k, Curve v) const;      ///< inject.
+  [[nodiscard]] Control gains(Curve k, Curve v) const;      ///< inject, picture_prompt.
   [[nodiscard]] Control occurrence(int n) const;            ///< Those with a phrase.
   [[nodiscard]] Control context(TokenContext which) const;  ///< mask_tokens, replace_tokens.
 };
@@ -81,6 +81,7 @@ Control normalized_guidance(std::optional<std::string> prompt = {}, Curve scale 
 Control guide_by(GuideBy::Perturb perturb, Curve scale = 3);
 Control lora(std::string file, Curve strength = 1);
 Control controlnet(std::string file, std::string picture, Curve strength = 1);
+Control picture_prompt(std::string file, std::vector<std::string> pictures, Curve strength = 1);
 Control guidance(Curve scale);
 Control pooled(std::string prompt, Curve strength = 1);
 Control time_ids(SizeConditioning ids);

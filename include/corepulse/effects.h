@@ -135,6 +135,30 @@ struct NormalizedGuidance {
   bool operator==(const NormalizedGuidance&) const = default;
 };
 
+/**
+ * What an adapter makes of pictures is read like words, by keys and values of its own (Ye et al. 2023): to what a pixel
+ * has read, `strength` times what it finds there is added. Rows of the negative prompt read what the adapter makes of
+ * no picture. Control::rows: both unless it says otherwise. docs/guides.md.
+ */
+struct PicturePrompt {
+  std::string file;  ///< The adapter: a safetensors file, for one family of models.
+  /** PNG, JPEG or WebP, read as one text of all of them; of a FaceID adapter safetensors files of faces' vectors. */
+  std::vector<std::string> pictures;
+  std::vector<std::string> data;  ///< Further ones: such files themselves, in base64.
+  /** What sees the pictures: CLIP's vision encoder, a folder or a safetensors file. "": `image_encoder` beside the
+   * adapter's file, or beside its folder. */
+  std::string encoder;
+  Curve strength = 1;  ///< Any finite number; how share: 0..1.
+  enum class How {
+    add,   ///< Beside what is read.
+    share  ///< With it: one softmax over the words and the pictures.
+  } how = How::add;
+  Curve gain_k = 1, gain_v = 1;             ///< Multiply the pictures' keys and values; any finite number.
+  std::string sha256, encoder_sha256;       ///< Of the files, checked before the run; "": unknown.
+  std::vector<std::string> picture_sha256;  ///< Of `pictures`, in order, likewise; empty: unknown.
+  bool operator==(const PicturePrompt&) const = default;
+};
+
 // -- Self-attention: the picture looks at itself ------------------------------------------------
 
 /** Pixels of the control's region look at the target `scale` times as much (0: not at all). */
@@ -252,7 +276,7 @@ struct Capture {
 };
 
 using Effect = std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature,
-                            Smooth, Share, PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, Guidance,
-                            Pooled, SizeConditioning, Negative, Capture>;
+                            Smooth, Share, PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, PicturePrompt,
+                            Guidance, Pooled, SizeConditioning, Negative, Capture>;
 
 }  // namespace corepulse

@@ -29,6 +29,7 @@ Control parse_normalized_guidance(std::string_view text);  ///< NEGATIVE PROMPT 
 Control parse_guide_by(std::string_view text);             ///< PERTURBATION=SCALE [@ items]
 Control parse_lora(std::string_view text);                 ///< FILE[=STRENGTH] [@ items]
 Control parse_controlnet(std::string_view text);           ///< FILE=PICTURE [@ items]
+Control parse_picture_prompt(std::string_view text);       ///< FILE=PICTURE [+ PICTURE] [@ items]
 Control parse_guidance(std::string_view text);             ///< SCALE [@ items]
 Control parse_capture(std::string_view text);              ///< PHRASE [@ items]
 Control parse_record(std::string_view text);               ///< NAME [@ items]

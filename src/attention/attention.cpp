@@ -203,7 +203,10 @@ void Attention::watch(const mx::array& q, const AttentionPlan& plan, const mx::a
     const Reader reader{[&](const Reading& reading) { return queries_of(q, reading, row, pass); },
                         [&](const mx::array& queries, const Reading& reading) {
                           std::vector<mx::array> values;
-                          for (const auto& source : reading.says()) values.push_back(indicator(source.id));
+                          for (const auto& source : reading.says())
+                            values.push_back(source.pictured()
+                                                 ? mx::zeros_like(keys.of({.sources = {source}}, row).v)  // no words
+                                                 : indicator(source.id));
                           KeyValue kv{keys.of(reading, row).k, mx::astype(mx::concatenate(values, 1), q.dtype())};
                           if (reading.map) kv.v = pass.cache.mapped(reading.map, kv.v);
                           auto attention = reading;

@@ -3,6 +3,7 @@
 
 #include "attention/function.h"
 #include "attention/observer.h"
+#include "attention/pictures.h"
 #include "attention/probe.h"
 
 namespace corepulse::attention {
@@ -13,6 +14,7 @@ struct Instruments {
   Recorder* recorder = nullptr;  ///< Keeps what captures of keys ask for.
   Recordings recordings = {};    ///< What recorded runs were given.
   Functions functions = {};      ///< Compute readings in our place.
+  Pictures pictures = {};        ///< What adapters make of pictures.
   Probe* probe = nullptr;        ///< Sees whatever it wants.
 };
 

@@ -72,7 +72,10 @@ KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows, const 
 KeyValue CallKeys::of(const Reading& reading, int row) {
   std::vector<mx::array> k, v;
   for (size_t i = 0; i < reading.sources.size(); ++i) {
-    auto one = reading.sources[i].kind == Source::Kind::text ? of_text(reading, i) : of_picture(reading, i, row);
+    const auto& source = reading.sources[i];
+    auto one = source.kind == Source::Kind::text ? of_text(reading, i)
+               : source.pictured()               ? pass_.cache.pictures(site_, source, pass_.instruments.pictures)
+                                                 : of_picture(reading, i, row);
     k.push_back(std::move(one.k)), v.push_back(std::move(one.v));
   }
   if (k.size() == 1) return {k[0], v[0]};

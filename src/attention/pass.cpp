@@ -14,6 +14,13 @@ void RunCache::forget_rows(int site) {
   for (auto entry = begin; entry != end;) entry = of_rows(*entry) ? texts_.erase(entry) : std::next(entry);
 }
 
+const KeyValue& RunCache::pictures(const control::Site& site, const control::Source& source, const Pictures& made) {
+  const std::tuple key{site.index, source.id, source.kind == control::Source::Kind::picture};
+  const auto found = pictures_.find(key);
+  if (found != pictures_.end()) return found->second;
+  return pictures_.emplace(key, made(source, site)).first->second;
+}
+
 const mx::array& RunCache::upload(const control::Values& values) {
   const auto found = uploads_.find(values);
   if (found != uploads_.end()) return found->second;

@@ -13,12 +13,7 @@
 
 namespace corepulse::attention {
 
-/** Keys and values of one source. */
-struct KeyValue {
-  mx::array k, v;  // [1 or B, T, H*D]
-};
-
-/** Constants of a run, computed when first asked for: text keys and values by site, uploaded
+/** Constants of a run, computed when first asked for: keys and values of texts and of picture prompts by site, uploaded
  * control numbers. */
 class RunCache {
  public:
@@ -31,6 +26,8 @@ class RunCache {
   /** Keys and values of these rows at a site, [B, T, H*D]; `project` makes those of one text. */
   template <class Project>
   const KeyValue& texts(int site, const std::vector<TextPair>& rows, Project project);
+  /** Of a source of kind picture or no_picture at a site. */
+  const KeyValue& pictures(const control::Site& site, const control::Source& source, const Pictures& made);
   /** The numbers as a float32 array [n]. */
   const mx::array& upload(const control::Values& values);
   /** map v: [1, T', C] of v [1, T, C]. */
@@ -42,6 +39,7 @@ class RunCache {
 
   // Shared pointers are kept so that their addresses stay the keys of these numbers.
   std::map<std::pair<int, std::vector<TextPair>>, KeyValue> texts_;
+  std::map<std::tuple<int, int, bool>, KeyValue> pictures_;  ///< By site, id, and whether there are pictures.
   std::unordered_map<control::Values, mx::array> uploads_;
 };
 

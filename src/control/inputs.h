@@ -87,6 +87,13 @@ struct SideNetworkInfo {
   double work = 0;          ///< Of one row, as a share of the UNet's.
 };
 
+/** Pictures that are read beside the text. */
+struct PicturePromptInfo {
+  std::string name;     ///< picture_prompt_name of the controls that read them.
+  int tokens = 0;       ///< All of the pictures'.
+  std::string adapter;  ///< "IP-Adapter Plus", for reports.
+};
+
 /** A user's own attention function: where and when it replaces ours. */
 struct FunctionUse {
   std::string name;
@@ -135,6 +142,7 @@ struct ProgramInputs {
   /** Where there are such: what the UNet's up blocks take, in the order made, then the middle block's result;
    * site.index == position. */
   std::vector<Site> skips;
+  std::vector<PicturePromptInfo> picture_prompts;
   std::vector<FunctionUse> functions;
 };
 

@@ -15,7 +15,8 @@ bool has(const JoinedRun& run, const Row& row) {
 void rename(const JoinedRun& run, Source& source) {
   if (source.kind == Source::Kind::text) source.id = run.texts.at(static_cast<size_t>(source.id));
   if (source.kind == Source::Kind::image) source.id += run.first;
-  if (source.kind == Source::Kind::recording) fail(ErrorCode::internal, "control", "a joined run reads a recording");
+  if (source.kind == Source::Kind::recording || source.pictured())
+    fail(ErrorCode::internal, "control", "a joined run reads a recording or a picture");
 }
 
 void rename(const JoinedRun& run, std::vector<Reading>& readings) {

@@ -46,13 +46,17 @@ using TextId = int;
 /** What a reading's queries, keys or values come from. */
 struct Source {
   enum class Kind {
-    text,      ///< Cross-attention: the text `id`.
-    own,       ///< This row's own picture.
-    image,     ///< The row with the same role of image `id` in this batch (its prompt's, where there is none).
-    recording  ///< Self-attention: what a recorded run read here at this step.
+    text,       ///< Cross-attention: the text `id`.
+    own,        ///< This row's own picture.
+    image,      ///< The row with the same role of image `id` in this batch (its prompt's, where there is none).
+    recording,  ///< Self-attention: what a recorded run read here at this step.
+    picture,    ///< Cross-attention: what the adapter of picture prompt `id` makes of its pictures,
+    no_picture  ///< and what it makes of none, which is as long.
   };
   Kind kind = Kind::text;
   int id = 0;
+  /** Made of pictures beside the text. */
+  bool pictured() const { return kind == Kind::picture || kind == Kind::no_picture; }
   bool operator==(const Source&) const = default;
 };
 

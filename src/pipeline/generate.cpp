@@ -60,7 +60,8 @@ StartFrom enlarged(const Setting& setting, const mx::array& latents, const Prepa
   return from;
 }
 
-/** What passes of several runs, side by side, take of the memory. @param sides bytes of their ControlNets. */
+/** What passes of several runs, side by side, take of the memory. @param sides bytes of their ControlNets and picture
+ * prompts. */
 void require_memory_for(const std::vector<Setting>& settings, const std::vector<const Prepared*>& passes, bool pictures,
                         size_t recorded, size_t sides) {
   const auto& resolved = passes[0]->resolved;
@@ -98,7 +99,8 @@ void require_memory_for_all(const std::vector<Setting>& settings, std::vector<co
       const auto& resolved = runs[0]->resolved;
       const auto& unet = runs[0]->outline->parts.unet;
       recorded += recorded_numbers(runs[0]->control, {unet, resolved.latent_height, resolved.latent_width});
-      sides += side_bytes(runs[0]->control, runs[0]->guides, settings[0].dtype);
+      sides += side_bytes(runs[0]->control, runs[0]->guides, settings[0].dtype) +
+               picture_bytes(runs[0]->control, runs[0]->pictures, settings[0].dtype);
       require_memory_for(settings, runs, pictures, recorded, sides);
     };
     require(passes);
@@ -106,15 +108,19 @@ void require_memory_for_all(const std::vector<Setting>& settings, std::vector<co
   }
 }
 
-/** What runs before left yields to these: ControlNets that these do not ask for, and more where memory is short. */
+/** What runs before left yields to these: ControlNets and pictures that these do not ask for, and more where memory is
+ * short. */
 void make_room(const std::vector<Setting>& settings, const std::vector<RunToDraw>& runs) {
   std::vector<const Prepared*> first;
   Guides guides;
+  PicturePrompts prompts;
   for (const auto& run : runs) {
     first.push_back(&run.prepared);
     guides.insert(guides.end(), run.prepared.guides.begin(), run.prepared.guides.end());
+    prompts.insert(prompts.end(), run.prepared.pictures.begin(), run.prepared.pictures.end());
   }
   if (auto* side = settings[0].loaded.side) side->keep(guides);
+  if (auto* seen = settings[0].loaded.pictures) seen->keep(prompts);
   if (const auto* pass = refined_pass(*first[0]))
     if (auto* side = settings[0].refiner->model.side) side->keep(pass->refined->guides);
   try {

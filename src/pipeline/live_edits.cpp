@@ -27,15 +27,18 @@ LiveEdits::LiveEdits(const Request& request, const pipeline::Prepared& prepared,
   channel_->take_ = [this, precision, &prepared](const std::vector<Control>& controls) {
     auto resolved = pipeline::resolve_edit(controls, prepared, "controls");
     pipeline::require_memory_to_record(resolved.program, prepared.resolved, prepared.outline->parts.unet);
-    uint64_t loras = 0, sides = 0;
+    uint64_t loras = 0, sides = 0, pictures = 0;
     const auto count = [&](const pipeline::Prepared& run, const pipeline::ResolvedControls& edit) {
       loras += pipeline::added_bytes(run.control, edit.program, edit.adapters, run.outline->parts, precision);
       sides += pipeline::side_bytes(control::Timeline(edit.program), edit.guides, precision.dtype, &run.control);
+      pictures +=
+          pipeline::picture_bytes(control::Timeline(edit.program), edit.pictures, precision.dtype, &run.control);
     };
     count(prepared, resolved);
     if (resolved.refined) count(*prepared.refined, *resolved.refined);
     if (loras > 0) pipeline::require_memory("the LoRAs of the edit", loras);
     if (sides > 0) pipeline::require_memory("the ControlNets of the edit", sides);
+    if (pictures > 0) pipeline::require_memory("the picture prompts of the edit", pictures);
     pending_.emplace(std::move(resolved));
   };
 }

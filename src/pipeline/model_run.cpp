@@ -11,6 +11,7 @@ ModelRun::ModelRun(const LoadedModel& model, Prepared& prepared, const std::stri
       heat_maps_(prepared.control, shape_.latent_height, shape_.latent_width, before ? &before->heat_maps_ : nullptr),
       recorder_(prepared.control, shape_, fingerprint),
       networks_(model, prepared.outline->parts, prepared, texts_),
+      pictures_(model.pictures, prepared.pictures, model.precision.dtype),
       goes_on_(before) {}
 
 void ModelRun::encode() {
@@ -40,7 +41,8 @@ attention::Instruments ModelRun::instruments() {
           .recorder = &recorder_,
           .recordings = [this](int i, const auto&... at) { return prepared_.recordings.at(i)->read(at...); },
           .functions =
-              attention_functions(prepared_.control, prepared_.functions, shape_.latent_height, shape_.latent_width)};
+              attention_functions(prepared_.control, prepared_.functions, shape_.latent_height, shape_.latent_width),
+          .pictures = [this](const auto&... at) { return pictures_(at...); }};
 }
 
 Run ModelRun::run(mx::Dtype dtype, bool one_by_one) {

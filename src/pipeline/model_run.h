@@ -50,6 +50,7 @@ class ModelRun {
   Recorder recorder_;
   std::vector<EncodedText> texts_;
   Networks networks_;
+  PromptKeys pictures_;
   bool goes_on_;
 };
 

@@ -47,7 +47,8 @@ struct Pipeline::State {
     std::shared_ptr<const model::Model> model;
     pipeline::Variants variants;
     pipeline::KnownTexts texts;
-    pipeline::SideStore side;  ///< ControlNets.
+    pipeline::SideStore side;         ///< ControlNets.
+    pipeline::PictureStore pictures;  ///< What IP-Adapters made of pictures.
 
     void free() { *this = {}; }
   };
@@ -69,7 +70,7 @@ struct Pipeline::State {
                                model::weight_bytes(outline.parts, precision()));
       own.model = model::load(outline.parts, precision());
     }
-    return {own.model, precision(), own.variants, own.texts, &own.side};
+    return {own.model, precision(), own.variants, own.texts, &own.side, &own.pictures};
   }
 
   /** What a recipe's refiner is, which is read once as long as recipes name the same. From any thread. */
@@ -91,7 +92,7 @@ struct Pipeline::State {
       held.model = model::load(of->parts, precision());
       refiner.loaded = of;
     }
-    return {{held.model, precision(), held.variants, held.texts, &held.side}, of->fingerprint()};
+    return {{held.model, precision(), held.variants, held.texts, &held.side, &held.pictures}, of->fingerprint()};
   }
 
   /** Memory runs short: what runs before left goes, and the refiner if this run has none. @return there was any. */
@@ -196,6 +197,12 @@ constexpr double kLong = 1e12;
   fail(ErrorCode::invalid_request, "run", "it was drawn already; prepare it again");
 }
 
+/** Of the ControlNets and picture prompts of a run. */
+uint64_t bytes_beside(const pipeline::Prepared& run, mx::Dtype dtype) {
+  return pipeline::side_bytes(run.control, run.guides, dtype) +
+         pipeline::picture_bytes(run.control, run.pictures, dtype);
+}
+
 }  // namespace
 
 PreparedRun::PreparedRun(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -212,6 +219,7 @@ Estimate PreparedRun::estimate() const {
   const auto count = [&](const pipeline::Prepared& run, const pipeline::Calls& calls, bool decode) {
     estimate.model_calls += calls.count;
     work += pipeline::work_of(run.outline->parts, run.resolved, calls, decode);
+    work += pipeline::picture_work(run.control, run.pictures);
   };
   for (const auto* pass = &prepared; pass; pass = pass->second.get()) {
     const auto& next = pass->resolved.recipe.second_pass;
@@ -224,7 +232,7 @@ Estimate PreparedRun::estimate() const {
       activations =
           std::max<uint64_t>({activations, pipeline::preview_bytes(request.taesd, run->resolved),
                               pipeline::activation_bytes(parts.unet, parts.vae, run->resolved, calls, decode)});
-      sides += pipeline::side_bytes(run->control, run->guides, owner->precision().dtype);
+      sides += bytes_beside(*run, owner->precision().dtype);
       changed = std::max(changed,
                          pipeline::most_changed_bytes(run->control, run->adapters, parts, owner->precision()) + sides);
       count(*run, calls, decode && run == pass);

@@ -42,7 +42,15 @@ std::vector<Matrix> Scene::run(const std::vector<corepulse::Control>& controls, 
   std::vector<mx::array> texts;
   for (const auto& context : contexts(program.texts())) texts.push_back(to_array({context}));
   attention::RunCache cache;
-  return layer(is_cross).fused(x, {program, step, texts, cache});
+  const auto pictures = [&](const control::Source& source, const control::Site&) {
+    const auto seen = picture_tokens(source.kind == control::Source::Kind::picture);
+    return attention::KeyValue{to_array({layer(is_cross).keys(seen)}), to_array({layer(is_cross).values(seen)})};
+  };
+  return layer(is_cross).fused(x, {program, step, texts, cache, {.pictures = pictures}});
+}
+
+Matrix Scene::picture_tokens(bool there_is_one) {
+  return context(there_is_one ? "what an adapter makes of a picture" : "what an adapter makes of none");
 }
 
 Matrix Scene::context(std::string prompt) {

@@ -27,6 +27,8 @@ struct Scene {
   const Layer& layer(bool is_cross) const { return is_cross ? cross : self; }
   /** The encoded prompt [77, kContextWidth]; letters' case does not matter. */
   static Matrix context(std::string prompt);
+  /** What picture prompts' adapters make, as long: of pictures, and of none. */
+  static Matrix picture_tokens(bool there_is_one);
   /** The text's embeddings, [77, kContextWidth] each, by TextId. */
   static std::vector<Matrix> contexts(const std::vector<control::ContextSpec>& specs);
   /** The picture that the row has; its prompt's row's, if there is no such row. */

@@ -265,6 +265,20 @@ TEST_CASE("LoRAs are files with a strength, or names in a folder") {
   CHECK_THROWS_AS(parse({"--lora-strict", "maybe"}), CLI::ValidationError);
 }
 
+TEST_CASE("a picture prompt is an adapter and pictures") {
+  const auto list =
+      parse({"--picture-prompt", "ip.safetensors=cat.png + my dog.png @ strength 0:1 0.5:-2, output:1",
+             "--picture-prompt", "face=v.safetensors @ how share, gain 2, encoder \"my clip\", rows cond"})
+          .controls;
+  REQUIRE(list.size() == 2);
+  CHECK(list[0] == picture_prompt("ip.safetensors", {"cat.png", "my dog.png"}, {{0, 1}, {0.5, -2}}).at("output:1"));
+  const auto& face = std::get<PicturePrompt>(list[1].effect);
+  CHECK((face.how == PicturePrompt::How::share && face.gain_k == 2 && face.gain_v == 2 && face.encoder == "my clip"));
+  CHECK(list[1].rows == Rows::cond);
+  for (const char* wrong : {"ip.safetensors", "=cat.png", "ip=cat.png @ how with", "ip=cat.png @ prepare canny"})
+    CHECK_THROWS_AS(parse({"--picture-prompt", wrong}), Error);
+}
+
 TEST_CASE("a ControlNet is a file and a picture, with what is made of it") {
   const auto list = parse({"--controlnet", "canny.safetensors=house.png @ strength 0:1 0.5:0, prepare canny 50 150",
                            "--controlnet", "union=a.png @ input:1, guess, fit pad, type lineart, rows both",

@@ -6,6 +6,7 @@
 #include "corepulse/recipe.h"
 
 #include "../support/doc_examples.h"
+#include "control/effects/picture_prompt.h"
 #include "control/effects/side_network.h"
 #include "control/kind.h"
 #include "schema.h"
@@ -26,6 +27,8 @@ ProgramInputs run() {
   inputs.skips = inputs.sites;
   const ControlNet house{.file = "canny.safetensors", .picture = "house.png", .prepare = ControlNet::Prepare::canny};
   inputs.side_networks = {{side_network_name(house), std::vector<bool>(inputs.skips.size(), true), "ControlNet", 0.4}};
+  const PicturePrompt cat{.file = "ip-adapter.safetensors", .pictures = {"cat.png"}};
+  inputs.picture_prompts = {{picture_prompt_name(cat), 4, "IP-Adapter"}};
   inputs.batch = 2, inputs.pooled = true, inputs.time_ids = TimeIds{256, 256, 0, 0, 256, 256};
   return inputs;
 }

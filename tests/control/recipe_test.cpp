@@ -62,28 +62,30 @@ Recipe everything() {
   std::get<Inject>(first.effect).noise = 0.5, std::get<Inject>(first.effect).noise_seed = 4000000000u;
   first = first.at("all").sigma(INFINITY, 2.5).within(region).on(Rows::both).for_images({0, 1}).for_heads({3});
   first = first.as(Mode::comfy).enable(false);
-  r.controls = {first,
-                reweight(Tokens("cat", 2), 0.3).steps(1, 5).strength(0.1),
-                mask_tokens("cat").context(TokenContext::reencode).progress(0.25, 1.0 / 3),
-                replace_tokens("cat", "dog").context(TokenContext::replace).percent(0.1, 0.9),
-                value_gain(Tokens(Tokens::Part::padding), -1),
-                regions({{"snow", gradients}, {"fire", !gradients}}, 0.2),
-                attend(region, 3),
-                temperature({{0.5, 2}}, AttentionKind::both),
-                smooth(0.5).as(Mode::corepulse),
-                share_image(1),
-                share_recording("style run"),
-                prompt_to_prompt("a dog", PromptToPrompt::Method::replace),
-                normalized_guidance("blurry", 3).strength(0.4),
-                guide_by(GuideBy::Perturb::blur, {{0, 3}, {0.5, 1}}),
-                lora("style.safetensors", {{0, -2}, {1, 0.8}}).at("output:1").steps(1, 5),
-                controlnet("canny.safetensors", "house.png", {{0, 1}, {0.5, 0}}).at("input:1"),
-                guidance(3),
-                pooled("a dragon", 0.5),
-                time_ids({.original = {{512, 768}}, .crop = {{1, 2}}, .target = {{3, 4}}}),
-                negative("blue"),
-                capture("cat", "heat"),
-                record("run")};
+  r.controls = {
+      first,
+      reweight(Tokens("cat", 2), 0.3).steps(1, 5).strength(0.1),
+      mask_tokens("cat").context(TokenContext::reencode).progress(0.25, 1.0 / 3),
+      replace_tokens("cat", "dog").context(TokenContext::replace).percent(0.1, 0.9),
+      value_gain(Tokens(Tokens::Part::padding), -1),
+      regions({{"snow", gradients}, {"fire", !gradients}}, 0.2),
+      attend(region, 3),
+      temperature({{0.5, 2}}, AttentionKind::both),
+      smooth(0.5).as(Mode::corepulse),
+      share_image(1),
+      share_recording("style run"),
+      prompt_to_prompt("a dog", PromptToPrompt::Method::replace),
+      normalized_guidance("blurry", 3).strength(0.4),
+      guide_by(GuideBy::Perturb::blur, {{0, 3}, {0.5, 1}}),
+      lora("style.safetensors", {{0, -2}, {1, 0.8}}).at("output:1").steps(1, 5),
+      controlnet("canny.safetensors", "house.png", {{0, 1}, {0.5, 0}}).at("input:1"),
+      picture_prompt("ip.safetensors", {"cat.png", "dog.png"}, {{0, 1}, {1, -0.5}}).gains(2, {{0, 1}, {1, 3}}),
+      guidance(3),
+      pooled("a dragon", 0.5),
+      time_ids({.original = {{512, 768}}, .crop = {{1, 2}}, .target = {{3, 4}}}),
+      negative("blue"),
+      capture("cat", "heat"),
+      record("run")};
   std::get<Attend>(r.controls[6].effect).interaction = Attend::Interaction::redirect;
   r.controls[14].region = region, r.controls[14].images = {1};
   std::get<Share>(r.controls[10].effect).sha256 = "ef56";
@@ -98,6 +100,9 @@ Recipe everything() {
   net.prepare = ControlNet::Prepare::mask, net.mask = region, net.low = 50, net.high = 150.5, net.amount = 2.5;
   net.seed = 7, net.fit = Fit::stretch, net.type = ControlNet::Type::segment, net.guess = true, net.pool = false;
   net.data = "iVBORw0K", net.sha256 = "ab12", net.picture_sha256 = "cd34";
+  auto& pictures = std::get<PicturePrompt>(r.controls[16].effect);
+  pictures.data = {"iVBORw0K"}, pictures.encoder = "clip", pictures.how = PicturePrompt::How::share;
+  pictures.sha256 = "12", pictures.encoder_sha256 = "34", pictures.picture_sha256 = {"56", "78"};
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);

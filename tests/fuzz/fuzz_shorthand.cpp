@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       parse_inject,        parse_reweight, parse_mask,        parse_replace,          parse_value_gain,
       parse_region_prompt, parse_attend,   parse_temperature, parse_smooth,           parse_share,
       parse_guidance,      parse_capture,  parse_record,      parse_prompt_to_prompt, parse_normalized_guidance,
-      parse_guide_by,      parse_lora,     parse_controlnet};
+      parse_guide_by,      parse_lora,     parse_controlnet,  parse_picture_prompt};
   for (const auto form : kForms) fuzz::accepts({ErrorCode::invalid_request}, [&] { check(form(text)); });
   fuzz::accepts({ErrorCode::invalid_request}, [&] {
     Recipe recipe;

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "control_net_file.h"
+#include "ip_adapter_file.h"
 #include "lora_file.h"
 #include "support.h"
 #include "support/doc_examples.h"
@@ -41,6 +42,7 @@ TEST_CASE("every example of the documentation runs and acts, unless it only watc
   std::set<std::string> kinds;
   const LoraFile style("builtin", "attn", 1);
   const ControlNetFile edges("builtin");
+  const IpAdapterFile cats("builtin");
   for (const auto& example : example_recipes()) {
     CAPTURE(example.dump());
     auto recipe = recipe_from_json(example.dump());
@@ -53,6 +55,8 @@ TEST_CASE("every example of the documentation runs and acts, unless it only watc
       if (auto* lora = std::get_if<Lora>(&control.effect)) lora->file = style.path();
       if (auto* net = std::get_if<ControlNet>(&control.effect))
         net->file = edges.path(), net->picture.clear(), net->data = block_picture(3);
+      if (auto* prompt = std::get_if<PicturePrompt>(&control.effect))
+        prompt->file = cats.path(), prompt->pictures.clear(), prompt->data = {block_picture(3)};
     }
     const auto kind = std::string(kind_name(recipe.controls[0].effect));
     recipe.prompt = "a red cat in a park with snow";

@@ -11,9 +11,9 @@
 //   template <>
 //   const Kind& kind<Smooth>() { return described<SmoothKind>(); }
 //
-// It may further hold: common, comfy, needs, short_forms, number_items, word_items; check(struct, control, path),
-// subject(struct); and step(struct, texts, inputs), capture(struct, control), weights(struct, control, inputs, path) or
-// side(struct, inputs, path) in place of attention.
+// It may further hold: common, comfy, needs, any_strength (its own check says which is right), short_forms,
+// number_items, word_items; check(struct, control, path), subject(struct); and step(struct, texts, inputs),
+// capture(struct, control), weights(struct, control, inputs, path) or side(struct, inputs, path) in place of attention.
 
 #include "control/kind.h"
 #include "control/quote.h"
@@ -59,7 +59,9 @@ void describe_words(Kind& kind) {
   kind.check = [](const corepulse::Control& control, const std::string& path) {
     const auto& effect = own<K>(control.effect);
     if constexpr (requires { &K::check; }) K::check(effect, control, path);
-    if constexpr (requires { effect.strength; } && !requires { &K::weights; } && !requires { &K::side; })
+    if constexpr (
+        requires { effect.strength; } && !requires { &K::weights; } && !requires { &K::side; } &&
+        !requires { K::any_strength; })
       check_curve(effect.strength, Range::share, path + ".strength");
   };
   kind.subject = [](const Effect& effect) -> std::string {

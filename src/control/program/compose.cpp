@@ -97,9 +97,10 @@ void check_range(const Draft& draft) {
   const bool gains = std::all_of(draft.key_gain.begin(), draft.key_gain.end(), fits) &&
                      std::all_of(draft.value_gain.begin(), draft.value_gain.end(), fits);
   const bool bias = std::all_of(draft.bias.begin(), draft.bias.end(), [](double v) { return v <= kMost; });
-  if (!gains || !bias || !(static_cast<float>(draft.temperature) > 0))
+  const bool shares = std::all_of(draft.share.values.begin(), draft.share.values.end(), fits);
+  if (!gains || !shares || !bias || !(static_cast<float>(draft.temperature) > 0))
     fail(ErrorCode::invalid_request, "controls",
-         "their gains, scales or temperatures multiply to numbers that are too large; use smaller ones");
+         "their strengths, gains, scales or temperatures multiply to numbers that are too large; use smaller ones");
 }
 
 /** The part of a row at a layer that a control acts on. */
@@ -206,9 +207,12 @@ class Composer {
     const auto& site = *sites_.examples[site_class];
     const Source own = site.cross ? Source{Source::Kind::text, text} : Source{Source::Kind::own, 0};
     Mix mix(Draft{.sources = {own}}, context_.options.elide, context_.budget);
-    // What perturbs a row comes behind all that its prompt's row has, too; other weights read all that is read.
-    const auto turn = [](const Placed& item) { return item.last ? 2 : item.role ? 1 : 0; };
-    for (const int now : {0, 1, 2})
+    // Pictures are read beside what the text has become; a user's functions compute all that. What perturbs a row comes
+    // behind all that its prompt's row has, too; other weights read all that is read.
+    const auto turn = [](const Placed& item) {
+      return item.last ? 4 : item.role ? 3 : !item.control ? 2 : item.effect->behind() ? 1 : 0;
+    };
+    for (const int now : {0, 1, 2, 3, 4})
       for (const int i : sites_.controls[site_class])
         if (turn(placed_[i]) == now) act(i, mix, site, call, row, acting);
     return mix;
@@ -226,7 +230,8 @@ class Composer {
                                                   prompts_at(steps_, call), outcome.texts, outcome.cut});
     outcome.matched |= matched;
     if (!matched && site.cross && !outcome.matched)
-      for (const auto& draft : before.readings()) outcome.tried.insert(draft.says().id);
+      for (const auto& draft : before.readings())
+        if (draft.says().kind == Source::Kind::text) outcome.tried.insert(draft.says().id);
     if (mix == before) return;
     outcome.changed = true;
     acting.insert(i);

@@ -41,6 +41,7 @@ Context::Context(const std::vector<corepulse::Control>& list, const ProgramInput
       tables{{in.tokenizer, in.prompt, in.negative_prompt, in.reader, in.prompt_2, in.negative_prompt_2},
              {canvas_of(in), all_grids(in), budget},
              in.recordings,
+             in.picture_prompts,
              {}} {
   if (controls.size() > kMostControls)
     refuse(options.path, fmt::format("{} controls; expected at most {}", controls.size(), kMostControls));

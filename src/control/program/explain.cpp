@@ -163,6 +163,7 @@ std::string control_text(const Data& data, const ControlReport& report) {
   if (!report.layers.empty()) text += ", " + changed_places(data, report);
   if (!report.skips.empty()) text += ", " + places_of(data.skips, report.skips, "skips");
   text += "\n" + form_text(report) + network_text(report);
+  if (!report.reads.empty()) text += fmt::format("    reads {}\n", report.reads);
   for (const auto& [id, positions] : report.tokens)
     text += fmt::format("    tokens {} of text {} {}\n", fmt::join(positions, ", "), id, quote(data.texts[id].prompt));
   for (const auto& cells : report.region)

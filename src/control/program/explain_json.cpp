@@ -36,6 +36,7 @@ OrderedJson control_json(const Data& data, const ControlReport& report) {
   json["layers"] = report.layers.empty() ? paths_of(data.sites, report.sites) : paths_of(data.layers, report.layers);
   if (report.texts) json["text_encoders"] = true;
   if (!report.layers.empty()) json["form"] = report.beside ? "beside" : "merged";
+  if (!report.reads.empty()) json["reads"] = report.reads;
   if (!report.tokens.empty()) json["tokens"] = tokens_of(report.tokens);
   for (const auto& cells : report.region) {
     json["region"].push_back({{"height", cells.grid.height},

@@ -27,6 +27,7 @@ struct ControlReport {
   std::vector<bool> skips;         ///< Of a kind that adds to skips, in place of sites: of Data::skips.
   std::string network;             ///< "ControlNet", "T2I-Adapter": what makes that,
   double work = 0;                 ///< and the most that it costs a call, as a share of the UNet's work.
+  std::string reads;               ///< Beside the text: "4 tokens that an IP-Adapter makes of 1 picture".
   bool texts = false;              ///< It changes text encoders.
   bool beside = false;             ///< What it adds to the UNet's weights stands beside them, as products of its own,
   int64_t rank = 0;                ///< of this rank; 0: of no low one.

@@ -41,7 +41,8 @@ struct Program::Data {
   PlanTable table;
 
   std::vector<ContextSpec> texts;
-  std::vector<int> keys;  ///< By text: positions of its context.
+  std::vector<int> keys;          ///< By text: positions of its context.
+  std::vector<int> picture_keys;  ///< By picture prompt: its tokens.
   std::vector<CaptureSpec> captures;
   std::vector<FunctionSpec> functions;
   std::vector<ControlReport> reports;

@@ -51,6 +51,7 @@ ControlReport report_on(const Placed& item, const Outcome& outcome, Context& con
   report.calls.assign(context.inputs.calls.size(), false);
   report.state = outcome.changed ? ControlReport::State::acts : ControlReport::State::neutral;
   if (!outcome.changed) report.reason = why_neutral(item);
+  report.reads = item.effect->reads();
   auto& texts = context.tables.texts;
   for (const int text : outcome.texts)
     if (const auto id = texts.id(text); id >= 0 && item.effect->tokens())

@@ -43,6 +43,7 @@ Program Program::resolve(const std::vector<corepulse::Control>& controls, const 
   data.texts = context.tables.texts.specs();
   for (size_t id = 0; id < data.texts.size(); ++id)
     data.keys.push_back(context.tables.texts.keys(context.tables.texts.number(static_cast<TextId>(id))));
+  for (const auto& prompt : inputs.picture_prompts) data.picture_keys.push_back(prompt.tokens);
   data.captures = std::move(placement.captures);
   data.functions = context.tables.functions;
   data.notes = data.cut_texts = cut_texts(context.tables.texts);

@@ -48,6 +48,30 @@ Match group(const SiteTable& table, std::string_view name) {
   return {};
 }
 
+/** Names that others gave to places of SDXL (InstantStyle, Wang et al. 2024; B-LoRA, Frenkel et al. 2024). */
+constexpr std::pair<const char*, const char*> kPublished[] = {
+    {"instantstyle:content", "output:0.0"}, {"instantstyle:style", "output:0.1"}, {"instantstyle:layout", "input:2.1"}};
+
+/** SDXL and what was made of it have no attention at their finest level. */
+bool is_sdxl(const SiteTable& table) {
+  return std::none_of(table.sites().begin(), table.sites().end(),
+                      [](const Site& s) { return s.attention >= 0 && s.level == 0; });
+}
+
+/** What a published name stands for; others stand for themselves. */
+std::string published(const SiteTable& table, const std::string& item, const std::string& path) {
+  if (!item.starts_with("instantstyle:")) return item;
+  Names names;
+  for (const auto& [name, place] : kPublished) {
+    names.emplace_back(name);
+    if (item == name && is_sdxl(table)) return place;
+  }
+  fail(ErrorCode::invalid_request, path,
+       is_sdxl(table) ? fmt::format("{} is no published name; {}", quote(item), choices(item, names))
+                      : fmt::format("{} means layers of SDXL, which this model is not; expected its own: {}",
+                                    quote(item), "input, middle, output, or what corepulse inspect lists"));
+}
+
 Match match(const SiteTable& table, const std::string& item) {
   if (auto found = group(table, item)) return found;
   return [=, &table](const Site& s) {
@@ -134,7 +158,7 @@ std::vector<bool> select(const SiteTable& table, std::string_view selector, Atte
   if (without_spaces(selector).empty()) selector = "all";
   for (size_t begin = 0; begin <= selector.size();) {
     const size_t end = std::min(selector.find(',', begin), selector.size());
-    const std::string item(without_spaces(selector.substr(begin, end - begin)));
+    const auto item = published(table, std::string(without_spaces(selector.substr(begin, end - begin))), path);
     begin = end + 1;
     const auto named = match(table, item);
     bool exists = false, acts = false;

@@ -69,6 +69,7 @@ class WeightsEffect : public AttentionEffect {
             source.id, {.adapter = adapter_, .text_strength = static_cast<float>(text_strength)});
     };
     mix.edit_all(m.part, [&](Draft& draft) {
+      if (draft.sources[0].pictured()) return false;
       if (keys) draft.beside.push_back(control_);
       if (texts) std::for_each(draft.sources.begin(), draft.sources.end(), read);
       if (texts) std::for_each(draft.values.begin(), draft.values.end(), read);

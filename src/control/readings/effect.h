@@ -28,6 +28,7 @@ struct Tables {
   TextTable texts;
   MaskTable masks;
   std::vector<RecordingInfo> recordings;
+  std::vector<PicturePromptInfo> pictures;
   std::vector<FunctionSpec> functions;
 
   /** The index of a function, added if it is new. */
@@ -71,6 +72,10 @@ class AttentionEffect {
   virtual bool perturbs() const { return false; }
   /** The recording that is looked at, by its index in Tables. */
   virtual std::optional<int> recording() const { return std::nullopt; }
+  /** Acts behind all others that act on the text, wherever it stands in the list. */
+  virtual bool behind() const { return false; }
+  /** What it reads, for reports; "": what its subject says. */
+  virtual std::string reads() const { return ""; }
 
   /** @return false if nothing here is what it acts on (its phrase is in no text that is read). */
   virtual bool apply(Mix& mix, const Moment& moment) const = 0;

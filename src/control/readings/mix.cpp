@@ -99,6 +99,12 @@ void Mix::append(const std::vector<Draft>& fresh, const Part& taken) {
   settle(readings_);
 }
 
+void Mix::add(Draft beside) {
+  beside.added = true;
+  readings_.push_back(std::move(beside));
+  settle(readings_);
+}
+
 void Mix::edit(const Part& part, const std::function<bool(Draft&)>& change) {
   replace(part, edit_of(change));
 }

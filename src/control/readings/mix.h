@@ -68,6 +68,8 @@ class Mix {
 
   /** An injection: what there is keeps 1 - taken; `taken` is the sum of the new readings' shares. */
   void append(const std::vector<Draft>& readings, const Part& taken);
+  /** A reading beside those that there are. */
+  void add(Draft beside);
   /** An edit of a part of every reading; `change` returns false for readings it does not apply to. */
   void edit(const Part& part, const std::function<bool(Draft&)>& change);
   /** The same of what finishes compare with, too. */

@@ -125,7 +125,8 @@ bool begins_as_items(std::string_view text) {
   if (!scanner.done() && !scanner.take(",")) return false;
   for (const char* group : {"all", "composition", "content", "style", "coarse", "mid", "fine"})
     if (word == group) return true;
-  for (const char* start : {"input:", "middle:", "output:", "ldm:", "grid:", "down_blocks.", "mid_block", "up_blocks."})
+  for (const char* start :
+       {"input:", "middle:", "output:", "ldm:", "grid:", "instantstyle:", "down_blocks.", "mid_block", "up_blocks."})
     if (word.starts_with(start)) return true;
   return false;
 }

@@ -28,6 +28,7 @@ constexpr Foreign kForeign[] = {
     {"body.0.resnets.", "a T2I-Adapter", "give it beside a model: --controlnet FILE=PICTURE"},
     {"body.0.block1.", "a T2I-Adapter", "give it beside a model: --controlnet FILE=PICTURE"},
     {"body.0.in_conv.", "a T2I-Adapter", "give it beside a model: --controlnet FILE=PICTURE"},
+    {"image_proj.", "an IP-Adapter", "give it beside a model: --picture-prompt FILE=PICTURE"},
     {"motion_modules.", "an AnimateDiff motion module"},
     {"emb_params", "a textual inversion embedding", "give its folder beside a model: --embeddings FOLDER"},
     // Transformers in place of the UNet.

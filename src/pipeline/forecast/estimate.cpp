@@ -35,6 +35,19 @@ size_t longer_texts(const unet::Config& unet, const Calls& calls) {
   return numbers * calls.beyond * sizeof(float);
 }
 
+/** The most that a row reads at a layer beside its texts. */
+int most_picture_keys(const control::Program::Data& data) {
+  int most = 0;
+  for (const auto& plan : data.table.row_plans) {
+    int keys = 0;
+    for (const auto& reading : plan.readings)
+      for (const auto& source : reading.sources)
+        if (source.pictured()) keys += data.picture_keys.at(static_cast<size_t>(source.id));
+    most = std::max(most, keys);
+  }
+  return most;
+}
+
 void count_keys(const control::Timeline& control, Calls& calls) {
   for (const auto& [step, program] : control.programs()) {  // each has the texts of those before
     calls.longest = calls.beyond = 0;
@@ -42,6 +55,8 @@ void count_keys(const control::Timeline& control, Calls& calls) {
       calls.longest = std::max(calls.longest, keys);
       calls.beyond += std::max(0, keys - kMeasuredKeys);
     }
+    const int pictures = most_picture_keys(program.data());
+    calls.longest += pictures, calls.beyond += pictures;
   }
 }
 

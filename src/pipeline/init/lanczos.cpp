@@ -1,4 +1,5 @@
-// Lanczos resampling with a = 3, widened when a picture shrinks, in Pillow's fixed point (src/libImaging/Resample.c).
+// Lanczos resampling with a = 3 and bicubic with a = -0.5, widened when a picture shrinks, in Pillow's fixed point
+// (src/libImaging/Resample.c).
 #include "pipeline/init/lanczos.h"
 
 #include <algorithm>
@@ -8,7 +9,6 @@
 namespace corepulse::pipeline {
 namespace {
 
-constexpr double kRadius = 3;
 constexpr int kPrecision = 32 - 8 - 2;  // bits behind the point of a weight
 
 /** What one pixel of the new line takes from the old one. */
@@ -23,13 +23,23 @@ double sinc(double x) {
   return std::sin(x) / x;
 }
 
-double lanczos(double x) {
-  return x >= -kRadius && x < kRadius ? sinc(x) * sinc(x / kRadius) : 0;
-}
+/** What a pixel at distance x counts, and how far it reaches. */
+struct Kernel {
+  double radius;
+  double (*at)(double x);
+};
 
-std::vector<Weights> weights(int size, float begin, float end, int new_size) {
+constexpr Kernel kLanczos{3, [](double x) { return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0; }};
+constexpr Kernel kBicubic{2, [](double x) {
+                            constexpr double a = -0.5;
+                            x = std::abs(x);
+                            if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+                            return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+                          }};
+
+std::vector<Weights> weights(const Kernel& kernel, int size, float begin, float end, int new_size) {
   const double scale = static_cast<double>(end - begin) / new_size, widening = std::max(scale, 1.0);
-  const double support = kRadius * widening;
+  const double support = kernel.radius * widening;
   std::vector<Weights> all(new_size);
   for (int i = 0; i < new_size; ++i) {
     const double center = begin + (i + 0.5) * scale;
@@ -38,7 +48,7 @@ std::vector<Weights> weights(int size, float begin, float end, int new_size) {
     std::vector<double> exact;
     double sum = 0;
     for (int x = first; x < last; ++x) {
-      exact.push_back(lanczos((x - center + 0.5) / widening));
+      exact.push_back(kernel.at((x - center + 0.5) / widening));
       sum += exact.back();
     }
     all[i].first = first;
@@ -70,25 +80,34 @@ void resample(const uint8_t* from, const Lines& in, uint8_t* to, const Lines& ou
       }
 }
 
-}  // namespace
-
-Image resize_lanczos(const Image& image, const Box& box, int width, int height) {
+Image resized(const Kernel& kernel, const Image& image, const Box& box, int width, int height) {
   Image result{image.width, image.height, image.pixels, {}};
   if (width != image.width || box.left != 0 || box.right != static_cast<float>(width)) {
     Image wide{width, result.height, std::vector<uint8_t>(size_t{3} * width * result.height), {}};
     const auto rows = static_cast<size_t>(result.height);
     resample(result.pixels.data(), {rows, 3, size_t{3} * result.width}, wide.pixels.data(),
-             {rows, 3, size_t{3} * width}, weights(image.width, box.left, box.right, width));
+             {rows, 3, size_t{3} * width}, weights(kernel, image.width, box.left, box.right, width));
     result = std::move(wide);
   }
   if (height != image.height || box.top != 0 || box.bottom != static_cast<float>(height)) {
     Image high{width, height, std::vector<uint8_t>(size_t{3} * width * height), {}};
     const auto columns = static_cast<size_t>(width), row = columns * 3;
     resample(result.pixels.data(), {columns, row, 3}, high.pixels.data(), {columns, row, 3},
-             weights(image.height, box.top, box.bottom, height));
+             weights(kernel, image.height, box.top, box.bottom, height));
     result = std::move(high);
   }
   return result;
+}
+
+}  // namespace
+
+Image resize_lanczos(const Image& image, const Box& box, int width, int height) {
+  return resized(kLanczos, image, box, width, height);
+}
+
+Image resize_bicubic(const Image& image, int width, int height) {
+  const Box whole{0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
+  return resized(kBicubic, image, whole, width, height);
 }
 
 }  // namespace corepulse::pipeline

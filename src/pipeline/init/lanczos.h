@@ -12,5 +12,7 @@ struct Box {
 
 /** The part at width x height pixels: Pillow's resize(size, LANCZOS, box), byte for byte. Alpha is left out. */
 Image resize_lanczos(const Image& image, const Box& box, int width, int height);
+/** The whole: Pillow's resize(size, BICUBIC), byte for byte. Alpha is left out. */
+Image resize_bicubic(const Image& image, int width, int height);
 
 }  // namespace corepulse::pipeline

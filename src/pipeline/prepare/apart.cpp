@@ -15,6 +15,7 @@ std::string why_alone(const Prepared& run) {
   if (run.inversion) return "one inverts the picture that it starts from";
   if (!run.adapters.empty()) return "one changes weights";
   if (!run.recordings.empty()) return "one reads a recording";
+  if (!run.pictures.empty()) return "one reads pictures as a prompt";
   const auto& program = programs.front().second;
   const auto& steps = program.data().steps;
   if (std::any_of(steps.begin(), steps.end(), [](const auto& plan) { return !plan.side.empty(); }))

@@ -10,6 +10,7 @@
 #include "control/program/window.h"
 #include "control/recipe/check.h"
 #include "model/layers.h"
+#include "model/pictures/picture_adapter.h"
 #include "model/side/side_parts.h"
 #include "pipeline/denoise.h"
 #include "pipeline/prepare/program_inputs.h"
@@ -116,12 +117,16 @@ bool has_layers(const Outline& outline, const std::string& where) {
   return where.empty() || selects(outline, unet::sites(outline.parts.unet), where);
 }
 
-/** Whether a LoRA or a ControlNet is of weights as the model's. */
+/** Whether a LoRA, a ControlNet or an IP-Adapter is of weights as the model's. */
 bool fits(const Outline& outline, Control control, const std::string& loras) {
   try {
     if (const auto* net = side_network_of(control)) {
       model::understand_side(net->file, outline.parts);
       return control.where.empty() || selects(outline, unet::skips(outline.parts.unet), control.where);
+    }
+    if (const auto* prompt = picture_prompt_of(control)) {
+      model::understand_picture_adapter(prompt->file, outline.parts);
+      return has_layers(outline, control.where);
     }
     std::vector one{std::move(control)};
     find_adapters(one, loras, kField);
@@ -145,7 +150,7 @@ struct Where {
 
 Where acts_where(const Control& control, const Handover& at, const Outline& own, const std::string& loras) {
   const auto has = [&](const Outline& outline) {
-    const bool of_weights = adapter_of(control) || side_network_of(control);
+    const bool of_weights = adapter_of(control) || side_network_of(control) || picture_prompt_of(control);
     return of_weights ? fits(outline, control, loras) : has_layers(outline, control.where);
   };
   Where acts{any_inside(control.when, at.before), any_inside(control.when, at.behind) && !is_of_recording(control)};
@@ -156,7 +161,7 @@ Where acts_where(const Control& control, const Handover& at, const Outline& own,
 }
 
 std::string note_of(size_t i, const Control& control, const std::string& path, bool behind) {
-  const bool of_weights = adapter_of(control) || side_network_of(control);
+  const bool of_weights = adapter_of(control) || side_network_of(control) || picture_prompt_of(control);
   const char* what = of_weights ? "is of other weights than" : "names layers that are not in";
   return fmt::format("{}[{}], {}, {} {}: it acts {}", path, i, control::title(control), what,
                      behind ? "the model" : "the refiner",

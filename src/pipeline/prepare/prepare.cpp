@@ -105,6 +105,7 @@ Prepared part_of_run(Resolved resolved, ResolvedControls made, const PassControl
           .recordings = std::move(made.recordings),
           .adapters = std::move(made.adapters),
           .guides = std::move(made.guides),
+          .pictures = std::move(made.pictures),
           .masks = std::move(masks),
           .words = model.words,
           .start = {},
@@ -153,8 +154,9 @@ std::unique_ptr<Prepared> second_pass(const Prepared& first, const FunctionList&
   if (const auto& own = first.resolved.recipe; !start && !second.controls && measures_in_pixels(controls))
     measured = sized(own.width, own.height, {0, 0, own.width, own.height});
   const auto pass = pass_of(resolved, measured, *first.masks, outline, first.words, functions, taken);
-  auto made = resolve_controls(controls, pass, {{}, first.adapters, first.loras}, {{}, {}, first.loras},
-                               {.elide = elide, .path = second.controls ? "second_pass.controls" : "controls"});
+  auto made =
+      resolve_controls(controls, pass, {{}, first.adapters, first.loras, {}, {}, first.pictures}, {{}, {}, first.loras},
+                       {.elide = elide, .path = second.controls ? "second_pass.controls" : "controls"});
   resolved.recipe.controls = std::move(made.controls);
   if (second.controls) append(notes, neutral_notes(made.program, "second pass: "));
   append(of_handover, made.notes);
@@ -272,7 +274,7 @@ const Prepared* refined_pass(const Prepared& prepared) {
 void take(ResolvedControls edit, int step, Prepared& prepared) {
   prepared.control.edit(step, std::move(edit.program));
   prepared.recordings = std::move(edit.recordings), prepared.adapters = std::move(edit.adapters);
-  prepared.guides = std::move(edit.guides);
+  prepared.guides = std::move(edit.guides), prepared.pictures = std::move(edit.pictures);
   if (prepared.refined) take(std::move(*edit.refined), step, *prepared.refined);
 }
 
@@ -304,7 +306,7 @@ Prepared prepare(const Recipe& given, const Outline& outline, const FunctionList
 
 ResolvedControls resolve_edit(const std::vector<Control>& controls, const Prepared& prepared, const std::string& path) {
   const auto known = [&](const Prepared& run) {
-    return KnownFiles{run.recordings, run.adapters, prepared.loras, run.control.texts(), run.guides};
+    return KnownFiles{run.recordings, run.adapters, prepared.loras, run.control.texts(), run.guides, run.pictures};
   };
   const auto model = [](const Prepared& run) {
     return PassControl::Model{*run.outline, run.words, run.calls, run.functions};

@@ -28,6 +28,7 @@ struct Prepared {
   RecordingList recordings;   ///< By the index that plans hold.
   AdapterFiles adapters;      ///< By the index that WeightChange holds.
   Guides guides;              ///< By the index that SideCall holds.
+  PicturePrompts pictures;    ///< By Source::id.
   std::string loras;          ///< The given recipe's; the resolved one names files.
   std::shared_ptr<MaskPictures> masks;
   Words words;                            ///< Those of the recipe's `embeddings`.

@@ -85,6 +85,10 @@ void change_paths(std::vector<Control>& controls, bool looked_up, const Change& 
     auto* lora = pipeline::adapter_of(control);
     if (lora && !(looked_up && !fs::path(lora->file).has_parent_path())) change(lora->file);
     if (auto* side = pipeline::side_network_of(control)) change(side->file), change(side->picture);
+    if (auto* prompt = pipeline::picture_prompt_of(control)) {
+      change(prompt->file), change(prompt->encoder);
+      for (auto& picture : prompt->pictures) change(picture);
+    }
   }
 }
 

@@ -71,15 +71,19 @@ ResolvedControls resolve_controls(std::vector<Control> controls, const Resolved&
   settle_rows(controls, guides);
   for (const auto& guide : guides) in.side_networks.push_back(guide->info);
   if (!guides.empty()) in.skips = unet::skips(outline.parts.unet);
+  auto pictures = with_picture_prompts(known.pictures, controls, options.path, outline.parts);
+  for (const auto& prompt : pictures) in.picture_prompts.push_back(prompt->info);
   options.texts = known.texts;
   auto program = control::Program::resolve(controls, in, options);
   require_no_bias(program);
   require_negative_rows(program, resolved.sampling);
   keep_digests(controls, guides);
+  keep_digests(controls, pictures);
   pass.masks.keep(controls);
   keep_digests(controls, files);
   keep_digests(controls, adapters);
-  return {std::move(controls), std::move(program), std::move(files), std::move(adapters), std::move(guides)};
+  return {std::move(controls), std::move(program), std::move(files),
+          std::move(adapters), std::move(guides),  std::move(pictures)};
 }
 
 ResolvedControls resolve_controls(const std::vector<Control>& controls, const PassControl& pass,

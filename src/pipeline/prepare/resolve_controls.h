@@ -10,6 +10,7 @@
 #include "pipeline/capture/recording_file.h"
 #include "pipeline/functions.h"
 #include "pipeline/guide/guides.h"
+#include "pipeline/guide/picture_prompts.h"
 #include "pipeline/init/start.h"
 #include "pipeline/picture/mask_picture.h"
 #include "pipeline/prepare/handover.h"
@@ -27,6 +28,7 @@ struct ResolvedControls {
   RecordingList recordings;
   AdapterFiles adapters;
   Guides guides;
+  PicturePrompts pictures;
   std::unique_ptr<ResolvedControls> refined = {};  ///< The same on the refiner, where one ends the run.
   std::vector<std::string> notes = {};             ///< Of those that act on one of the two alone.
 };
@@ -38,6 +40,7 @@ struct KnownFiles {
   std::string loras;  ///< See Recipe.
   std::vector<control::ContextSpec> texts = {};
   Guides guides = {};  ///< Of runs of the same size.
+  PicturePrompts pictures = {};
 };
 
 /** What a pass's controls are resolved against. */

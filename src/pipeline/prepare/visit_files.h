@@ -51,4 +51,10 @@ auto* side_network_of(C& control) {
   return std::get_if<ControlNet>(&control.effect);
 }
 
+/** The control as pictures that are read beside the text, or null. */
+template <class C>
+auto* picture_prompt_of(C& control) {
+  return std::get_if<PicturePrompt>(&control.effect);
+}
+
 }  // namespace corepulse::pipeline

@@ -11,6 +11,7 @@
 #include "attention/pass.h"
 #include "engine/replay.h"
 #include "pipeline/encode_prompt.h"
+#include "pipeline/guide/picture_keys.h"
 #include "pipeline/guide/residuals.h"
 #include "pipeline/prepare/prepare.h"
 #include "pipeline/weights/beside.h"
@@ -33,8 +34,9 @@ struct LoadedModel {
   std::shared_ptr<const model::Model> own;
   model::Precision precision;
   Variants& variants;
-  KnownTexts& texts;          ///< Of its own.
-  SideStore* side = nullptr;  ///< null: a run has its own.
+  KnownTexts& texts;                 ///< Of its own.
+  SideStore* side = nullptr;         ///< null: a run has its own.
+  PictureStore* pictures = nullptr;  ///< Likewise.
   /** Memory runs short before a run: what others left goes. False: there was nothing. */
   std::function<bool()> yield = {};
 };
