@@ -215,7 +215,11 @@ void RunFlags::add_controls() {
           parse_prompt_to_prompt);
   control("--normalized-guidance", "\"blurry @ scale 4\": a negative prompt that works at guidance 1, too",
           parse_normalized_guidance);
-  control("--guide-by", "\"identity=3 @ middle:0\": away from a perturbed look at itself; or blur=3", parse_guide_by);
+  control("--guide-by",
+          "\"identity=3 @ middle:0\": away from a perturbed look at itself; or blur=3, tokens=3, map=0.75",
+          parse_guide_by);
+  control("--freeu", "\"1.3 1.4 0.9 0.2\": FreeU's b1 b2 s1 s2", parse_freeu);
+  add_guidance();
   control("--guidance-curve", "\"0:8 1:3\": --guidance over the run, or in a window", parse_guidance);
   control("--heatmap", "\"cat @ output:0, name eyes\": where the picture looks at a phrase", parse_capture);
   control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
@@ -231,6 +235,23 @@ void RunFlags::add_controls() {
   command_.add_option("--base-share", base_share_, "How much of the prompt stays inside regions, 0 to 1 [0]")
       ->group(group_);
   add_loras();
+}
+
+void RunFlags::add_guidance() {
+  control("--rescaled-guidance", "\"0.7 @ sigma 15..2\": --rescale in a window, or over the run",
+          parse_rescaled_guidance);
+  control("--zero-star-guidance", "\"1\": CFG-Zero*, the negative prompt's part as near as it comes",
+          parse_zero_star_guidance);
+  control("--tangential-guidance", "\"1\": TCFG, the negative prompt's part without what is its own",
+          parse_tangential_guidance);
+  control("--projected-guidance", "\"0 @ limit 15, momentum -0.5\": APG, guidance without oversaturation",
+          parse_projected_guidance);
+  control("--frequency-guidance", "\"3 8\": FDG, a guidance for coarse and one for fine parts",
+          parse_frequency_guidance);
+  control("--skimmed-guidance", "\"4\": skimmed CFG, no more than this where guidance goes too far",
+          parse_skimmed_guidance);
+  control("--thresholded-guidance", "\"7 @ percentile 0.995\": dynamic thresholding, the range of guidance 7",
+          parse_thresholded_guidance);
 }
 
 void RunFlags::add_loras() {

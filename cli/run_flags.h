@@ -39,6 +39,7 @@ class RunFlags {
   void add_refiner();
   CLI::Option* levels(const std::string& flag, std::vector<double> Recipe::* list, const std::string& help);
   void add_controls();
+  void add_guidance();
   void add_loras();
   template <class T>
   CLI::Option* field(const std::string& flag, T Recipe::* member, const std::string& help);

@@ -198,16 +198,21 @@ struct Share {
 };
 
 /**
- * Guidance by a perturbed copy of the prompt's row, a further row of the call: adds scale (c - p) to the prediction, c
- * the row's and p the perturbed one's.
+ * Guidance by a worse look: adds scale (c - p) to the prediction, c what the prompt's row predicts and p what a
+ * perturbed copy of it does, a further row of the call. `map` is a call of its own instead: scale (u - p), with u what
+ * the negative prompt's row predicts (without guidance the prompt's) and p what it does where the picture is blurred.
  */
 struct GuideBy {
   enum class Perturb {
     identity,  ///< Every token looks at itself alone (perturbed-attention guidance, Ahn et al. 2024).
-    blur       ///< Queries are blurred over the picture (smoothed energy guidance, Hong 2024).
+    blur,      ///< Queries are blurred over the picture (smoothed energy guidance, Hong 2024).
+    tokens,    ///< Behind self-attention the tokens change places (token perturbation guidance, Rajabi et al. 2025).
+    map        ///< The picture is blurred where it is looked at most (self-attention guidance, Hong et al. 2023).
   } perturb = Perturb::identity;
-  Curve scale = 3;                   ///< Any finite number.
-  std::optional<double> blur_sigma;  ///< > 0: the blur's, in tokens of the layer. Absent: infinity, their mean.
+  Curve scale = 3;  ///< Any finite number.
+  /** > 0. blur: in tokens of the layer; absent: infinity, their mean. map: in latent pixels; absent: 1. */
+  std::optional<double> blur_sigma;
+  double threshold = 1;  ///< map, >= 0: tokens are blurred that are looked at more than this; 1 is the mean.
   bool operator==(const GuideBy&) const = default;
 };
 
@@ -236,6 +241,81 @@ struct Lora {
    * for SDXL; blocks that it does not count stay as they are. Empty: 1 for all. */
   std::vector<double> blocks;
   bool operator==(const Lora&) const = default;
+};
+
+// -- Features ----------------------------------------------------------------------------------
+
+/**
+ * FreeU (Si et al. 2023): in two stages of the UNet's output blocks half of the channels of what comes up count b times
+ * as much, and the lowest frequencies of the skips beside them s times. All 1: the plain picture.
+ */
+struct FreeU {
+  Curve b1 = 1, b2 = 1, s1 = 1, s2 = 1;  ///< Any finite numbers; of the first and of the second stage.
+  int version = 2;                       ///< 1: b is the same for all pixels; 2: it follows the mean of the channels.
+  enum class Stages {
+    blocks,  ///< output:0 and output:1, as in Diffusers.
+    widths   ///< Layers that 4 and 2 times as many channels come up to as conv_in makes: its authors', ComfyUI's.
+  } stages = Stages::blocks;
+  bool operator==(const FreeU&) const = default;
+};
+
+// -- How guidance adds up (docs/guidance.md: which acts on what, in which order) ------------------
+
+/** The sum comes to the deviation of the prompt's prediction: Recipe::guidance_rescale, in a window. */
+struct RescaledGuidance {
+  Curve strength = 0.7;
+  bool operator==(const RescaledGuidance&) const = default;
+};
+
+/** CFG-Zero* (Fan et al. 2025): the negative prompt's prediction u becomes its share <c, u> / |u|^2. */
+struct ZeroStarGuidance {
+  Curve strength = 1;
+  int zero_steps = 0;  ///< In so many steps, the run's first, the prediction is 0.
+  bool operator==(const ZeroStarGuidance&) const = default;
+};
+
+/** TCFG (Kwon et al. 2025): of u stays what lies in the direction that c and u have most in common. */
+struct TangentialGuidance {
+  Curve strength = 1;
+  bool operator==(const TangentialGuidance&) const = default;
+};
+
+/** Adaptive projected guidance (Sadat et al. 2024): the difference c - u less what lies along c, and no longer than a
+ * limit. */
+struct ProjectedGuidance {
+  Curve parallel = 0;     ///< How much of what lies along c stays; 1: all. The paper's eta.
+  Curve limit = 15;       ///< >= 0: the most that the difference's length may be; 0: any. The paper's r.
+  Curve momentum = -0.5;  ///< -1 < momentum < 1: how much of the differences before is added. The paper's beta.
+  enum class Of {
+    prediction,  ///< Of what the network says, as in Diffusers.
+    picture      ///< Of the estimates of the picture, as in the paper and in ComfyUI.
+  } of = Of::prediction;
+  bool operator==(const ProjectedGuidance&) const = default;
+};
+
+/** Frequency-decoupled guidance (Sadat et al. 2025): coarse and fine parts of the difference have guidances of their
+ * own, in place of the call's. */
+struct FrequencyGuidance {
+  Curve low = 5, high = 10;
+  bool operator==(const FrequencyGuidance&) const = default;
+};
+
+/** Skimmed CFG (Extraltodeus 2024): where guidance takes a number further away from 0 than the picture has it, it is
+ * `scale` at most. */
+struct SkimmedGuidance {
+  Curve scale = 7;             ///< >= 0.
+  bool full_negative = false;  ///< The negative prompt's part is skimmed with 0.
+  bool filter = true;          ///< Only where the result moves away from what the noisy picture has.
+  bool operator==(const SkimmedGuidance&) const = default;
+};
+
+/** Dynamic thresholding (mcmonkey 2023): the guided picture gets, channel by channel, the range that guidance `mimic`
+ * would give it. */
+struct ThresholdedGuidance {
+  Curve mimic = 7;
+  double percentile = 1;  ///< 0 < percentile <= 1: of the guided numbers, which is taken for their largest.
+  Curve strength = 1;
+  bool operator==(const ThresholdedGuidance&) const = default;
 };
 
 // -- Inputs of a step ---------------------------------------------------------------------------
@@ -275,8 +355,10 @@ struct Capture {
   bool operator==(const Capture&) const = default;
 };
 
-using Effect = std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature,
-                            Smooth, Share, PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, PicturePrompt,
-                            Guidance, Pooled, SizeConditioning, Negative, Capture>;
+using Effect =
+    std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature, Smooth, Share,
+                 PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, PicturePrompt, FreeU, Guidance,
+                 RescaledGuidance, ZeroStarGuidance, TangentialGuidance, ProjectedGuidance, FrequencyGuidance,
+                 SkimmedGuidance, ThresholdedGuidance, Pooled, SizeConditioning, Negative, Capture>;
 
 }  // namespace corepulse

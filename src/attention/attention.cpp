@@ -6,7 +6,9 @@
 #include "attention/capture.h"
 #include "attention/finish.h"
 #include "attention/keys.h"
+#include "attention/looks.h"
 #include "attention/maps.h"
+#include "attention/order.h"
 #include "attention/queries.h"
 #include "attention/share.h"
 #include "kernels/attention.h"
@@ -49,8 +51,10 @@ Attention::Attention(const nn::Weights& w, const control::Site& site_, int chann
 }
 
 kernels::Sum Attention::operator()(const mx::array& x, const Pass& pass) const {
-  const auto found = heads(seen(pass, Point::input, site.index, x), pass);
+  const AttentionPlan plan = pass.control.plan(site, pass.step);  // the control point
+  const auto found = heads(seen(pass, Point::input, site.index, x), plan, pass);
   auto out = to_out(found, pass.beside);
+  if (!plan.orders.empty()) out = reordered(out, plan.orders, pass.cache);
   auto* probe = pass.instruments.probe;
   if (!probe || !probe->wants(Point::output, site.index, pass.step)) return out;
   // Seen apart: `out` waits for what it is added to, and is the same bits as if nobody looked.
@@ -62,11 +66,11 @@ kernels::Sum Attention::operator()(const mx::array& x, const Pass& pass) const {
       [change](const mx::array& made) { return mx::astype(mx::astype(made, mx::float32) + change, made.dtype()); });
 }
 
-mx::array Attention::heads(const mx::array& x, const Pass& pass) const {
-  const AttentionPlan plan = pass.control.plan(site, pass.step);  // the control point
+mx::array Attention::heads(const mx::array& x, const AttentionPlan& plan, const Pass& pass) const {
   const auto projected = self_ ? (*self_)(x) : std::vector<mx::array>{to_q(x)};
   const auto q = pass.beside ? pass.beside->linear(to_q.path, x, projected[0]).array() : projected[0];
   CallKeys keys(site, to_k, to_v, x, pass, self_ ? std::optional(KeyValue{projected[1], projected[2]}) : std::nullopt);
+  if (plan.looks && pass.instruments.looks) tell_looks(site, q, *plan.looks, keys, pass);
   if (!plan.captures.empty()) watch(q, plan, x, keys, pass);
   auto found = read_rows(q, plan, keys, pass);
   if (const auto* probe = pass.instruments.probe; probe && probe->wants(Point::map, site.index, pass.step))

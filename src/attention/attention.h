@@ -24,7 +24,7 @@ struct Attention {
  private:
   std::optional<kernels::JoinedLinear> self_;  ///< Query, key and value of self-attention.
   /** What to_out is given: what the heads found, side by side. */
-  mx::array heads(const mx::array& x, const Pass& pass) const;
+  mx::array heads(const mx::array& x, const control::AttentionPlan& plan, const Pass& pass) const;
   /** What the rows of q [B, N, C] find. */
   mx::array read_rows(const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys, const Pass& pass) const;
   mx::array finish_rows(const mx::array& found, const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys,

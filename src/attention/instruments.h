@@ -11,6 +11,7 @@ namespace corepulse::attention {
 /** Each is needed only where plans ask for it. The objects behind them outlive the run. */
 struct Instruments {
   Observer* observer = nullptr;  ///< Sees the maps of captures.
+  Looks* looks = nullptr;        ///< Hears how much tokens are looked at.
   Recorder* recorder = nullptr;  ///< Keeps what captures of keys ask for.
   Recordings recordings = {};    ///< What recorded runs were given.
   Functions functions = {};      ///< Compute readings in our place.

@@ -38,6 +38,14 @@ class Recorder {
                       const mx::array& x) = 0;
 };
 
+/** Hears how much the tokens of a layer are looked at (AttentionPlan::looks). */
+class Looks {
+ public:
+  virtual ~Looks() = default;
+  /** @param looked_at [N], float32: the sums of the columns of the row's own map, in the mean of all heads. */
+  virtual void tell(const control::Site& site, const control::Row& row, mx::array looked_at) = 0;
+};
+
 /** What a recorded run's layer was given, in place of row `row`'s own: [1, N, C]. */
 using Recordings = std::function<mx::array(int recording, const control::Site& site, const control::Step& step,
                                            const control::Row& row)>;

@@ -143,6 +143,7 @@ struct ProgramInputs {
    * site.index == position. */
   std::vector<Site> skips;
   std::vector<PicturePromptInfo> picture_prompts;
+  std::vector<Joint> joints;  ///< All of the UNet's; site.index == position.
   std::vector<FunctionUse> functions;
 };
 

@@ -46,11 +46,13 @@ AttentionPlan Joined::plan(const Site& site, const Step& step) const {
     }
     if (places.empty()) continue;
     auto plan = run.control.plan(site, own);
-    if (!plan.captures.empty()) fail(ErrorCode::internal, "control", "a joined run has captures");
+    if (!plan.captures.empty() || plan.looks) fail(ErrorCode::internal, "control", "a joined run has captures");
     if (!plan.finishes.empty()) all.finishes.resize(step.rows.size());
+    if (!plan.orders.empty()) all.orders.resize(step.rows.size());
     for (size_t i = 0; i < places.size(); ++i) {
       rename(run, plan.rows[i]);
       all.rows[places[i]] = std::move(plan.rows[i]);
+      if (!plan.orders.empty()) all.orders[places[i]] = plan.orders[i];
       if (plan.finishes.empty()) continue;
       for (auto& finish : plan.finishes[i]) rename(run, finish.against);
       all.finishes[places[i]] = std::move(plan.finishes[i]);

@@ -78,6 +78,20 @@ struct SideUse {
   bool guess = false;  ///< See ControlNet::guess.
 };
 
+/** A kind that changes features where they meet: the numbers of the stages, over the run. */
+struct FeatureUse {
+  const Curve *backbone[2] = {}, *skip[2] = {};
+  bool by_mean = false;  ///< See FeatureGains.
+  /** The stage of a joint, or -1. */
+  int (*stage)(const Joint& joint) = nullptr;
+};
+
+/** A kind that makes calls of its own, of the picture blurred: see BlurredCall. */
+struct BlurUse {
+  const Curve* scale = nullptr;
+  double sigma = 1, threshold = 1;
+};
+
 using StepChange = std::function<void(StepPlan&, const Step&)>;
 
 struct Kind {
@@ -107,6 +121,9 @@ struct Kind {
   CaptureSpec (*capture)(const corepulse::Control&) = nullptr;
   WeightUse (*weights)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
   SideUse (*side)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
+  FeatureUse (*features)(const Effect&) = nullptr;
+  /** In place of `attention` where it gives any. */
+  std::optional<BlurUse> (*blurs)(const Effect&) = nullptr;
   /** Besides: what the images it acts on read as their prompt, and the image that does not. null: nothing. */
   std::pair<std::string, int> (*image_prompt)(const Effect& effect) = nullptr;
   StepNeeds needs;

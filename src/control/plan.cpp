@@ -12,12 +12,36 @@ bool closed(const AttentionPlan& plan) {
                                        reading.sources.begin(), reading.sources.end(),
                                        [](const Source& s) { return s.kind == Source::Kind::recording; });
   };
-  return plan.captures.empty() && std::all_of(plan.rows.begin(), plan.rows.end(), [&](const auto& readings) {
-           return std::all_of(readings.begin(), readings.end(), fixed);
-         });
+  return plan.captures.empty() && !plan.looks &&
+         std::all_of(plan.rows.begin(), plan.rows.end(),
+                     [&](const auto& readings) { return std::all_of(readings.begin(), readings.end(), fixed); });
+}
+
+bool takes(const Row& row, bool negative, bool prompt, const std::vector<int>& images) {
+  return (row.conditional() ? prompt : negative) &&
+         (images.empty() || std::find(images.begin(), images.end(), row.image) != images.end());
+}
+
+/** Whether the same features are changed in the same rows, by whatever numbers. */
+bool same_form(const FeatureGains& a, const FeatureGains& b) {
+  const auto same = [](const std::vector<float>& one, const std::vector<float>& other) {
+    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                      [](float x, float y) { return (x == 1) == (y == 1); });
+  };
+  return a.by_mean == b.by_mean && a.negative == b.negative && a.prompt == b.prompt && a.images == b.images &&
+         same(a.backbone, b.backbone) && same(a.skip, b.skip);
 }
 
 }  // namespace
+
+bool BlurredCall::operator==(const BlurredCall& other) const {
+  return control == other.control && scale == other.scale && sigma == other.sigma && threshold == other.threshold &&
+         sites == other.sites && images == other.images;
+}
+
+bool FeatureGains::has(const Row& row) const {
+  return takes(row, negative, prompt, images);
+}
 
 std::vector<Row> StepPlan::rows(const std::vector<int>& for_images) const {
   std::vector<Row> all;
@@ -38,8 +62,7 @@ bool WeightChange::operator==(const WeightChange& other) const {
 }
 
 bool RowChange::has(const Row& row) const {
-  const bool takes = row.conditional() ? prompt : negative;
-  return takes && (images.empty() || std::find(images.begin(), images.end(), row.image) != images.end());
+  return takes(row, negative, prompt, images);
 }
 
 WeightChanges StepPlan::weights_of(const Row& row) const {
@@ -50,8 +73,7 @@ WeightChanges StepPlan::weights_of(const Row& row) const {
 }
 
 bool SideCall::has(const Row& row) const {
-  const bool takes = row.conditional() ? prompt : negative;
-  return takes && (images.empty() || std::find(images.begin(), images.end(), row.image) != images.end());
+  return takes(row, negative, prompt, images);
 }
 
 bool FurtherRow::has(int image) const {
@@ -71,9 +93,12 @@ bool alike(const Control& control, const std::vector<Site>& sites, const Step& a
   const bool same_weights = std::all_of(a.rows.begin(), a.rows.end(), [&](const Row& row) {
     return before_all.weights_of(row) == now_all.weights_of(row);
   });
-  return same_weights && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
+  const bool same_features = std::equal(before_all.features.begin(), before_all.features.end(),
+                                        now_all.features.begin(), now_all.features.end(), same_form);
+  return same_weights && same_features && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
            const auto before = control.plan(site, a), now = control.plan(site, b);
-           return before.rows == now.rows && before.finishes == now.finishes && closed(before) && closed(now);
+           return before.rows == now.rows && before.finishes == now.finishes && before.orders == now.orders &&
+                  closed(before) && closed(now);
          });
 }
 

@@ -119,6 +119,11 @@ struct AttentionPlan {
   std::vector<std::vector<Reading>> rows;
   std::vector<int> captures = {};  ///< Observers (index in Program::captures()) that want this call's map.
   std::vector<std::vector<Finish>> finishes = {};  ///< By row, in the order they act. Empty: none.
+  /** By row: whose place every token takes when the layer's result has been added (guide_by, tokens): token i of what
+   * follows is token order[i] of it. null: each its own. Empty: none. */
+  std::vector<Values> orders = {};
+  /** How much each token is looked at is told of these rows (BlurredCall). */
+  std::optional<Role> looks = {};
 };
 
 /** SDXL's size conditioning: original height, width, crop top, left, target height, width. */
@@ -138,6 +143,74 @@ struct FurtherRow {
 
   bool has(int image) const;
   bool operator==(const FurtherRow&) const = default;
+};
+
+/**
+ * A call of its own, of the negative prompt's rows, without guidance the prompt's: with u what they predict, p what
+ * they do where x's estimate is blurred at the tokens that are looked at most; it adds scale (u - p) (guide_by, map).
+ */
+struct BlurredCall {
+  int control = 0;  ///< Whose it is, by its place in the list.
+  double scale = 0;
+  double sigma = 1;         ///< Of the blur, in latent pixels.
+  double threshold = 1;     ///< More attention than this is much: a token has 1 in the mean.
+  std::vector<bool> sites;  ///< The self-attention layers that say it, in the mean,
+  Grid grid;                ///< all of this grid.
+  std::vector<int> images;  ///< Those that have it.
+  bool operator==(const BlurredCall& other) const;
+};
+
+/**
+ * What is done to the features that meet in front of a resnet of an up block (FreeU), by joint
+ * (ProgramInputs::joints): half of the channels that come up times `backbone`, the skip's lowest frequencies times
+ * `skip`.
+ */
+struct FeatureGains {
+  int control = 0;                      ///< Whose they are, by its place in the list.
+  bool by_mean = false;                 ///< backbone holds where the mean of the channels is largest; 1 where least.
+  std::vector<float> backbone, skip;    ///< 1: as it is. Not all 1.
+  bool negative = true, prompt = true;  ///< In rows that read the negative prompt; in all others.
+  std::vector<int> images = {};         ///< Of these. Empty: all.
+
+  bool has(const Row& row) const;
+  bool operator==(const FeatureGains& other) const = default;
+};
+
+/**
+ * How what the negative prompt predicts (u) and what the prompt does (c) add up with guidance w, in place of
+ * u + w (c - u). In the order in which it acts (docs/guidance.md); arithmetic: sampler/guidance/guidance.h.
+ */
+struct GuidanceShape {
+  struct Skim {
+    double scale = 0;
+    bool full_negative = false, filter = true;
+    bool operator==(const Skim&) const = default;
+  };
+  struct Projection {
+    double parallel = 1, limit = 0, momentum = 0;
+    bool of_picture = false;
+    bool operator==(const Projection&) const = default;
+  };
+  struct Bands {
+    double low = 1, high = 1;
+    bool operator==(const Bands&) const = default;
+  };
+  struct Threshold {
+    double mimic = 1, percentile = 1, strength = 0;
+    bool operator==(const Threshold&) const = default;
+  };
+
+  double tangential = 0, zero_star = 0;  ///< Shares.
+  std::optional<Skim> skim = {};
+  std::optional<Projection> projection = {};
+  std::optional<Bands> bands = {};
+  std::optional<Threshold> threshold = {};
+  std::optional<double> rescale = {};  ///< In place of the run's.
+  bool nothing = false;                ///< The prediction is 0.
+
+  /** Whether it is u + w (c - u), rescaled or not. */
+  bool plain() const { return *this == GuidanceShape{.rescale = rescale}; }
+  bool operator==(const GuidanceShape&) const = default;
 };
 
 /** What an adapter file adds to the model's weights while a call is made. */
@@ -184,7 +257,8 @@ struct SideCall {
   bool operator==(const SideCall& other) const = default;
 };
 
-/** What the pipeline asks once per model call. The prediction is u + guidance (c - u) and what further rows add. */
+/** What the pipeline asks once per model call. The prediction is u + guidance (c - u), as `shape` has it, and what
+ * further rows and calls add. */
 struct StepPlan {
   double guidance = 1;
   bool guided = false;  ///< There are negative rows: they are read.
@@ -197,6 +271,9 @@ struct StepPlan {
   std::vector<FurtherRow> further = {};
   std::vector<RowChange> weights = {};  ///< Rows that others change go through the UNet by themselves.
   std::vector<SideCall> side = {};      ///< In the order in which they are added.
+  GuidanceShape shape = {};
+  std::vector<BlurredCall> blurred = {};
+  std::vector<FeatureGains> features = {};
   /** Some image looks at another of its batch in this call: all must go through the UNet together. */
   bool joins_images = false;
 
@@ -206,6 +283,8 @@ struct StepPlan {
   TextId text_of(const Row& row) const;
   /** What is changed for a row. */
   WeightChanges weights_of(const Row& row) const;
+  /** Whose prediction blurred calls are compared with. */
+  Role looked_at() const { return guided ? kNegative : kPrompt; }
 };
 
 /** Decides what each model call and each attention call does. Const: the same question has the same answer. */

@@ -33,6 +33,12 @@ struct Layer {
   int in = 0, out = 0;  ///< Channels.
 };
 
+/** Where an up block of the UNet puts what comes up and a skip together, in front of a resnet. */
+struct Joint {
+  Site site;      ///< The resnet's, as a layer of no attention; index: by order of execution.
+  int width = 1;  ///< The channels that come up, as a multiple of conv_in's.
+};
+
 /** Tokens of a picture at one layer: rows x columns. */
 struct Grid {
   int height = 0, width = 0;

@@ -48,10 +48,11 @@ Pass::Pass(const Setting& setting, Prepared& prepared, StartFrom from, LiveEdits
   auto start = start_latents(setting.model, setting.outline.parts, prepared.resolved, from, noise_);
   first_ = std::move(start.first);
   auto& run = run_.emplace(own_.run(setting.dtype, setting.one_by_one));
-  run.beside = start.beside, run.between_steps = start.between_steps;
+  run.beside = start.beside, run.memory = &memory_, run.between_steps = start.between_steps;
   if (!setting.request.probes.empty()) run.instruments.probe = &probes_;
   if (refined_) {
     run.later = &later_.emplace(refined_->run(setting.dtype, setting.one_by_one));
+    later_->memory = &memory_;
     run.later_from = static_cast<int>(prepared.calls.size()), run.anew = prepared.handover->anew;
   }
   result.seconds_steps += clock.lap();

@@ -90,6 +90,7 @@ class Pass {
   std::optional<ModelRun> refined_;
   Probes probes_;
   sampler::BatchNoise noise_;
+  GuidanceMemory memory_;
   std::optional<mx::array> first_;
   std::optional<Run> run_, later_;
 };

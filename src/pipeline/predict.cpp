@@ -4,8 +4,8 @@
 #include <numeric>
 
 #include "attention/keys.h"
+#include "pipeline/guidance/blurred.h"
 #include "pipeline/weights/networks.h"
-#include "sampler/guidance.h"
 #include "sampler/prediction.h"
 #include "sampler/step.h"
 
@@ -17,44 +17,14 @@ mx::array rows(const mx::array& x, int from, int to) {
 
 namespace {
 
-/** By image, what a further row adds; `base` is what it is compared with, `next` the place of its first row. */
-mx::array added(const control::FurtherRow& further, const mx::array& predicted, const mx::array& base,
-                const std::vector<int>& images, int& next) {
-  std::vector<mx::array> parts;
-  for (int i = 0; i < static_cast<int>(images.size()); ++i) {
-    const auto one = rows(base, i, i + 1);
-    if (!further.has(images[i])) {
-      parts.push_back(mx::zeros_like(one));
-      continue;
-    }
-    const auto own = rows(predicted, next, next + 1);
-    ++next;
-    const bool away = further.kind != control::FurtherRow::Kind::prompt;
-    parts.push_back(sampler::times(further.scale, away ? one - own : own - one));
-  }
-  return mx::concatenate(parts, 0);
+Summed summed(const Run& run, const mx::array& x, double sigma, const control::StepPlan& plan,
+              const std::vector<int>& images) {
+  return {plan, images, run.training, x, sigma, run.guidance_rescale, run.memory};
 }
 
-/** StepPlan's sum of what all rows predicted, by image. */
-mx::array combined(const mx::array& predicted, const control::StepPlan& plan, const std::vector<int>& images,
-                   double rescale) {
-  const int n = static_cast<int>(images.size());
-  if (!plan.guided && plan.further.empty()) return predicted;
-  int next = plan.guided ? n : 0;
-  const auto negative = rows(predicted, 0, n), prompt = rows(predicted, next, next + n);
-  next += n;
-  auto sum = plan.guided ? sampler::guide(negative, prompt, plan.guidance) : prompt;
-  for (const auto& further : plan.further) {
-    const bool perturbed = further.kind == control::FurtherRow::Kind::perturbed;
-    sum = sum + added(further, predicted, perturbed ? prompt : negative, images, next);
-  }
-  return plan.guided ? sampler::rescale_guidance(sum, prompt, rescale) : sum;
-}
-
-Predicted predicted_by(const mx::array& all, const control::StepPlan& plan, const std::vector<int>& images,
-                       double rescale) {
-  const auto guided = combined(all, plan, images, rescale);
-  return {guided, plan.guided ? rows(all, 0, static_cast<int>(images.size())) : guided};
+Predicted predicted_by(const mx::array& all, const Summed& call, const std::optional<mx::array>& blurred = {}) {
+  const auto guided = sum_of(all, call, blurred);
+  return {guided, call.plan.guided ? rows(all, 0, static_cast<int>(call.images.size())) : guided};
 }
 
 /** What every row sees: its image's latents and, where there is more, what it reads beside them. */
@@ -93,17 +63,43 @@ std::vector<RowGroup> groups_of(const control::StepPlan& plan, const std::vector
 struct Asked {
   control::StepPlan plan;
   std::vector<control::Row> rows;
+  mx::array x;      ///< Of the run's images.
   mx::array input;  ///< [rows, h, w, c]
 };
+
+/** What these rows see of x, which is the images'. */
+mx::array input_of(const Run& run, const mx::array& x, double sigma, const std::vector<control::Row>& all,
+                   const std::vector<int>& images) {
+  std::optional<mx::array> beside;
+  if (run.beside) beside = attention::rows_of(*run.beside, images);
+  return for_rows(sampler::model_input(run.training, x, sigma), beside, all, images);
+}
 
 Asked asked(const Run& run, const mx::array& x, double sigma, const control::Step& step,
             const std::vector<int>& images) {
   auto plan = run.control.step(step);
   auto all = plan.rows(images);
-  std::optional<mx::array> beside;
-  if (run.beside) beside = rows(*run.beside, images.front(), images.back() + 1);
-  auto input = for_rows(sampler::model_input(run.training, x, sigma), beside, all, images);
-  return {std::move(plan), std::move(all), std::move(input)};
+  auto input = input_of(run, x, sigma, all, images);
+  return {std::move(plan), std::move(all), x, std::move(input)};
+}
+
+/** What is done to the features of these rows: those that stay as they are are left out. */
+std::vector<unet::CallInputs::Gain> gains_of(const control::StepPlan& plan, const std::vector<control::Row>& rows) {
+  std::vector<unet::CallInputs::Gain> all;
+  for (const auto& features : plan.features)
+    for (size_t joint = 0; joint < features.backbone.size(); ++joint) {
+      unet::CallInputs::Gain gain{static_cast<int>(joint), features.by_mean};
+      const auto by_row = [&](float number) -> std::optional<mx::array> {
+        std::vector<float> numbers;
+        for (const auto& row : rows) numbers.push_back(features.has(row) ? number : 1);
+        if (std::all_of(numbers.begin(), numbers.end(), [](float n) { return n == 1; })) return {};
+        return mx::array(numbers.begin(), {static_cast<int>(rows.size()), 1, 1, 1}, mx::float32);
+      };
+      gain.backbone = by_row(features.backbone[joint]), gain.skip = by_row(features.skip[joint]);
+      if (gain.backbone || gain.skip) all.push_back(std::move(gain));
+    }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.joint < b.joint; });
+  return all;
 }
 
 /** What the UNet makes of some rows: x [n, h, w, c], as it wants them. @param sides whose side calls are added. */
@@ -111,23 +107,22 @@ mx::array call_unet(const Run& run, const mx::array& x, const attention::Pass& p
                     const std::optional<unet::AddedConditioning>& added, const control::StepPlan& sides) {
   auto inputs = run.model.unet.inputs(mx::astype(x, run.dtype), pass, added);
   if (!sides.side.empty()) run.networks->side().add(sides, inputs, pass, network.side);
+  inputs.gains = gains_of(sides, pass.step.rows);
   return mx::astype(network.unet(inputs, pass), mx::float32);
 }
 
 mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan& plan, const control::Step& step,
-                    Network& network) {
+                    Network& network, const attention::Instruments& instruments) {
   const auto texts = contexts(network.texts);
-  const attention::Pass pass{
-      run.control, step, texts, network.cache, run.instruments, network.beside ? &*network.beside : nullptr};
+  const attention::Pass pass{run.control,   step,        texts,
+                             network.cache, instruments, network.beside ? &*network.beside : nullptr};
   const auto added = added_conditioning(network.texts, plan, run.time_ids, run.scores, step.rows);
   return call_unet(run, x, pass, network, added, plan);
 }
 
-}  // namespace
-
-Predicted predict(const Run& run, const mx::array& x, double sigma, control::Step step, const std::vector<int>& images,
-                  Network& own) {
-  const auto [plan, all, input] = asked(run, x, sigma, step, images);
+/** What all these rows predict: those of equal weights together. @param input theirs. */
+mx::array call_rows(const Run& run, const mx::array& input, const control::StepPlan& plan, control::Step step,
+                    const std::vector<control::Row>& all, Network& own, const attention::Instruments& instruments) {
   const auto groups = groups_of(plan, all);
   std::vector<mx::array> outputs;
   std::vector<int> order(all.size());  // where each row's prediction stands among them
@@ -137,10 +132,50 @@ Predicted predict(const Run& run, const mx::array& x, double sigma, control::Ste
     step.rows.clear();
     for (const int place : places) step.rows.push_back(all[place]), order[place] = next++;
     const auto x_t = groups.size() == 1 ? input : attention::rows_of(input, places);
-    outputs.push_back(call_unet(run, x_t, plan, step, network));
+    outputs.push_back(call_unet(run, x_t, plan, step, network, instruments));
   }
-  const auto output = groups.size() == 1 ? outputs[0] : attention::rows_of(mx::concatenate(outputs, 0), order);
-  auto predicted = predicted_by(output, plan, images, run.guidance_rescale);
+  return groups.size() == 1 ? outputs[0] : attention::rows_of(mx::concatenate(outputs, 0), order);
+}
+
+/** What the plan's blurred calls add, by image. @param output what all rows predicted. */
+std::optional<mx::array> blurred_calls(const Run& run, const Asked& call, double sigma, const control::Step& step,
+                                       const std::vector<int>& images, const mx::array& output, const Looks& looks,
+                                       Network& own) {
+  // It is the same call to those who watch.
+  auto instruments = run.instruments;
+  instruments.observer = nullptr, instruments.recorder = nullptr, instruments.probe = nullptr;
+  std::optional<mx::array> sum;
+  for (auto blurred : call.plan.blurred) {
+    std::vector<int> places;  // of its images, which are the first rows
+    std::vector<control::Row> rows;
+    std::erase_if(blurred.images, [&](int i) { return std::find(images.begin(), images.end(), i) == images.end(); });
+    if (blurred.images.empty()) continue;
+    for (const int image : blurred.images) {
+      places.push_back(static_cast<int>(std::find(images.begin(), images.end(), image) - images.begin()));
+      rows.push_back({image, call.plan.looked_at()});
+    }
+    const auto predicted = attention::rows_of(output, places);
+    const auto x = blurred_input(blurred, looks, run.training, attention::rows_of(call.x, places), predicted, sigma);
+    const auto input = input_of(run, x, sigma, rows, blurred.images);
+    const auto again = call_rows(run, input, call.plan, step, rows, own, instruments);
+    const auto one = for_images(sampler::times(blurred.scale, predicted - again), blurred.images, images, call.x);
+    sum = sum ? *sum + one : one;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Predicted predict(const Run& run, const mx::array& x, double sigma, control::Step step, const std::vector<int>& images,
+                  Network& own) {
+  const auto call = asked(run, x, sigma, step, images);
+  const auto& plan = call.plan;
+  Looks looks;
+  auto instruments = run.instruments;
+  if (!plan.blurred.empty()) instruments.looks = &looks;
+  const auto output = call_rows(run, call.input, plan, step, call.rows, own, instruments);
+  const auto blurred = blurred_calls(run, call, sigma, step, images, output, looks, own);
+  auto predicted = predicted_by(output, summed(run, x, sigma, plan, images), blurred);
   auto* probe = run.instruments.probe;
   if (!probe || !probe->wants(attention::Point::guided, 0, step)) return predicted;
   step.rows.clear();
@@ -228,8 +263,9 @@ std::vector<Predicted> Together::operator()(const mx::array& x, double sigma, co
   int row = 0;
   for (size_t i = 0; i < runs_.size(); ++i) {
     const int next = row + static_cast<int>(all[i].rows.size());
-    predicted.push_back(predicted_by(rows(output, row, next), all[i].plan, first_numbers(runs_[i].images),
-                                     runs_[i].run->guidance_rescale));
+    const auto images = first_numbers(runs_[i].images);
+    predicted.push_back(
+        predicted_by(rows(output, row, next), summed(*runs_[i].run, all[i].x, sigma, all[i].plan, images)));
     row = next;
   }
   return predicted;

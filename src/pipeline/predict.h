@@ -13,6 +13,7 @@
 #include "control/plan.h"
 #include "model/model.h"
 #include "pipeline/encode_prompt.h"
+#include "pipeline/guidance/sum.h"
 #include "sampler/sampler.h"
 
 namespace corepulse::pipeline {
@@ -34,6 +35,7 @@ struct Run {
   control::TimeIds time_ids{};                 ///< SDXL: unless control says otherwise.
   std::optional<AestheticScores> scores = {};  ///< SDXL's refiner.
   double guidance_rescale = 0;
+  GuidanceMemory* memory = nullptr;  ///< null: calls remember nothing of those before.
   /** One image per UNet call where the control allows it: a picture's bits do not depend on its batch. */
   bool one_by_one = true;
   std::optional<mx::array> beside = {};  ///< Channels that the UNet reads behind x's: [B, h, w, c].

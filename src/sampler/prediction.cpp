@@ -36,6 +36,19 @@ mx::array denoised(const Training& training, const mx::array& x, const mx::array
   fail(ErrorCode::invalid_request, "sampler", "no such prediction");
 }
 
+double picture_by_output(const Training& training, double sigma) {
+  const double data = sigma_data(training), share = sigma * data / std::sqrt(sigma * sigma + data * data);
+  switch (training.prediction) {
+    case Prediction::epsilon:
+      return training.edm ? share : -sigma;
+    case Prediction::v:
+      return -share;
+    case Prediction::sample:
+      return 1;
+  }
+  fail(ErrorCode::invalid_request, "sampler", "no such prediction");
+}
+
 mx::array noise_in(Prediction prediction, const mx::array& x, const mx::array& model_output, double sigma) {
   const auto output = mx::astype(model_output, x.dtype());
   const double variance = sigma * sigma + 1;

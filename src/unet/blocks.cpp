@@ -1,5 +1,8 @@
 #include "unet/blocks.h"
 
+#include <tuple>
+
+#include "unet/freeu.h"
 #include "unet/sites.h"
 
 namespace corepulse::unet {
@@ -52,6 +55,7 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
   const auto& config = context.config;
   const int levels = static_cast<int>(config.levels.size());
   const auto& depths = config.levels[levels - 1 - index].up;
+  for (int b = 0; b < index; ++b) first_joint += static_cast<int>(config.levels[levels - 1 - b].up.size());
   attentions.reserve(depths.size());
   for (size_t l = 0; l < skip_channels.size(); ++l) {
     const int layer = static_cast<int>(l);
@@ -65,11 +69,16 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
   if (index + 1 < levels) upsamplers_0.emplace(w / "upsamplers" / 0, out, 1, kernels::Padding::same(1));
 }
 
-mx::array UpBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass,
-                              std::vector<mx::array>& skips) const {
+mx::array UpBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips,
+                              std::span<const CallInputs::Gain>& gains) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
-    x = resnets[l]({x, skips.back()}, &time, pass.beside);
+    auto skip = skips.back();
     skips.pop_back();
+    while (!gains.empty() && gains.front().joint == first_joint + static_cast<int>(l)) {
+      std::tie(x, skip) = joined(x, skip, gains.front());
+      gains = gains.subspan(1);
+    }
+    x = resnets[l]({x, skip}, &time, pass.beside);
     if (attentions[l]) x = (*attentions[l])(x, pass);
   }
   if (!upsamplers_0) return x;

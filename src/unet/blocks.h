@@ -3,9 +3,11 @@
 // CrossAttnDownBlock2D and kin.
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "nn/resnet_block.h"
+#include "unet/call_inputs.h"
 #include "unet/transformer.h"
 
 namespace corepulse::unet {
@@ -56,8 +58,11 @@ struct UpBlock {
   /** @param skip_channels channels of the skips it takes, in the order taken. */
   UpBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out,
           const std::vector<int>& skip_channels);
-  /** Takes its skips from the end of `skips`. */
-  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips) const;
+  /** Takes its skips from the end of `skips`. @param gains those of its resnets and of later ones: its own are taken.
+   */
+  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips,
+                       std::span<const CallInputs::Gain>& gains) const;
+  int first_joint = 0;  ///< Its first resnet's, in order of execution.
   std::vector<nn::ResnetBlock> resnets;
   std::vector<std::optional<Transformer2D>> attentions;  ///< By resnet.
   std::optional<Sampler2D> upsamplers_0;

@@ -13,6 +13,13 @@ namespace corepulse::unet {
  * their keys and values are constants of the run (attention::RunCache).
  */
 struct CallInputs {
+  /** What a resnet of an up block is given differently, see freeu.h. */
+  struct Gain {
+    int joint = 0;                           ///< Which resnet, in order of execution.
+    bool by_mean = false;                    ///< See control::FeatureGains.
+    std::optional<mx::array> backbone = {};  // [B, 1, 1, 1], float32
+    std::optional<mx::array> skip = {};      // [B, 1, 1, 1], float32
+  };
   struct Added {
     mx::array pooled;    // [B, pooled width]
     mx::array time_ids;  // [B, ids * addition_time_width]: their sinusoids
@@ -24,6 +31,7 @@ struct CallInputs {
   std::vector<mx::array> residuals = {};  // [B, h, w, C] each
   /** The same of those whose part of it the blocks behind see, too (T2I-Adapter): added where the skip is made. */
   std::vector<mx::array> features = {};  // [B, h, w, C] each
+  std::vector<Gain> gains = {};          ///< In order of their joints; the others are as they are.
   /** Of a side network's call instead: what it makes of the picture, whatever the moment. */
   struct Hint {
     mx::array picture;                   // [1, h, w, C]
@@ -39,6 +47,9 @@ void each(CallInputs& inputs, Visit visit) {
   if (inputs.added) visit(inputs.added->pooled), visit(inputs.added->time_ids);
   for (auto& residual : inputs.residuals) visit(residual);
   for (auto& feature : inputs.features) visit(feature);
+  for (auto& gain : inputs.gains)
+    for (auto* numbers : {&gain.backbone, &gain.skip})
+      if (*numbers) visit(**numbers);
   if (inputs.hint) visit(inputs.hint->picture);
   if (inputs.hint && inputs.hint->type) visit(*inputs.hint->type);
 }

@@ -93,6 +93,30 @@ std::vector<Site> skips(const Config& config) {
   return result;
 }
 
+std::vector<control::Joint> joints(const Config& config) {
+  std::vector<control::Joint> result;
+  const int levels = static_cast<int>(config.levels.size());
+  int coming = config.levels.back().channels;
+  for (int b = 0; b < levels; ++b) {
+    const auto& level = config.levels[levels - 1 - b];
+    for (int l = 0; l < static_cast<int>(level.up.size()); ++l) {
+      const Site site{static_cast<int>(result.size()),
+                      BlockKind::output,
+                      b,
+                      l,
+                      -1,
+                      false,
+                      0,
+                      levels - 1 - b,
+                      ldm_output(config, b, l),
+                      fmt::format("up_blocks.{}.resnets.{}", b, l)};
+      result.push_back({site, coming / config.levels[0].channels});
+      coming = level.channels;
+    }
+  }
+  return result;
+}
+
 std::vector<Site> sites_of(const std::vector<Site>& all, BlockKind kind, int block, int attention) {
   std::vector<Site> result;
   for (const auto& site : all)

@@ -19,6 +19,9 @@ std::vector<control::Site> blocks(const Config& config);
  * attention. site.index is the position in this list. */
 std::vector<control::Site> skips(const Config& config);
 
+/** Where up blocks put what comes up and a skip together, in front of their resnets. */
+std::vector<control::Joint> joints(const Config& config);
+
 /** The layers of one Transformer2D: attn1, attn2 by depth. */
 std::vector<control::Site> sites_of(const std::vector<control::Site>& all, control::BlockKind kind, int block,
                                     int attention);

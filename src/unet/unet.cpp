@@ -82,7 +82,8 @@ mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   if (mid_block_) h = shown((*mid_block_)(h, time, pass));
   if (inputs.features.size() > skips.left.size()) h = h + inputs.features.back();
   if (!inputs.residuals.empty()) add_residuals(inputs.residuals, skips.left, h);
-  for (const auto& block : up_blocks_) h = shown(block(h, time, pass, skips.left));
+  std::span<const CallInputs::Gain> gains(inputs.gains);
+  for (const auto& block : up_blocks_) h = shown(block(h, time, pass, skips.left, gains));
   return seen(pass, attention::Point::prediction, 0, conv_out_(conv_norm_out_.silu(h, pass.beside), pass.beside));
 }
 

@@ -243,6 +243,25 @@ TEST_CASE("controls of the short forms that guide or edit") {
   CHECK_THROWS_WITH_AS(parse({"--guide-by", "shuffle=3"}), doctest::Contains("identity"), Error);
 }
 
+TEST_CASE("short forms of what shapes guidance, and of FreeU") {
+  const auto recipe =
+      parse({"--freeu", "1.3 1.4 0.9 0.2 @ version 1, output:0, rows cond", "--rescaled-guidance", "0.7",
+             "--zero-star-guidance", "1 @ zero_steps 2", "--tangential-guidance", "0.5", "--projected-guidance",
+             "0.2 @ limit 0:15 1:5, momentum -0.25, of picture", "--frequency-guidance", "3 8 @ sigma 15..2",
+             "--skimmed-guidance", "4 @ full_negative, unfiltered", "--thresholded-guidance",
+             "7 @ percentile 0.9, strength 0.5", "--guide-by", "map=0.75 @ threshold 1.5, blur_sigma 2"});
+  REQUIRE(recipe.controls.size() == 9);
+  CHECK(recipe.controls[0] ==
+        freeu({.b1 = 1.3, .b2 = 1.4, .s1 = 0.9, .s2 = 0.2, .version = 1}).at("output:0").on(Rows::cond));
+  CHECK(recipe.controls[2].effect == Effect(ZeroStarGuidance{.zero_steps = 2}));
+  CHECK(recipe.controls[4] == projected_guidance({0.2, {{0, 15}, {1, 5}}, -0.25, ProjectedGuidance::Of::picture}));
+  CHECK(recipe.controls[5] == frequency_guidance(3, 8).sigma(15, 2));
+  CHECK(recipe.controls[6].effect == Effect(SkimmedGuidance{.scale = 4, .full_negative = true, .filter = false}));
+  CHECK(recipe.controls[7] == thresholded_guidance(7, 0.9).strength(0.5));
+  CHECK_THROWS_AS(parse({"--freeu", "1.3 1.4 0.9"}), Error);
+  CHECK_THROWS_AS(parse({"--projected-guidance", "0 @ of noise"}), Error);
+}
+
 TEST_CASE("LoRAs are files with a strength, or names in a folder") {
   const auto recipe = parse({"--loras", "styles", "--lora", "a=0.8 @ output:1, sigma 15..2", "--lora", "b.safetensors",
                              "--lora", "c=0:1 0.5:0 @ text_strength 0, dora lycoris", "--lora-strict", "no"});

@@ -29,6 +29,11 @@ ProgramInputs run() {
   inputs.side_networks = {{side_network_name(house), std::vector<bool>(inputs.skips.size(), true), "ControlNet", 0.4}};
   const PicturePrompt cat{.file = "ip-adapter.safetensors", .pictures = {"cat.png"}};
   inputs.picture_prompts = {{picture_prompt_name(cat), 4, "IP-Adapter"}};
+  for (auto site : inputs.sites) {
+    if (site.kind != BlockKind::output || site.cross || site.depth > 0) continue;
+    site.index = static_cast<int>(inputs.joints.size());
+    inputs.joints.push_back({site, 1});
+  }
   inputs.batch = 2, inputs.pooled = true, inputs.time_ids = TimeIds{256, 256, 0, 0, 256, 256};
   return inputs;
 }

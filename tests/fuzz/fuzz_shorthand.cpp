@@ -22,11 +22,33 @@ void check(const Control& control) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto text = fuzz::text(data, size);
-  constexpr Control (*kForms[])(std::string_view) = {
-      parse_inject,        parse_reweight, parse_mask,        parse_replace,          parse_value_gain,
-      parse_region_prompt, parse_attend,   parse_temperature, parse_smooth,           parse_share,
-      parse_guidance,      parse_capture,  parse_record,      parse_prompt_to_prompt, parse_normalized_guidance,
-      parse_guide_by,      parse_lora,     parse_controlnet,  parse_picture_prompt};
+  constexpr Control (*kForms[])(std::string_view) = {parse_inject,
+                                                     parse_reweight,
+                                                     parse_mask,
+                                                     parse_replace,
+                                                     parse_value_gain,
+                                                     parse_region_prompt,
+                                                     parse_attend,
+                                                     parse_temperature,
+                                                     parse_smooth,
+                                                     parse_share,
+                                                     parse_guidance,
+                                                     parse_capture,
+                                                     parse_record,
+                                                     parse_prompt_to_prompt,
+                                                     parse_normalized_guidance,
+                                                     parse_guide_by,
+                                                     parse_lora,
+                                                     parse_controlnet,
+                                                     parse_picture_prompt,
+                                                     parse_freeu,
+                                                     parse_rescaled_guidance,
+                                                     parse_zero_star_guidance,
+                                                     parse_tangential_guidance,
+                                                     parse_projected_guidance,
+                                                     parse_frequency_guidance,
+                                                     parse_skimmed_guidance,
+                                                     parse_thresholded_guidance};
   for (const auto form : kForms) fuzz::accepts({ErrorCode::invalid_request}, [&] { check(form(text)); });
   fuzz::accepts({ErrorCode::invalid_request}, [&] {
     Recipe recipe;

@@ -96,7 +96,7 @@ Control RecipeGenerator::changed_weights() {
 
 Control RecipeGenerator::control() {
   const int kind = below(16);
-  if (kind == 0) return step_control();
+  if (kind == 0) return below(2) ? step_control() : shape_control();
   if (kind == 1) return legacy_control();
   Control c{.effect = kind < 12 ? text_effect() : picture_effect()};
   place(c);
@@ -196,7 +196,9 @@ Effect RecipeGenerator::picture_effect() {
     case 2:
       return Smooth{share()};
     case 3:
-      return GuideBy{GuideBy::Perturb::identity, pick<Curve>({2.0, Curve{{0, 3}, {0.5, -1}, {1, 0}}}), {}};
+      return GuideBy{pick({GuideBy::Perturb::identity, GuideBy::Perturb::tokens}),
+                     pick<Curve>({2.0, Curve{{0, 3}, {0.5, -1}, {1, 0}}}),
+                     {}};
     case 4:
       return GuideBy{GuideBy::Perturb::blur, 2, pick<std::optional<double>>({std::nullopt, 0.8, 3.0})};
     default:
@@ -212,11 +214,36 @@ Control RecipeGenerator::step_control() {
   return c;
 }
 
+Control RecipeGenerator::shape_control() {
+  auto c = pick<Control>({rescaled_guidance(0.6), zero_star_guidance(share()), tangential_guidance(share()),
+                          projected_guidance({.parallel = 0.3, .limit = pick({0.0, 20.0})}),
+                          projected_guidance({.limit = 30, .of = ProjectedGuidance::Of::picture}),
+                          frequency_guidance(2, {{0, 8}, {1, 4}}), skimmed_guidance(2), thresholded_guidance(3, 0.9),
+                          freeu({.b1 = 1.2, .b2 = {{0, 1}, {1, 1.3}}, .s1 = 0.8, .s2 = 0.5}),
+                          freeu({.b1 = 1.1, .s1 = 0.9, .version = 1}), guide_by(GuideBy::Perturb::map, 1.5)});
+  if (below(2)) c = c.steps(0, 2);
+  if (below(3) == 0 && std::holds_alternative<FreeU>(c.effect))
+    c = c.at("output:0").on(pick({Rows::cond, Rows::uncond}));
+  return c;
+}
+
 Control RecipeGenerator::legacy_control() {
   auto c = pick<Control>({inject(prompt()).gains(2, 2).as(Mode::corepulse), reweight("cat", 2).as(Mode::corepulse),
                           inject(prompt()).gains(0.8, 0.8).as(Mode::comfy)});
   if (below(2)) c = c.at("middle:0");
   return c;
+}
+
+bool is_shape(const Control& c) {
+  return std::holds_alternative<RescaledGuidance>(c.effect) || std::holds_alternative<ZeroStarGuidance>(c.effect) ||
+         std::holds_alternative<TangentialGuidance>(c.effect) || std::holds_alternative<ProjectedGuidance>(c.effect) ||
+         std::holds_alternative<FrequencyGuidance>(c.effect) || std::holds_alternative<SkimmedGuidance>(c.effect) ||
+         std::holds_alternative<ThresholdedGuidance>(c.effect);
+}
+
+bool is_beside_attention(const Control& c) {
+  const auto* guide = std::get_if<GuideBy>(&c.effect);
+  return is_shape(c) || std::holds_alternative<FreeU>(c.effect) || (guide && guide->perturb == GuideBy::Perturb::map);
 }
 
 Control neutral(Control c, unsigned variant) {
@@ -231,7 +258,13 @@ Control neutral(Control c, unsigned variant) {
                     e.scale;
                   })
       return e.scale = 1, true;
-    if constexpr (requires { e.limit; }) return e.scale = 0, true;
+    if constexpr (requires { e.b1; }) return e.b1 = e.b2 = e.s1 = e.s2 = 1, true;
+    if constexpr (requires { e.parallel; }) return e.parallel = 1, e.limit = e.momentum = 0, true;
+    if constexpr (requires {
+                    e.limit;
+                    e.scale;
+                  })
+      return e.scale = 0, true;
     if constexpr (requires { e.perturb; }) return e.scale = 0, true;
     if constexpr (requires { e.gain; }) return e.gain = 1, true;
     if constexpr (requires { e.value; }) return e.value = 1, true;

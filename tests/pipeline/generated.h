@@ -38,12 +38,18 @@ class RecipeGenerator : public Dice {
   Effect text_effect();
   Effect picture_effect();
   Control step_control();
+  Control shape_control();
   Control legacy_control();
   Control changed_weights();
   void place(Control& control);
 
   std::string family_, model_;
 };
+
+/** Of those that say what guidance adds up to, on whole calls. */
+bool is_shape(const Control& control);
+/** It changes no attention: what explain counts are no calls of it. */
+bool is_beside_attention(const Control& control);
 
 /** The control made to change nothing, in one of the ways its kind has. */
 Control neutral(Control c, unsigned variant);

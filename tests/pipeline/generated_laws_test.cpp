@@ -65,7 +65,7 @@ Verdict near(const Latents& a, const Latents& b, const char* what, double most =
 
 /** It acts on all images. */
 bool is_step_input(const Control& c) {
-  return std::holds_alternative<Guidance>(c.effect) || std::holds_alternative<Pooled>(c.effect) ||
+  return is_shape(c) || std::holds_alternative<Guidance>(c.effect) || std::holds_alternative<Pooled>(c.effect) ||
          std::holds_alternative<SizeConditioning>(c.effect) || std::holds_alternative<Negative>(c.effect);
 }
 
@@ -245,7 +245,9 @@ Verdict table_is_the_run(const Case& at, Recipe recipe) {
     if (!wrong.empty()) return fmt::format("call {}: {}", i, wrong);
     changed += done.calls[i].changed.size();
   }
-  if (recipe.controls.size() > 1 || std::holds_alternative<Capture>(recipe.controls[0].effect)) return {};
+  const auto& first = recipe.controls[0];
+  if (recipe.controls.size() > 1 || std::holds_alternative<Capture>(first.effect) || is_beside_attention(first))
+    return {};
   for (const auto& control : told["controls"]) pairs += control["pairs"].get<size_t>();
   if (pairs == changed) return {};
   return fmt::format("{} attention calls were told, {} changed", pairs, changed);

@@ -135,6 +135,32 @@ TEST_CASE("smoothed energy guidance follows its formula, with finite and infinit
   tell_error();
 }
 
+TEST_CASE("self-attention guidance follows Diffusers' pipeline, with guidance and without") {
+  const Golden golden("guidance");
+  for (const std::string name : {"sag", "sag_no_cfg"}) {
+    const auto given = runs_of(golden).at(name);
+    auto recipe = recipe_of(given[0], given[1]);
+    recipe.sampler = SamplerKind::ddim;
+    recipe.controls = {guide_by(GuideBy::Perturb::map, given[2]["sag_scale"].get<double>())};
+    CAPTURE(name);
+    CHECK(relative_error(run(given[0], recipe).latents[0], numbers(golden, "run/" + name)) <= kTolerance);
+  }
+}
+
+TEST_CASE("FreeU's first version follows Diffusers' pipelines") {
+  const Golden golden("guidance");
+  const auto numbers_of = io::parse_json(golden.metadata().at("freeu"), "freeu");
+  FreeU freeu_1{.version = 1};
+  freeu_1.b1 = numbers_of["b1"].get<double>(), freeu_1.b2 = numbers_of["b2"].get<double>();
+  freeu_1.s1 = numbers_of["s1"].get<double>(), freeu_1.s2 = numbers_of["s2"].get<double>();
+  for (const std::string family : {"sd1", "sdxl"}) {
+    auto recipe = recipe_of(family, 5);
+    recipe.controls = {freeu(freeu_1)};
+    CAPTURE(family);
+    CHECK(relative_error(run(family, recipe).latents[0], numbers(golden, "run/freeu_" + family)) <= kTolerance);
+  }
+}
+
 TEST_CASE("normalised attention guidance follows its authors' code, with guidance and without") {
   const Golden golden("nag");
   const auto negative = text_of(golden, "negative");

@@ -32,7 +32,8 @@ class Watching : public control::Control {
       const auto& row = step.rows[r];
       const control::Reading own{
           .sources = {site.cross ? Source{Source::Kind::text, inputs.text_of(row)} : Source{Source::Kind::own, 0}}};
-      const bool finished = !plan.finishes.empty() && !plan.finishes[r].empty();
+      const bool finished =
+          (!plan.finishes.empty() && !plan.finishes[r].empty()) || (!plan.orders.empty() && plan.orders[r]);
       if (finished || plan.rows[r] != std::vector{own}) call.changed.insert(site.path);
     }
     return plan;
@@ -43,6 +44,7 @@ class Watching : public control::Control {
     auto& call = call_of(step);
     call.guidance = plan.guidance;
     call.plain_step = plan.guidance == guidance_ && plan.prompts.empty() && plan.further.empty() &&
+                      plan.shape == control::GuidanceShape() && plan.blurred.empty() && plan.features.empty() &&
                       plan.negative == 1 && plan.pooled == control::StepPlan().pooled &&
                       (!plan.time_ids || plan.time_ids == size_);
     return plan;

@@ -6,7 +6,7 @@
 #include "mlx/random.h"
 
 #include "goldens.h"
-#include "sampler/guidance.h"
+#include "sampler/guidance/guidance.h"
 
 namespace corepulse::sampler {
 namespace {

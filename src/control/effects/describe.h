@@ -12,8 +12,9 @@
 //   const Kind& kind<Smooth>() { return described<SmoothKind>(); }
 //
 // It may further hold: common, comfy, needs, any_strength (its own check says which is right), short_forms,
-// number_items, word_items; check(struct, control, path), subject(struct); and step(struct, texts, inputs),
-// capture(struct, control), weights(struct, control, inputs, path) or side(struct, inputs, path) in place of attention.
+// number_items, word_items; check(struct, control, path), subject(struct), blurs(struct); and step(struct, texts,
+// inputs), capture(struct, control), weights(struct, control, inputs, path), side(struct, inputs, path) or
+// features(struct) in place of attention.
 
 #include "control/kind.h"
 #include "control/quote.h"
@@ -82,6 +83,7 @@ void describe_action(Kind& kind) {
   if constexpr (requires { K::needs; }) kind.needs = K::needs;
   if constexpr (requires { &K::image_prompt; })
     kind.image_prompt = [](const Effect& effect) { return K::image_prompt(own<K>(effect)); };
+  if constexpr (requires { &K::blurs; }) kind.blurs = [](const Effect& effect) { return K::blurs(own<K>(effect)); };
   if constexpr (requires { &K::attention; })
     kind.attention = [](const corepulse::Control& control, Tables& tables, const std::string& path) {
       return K::attention(own<K>(control.effect), control.mode, tables, path);
@@ -98,6 +100,8 @@ void describe_action(Kind& kind) {
     kind.side = [](const corepulse::Control& control, const ProgramInputs& inputs, const std::string& path) {
       return K::side(own<K>(control.effect), inputs, path);
     };
+  else if constexpr (requires { &K::features; })
+    kind.features = [](const Effect& effect) { return K::features(own<K>(effect)); };
   else
     kind.capture = [](const corepulse::Control& control) { return K::capture(own<K>(control.effect), control); };
 }

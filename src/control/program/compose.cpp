@@ -247,6 +247,7 @@ class Composer {
     PlanTable::RowPlan made;
     for (const auto& draft : mix.readings()) made.readings.push_back(published(draft));
     for (const auto& draft : mix.finishes()) made.finishes.push_back(published(draft));
+    made.order = interner_(mix.order());
     return made;
   }
 

@@ -22,6 +22,12 @@ std::vector<Grid> all_grids(const ProgramInputs& inputs) {
   return grids;
 }
 
+std::vector<Site> sites_of(const std::vector<Joint>& joints) {
+  std::vector<Site> sites;
+  for (const auto& joint : joints) sites.push_back(joint.site);
+  return sites;
+}
+
 /** What regions are of, and the part of it that is drawn. */
 Canvas canvas_of(const ProgramInputs& in) {
   if (in.whole) return {in.whole->height, in.whole->width, in.picture, in.whole->part};
@@ -38,6 +44,8 @@ Context::Context(const std::vector<corepulse::Control>& list, const ProgramInput
       sites(in.sites, in.latent_height, in.latent_width),
       layers(in.layers, in.latent_height, in.latent_width),
       skips(in.skips, in.latent_height, in.latent_width),
+      joint_sites(sites_of(in.joints)),
+      joints(joint_sites, in.latent_height, in.latent_width),
       tables{{in.tokenizer, in.prompt, in.negative_prompt, in.reader, in.prompt_2, in.negative_prompt_2},
              {canvas_of(in), all_grids(in), budget},
              in.recordings,

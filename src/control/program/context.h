@@ -24,6 +24,8 @@ struct Context {
   SiteTable sites;   ///< Of attention.
   SiteTable layers;  ///< Of every sort.
   SiteTable skips;   ///< What side networks add to.
+  const std::vector<Site> joint_sites;
+  SiteTable joints;  ///< Where features meet.
   Tables tables;
 };
 

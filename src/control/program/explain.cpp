@@ -95,6 +95,8 @@ std::string rows_text(const Data& data, const StepPlan& plan) {
     if (row.images.size() < static_cast<size_t>(data.batch))
       text += fmt::format(" (image{} {})", row.images.size() > 1 ? "s" : "", fmt::join(row.images, ", "));
   }
+  for (const auto& call : plan.blurred)
+    text += fmt::format("; then the {} again, blurred by [{}]", plan.guided ? "negative" : "prompt", call.control);
   return text;
 }
 
@@ -162,6 +164,7 @@ std::string control_text(const Data& data, const ControlReport& report) {
   if (!report.sites.empty()) text += ", " + places(data, report);
   if (!report.layers.empty()) text += ", " + changed_places(data, report);
   if (!report.skips.empty()) text += ", " + places_of(data.skips, report.skips, "skips");
+  if (!report.joints.empty()) text += ", " + places_of(data.joints, report.joints, "places where features meet");
   text += "\n" + form_text(report) + network_text(report);
   if (!report.reads.empty()) text += fmt::format("    reads {}\n", report.reads);
   for (const auto& [id, positions] : report.tokens)
@@ -262,6 +265,7 @@ std::vector<BlockRow> block_rows(const Data& data) {
   }
   add_blocks(data.layers, &ControlReport::layers, data, rows);
   add_blocks(data.skips, &ControlReport::skips, data, rows);
+  add_blocks(data.joints, &ControlReport::joints, data, rows);
   return rows;
 }
 

@@ -33,6 +33,7 @@ OrderedJson control_json(const Data& data, const ControlReport& report) {
     json["skips"] = paths_of(data.skips, report.skips);
     json["network"] = {{"is", report.network}, {"work", report.work}};
   }
+  if (!report.joints.empty()) json["joints"] = paths_of(data.joints, report.joints);
   json["layers"] = report.layers.empty() ? paths_of(data.sites, report.sites) : paths_of(data.layers, report.layers);
   if (report.texts) json["text_encoders"] = true;
   if (!report.layers.empty()) json["form"] = report.beside ? "beside" : "merged";
@@ -79,16 +80,36 @@ OrderedJson rows_json(const StepPlan& plan) {
   return rows;
 }
 
+/** What of it is asked for. */
+OrderedJson shape_json(const GuidanceShape& shape) {
+  OrderedJson json = OrderedJson::object();
+  if (shape.tangential != 0) json["tangential"] = shape.tangential;
+  if (shape.zero_star != 0) json["zero_star"] = shape.zero_star;
+  if (shape.skim) json["skim"] = shape.skim->scale;
+  if (const auto& to = shape.projection)
+    json["projection"] = {{"parallel", to->parallel}, {"limit", to->limit}, {"momentum", to->momentum}};
+  if (shape.bands) json["bands"] = {shape.bands->low, shape.bands->high};
+  if (const auto& to = shape.threshold)
+    json["threshold"] = {{"mimic", to->mimic}, {"percentile", to->percentile}, {"strength", to->strength}};
+  if (shape.rescale) json["rescale"] = *shape.rescale;
+  if (shape.nothing) json["nothing"] = true;
+  return json;
+}
+
 OrderedJson call_json(const Step& call, const StepPlan& plan) {
-  return {{"step", call.index},
-          {"first", call.first_evaluation},
-          {"progress", call.progress},
-          {"t", call.t},
-          {"sigma", call.sigma},
-          {"guidance", plan.guidance},
-          {"prompt", plan.text_of({0, kPrompt})},
-          {"negative", plan.negative},
-          {"rows", rows_json(plan)}};
+  OrderedJson json{{"step", call.index},
+                   {"first", call.first_evaluation},
+                   {"progress", call.progress},
+                   {"t", call.t},
+                   {"sigma", call.sigma},
+                   {"guidance", plan.guidance},
+                   {"prompt", plan.text_of({0, kPrompt})},
+                   {"negative", plan.negative},
+                   {"rows", rows_json(plan)}};
+  for (const auto& one : plan.blurred)
+    json["blurred"].push_back({{"control", one.control}, {"scale", one.scale}, {"images", one.images}});
+  if (const auto shape = shape_json(plan.shape); !shape.empty()) json["shape"] = shape;
+  return json;
 }
 
 /** By image, the text that is its prompt. */

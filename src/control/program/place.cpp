@@ -99,6 +99,11 @@ void add_rows(const Placed& item, const Context& context, StepInputs& steps) {
   }
 }
 
+void place_attention(int index, Context& context, StepInputs& steps, std::vector<Placed>& placed) {
+  placed.push_back(place_control(index, context, steps));
+  if (placed.back().role) add_rows(placed.back(), context, steps);
+}
+
 std::vector<Placed> place_weights(int index, Context& context, StepInputs& steps) {
   const auto& control = context.controls[index];
   const auto path = context.path_of(index);
@@ -108,13 +113,16 @@ std::vector<Placed> place_weights(int index, Context& context, StepInputs& steps
   return change_weights(index, context, steps);
 }
 
-void place_side(int index, Context& context, StepInputs& steps) {
+/** Of kinds that act besides attention and weights: how they are added. */
+using AddToCalls = void (*)(int index, Context& context, StepInputs& steps);
+
+void place_besides(int index, Context& context, StepInputs& steps, AddToCalls add, Rows usual) {
   const auto& control = context.controls[index];
   const auto path = context.path_of(index);
   check_images(control.images, context, path);
   const auto calls = active_calls(control.when, context.inputs.calls, path + ".when");
-  check_calls(control.rows.value_or(Rows::both), calls, steps, path);
-  add_side_calls(index, context, steps);
+  check_calls(control.rows.value_or(usual), calls, steps, path);
+  add(index, context, steps);
 }
 
 CaptureSpec place_capture(int index, const Context& context, const StepInputs& steps) {
@@ -143,10 +151,12 @@ Placement place(Context& context, StepInputs& steps) {
     const auto& kind = kind_of(control.effect);
     check(control, context.path_of(i));
     if (!control.enabled) continue;
-    if (kind.attention) all.placed.push_back(place_control(i, context, steps));
-    if (kind.attention && all.placed.back().role) add_rows(all.placed.back(), context, steps);
+    const bool blurs = kind.blurs && kind.blurs(control.effect);
+    if (blurs) place_besides(i, context, steps, add_blurred_calls, Rows::cond);
+    if (kind.attention && !blurs) place_attention(i, context, steps, all.placed);
     if (kind.capture) all.captures.push_back(place_capture(i, context, steps));
-    if (kind.side) place_side(i, context, steps);
+    if (kind.side) place_besides(i, context, steps, add_side_calls, Rows::both);
+    if (kind.features) place_besides(i, context, steps, add_feature_gains, Rows::both);
     if (!kind.weights) continue;
     for (auto& item : place_weights(i, context, steps)) all.placed.push_back(std::move(item));
   }

@@ -35,10 +35,14 @@ AttentionPlan Program::plan(const Site& site, const Step& step) const {
   for (const auto& row : step.rows) {
     const auto& found = d.table.row_plans[d.table.row_plan(plan, row)];
     out.rows.push_back(found.readings);
+    if (found.order) out.orders.resize(step.rows.size()), out.orders[out.rows.size() - 1] = found.order;
     if (found.finishes.empty()) continue;
     out.finishes.resize(step.rows.size());
     out.finishes[out.rows.size() - 1] = found.finishes;
   }
+  const auto& now = d.steps[call];
+  for (const auto& blurred : now.blurred)
+    if (blurred.sites[site.index]) out.looks = now.looked_at();
   for (size_t i = 0; i < d.captures.size(); ++i)
     if (d.captures[i].sites[site.index] && d.captures[i].calls[call]) out.captures.push_back(static_cast<int>(i));
   return out;

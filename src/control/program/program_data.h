@@ -19,6 +19,7 @@ struct PlanTable {
   struct RowPlan {
     std::vector<Reading> readings;
     std::vector<Finish> finishes;
+    Values order;  ///< AttentionPlan::orders.
   };
   std::vector<RowPlan> row_plans;
   /** [role][image]: images that all controls treat alike share a class; those of all roles are numbered through. */
@@ -33,6 +34,7 @@ struct Program::Data {
   std::vector<Site> sites;
   std::vector<Site> layers;  ///< ProgramInputs::layers.
   std::vector<Site> skips;   ///< ProgramInputs::skips.
+  std::vector<Site> joints;  ///< Of ProgramInputs::joints.
   std::vector<Step> calls;
   int batch = 1;
   int latent_height = 0, latent_width = 0, image_height = 0, image_width = 0;

@@ -31,7 +31,7 @@ Program Program::resolve(const std::vector<corepulse::Control>& controls, const 
   auto reports = report(std::move(steps.reports), placement, composition, context);
 
   Data data{.sites = inputs.sites, .calls = inputs.calls, .batch = inputs.batch};
-  data.layers = inputs.layers, data.skips = inputs.skips;
+  data.layers = inputs.layers, data.skips = inputs.skips, data.joints = context.joint_sites;
   data.latent_height = inputs.latent_height, data.latent_width = inputs.latent_width;
   data.image_height = inputs.image_height, data.image_width = inputs.image_width;
   for (size_t call = 0; call < steps.plans.size(); ++call)

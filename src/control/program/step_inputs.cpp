@@ -21,7 +21,7 @@ bool is_guided(const StepPlan& plan, const ProgramInputs& inputs) {
 
 bool equal(const StepPlan& a, const StepPlan& b) {
   return a.guidance == b.guidance && a.pooled == b.pooled && a.negative == b.negative && a.time_ids == b.time_ids &&
-         a.further == b.further;
+         a.further == b.further && a.shape == b.shape;
 }
 
 void check_needs(const corepulse::Control& control, const Context& context, const std::string& path) {
@@ -108,6 +108,22 @@ void add_without_picture(StepPlan& plan, const Context& context) {
   plan.further.push_back(std::move(row));
 }
 
+/** @throws Error{invalid_request} for ways of adding up guidance that mean nothing together. */
+void require_shapes(const std::vector<StepPlan>& plans, const Context& context) {
+  for (const auto& plan : plans) {
+    const auto& shape = plan.shape;
+    if (shape.bands && (shape.skim || shape.threshold))
+      refuse(context.options.path,
+             fmt::format("frequency_guidance gives the difference two guidances, and {} asks for one; expected one of "
+                         "the two, or other windows",
+                         shape.skim ? "skimmed_guidance" : "thresholded_guidance"));
+    if (!shape.plain() && !context.inputs.joined.empty())
+      refuse(context.options.path,
+             "prompts joined by AND have a difference each, and what shapes guidance is made for one; expected one "
+             "prompt, or rescaled_guidance alone");
+  }
+}
+
 /** Where the prompt changes with the steps, what every image reads at every call. */
 std::vector<std::vector<int>> changing(const std::vector<int>& prompts, const Context& context) {
   const auto& texts = context.tables.texts;
@@ -139,6 +155,7 @@ StepInputs set_inputs(Context& context) {
       check_needs(control, context, path);
       if (kind.step) out.reports[i] = act(control, context, out.plans, path);
     }
+  require_shapes(out.plans, context);
   if (!context.inputs.joined.empty()) join(out.plans, context);
   auto& texts = context.tables.texts;
   for (size_t call = 0; call < out.plans.size(); ++call) {

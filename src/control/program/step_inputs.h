@@ -35,4 +35,16 @@ StepInputs set_inputs(Context& context);
  */
 void add_side_calls(int index, Context& context, StepInputs& steps);
 
+/**
+ * A control that changes features is added to the calls in its window, and reported.
+ * @throws Error{invalid_request} if none of its layers is where it says, or another one changes the same.
+ */
+void add_feature_gains(int index, Context& context, StepInputs& steps);
+
+/**
+ * A control that makes calls of its own, of the picture blurred, is added to the calls in its window, and reported.
+ * @throws Error{invalid_request} for layers that have no map together.
+ */
+void add_blurred_calls(int index, Context& context, StepInputs& steps);
+
 }  // namespace corepulse::control

@@ -80,10 +80,15 @@ class Mix {
   }
   /** After all readings. */
   void finish(FinishDraft finish);
+  /** Behind the layer the tokens change places: see AttentionPlan::orders. */
+  void reorder(std::vector<double> order) { order_ = std::move(order); }
 
   const std::vector<Draft>& readings() const { return readings_; }
   const std::vector<FinishDraft>& finishes() const { return finishes_; }
-  bool operator==(const Mix& other) const { return readings_ == other.readings_ && finishes_ == other.finishes_; }
+  const std::vector<double>& order() const { return order_; }
+  bool operator==(const Mix& other) const {
+    return readings_ == other.readings_ && finishes_ == other.finishes_ && order_ == other.order_;
+  }
 
  private:
   using Change = std::function<std::vector<Draft>(const Draft&)>;
@@ -92,6 +97,7 @@ class Mix {
 
   std::vector<Draft> readings_;
   std::vector<FinishDraft> finishes_;
+  std::vector<double> order_;
   bool elide_;
   Budget* budget_;
 };

@@ -82,7 +82,10 @@ Calls calls_of(const control::Timeline& control, bool one_by_one) {
     for (int image = 0; image < run.batch; ++image) {
       const auto own = plan.rows({image});
       const int rows = static_cast<int>(own.size());
-      all += rows, calls.side += side_rows(plan, own);
+      const auto again = std::count_if(plan.blurred.begin(), plan.blurred.end(), [&](const auto& blurred) {
+        return std::find(blurred.images.begin(), blurred.images.end(), image) != blurred.images.end();
+      });
+      all += rows, calls.rows += static_cast<int>(again), calls.side += side_rows(plan, own);
       most = std::max(most, rows);
     }
     const bool apart = one_by_one && !plan.joins_images;

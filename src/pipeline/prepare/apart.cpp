@@ -20,6 +20,11 @@ std::string why_alone(const Prepared& run) {
   const auto& steps = program.data().steps;
   if (std::any_of(steps.begin(), steps.end(), [](const auto& plan) { return !plan.side.empty(); }))
     return "one has a ControlNet";
+  const auto has = [&](auto control::StepPlan::* list) {
+    return std::any_of(steps.begin(), steps.end(), [&](const auto& plan) { return !(plan.*list).empty(); });
+  };
+  if (has(&control::StepPlan::blurred)) return "one makes calls of its own (guide_by, map)";
+  if (has(&control::StepPlan::features)) return "one changes features (freeu)";
   if (!program.captures().empty()) return "one captures attention";
   if (!program.functions().empty()) return "one has attention functions, as those of mode corepulse are";
   return "";

@@ -117,6 +117,13 @@ bool has_layers(const Outline& outline, const std::string& where) {
   return where.empty() || selects(outline, unet::sites(outline.parts.unet), where);
 }
 
+/** The same of where features meet. */
+bool has_joints(const Outline& outline, const std::string& where) {
+  std::vector<control::Site> sites;
+  for (const auto& joint : unet::joints(outline.parts.unet)) sites.push_back(joint.site);
+  return where.empty() || selects(outline, sites, where);
+}
+
 /** Whether a LoRA, a ControlNet or an IP-Adapter is of weights as the model's. */
 bool fits(const Outline& outline, Control control, const std::string& loras) {
   try {
@@ -151,6 +158,7 @@ struct Where {
 Where acts_where(const Control& control, const Handover& at, const Outline& own, const std::string& loras) {
   const auto has = [&](const Outline& outline) {
     const bool of_weights = adapter_of(control) || side_network_of(control) || picture_prompt_of(control);
+    if (std::holds_alternative<FreeU>(control.effect)) return has_joints(outline, control.where);
     return of_weights ? fits(outline, control, loras) : has_layers(outline, control.where);
   };
   Where acts{any_inside(control.when, at.before), any_inside(control.when, at.behind) && !is_of_recording(control)};

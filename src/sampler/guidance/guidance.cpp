@@ -1,4 +1,4 @@
-#include "sampler/guidance.h"
+#include "sampler/guidance/guidance.h"
 
 #include <numeric>
 
