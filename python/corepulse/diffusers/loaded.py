@@ -28,9 +28,27 @@ SWITCHES = {
 }
 
 
+# What another pipeline may be given, as from_pretrained takes it.
+PARTS = ("vae", "text_encoder", "text_encoder_2")
+
 # What may be set, beside properties.
 ATTRIBUTES = {"_source", "_dtype", "_device", "_loras", "_fused", "_merged", "_pipe", "_controls", "_model_config", "_scheduler", "_words",
               "_interrupt"}
+
+
+class Part(os.PathLike[str]):
+    """Where a part of a pipeline lies, for from_pretrained of another."""
+
+    def __init__(self, files: list[str], name: str) -> None:
+        self._file, self._name = pathlib.Path(files[0]), name
+
+    def __fspath__(self) -> str:
+        """Its folder in a model's; else its file."""
+        own = self._file.parent.name in PARTS
+        return os.fspath(self._file.parent if own else self._file)
+
+    def __getattr__(self, what: str) -> Any:
+        raise AttributeError(f"{self._name} has no {what} here; it is for from_pretrained of another pipeline")
 
 
 class Loaded:
@@ -49,6 +67,9 @@ class Loaded:
         self._scheduler: Any = None
         if scheduler is not None:
             self.scheduler = scheduler if self._is_xl() else corrected(scheduler)
+
+    def _is_refiner(self) -> bool:
+        return str(self.corepulse.info["family"]) == "sdxl_refiner"
 
     def _is_xl(self) -> bool:
         return str(self.corepulse.info["family"]).startswith("sdxl")
@@ -175,6 +196,9 @@ class Loaded:
         verb, _, what = name.partition("_")
         if verb in ("enable", "disable") and what in SWITCHES:
             return lambda *_, **__: None
+        files = [c["files"] for c in self.corepulse.info["components"] if c["name"] == name] if name in PARTS else []
+        if files and files[0]:
+            return Part(files[0], f"{type(self).__name__}.{name}")
         raise AttributeError(f"{type(self).__name__} has no {name} here; docs/python.md says what it has")
 
     def _folder(self) -> pathlib.Path:

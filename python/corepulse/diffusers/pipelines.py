@@ -14,6 +14,7 @@ from ..controls import TimeIds
 from ..errors import InvalidRequest
 from ..pictures import mask_bytes, to_bytes, to_pil
 from ..result import Result
+from .ensemble import Unfinished, refined
 from .loaded import Loaded, scaled
 
 # As Diffusers 0.42 has them, in the order in which they may be given by position.
@@ -51,12 +52,34 @@ class DiffusionPipeline(Loaded):
     _own: dict[str, Any] = {}
     _interrupt = False
 
+    @classmethod
+    def from_pretrained(cls, model: str | os.PathLike[str], **given: Any) -> Any:
+        """Of a refiner, which begins with a picture, that class."""
+        made = super().from_pretrained(model, **given)
+        return StableDiffusionXLImg2ImgPipeline.from_pretrained(model, **given) if cls is DiffusionPipeline and made._is_refiner() else made
+
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         given = self._given(arguments, named)
+        calls = self._calls(given)
+        if given.get("denoising_end") is not None:
+            return self._output(Unfinished(self, given, calls), [], given)
+        if given.get("denoising_start") is not None:
+            results = refined(self, given, calls)
+        else:
+            results = [self.corepulse(**call, callback_on_step_end=self._callback(given["callback_on_step_end"], call)) for call in calls]
+        return self._output(_joined(results, given["output_type"]), results, given)
+
+    def _output(self, images: Any, results: list[Result], given: dict[str, Any]) -> Any:
+        if not given["return_dict"]:
+            return (images,) if self._is_xl() else (images, None)
+        return Output(images, results)
+
+    def _calls(self, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """Of corepulse.Pipeline, for each prompt."""
         prompts = _listed(given["prompt"])
         count = int(given["num_images_per_prompt"])
         generators = self._generators(given["generator"], len(prompts) * count)
-        results = []
+        calls = []
         for i, prompt in enumerate(prompts):
             own = {n: _one_of(given[n], i, len(prompts), n) for n in ("prompt_2", "negative_prompt", "negative_prompt_2")}
             own = self._negatives(own)
@@ -64,11 +87,8 @@ class DiffusionPipeline(Loaded):
             call = {"prompt": prompt, **own, "generator": drawn, "num_images_per_prompt": count, **self._rest(given)}
             if given["latents"] is not None:
                 call["latents"] = self._latents(given["latents"], len(prompts) * count)[i * count:(i + 1) * count]
-            results.append(self.corepulse(**call, callback_on_step_end=self._callback(given["callback_on_step_end"], call)))
-        images = _joined(results, given["output_type"])
-        if not given["return_dict"]:
-            return (images,) if self._is_xl() else (images, None)
-        return Output(images, results)
+            calls.append(call)
+        return calls
 
     def _latents(self, latents: Any, count: int) -> Any:
         """Noise, one for each picture."""
@@ -87,13 +107,13 @@ class DiffusionPipeline(Loaded):
         return {**own, "negative_prompt": own["negative_prompt"] or " "}
 
     def _given(self, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
-        valid = {**DEFAULTS, **self._own, **({"guidance_scale": 5.0} if self._is_xl() and "guidance_scale" not in self._own else {})}
+        valid = {**DEFAULTS, **({"guidance_scale": 5.0, "denoising_end": None} if self._is_xl() and "image" not in self._own else {}), **self._own}
         order = self._by_position if not (self._is_xl() and self._by_position is FIRST) else FIRST_XL
         if len(arguments) > len(order):
             raise InvalidRequest(f"[{type(self).__name__}] {len(arguments)} arguments by position; expected at most {len(order)}")
         given = {**dict(zip(order, arguments)), **named}
         check_arguments(type(self).__name__, given, [*valid, *ABSENT])
-        for name in given.keys() & ABSENT.keys():
+        for name in (given.keys() & ABSENT.keys()) - valid.keys():
             if given[name] is not None and given[name] != ABSENT[name]:
                 raise InvalidRequest(f"[{name}] is not here; expected none, or another way: docs/python.md")
         return {**valid, **given}
@@ -188,7 +208,18 @@ class StableDiffusionXLImg2ImgPipeline(StableDiffusionImg2ImgPipeline):
     """The same of Stable Diffusion XL."""
 
     _by_position: tuple[str, ...] = ("prompt", "prompt_2", "image", "strength", "num_inference_steps")
-    _own = {"image": None, "strength": 0.3, "guidance_scale": 5.0}
+    _own = {"image": None, "strength": 0.3, "guidance_scale": 5.0, "denoising_start": None, "aesthetic_score": 6.0,
+            "negative_aesthetic_score": 2.5}
+
+    def _start(self, given: dict[str, Any]) -> dict[str, Any]:
+        scores = {n: given[n] for n in ("aesthetic_score", "negative_aesthetic_score")} if self._is_refiner() else {}
+        if given["denoising_start"] is None:
+            if isinstance(given["image"], Unfinished):
+                raise InvalidRequest("[denoising_start] is missing; expected the base's denoising_end")
+            return {**super()._start(given), **scores}
+        if given["height"] is not None or given["width"] is not None:
+            raise InvalidRequest("[height] the result has the size of the run that is gone on with; expected none")
+        return scores
 
 
 class StableDiffusionInpaintPipeline(StableDiffusionImg2ImgPipeline):
@@ -233,8 +264,10 @@ class _Auto:
     @classmethod
     def from_pretrained(cls, model: str | os.PathLike[str], **given: Any) -> DiffusionPipeline:
         """As that class's own."""
-        made = cls._plain.from_pretrained(model, **given)  # reads no weights
-        return cls._xl.from_pretrained(model, **given) if made._is_xl() else made
+        made: DiffusionPipeline = cls._plain.from_pretrained(model, **given)  # reads no weights
+        if made._is_xl():
+            made = cls._xl.from_pretrained(model, **given)
+        return made
 
 
 class AutoPipelineForText2Image(_Auto):
