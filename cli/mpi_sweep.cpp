@@ -8,6 +8,7 @@
 #ifdef COREPULSE_MPI
 #define OMPI_SKIP_MPICXX 1  // its C++ interface is no longer a part of MPI
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <fmt/format.h>
@@ -25,7 +26,10 @@ namespace corepulse::cli {
 
 namespace {
 
-/** Asked: a worker wants a job. Job: "" when there is none left. Failed: an error's code, a line end, its message. */
+/**
+ * Asked: a worker wants a job, of so many cells ("": it does not know yet). Job: "" when there is none left. Failed: an
+ * error's code, a line end, its message.
+ */
 enum Tag { kAsked, kJob, kDrawn, kFailed };
 
 struct Received {
@@ -87,7 +91,7 @@ class Desk {
   SweepReport run(const Sweep& sweep, const SweepOptions& options) {
     try {
       SweepCoordinator coordinator(sweep, options);
-      while (!working_.empty()) answer(coordinator, receive(), size_t(std::max(1, options.together)));
+      while (!working_.empty()) answer(coordinator, receive());
       return coordinator.finish();
     } catch (...) {
       send_home();
@@ -96,7 +100,7 @@ class Desk {
   }
 
  private:
-  void answer(SweepCoordinator& coordinator, const Received& received, size_t most) {
+  void answer(SweepCoordinator& coordinator, const Received& received) {
     const auto worker = fmt::format("rank {}", received.from);
     if (received.tag == kFailed) {
       working_.erase(received.from);
@@ -104,9 +108,16 @@ class Desk {
       rethrow(received);
     }
     if (received.tag == kDrawn) return coordinator.take(worker, received.text);
-    const auto job = coordinator.next(worker, most);
+    const auto job = coordinator.next(worker, at_most(received.text, coordinator.left()));
     if (job.empty()) working_.erase(received.from);
     send(received.from, kJob, job);
+  }
+
+  /** What was asked for, but near the end no more than leaves something for all. */
+  size_t at_most(const std::string& asked, size_t left) const {
+    size_t wanted = 1;
+    std::from_chars(asked.data(), asked.data() + asked.size(), wanted);
+    return std::min(wanted, std::max<size_t>(1, left / working_.size()));
   }
 
   /** After an error: each ends what it draws, and asks. */
@@ -126,7 +137,7 @@ void work(const Sweep& sweep, const SweepOptions& options) {
   std::unique_ptr<SweepWorker> worker;
   try {
     for (;;) {
-      send(0, kAsked, "");
+      send(0, kAsked, worker ? std::to_string(worker->at_once()) : "");
       const auto job = receive().text;
       if (job.empty()) return;
       if (!worker) worker = std::make_unique<SweepWorker>(sweep, options);

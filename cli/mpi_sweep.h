@@ -12,8 +12,8 @@ namespace corepulse::cli {
 bool started_by_mpi();
 
 /**
- * Draws, once in a process. In the first of the processes `done` gets the report; in the others nothing of the options
- * but folder, device and stop is used. A process that dies ends all of them, as mpirun does; `resume` goes on.
+ * Draws, once in a process. In the first of the processes `done` gets the report; of the options the others use folder,
+ * device, together and stop. A process that dies ends all of them, as mpirun does; `resume` goes on.
  * @throws in the first process as run_sweep, or what another one's drawing threw.
  */
 void draw_with_mpi(const Sweep& sweep, const SweepOptions& options,

@@ -4,7 +4,7 @@
 //
 //   corepulse::SweepCoordinator coordinator(sweep, options);  // one process
 //   corepulse::SweepWorker worker(sweep, options);             // each GPU's process
-//   for (std::string job; !(job = coordinator.next("gpu 3")).empty();)
+//   for (std::string job; !(job = coordinator.next("gpu 3", worker.at_once())).empty();)
 //     for (const auto& drawn : worker.draw(job)) coordinator.take("gpu 3", drawn);
 //   coordinator.finish();
 //
@@ -36,8 +36,8 @@ class SweepCoordinator {
   SweepCoordinator& operator=(const SweepCoordinator&) = delete;
 
   /**
-   * What a worker shall draw next: at most so many cells, of one model and compared with one picture where that is
-   * possible. "": nothing is left to hand out, though others may be drawing still.
+   * What a worker shall draw next: at most so many cells, of one model and compared with pictures that nobody else
+   * draws where that is possible. "": nothing is left to hand out, though others may be drawing still.
    * @param worker any name; to have several jobs at a time is allowed.
    */
   std::string next(const std::string& worker, size_t most = 1);
@@ -59,17 +59,23 @@ class SweepCoordinator {
   std::unique_ptr<State> state_;
 };
 
-/** Draws what it is told to and keeps nothing but its model and the last plain picture. */
+/** Draws what it is told to and keeps nothing but its model and the last job's plain pictures. */
 class SweepWorker {
  public:
   /**
-   * @param sweep the coordinator's. @param options its folder says how files are named in the pictures' recipes; device
-   * and stop are the worker's own.
+   * @param sweep the coordinator's. @param options its folder says how files are named in the pictures' recipes;
+   * device, together and stop are the worker's own.
    */
   SweepWorker(const Sweep& sweep, SweepOptions options);
   ~SweepWorker();
   SweepWorker(const SweepWorker&) = delete;
   SweepWorker& operator=(const SweepWorker&) = delete;
+
+  /**
+   * How many cells a job is best of: options.together, or where that is 0 as many as its device is fastest with, 1 on
+   * a CPU. @throws as Pipeline::load.
+   */
+  size_t at_once();
 
   /** @return for SweepCoordinator::take, one for each cell. @throws Error bad_file; all that generate throws. */
   std::vector<std::string> draw(std::string_view job);

@@ -36,6 +36,7 @@ def sweep(
     out: Path = "sweep",
     resume: bool = False,
     shard: tuple[int, int] | str | None = None,
+    together: int = 0,
     device: str = "auto",
     progress: SweepCallback | None = None,
     stop: _core.Stop | None = None,
@@ -47,10 +48,11 @@ def sweep(
     controls, num_inference_steps, seed, recipe, ...), `model` and its parts, `dtype`; and axes:
     {"where": ["input:0", "middle:0"], "strength": "0..1:5", ("sampler", "steps"): [("euler", 20), ("heun", 10)]}.
     resume: goes on with what lies in `out`, and starts where nothing does. shard: (I, N), only the cells I, I + N, ...
+    together: cells that one call of the network draws, at most; 0: as many as are fastest.
     progress may return False to stop: Cancelled; Ctrl-C stops, too. What was drawn is kept.
     """
     text, folder = sweep_text(spec, axes, title, recipe)
-    _, _, notes = _core.run_sweep(text, folder, os.fspath(out), resume, _shard(shard), device, progress, stop)
+    _, _, notes = _core.run_sweep(text, folder, os.fspath(out), resume, _shard(shard), together, device, progress, stop)
     return SweepTable(out, notes)
 
 

@@ -1,12 +1,17 @@
 #include "sweep/artist.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "base/fail.h"
 
 namespace corepulse::sweep {
 
 namespace {
+
+/** Each may hold a picture to start from, and hints of ControlNets. */
+constexpr size_t kMostKept = 32;
 
 ComputeType compute_type(const std::string& name) {
   if (name == "f32") return ComputeType::float32;
@@ -47,6 +52,7 @@ Recipe model_part(const Recipe& recipe) {
 
 const Pipeline& PipelineArtist::pipeline(const Recipe& recipe) {
   if (auto part = model_part(recipe); !pipeline_ || part != loaded_) {
+    kept_.clear();
     pipeline_.reset();  // before the next one takes its memory
     pipeline_ =
         Pipeline::load(model_source(recipe), {.dtype = compute_type(recipe.dtype), .device = device_, .lazy = true});
@@ -63,7 +69,20 @@ Request PipelineArtist::request(const Recipe& recipe) const {
 }
 
 void PipelineArtist::check(const Recipe& recipe) {
-  (void)pipeline(recipe).prepare(request(recipe));
+  keep(recipe, pipeline(recipe).prepare(request(recipe)));
+}
+
+void PipelineArtist::keep(const Recipe& recipe, PreparedRun run) {
+  if (kept_.size() < kMostKept) kept_.emplace_back(recipe, std::move(run));
+}
+
+PreparedRun PipelineArtist::run_of(const Recipe& recipe) {
+  const auto& model = pipeline(recipe);
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const auto& each) { return each.first == recipe; });
+  if (found == kept_.end()) return model.prepare(request(recipe));
+  auto run = std::move(found->second);
+  kept_.erase(found);
+  return run;
 }
 
 double PipelineArtist::seconds(const Recipe& recipe) {
@@ -75,21 +94,24 @@ Drawn PipelineArtist::draw(const Recipe& recipe, const std::filesystem::path& fo
 }
 
 std::vector<PreparedRun> PipelineArtist::prepared(const std::vector<Order>& orders) {
-  const auto& model = pipeline(*orders[0].recipe);
+  (void)pipeline(*orders[0].recipe);
   std::vector<PreparedRun> runs;
   for (const auto& order : orders) {
     if (model_part(*order.recipe) != loaded_) break;
-    runs.push_back(model.prepare(request(*order.recipe)));
+    runs.push_back(run_of(*order.recipe));
   }
   return runs;
 }
 
 size_t PipelineArtist::together(const std::vector<Order>& orders, bool fastest) {
   if (orders.size() < 2 || (fastest && !pipeline(*orders[0].recipe).shares_calls())) return 1;
-  const auto runs = prepared(orders);
-  if (fastest) return how_many_together(runs, runs.size());
+  auto runs = prepared(orders);
   size_t count = 1;
-  while (count < runs.size() && runs[0].kept_apart_from(runs[count]).empty()) ++count;
+  if (fastest)
+    count = how_many_together(runs, runs.size());
+  else
+    while (count < runs.size() && runs[0].kept_apart_from(runs[count]).empty()) ++count;
+  for (size_t i = runs.size(); i-- > 0;) kept_.emplace_front(*orders[i].recipe, std::move(runs[i]));
   return count;
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <list>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -30,6 +31,8 @@ class Artist {
   virtual ~Artist() = default;
   /** @throws the Error that drawing would throw, as far as it can be known. */
   virtual void check(const Recipe& recipe) = 0;
+  /** Whether pictures like this one are faster in one call. */
+  virtual bool shares_calls(const Recipe&) { return false; }
   /** Roughly; 0: not known. */
   virtual double seconds(const Recipe& recipe) = 0;
   /** @param folder where the picture will lie. */
@@ -49,12 +52,13 @@ Recipe model_part(const Recipe& recipe);
 /** What of a recipe says, as far as it can be seen in it, which others it may be drawn together with. */
 Recipe shape_part(const Recipe& recipe);
 
-/** Has one model in memory, that of the last recipe. */
+/** Has one model in memory, that of the last recipe, and the first runs that were prepared and not drawn yet. */
 class PipelineArtist : public Artist {
  public:
   PipelineArtist(LoadOptions::Device device, std::shared_ptr<const std::atomic<bool>> stop)
       : device_(device), stop_(std::move(stop)) {}
   void check(const Recipe& recipe) override;
+  bool shares_calls(const Recipe& recipe) override { return pipeline(recipe).shares_calls(); }
   double seconds(const Recipe& recipe) override;
   Drawn draw(const Recipe& recipe, const std::filesystem::path& folder) override;
   size_t together(const std::vector<Order>& orders, bool fastest) override;
@@ -64,11 +68,16 @@ class PipelineArtist : public Artist {
   std::vector<PreparedRun> prepared(const std::vector<Order>& orders);
   const Pipeline& pipeline(const Recipe& recipe);
   Request request(const Recipe& recipe) const;
+  /** The run that was kept, which goes, or a new one. */
+  PreparedRun run_of(const Recipe& recipe);
+  /** For its next use, while there is room. */
+  void keep(const Recipe& recipe, PreparedRun run);
 
   LoadOptions::Device device_;
   std::shared_ptr<const std::atomic<bool>> stop_;
   Recipe loaded_;
   std::optional<Pipeline> pipeline_;
+  std::list<std::pair<Recipe, PreparedRun>> kept_;  // of pipeline_, in the order in which they will be drawn
 };
 
 }  // namespace corepulse::sweep

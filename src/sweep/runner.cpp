@@ -1,18 +1,11 @@
 #include "sweep/runner.h"
 
-#include <fmt/format.h>
 #include <set>
+#include <utility>
 
 #include "base/fail.h"
 
 namespace corepulse::sweep {
-
-namespace {
-
-/** As many as a UNet call of SDXL on a large GPU is faster with. */
-constexpr int kMostTogether = 8;
-
-}  // namespace
 
 Runner::Runner(const Sweep& sweep, const SweepOptions& options, Artist& artist)
     : options_(options),
@@ -20,10 +13,7 @@ Runner::Runner(const Sweep& sweep, const SweepOptions& options, Artist& artist)
       ledger_(sweep, options),
       plan_(ledger_.sweep_plan()),
       rows_(plan_, options.folder),
-      most_(static_cast<size_t>(options.together > 0 ? options.together : kMostTogether)) {
-  if (options.together < 0)
-    fail(ErrorCode::invalid_request, "together",
-         fmt::format("{} cells; expected a number from 1, or 0 for as many as are fastest", options.together));
+      together_(artist, options.together) {
   std::set<size_t> needed;
   for (const auto cell : ledger_.pending()) {
     if (const auto number = plan_.plain_of[cell];
@@ -47,7 +37,7 @@ SweepReport Runner::run() {
 
 std::vector<Order> Runner::orders(size_t first) const {
   std::vector<Order> orders;
-  for (size_t i = first; i < items_.size() && orders.size() < most_; ++i) {
+  for (size_t i = first; i < items_.size() && orders.size() < together_.most(); ++i) {
     const auto& [plain, number] = items_[i];
     const auto file = options_.folder / (plain ? plain_name(number) : picture_name(number));
     orders.push_back({plain ? &plan_.plain[number] : &plan_.recipes[number], file.parent_path()});
@@ -57,29 +47,11 @@ std::vector<Order> Runner::orders(size_t first) const {
 
 /** Of the pictures from this one on as many as go together. @return how many. */
 size_t Runner::draw(size_t first) {
-  auto next = orders(first);
-  next.resize(artist_.together(next, options_.together == 0), next[0]);
   bool go_on = true;
-  if (auto all = drawn_together(next)) {
-    for (size_t i = 0; i < next.size(); ++i) go_on = keep(items_[first + i], std::move((*all)[i])) && go_on;
-  } else {
-    for (size_t i = 0; i < next.size() && go_on; ++i)
-      go_on = keep(items_[first + i], artist_.draw(*next[i].recipe, next[i].folder));
-  }
+  const auto count = together_.draw(
+      orders(first), [&](size_t i, Drawn drawn) { return go_on = keep(items_[first + i], std::move(drawn)) && go_on; });
   if (!go_on) fail(ErrorCode::cancelled, "sweep", "stopped; what was drawn is kept, --resume goes on");
-  return next.size();
-}
-
-/** Absent: they must be drawn one by one, so that an error is that of the one at fault. */
-std::optional<std::vector<Drawn>> Runner::drawn_together(const std::vector<Order>& orders) {
-  if (orders.size() == 1) return {};
-  try {
-    return artist_.draw_together(orders);
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::cancelled) throw;
-    if (error.code() == ErrorCode::out_of_memory) most_ = std::max<size_t>(1, orders.size() / 2);
-    return {};
-  }
+  return count;
 }
 
 /** @return false: stop. */

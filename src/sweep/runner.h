@@ -9,6 +9,7 @@
 #include "sweep/artist.h"
 #include "sweep/drawn_rows.h"
 #include "sweep/ledger.h"
+#include "sweep/together.h"
 
 namespace corepulse::sweep {
 
@@ -29,7 +30,6 @@ class Runner {
   };
   std::vector<Order> orders(size_t first) const;
   size_t draw(size_t first);
-  std::optional<std::vector<Drawn>> drawn_together(const std::vector<Order>& orders);
   bool keep(const Item& item, Drawn drawn);
   const Image& plain(size_t number);
 
@@ -38,8 +38,8 @@ class Runner {
   Ledger ledger_;
   const Plan& plan_;
   DrawnRows rows_;
-  std::vector<Item> items_;             // a plain picture before the first cell that is compared with it
-  size_t most_;                         // that are drawn together
+  std::vector<Item> items_;  // a plain picture before the first cell that is compared with it
+  Together together_;
   size_t done_ = 0;                     // cells
   std::optional<size_t> plain_number_;  // of plain_image_
   Image plain_image_;

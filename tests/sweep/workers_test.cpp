@@ -181,6 +181,65 @@ TEST_CASE("what no worker of this sweep sends is refused, and leaves nothing") {
   CHECK(rows_in(folder / "s") == 0);
   coordinator.take("a", drawn);
   CHECK(rows_in(folder / "s") == 1);
-  for (const char* job : {"", "{}\n", "{\"cells\":[99],\"files\":[]}\n", "{\"cells\":[],\"files\":[]}\n"})
-    CHECK_THROWS_AS(a.worker.draw(job), Error);
+  const auto job = read_message(coordinator.next("a", 1));
+  const auto bringing = [&](const io::Json& numbers, const std::vector<std::string_view>& files) {
+    auto other = job.head;
+    other["plain"] = numbers;
+    return message_of(other, files);
+  };
+  CHECK_THROWS_AS(a.worker.draw(bringing({0}, {})), Error);
+  CHECK_THROWS_AS(a.worker.draw(bringing({2}, {"no picture"})), Error);
+  CHECK_THROWS_AS(a.worker.draw(bringing({0}, {"no picture"})), Error);
+  CHECK_THROWS_AS(a.worker.draw(bringing("0", {})), Error);
+  for (const char* other : {"", "{}\n", "{\"cells\":[99],\"files\":[]}\n", "{\"cells\":[],\"files\":[]}\n"})
+    CHECK_THROWS_AS(a.worker.draw(other), Error);
+}
+
+TEST_CASE("a job goes on to what nobody draws, and a worker draws it in one call with its plain pictures") {
+  const Folder folder;
+  Painter checks;
+  Runner(small_sweep(), {.folder = folder / "whole"}, checks).run();
+  const SweepOptions options{.folder = folder / "s"};
+  Coordinator coordinator(small_sweep(), options, checks);
+  test::GroupPainter painters[2];
+  Worker a(small_sweep(), folder / "s", painters[0], 6), b(small_sweep(), folder / "s", painters[1], 6);
+  const auto job = coordinator.next("a", 6);  // the four cells of seed 1, two of seed 2
+  CHECK(read_message(job).head["cells"].size() == 6);
+  const auto drawn = a.draw(job);
+  CHECK(drawn.size() == 6);
+  CHECK(painters[0].groups == std::vector<size_t>{6});  // of eight pictures; the rest one by one
+  for (size_t i = 0; i < 2; ++i) coordinator.take("a", drawn[i]);
+  coordinator.lose("a");
+  for (std::string next; !(next = coordinator.next("b", 6)).empty();)
+    for (const auto& each : b.draw(next)) coordinator.take("b", each);
+  CHECK(coordinator.left() == 0);
+  CHECK(rows_in(folder / "s") == 8);
+  coordinator.finish();
+  CHECK((result_of(folder / "s") == result_of(folder / "whole")));
+}
+
+TEST_CASE("a job does not take what another one draws before its own is all") {
+  const Folder folder;
+  Painter checks;
+  const SweepOptions options{.folder = folder / "s"};
+  Coordinator coordinator(small_sweep(), options, checks);
+  const auto cells = [&](const char* worker, size_t most) {
+    return read_message(coordinator.next(worker, most)).head["cells"].get<std::vector<size_t>>();
+  };
+  CHECK(cells("a", 1) == std::vector<size_t>{0});  // seed 1
+  CHECK(cells("b", 1) == std::vector<size_t>{1});  // seed 2
+  CHECK(cells("a", 8) == std::vector<size_t>{2, 4, 6});
+  CHECK(cells("a", 8) == std::vector<size_t>{3, 5, 7});
+}
+
+TEST_CASE("how many cells a worker wants at once") {
+  struct Sharing : Painter {
+    bool shares_calls(const Recipe&) override { return true; }
+  } sharing;
+  Painter alone;
+  CHECK(Worker(small_sweep(), "s", alone).at_once() == 1);
+  CHECK(Worker(small_sweep(), "s", alone, 5).at_once() == 5);
+  CHECK(Worker(small_sweep(), "s", sharing).at_once() == 8);
+  CHECK(Worker(small_sweep(), "s", sharing, 1).at_once() == 1);
+  CHECK_THROWS_AS(Worker(small_sweep(), "s", alone, -1), Error);
 }

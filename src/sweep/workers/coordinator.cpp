@@ -36,7 +36,7 @@ void Coordinator::group_cells() {
   for (const auto cell : ledger_.pending()) {
     const auto plain = plan.plain_of[cell];
     const auto [at, fresh] = numbers.try_emplace({model_key(plan.recipes[cell]), plain}, groups_.size());
-    if (fresh) groups_.push_back({plain, {}, {}});
+    if (fresh) groups_.push_back({at->first.first, plain, {}, {}});
     groups_[at->second].cells.push_back(cell);
     group_of_[cell] = at->second;
   }
@@ -53,26 +53,38 @@ Coordinator::Group* Coordinator::group_for(const Hand& hand) {
   return best;
 }
 
+std::vector<size_t> Coordinator::cells_for(const std::string& worker, Hand& hand, size_t most) {
+  std::vector<size_t> cells;
+  while (cells.size() < most) {
+    auto* group = group_for(hand);
+    if (!group) break;
+    if (!cells.empty() && (!group->workers.empty() || group->model != hand.group->model)) break;
+    if (hand.group) hand.group->workers.erase(worker);
+    hand.group = group;
+    group->workers.insert(worker);
+    for (; cells.size() < most && !group->cells.empty(); group->cells.pop_front())
+      cells.push_back(group->cells.front());
+  }
+  hand.cells.insert(cells.begin(), cells.end());
+  return cells;
+}
+
 std::string Coordinator::next(const std::string& worker, size_t most) {
   auto& hand = hands_[worker];
-  auto* group = group_for(hand);
-  if (!group) return "";
-  if (hand.group) hand.group->workers.erase(worker);
-  hand.group = group;
-  group->workers.insert(worker);
-  auto cells = io::Json::array();
-  for (size_t i = 0; i < std::max<size_t>(1, most) && !group->cells.empty(); ++i) {
-    cells.push_back(group->cells.front());
-    hand.cells.insert(group->cells.front());
-    group->cells.pop_front();
+  const auto cells = cells_for(worker, hand, std::max<size_t>(1, most));
+  if (cells.empty()) return "";
+  std::set<size_t> plain;
+  for (const auto cell : cells)
+    if (const auto number = ledger_.sweep_plan().plain_of[cell]) plain.insert(*number);
+  std::deque<std::string> files;
+  auto sent = io::Json::array();
+  for (const auto number : plain) {
+    if (hand.plain.count(number) || !ledger_.has_plain(number)) continue;
+    files.push_back(io::read_file(options_.folder / plain_name(number), io::kMostImageFile));
+    sent.push_back(number);
   }
-  std::string file;
-  if (group->plain && hand.plain != group->plain && ledger_.has_plain(*group->plain))
-    file = io::read_file(options_.folder / plain_name(*group->plain), io::kMostImageFile);
-  hand.plain = group->plain;
-  std::vector<std::string_view> files;
-  if (!file.empty()) files.emplace_back(file);
-  return message_of({{"sweep", sha256_}, {"cells", std::move(cells)}}, files);
+  hand.plain = std::move(plain);
+  return message_of({{"sweep", sha256_}, {"cells", cells}, {"plain", std::move(sent)}}, {files.begin(), files.end()});
 }
 
 Row Coordinator::row_in(const Message& drawn) const {

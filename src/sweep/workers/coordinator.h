@@ -28,6 +28,7 @@ class Coordinator {
  private:
   /** Cells of one model that are compared with one picture, or with none. */
   struct Group {
+    std::string model;
     std::optional<size_t> plain;
     std::deque<size_t> cells;  // that nobody has
     std::set<std::string> workers;
@@ -35,12 +36,14 @@ class Coordinator {
   /** What a worker has. */
   struct Hand {
     Group* group = nullptr;
-    std::optional<size_t> plain;  // the picture that it has
-    std::set<size_t> cells;       // to draw
+    std::set<size_t> plain;  // the pictures that it has
+    std::set<size_t> cells;  // to draw
   };
 
   void group_cells();
   Group* group_for(const Hand& hand);
+  /** At most so many for a job, from one group or from several that nobody else draws. */
+  std::vector<size_t> cells_for(const std::string& worker, Hand& hand, size_t most);
   /** Of what a worker drew. @throws Error{bad_file} for none of this sweep's. */
   Row row_in(const Message& drawn) const;
   void take_plain(const Row& row, const io::Json& recipe, std::string_view file);

@@ -9,7 +9,7 @@ namespace corepulse::sweep {
 
 namespace {
 
-constexpr size_t kMostFiles = 8;
+constexpr size_t kMostFiles = 1000;
 
 [[noreturn]] void no_message(const std::string& why) {
   fail(ErrorCode::bad_file, "sweep", fmt::format("a message between coordinator and worker {}", why));

@@ -1,62 +1,108 @@
 #include "sweep/workers/worker.h"
 
-#include <algorithm>
-#include <fmt/format.h>
+#include <set>
 #include <utility>
 
 #include "corepulse/sweep_workers.h"
 
 #include "base/fail.h"
 #include "io/picture/image_format.h"
-#include "sweep/workers/message.h"
 
 namespace corepulse::sweep {
 
-Worker::Worker(const Sweep& sweep, std::filesystem::path folder, Artist& artist)
-    : folder_(std::move(folder)), sha256_(sweep_sha256(sweep)), artist_(artist), plan_(sweep), rows_(plan_, folder_) {}
+Worker::Worker(const Sweep& sweep, std::filesystem::path folder, Artist& artist, int together)
+    : folder_(std::move(folder)),
+      sha256_(sweep_sha256(sweep)),
+      artist_(artist),
+      plan_(sweep),
+      rows_(plan_, folder_),
+      together_(artist, together),
+      fastest_(together == 0) {}
+
+size_t Worker::at_once() {
+  return fastest_ && !artist_.shares_calls(plan_.recipes[0]) ? 1 : together_.most();
+}
 
 std::vector<std::string> Worker::draw(std::string_view job) {
   const auto read = read_message(job);
   check_sweep(read.head, sha256_);
-  const auto cells = read.head.find("cells");
-  if (cells == read.head.end() || !cells->is_array() || cells->empty())
+  const auto cells = cells_of(read);
+  take_plain(read, cells);
+  const auto items = items_of(cells);
+  std::vector<Order> orders;
+  for (const auto& [plain, number] : items) {
+    const auto file = folder_ / (plain ? plain_name(number) : picture_name(number));
+    orders.push_back({plain ? &plan_.plain[number] : &plan_.recipes[number], file.parent_path()});
+  }
+  std::vector<std::string> messages;
+  for (size_t first = 0; first < items.size();)
+    first += together_.draw({orders.begin() + std::ptrdiff_t(first), orders.end()}, [&](size_t i, Drawn drawn) {
+      const auto& [plain, number] = items[first + i];
+      if (plain)
+        keep_plain(number, std::move(drawn));
+      else
+        messages.push_back(message_with(number, drawn));
+      return true;
+    });
+  return messages;
+}
+
+std::vector<size_t> Worker::cells_of(const Message& job) const {
+  const auto named = job.head.find("cells");
+  if (named == job.head.end() || !named->is_array() || named->empty())
     fail(ErrorCode::bad_file, "sweep", "a job names no cells");
-  std::optional<Plain> own;
-  std::vector<std::string> drawn;
-  for (const auto& each : *cells) {
+  std::vector<size_t> cells;
+  for (const auto& each : *named) {
     if (!each.is_number_unsigned() || each.get<uint64_t>() >= plan_.recipes.size())
       fail(ErrorCode::bad_file, "sweep", "a job names a cell that the sweep has not; expected the coordinator's sweep");
-    const auto cell = each.get<size_t>();
+    cells.push_back(each.get<size_t>());
+  }
+  return cells;
+}
+
+void Worker::take_plain(const Message& job, const std::vector<size_t>& cells) {
+  std::map<size_t, Image> needed;
+  for (const auto cell : cells)
     if (const auto number = plan_.plain_of[cell])
-      own = take_plain(*number, read.files.empty() ? std::string_view() : read.files[0]);
-    drawn.push_back(draw_cell(cell, std::exchange(own, {})));
+      if (auto held = plain_.extract(*number)) needed.insert(std::move(held));
+  plain_ = std::move(needed);
+  own_.clear();
+  const auto sent = job.head.find("plain");
+  if (sent == job.head.end() || !sent->is_array() || sent->size() != job.files.size())
+    fail(ErrorCode::bad_file, "sweep", "a job does not say which plain pictures it brings");
+  for (size_t i = 0; i < job.files.size(); ++i) {
+    const auto& number = (*sent)[i];
+    if (!number.is_number_unsigned() || number.get<uint64_t>() >= plan_.plain.size())
+      fail(ErrorCode::bad_file, "sweep", "a job brings a plain picture that the sweep has not");
+    plain_[number.get<size_t>()] = io::decode_png(job.files[i], plain_name(number.get<size_t>()));
   }
-  return drawn;
 }
 
-std::optional<Worker::Plain> Worker::take_plain(size_t number, std::string_view file) {
-  if (plain_number_ == number) return {};
-  plain_number_.reset();
-  std::optional<Plain> own;
-  if (!file.empty()) {
-    plain_image_ = io::decode_png(file, plain_name(number));
-  } else {
-    auto drawn = artist_.draw(plan_.plain[number], (folder_ / plain_name(number)).parent_path());
-    own = Plain{io::encode_png(drawn.image, drawn.text), to_json(drawn.recipe, -1)};
-    plain_image_ = std::move(drawn.image);
+std::vector<Worker::Item> Worker::items_of(const std::vector<size_t>& cells) const {
+  std::vector<Item> items;
+  std::set<size_t> due;
+  for (const auto cell : cells) {
+    if (const auto number = plan_.plain_of[cell]; number && !plain_.count(*number) && due.insert(*number).second)
+      items.push_back({true, *number});
+    items.push_back({false, cell});
   }
-  plain_number_ = number;
-  return own;
+  return items;
 }
 
-std::string Worker::draw_cell(size_t cell, const std::optional<Plain>& plain) {
-  const auto drawn = artist_.draw(plan_.recipes[cell], (folder_ / picture_name(cell)).parent_path());
-  const auto row = rows_.row(cell, drawn, plan_.plain_of[cell] ? &plain_image_ : nullptr);
+void Worker::keep_plain(size_t number, Drawn drawn) {
+  own_[number] = {io::encode_png(drawn.image, drawn.text), to_json(drawn.recipe, -1)};
+  plain_[number] = std::move(drawn.image);
+}
+
+std::string Worker::message_with(size_t cell, const Drawn& drawn) {
+  const auto number = plan_.plain_of[cell];
+  const auto row = rows_.row(cell, drawn, number ? &plain_.at(*number) : nullptr);
   io::Json head{{"sweep", sha256_}, {"row", to_entry(row)}};
   const auto file = io::encode_png(drawn.image, drawn.text);
-  if (!plain) return message_of(std::move(head), {file});
-  head["plain_recipe"] = io::parse_json(plain->recipe, "recipe");
-  return message_of(std::move(head), {file, plain->file});
+  const auto own = number ? own_.extract(*number) : decltype(own_)::node_type();
+  if (!own) return message_of(std::move(head), {file});
+  head["plain_recipe"] = io::parse_json(own.mapped().recipe, "recipe");
+  return message_of(std::move(head), {file, own.mapped().file});
 }
 
 }  // namespace corepulse::sweep
@@ -65,7 +111,7 @@ namespace corepulse {
 
 struct SweepWorker::State {
   State(const Sweep& sweep, SweepOptions options)
-      : artist(options.device, options.stop), worker(sweep, std::move(options.folder), artist) {}
+      : artist(options.device, options.stop), worker(sweep, std::move(options.folder), artist, options.together) {}
   sweep::PipelineArtist artist;
   sweep::Worker worker;
 };
@@ -74,6 +120,10 @@ SweepWorker::SweepWorker(const Sweep& sweep, SweepOptions options)
     : state_(std::make_unique<State>(sweep, std::move(options))) {}
 
 SweepWorker::~SweepWorker() = default;
+
+size_t SweepWorker::at_once() {
+  return state_->worker.at_once();
+}
 
 std::vector<std::string> SweepWorker::draw(std::string_view job) {
   return state_->worker.draw(job);
