@@ -87,7 +87,7 @@ Response show_blocks(const Request& request, Context& context) {
 }  // namespace
 
 json list_of_models(Context& context) {
-  json models = json::array(), loras = json::array(), embeddings = json::array();
+  json models = json::array(), loras = json::array(), controlnets = json::array(), embeddings = json::array();
   for (const auto& entry : context.catalog.models()) {
     auto item = described(entry, context);
     item.update({{"size", {entry.width, entry.height}},
@@ -100,10 +100,15 @@ json list_of_models(Context& context) {
     loras.push_back(described(entry, context));
     loras.back()["bytes"] = entry.bytes;
   }
+  for (const auto& entry : context.catalog.controlnets()) {
+    controlnets.push_back(described(entry, context));
+    controlnets.back()["bytes"] = entry.bytes;
+  }
   for (const auto& entry : context.catalog.embeddings()) embeddings.push_back(described(entry, context));
   const auto& given = context.catalog.options().model;
   return {{"models", models},
           {"loras", loras},
+          {"controlnets", controlnets},
           {"embeddings", embeddings},
           {"default", given.empty() ? "builtin" : given},
           {"samplers", sampler_names()},

@@ -64,6 +64,21 @@ std::optional<CatalogEntry> adapter_entry(const fs::path& file) {
   }
 }
 
+std::optional<CatalogEntry> side_entry(const fs::path& file) {
+  if (file.extension() != kEnding) return std::nullopt;
+  try {
+    const auto info = inspect_side_network(file.string());
+    if (!info) return std::nullopt;
+    return CatalogEntry{.name = file.filename().string(),
+                        .path = file.string(),
+                        .title = info->what,
+                        .family = info->family,
+                        .bytes = info->bytes};
+  } catch (const Error&) {
+    return std::nullopt;  // as a model it has the error
+  }
+}
+
 /** With a number where the name is taken. */
 void add(std::vector<CatalogEntry>& all, CatalogEntry entry) {
   const auto plain = entry.name;
@@ -94,13 +109,18 @@ const Catalog::Known& Catalog::known(const std::string& path) {
   auto state = state_of(path);
   auto& known = known_[path];
   if (!known.state.empty() && known.state == state) return known;
-  const auto adapter = adapter_entry(path);
-  return known = {std::move(state), adapter.has_value(), adapter ? *adapter : model_entry(path)};
+  if (auto lora = adapter_entry(path)) return known = {std::move(state), Kind::lora, *std::move(lora)};
+  if (auto side = side_entry(path)) return known = {std::move(state), Kind::controlnet, *std::move(side)};
+  return known = {std::move(state), Kind::model, model_entry(path)};
+}
+
+std::vector<CatalogEntry>& Catalog::list_of(Kind kind) {
+  return kind == Kind::lora ? loras_ : kind == Kind::controlnet ? controlnets_ : models_;
 }
 
 void Catalog::look() {
   if (looked_ > 0 && seconds_now() - looked_ < kFresh) return;
-  models_.clear(), loras_.clear(), embeddings_.clear();
+  models_.clear(), loras_.clear(), controlnets_.clear(), embeddings_.clear();
   auto paths = list_models(options_.models);
   if (!options_.loras.empty()) {
     std::error_code ignored;
@@ -113,9 +133,9 @@ void Catalog::look() {
   }
   for (const auto& path : paths) {
     if (!is_utf8(path)) continue;
-    const auto& [state, adapter, entry] = known(path);
-    if (adapter || fs::path(path).parent_path() != options_.loras || entry.error.empty())
-      add(adapter ? loras_ : models_, entry);
+    const auto& [state, kind, entry] = known(path);
+    if (kind != Kind::model || fs::path(path).parent_path() != options_.loras || entry.error.empty())
+      add(list_of(kind), entry);
   }
   if (!options_.embeddings.empty())
     for (const auto& word : list_embeddings(options_.embeddings))
@@ -136,6 +156,12 @@ std::vector<CatalogEntry> Catalog::loras() {
   return loras_;
 }
 
+std::vector<CatalogEntry> Catalog::controlnets() {
+  const std::lock_guard lock(mutex_);
+  look();
+  return controlnets_;
+}
+
 std::vector<CatalogEntry> Catalog::embeddings() {
   const std::lock_guard lock(mutex_);
   look();
@@ -145,16 +171,18 @@ std::vector<CatalogEntry> Catalog::embeddings() {
 std::optional<std::string> Catalog::path_of(const std::string& name) {
   const std::lock_guard lock(mutex_);
   look();
-  for (const auto* list : {&models_, &loras_})
+  for (const auto* list : {&models_, &loras_, &controlnets_})
     for (const auto& entry : *list)
-      if (entry.name == name || (list == &loras_ && entry.name + kEnding == name)) return entry.path;
+      if (entry.name == name || (list == &loras_ && entry.name + kEnding == name) ||
+          (list == &controlnets_ && entry.name == name + kEnding))
+        return entry.path;
   return std::nullopt;
 }
 
 std::optional<std::string> Catalog::name_of(const std::string& path) {
   const std::lock_guard lock(mutex_);
   look();
-  for (const auto* list : {&models_, &loras_})
+  for (const auto* list : {&models_, &loras_, &controlnets_})
     for (const auto& entry : *list)
       if (entry.path == path) return entry.name;
   return std::nullopt;
@@ -164,7 +192,7 @@ std::vector<std::string> Catalog::names() {
   const std::lock_guard lock(mutex_);
   look();
   std::vector<std::string> names;
-  for (const auto* list : {&models_, &loras_})
+  for (const auto* list : {&models_, &loras_, &controlnets_})
     for (const auto& entry : *list) names.push_back(entry.name);
   return names;
 }

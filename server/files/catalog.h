@@ -1,5 +1,5 @@
 #pragma once
-// The models, LoRAs and words for prompts that there are, by the names that clients use.
+// The models, LoRAs, ControlNets and words for prompts that there are, by the names that clients use.
 
 #include <cstdint>
 #include <filesystem>
@@ -12,7 +12,7 @@
 namespace corepulse::server {
 
 struct CatalogOptions {
-  std::vector<std::string> models;  ///< Folders of models.
+  std::vector<std::string> models;  ///< Folders of models, and of ControlNets.
   std::string loras, embeddings;    ///< Folders; "": none.
   std::string model;                ///< The one of recipes that name none; "": the built-in one.
 };
@@ -31,8 +31,13 @@ class Catalog {
   explicit Catalog(CatalogOptions options);
   std::vector<CatalogEntry> models();
   std::vector<CatalogEntry> loras();
+  /** Side networks: ControlNets and their kin. */
+  std::vector<CatalogEntry> controlnets();
   std::vector<CatalogEntry> embeddings();
-  /** The path of a model or a LoRA of this name (LoRAs also without ".safetensors"); nothing if there is none. */
+  /**
+   * The path of a model, LoRA or ControlNet of this name (the latter two also without ".safetensors"); nothing if there
+   * is none.
+   */
   std::optional<std::string> path_of(const std::string& name);
   /** The reverse; nothing for other paths. */
   std::optional<std::string> name_of(const std::string& path);
@@ -41,16 +46,18 @@ class Catalog {
 
  private:
   void look();
+  enum class Kind { model, lora, controlnet };
   struct Known;
   const Known& known(const std::string& path);
+  std::vector<CatalogEntry>& list_of(Kind kind);
   CatalogOptions options_;
   std::mutex mutex_;
   double looked_ = 0;
-  std::vector<CatalogEntry> models_, loras_, embeddings_;
+  std::vector<CatalogEntry> models_, loras_, controlnets_, embeddings_;
   /** What was read of a file that has not changed since. */
   struct Known {
     std::string state;
-    bool adapter = false;
+    Kind kind = Kind::model;
     CatalogEntry entry;
   };
   std::map<std::string, Known> known_;  ///< By path.

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "support.h"
+#include "support/places.h"
 
 using namespace corepulse;
 using namespace corepulse::server;
@@ -51,6 +52,27 @@ TEST_CASE("names become paths in the server's own folders, and come back") {
        {folder.upload("abc").string(), std::string("abc"), std::string("../abc"), std::string("/etc/passwd"),
         std::string("embeddings"), std::string("upload:abc\0", 11), std::string(" upload:abc")})
     CHECK(status_of(with(file)) >= 403);
+}
+
+TEST_CASE("a ControlNet among the models' folders is a list of its own, and a name for recipes") {
+  const Place place;
+  const Folder folder(place.path / "data");
+  Store store(folder.database());
+  const auto nets = fs::path(test::model_folder()) / "controlnets";
+  Catalog catalog({{nets.string()}, "", "", ""});
+  REQUIRE(catalog.controlnets().size() == 1);
+  CHECK(catalog.controlnets()[0].name == "edges.safetensors");
+  CHECK(catalog.controlnets()[0].family == "Stable Diffusion 1");
+  for (const auto& model : catalog.models()) CHECK(model.name != "edges.safetensors");
+  store.add(Upload{"abc", "image/png", 1, 1, 1, 1});
+  Names names(catalog, folder, store);
+  Recipe recipe;
+  recipe.controls = {controlnet("edges", "upload:abc")};
+  const auto opened = names.opened(recipe);
+  const auto& net = std::get<ControlNet>(opened.controls[0].effect);
+  CHECK(fs::equivalent(net.file, nets / "edges.safetensors"));
+  CHECK(net.picture == folder.upload("abc").string());
+  CHECK(std::get<ControlNet>(names.shown(opened).controls[0].effect).file == "edges.safetensors");
 }
 
 TEST_CASE("a folder's name may end in a slash") {
