@@ -1,4 +1,5 @@
 // The server's own API: answers as objects, failures as Problem, events of a job by callback. Knows no element of the page.
+import { parse, stringify } from './json.js';
 import { T } from './texts.js';
 
 /** What went wrong, as the server says it (RFC 9457), or `away` where there is none. */
@@ -20,13 +21,13 @@ async function ask(method, path, body, { raw, signal } = {}) {
   let answer;
   const headers = body === undefined ? {} : { 'Content-Type': raw ?? 'application/json' };
   try {
-    answer = await fetch(path, { method, headers, signal, body: raw || body === undefined ? body : JSON.stringify(body) });
+    answer = await fetch(path, { method, headers, signal, body: raw || body === undefined ? body : stringify(body) });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Problem({ status: 0, code: 'away' });
   }
   const type = answer.headers.get('Content-Type') ?? '';
-  const content = type.includes('json') ? await answer.json() : null;
+  const content = type.includes('json') ? parse(await answer.text()) : null;
   if (!answer.ok) throw new Problem({ ...content, status: answer.status });
   return content ?? (type.startsWith('image/') ? answer.blob() : null);
 }
@@ -62,7 +63,7 @@ export function listen(id, on) {
   const source = new EventSource(`${path('jobs', id)}/events`);
   for (const type of ['job', 'step', 'preview', 'edit']) {
     source.addEventListener(type, (event) => {
-      const data = JSON.parse(event.data);
+      const data = parse(event.data);
       on({ ...data, media: data.type, type });
     });
   }

@@ -1,5 +1,6 @@
 // Small form controls that write into the document.
 import { h } from './dom.js';
+import { parse, stringify } from './json.js';
 import { T } from './texts.js';
 
 let next = 0;
@@ -58,13 +59,13 @@ export function slider(label, value, [low, high], onInput, more = {}) {
 
 /** JSON in a box, applied by a button; what is wrong with it is said. `onApply` returns what is wrong with the value, if anything. */
 export function jsonField(value, onApply, label) {
-  const area = h('textarea.code', { spellcheck: 'false', rows: Math.min(14, JSON.stringify(value, null, 1).split('\n').length), 'aria-label': label, 'data-key': `json-${label}`, 'data-own-undo': true });
-  area.value = JSON.stringify(value, null, 1);
+  const area = h('textarea.code', { spellcheck: 'false', rows: Math.min(14, stringify(value, null, 1).split('\n').length), 'aria-label': label, 'data-key': `json-${label}`, 'data-own-undo': true });
+  area.value = stringify(value, null, 1);
   const wrong = h('p.wrong', { role: 'alert' });
   const apply = h('button.quiet', {
     type: 'button', onclick: () => {
       try {
-        wrong.textContent = onApply(JSON.parse(area.value)) ?? '';
+        wrong.textContent = onApply(parse(area.value)) ?? '';
       } catch (error) {
         wrong.textContent = T.tracks.bad + error.message;
       }

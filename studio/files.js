@@ -1,6 +1,7 @@
 // Pictures and recipes that come in: dropped anywhere, chosen, or pasted.
 import { api } from './api.js';
 import { h } from './dom.js';
+import { parse } from './json.js';
 import { withoutHeat } from './player.js';
 import { T } from './texts.js';
 
@@ -49,7 +50,7 @@ export function makeFiles(store, actions, player) {
   async function takeFile(file) {
     if (file.type === 'application/json' || file.name?.endsWith('.json')) {
       try {
-        return actions.takeRecipe(JSON.parse(await file.text()), T.files.recipe);
+        return actions.takeRecipe(parse(await file.text()), T.files.recipe);
       } catch (error) {
         return actions.say(T.tracks.bad + error.message);
       }
@@ -66,14 +67,21 @@ export function makeFiles(store, actions, player) {
     }
   }
 
-  async function startFromFile(file) {
+  /** The name under which recipes know a picture that the server now has; undefined where it is none, which is said. */
+  async function upload(file) {
     try {
       const { id, type } = await api.upload(file);
-      if (type && !type.startsWith('image/')) return actions.say(T.init.failed);
-      actions.startFrom(`upload:${id}`);
+      if (!type || type.startsWith('image/')) return `upload:${id}`;
+      actions.say(T.init.failed);
     } catch (error) {
       actions.say([400, 415, 422].includes(error.status) ? T.init.failed : error.message);
     }
+    return undefined;
   }
-  return { takeFile, startFromFile };
+
+  async function startFromFile(file) {
+    const name = await upload(file);
+    if (name) actions.startFrom(name);
+  }
+  return { takeFile, startFromFile, upload };
 }

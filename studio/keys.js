@@ -17,7 +17,7 @@ export function listenToKeys({ store, player, actions, score, tracks, prompt, pa
     if (ctrl && key.toLowerCase() === 'z') return run(() => (event.shiftKey ? store.redo() : store.undo()));
     if (ctrl && key.toLowerCase() === 'y') return run(() => store.redo());
     if (key === 'Escape') return event.isComposing || (target.type === 'search' && target.value) ? undefined : escape();
-    if (ctrl || event.altKey || typing(target)) return undefined;
+    if (ctrl || event.altKey || typing(target) || !store.view.letters) return undefined;
     const letters = {
       b: () => score.choose('brush'), r: () => score.choose('rect'), e: () => score.choose('erase'), c: () => score.choose('curve'),
       g: () => score.element.querySelector('[role=grid]').focus(), p: () => prompt.focus(), t: () => (tracks.element.querySelector('[aria-current]') ?? tracks.element.querySelector('button')).focus(), '?': () => keys.open(),
@@ -32,9 +32,10 @@ export function listenToKeys({ store, player, actions, score, tracks, prompt, pa
   }
 }
 
-export function makeKeys() {
+export function makeKeys(store) {
   const element = h('dialog.keys', { 'aria-label': T.keys.title });
   fill(element, h('div.card-head', h('h2', T.keys.title), iconButton('close', T.keys.close, () => element.close())),
+    h('label.check', h('input', { type: 'checkbox', checked: store.view.letters, onchange: (e) => store.look({ letters: e.target.checked }) }), T.keys.letters),
     h('dl', T.keys.list.map(([keys, what]) => h('div', h('dt', keys.split(' ').map((k) => (k === '/' || k === '…' ? k : h('kbd', k)))), h('dd', what)))));
   element.addEventListener('click', (event) => event.target === element && element.close());
   return { element, open: () => element.showModal() };

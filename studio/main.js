@@ -24,20 +24,26 @@ const live = h('p.visually-hidden', { role: 'status' });
 const toast = h('div.toast', { hidden: true, 'aria-hidden': 'true' });
 let fading;
 
+/** Has something read aloud, when what is being read has ended. */
+function announce(text) {
+  live.textContent = '';
+  requestAnimationFrame(() => { live.textContent = text; });
+}
+
 /** Says something once: read aloud, and shown for a while. */
 function say(text) {
   if (!text) return;
-  live.textContent = '';
-  requestAnimationFrame(() => { live.textContent = text; });
+  announce(text);
   toast.textContent = text;
   toast.hidden = false;
   clearTimeout(fading);
   fading = setTimeout(() => { toast.hidden = true; }, 4500);
 }
 
-const player = makePlayer(store, events, say);
+const player = makePlayer(store, events, say, announce);
 const actions = {
   say,
+  announce,
   draw: () => player.draw(),
   /** A whole recipe instead of the one that is there; undo brings that back. */
   takeRecipe(recipe, text) {
@@ -59,12 +65,12 @@ Object.assign(actions, makeFiles(store, actions, player));
 
 const score = makeScore(store, reading, events, say);
 const prompt = makePrompt(store, events, () => score.model.hues);
-const tracks = makeTracks(store, reading, events, score);
+const tracks = makeTracks(store, reading, events, score, actions);
 const stage = makeStage(store, reading, events, player, score, actions);
 const settings = makeSettings(store, reading, events);
 const drawBar = makeDrawBar(store, events, player, actions);
 const panels = makePanels();
-const keys = makeKeys();
+const keys = makeKeys(store);
 
 function makePanels() {
   const element = h('aside.drawer', { 'aria-label': T.panels.label, hidden: true });
@@ -211,4 +217,4 @@ await Promise.allSettled([reading.models(), reading.ask(), player.reattach()]).t
 if (score.model.track) score.model.select(score.model.selected);
 
 document.body.dataset.ready = '';
-export const studio = { store, events, reading, player, score, panels, actions, stage };
+export const studio = { store, events, reading, player, score, prompt, panels, actions, stage };

@@ -64,7 +64,7 @@ export function makeMasks(store, model, events, sizeOf) {
     canvas.setPointerCapture(event.pointerId);
     store.close();
     state.from = state.last = place(event);
-    if (['brush', 'rubber'].includes(state.tool)) startBrush().then(() => (state.from ? dab(state.from) : finishTap()));
+    if (['brush', 'rubber'].includes(state.tool)) state.starting = startBrush().then(() => { if (state.from) dab(state.from); else state.brush = null; });
   });
   canvas.addEventListener('pointermove', (event) => {
     if (!state.from) return;
@@ -80,19 +80,14 @@ export function makeMasks(store, model, events, sizeOf) {
   });
 
   function finish(event) {
-    if (!state.from) return;
+    if (!state.from) return undefined;
+    if (['brush', 'rubber'].includes(state.tool) && !state.brush) return state.starting.then(() => finish(event)); // the mask that is there is still being read
     const aim = target();
     if (state.brush) aim.put(joined(aim.value, { shape: 'picture', data: state.brush.toDataURL('image/png').split(',')[1] }, false));
     else if (state.drawing) aim.put(joined(aim.value, state.drawing, state.add || event.shiftKey));
     Object.assign(state, { from: null, drawing: null, brush: null });
     store.close();
-    refresh();
-  }
-
-  /** The pointer had left again before the old mask was read. */
-  function finishTap() {
-    state.brush = null;
-    redraw();
+    return refresh();
   }
 
   /** The brush goes on over the mask that is there. */

@@ -1,15 +1,17 @@
 // Draws: starts a job, follows it, changes it while it runs, and finds it again after a reload or a restart of the server.
 import { FINAL, api, listen } from './api.js';
+import { stringify } from './json.js';
 import { T } from './texts.js';
 
 const PATCH_EVERY = 150; // ms
 
-export function makePlayer(store, events, say) {
+export function makePlayer(store, events, say, announce) {
   const player = { job: null, preview: null, picture: null, pictures: [], plain: null, acting: [], problem: null, busy: false, message: '' };
   let stop = () => {};
   let timer;
   let patched;
   let sending = false;
+  let half = false; // of the run is said to be done
   let held = false; // another recipe was taken over: it is not the running picture's
   const tell = () => events.tell('player', player);
 
@@ -28,9 +30,10 @@ export function makePlayer(store, events, say) {
       store.editRecipe({ seed: recipe.seed, seeds: undefined });
     }
     Object.assign(player, { busy: true, problem: null, preview: null, picture: null, plain: null, message: T.draw.queued(0) });
-    patched = JSON.stringify(recipe.controls ?? []);
-    held = false;
+    patched = stringify(recipe.controls ?? []);
+    held = half = false;
     tell();
+    announce(T.draw.begins);
     try {
       const plain = recipe.syntax === undefined || recipe.syntax === 'plain';
       const job = await api.start({ recipe, previews: 1, heat_maps: store.view.heat && plain ? words(recipe) : [] });
@@ -84,11 +87,15 @@ export function makePlayer(store, events, say) {
     },
   };
 
-  function progress({ step, steps, sigma }) {
-    Object.assign(player.job, { step, steps, sigma });
-    player.message = T.draw.step(step, steps, sigma);
+  /** Of the pass that is drawn: a second one's steps are its own, and the score has the first one's. */
+  function progress({ step, steps, sigma, pass = 0, passes = 1 }) {
+    Object.assign(player.job, { step, steps, sigma, pass, passes });
+    player.message = T.draw.step(step, steps, sigma, passes > 1 ? pass + 1 : 0);
     const next = Math.min(step, steps - 1);
-    if (store.view.playhead !== next) store.look({ playhead: next });
+    const { playhead } = store.view;
+    if (playhead?.step !== next || playhead.pass !== pass) store.look({ playhead: { step: next, pass, sigma } });
+    if (!half && 2 * step >= steps) announce(T.draw.half);
+    half ||= 2 * step >= steps;
   }
 
   function finish(job) {
@@ -106,6 +113,7 @@ export function makePlayer(store, events, say) {
       player.message = { cancelled: T.draw.cancelled, interrupted: T.draw.interrupted, failed: T.draw.failed }[job.state];
       if (job.error) player.problem = Object.assign(new Error(job.error.detail ?? job.error.title), job.error);
     }
+    announce(player.message);
   }
 
   function adopt(job) {
@@ -116,7 +124,7 @@ export function makePlayer(store, events, say) {
   /** Live: the score as it is now, from the next step on. */
   function change() {
     if (!player.busy || held || !store.view.live || player.job?.state !== 'running') return;
-    const text = JSON.stringify(store.recipe.controls ?? []);
+    const text = stringify(store.recipe.controls ?? []);
     if (text !== patched && !timer && !sending) timer = setTimeout(send, PATCH_EVERY);
   }
 
@@ -125,7 +133,7 @@ export function makePlayer(store, events, say) {
     timer = undefined;
     if (held) return;
     const now = store.recipe.controls ?? [];
-    patched = JSON.stringify(now);
+    patched = stringify(now);
     sending = true;
     try {
       await api.change(player.job.id, now);
@@ -151,7 +159,7 @@ export function makePlayer(store, events, say) {
     try {
       const job = await api.job(id);
       if (!FINAL.includes(job.state)) say(T.draw.reattached);
-      patched ??= JSON.stringify(store.recipe.controls ?? []);
+      patched ??= stringify(store.recipe.controls ?? []);
       follow(job);
       if (FINAL.includes(job.state)) handlers.job({ job });
     } catch (error) {
@@ -183,6 +191,7 @@ export function makePlayer(store, events, say) {
   /** What is in the document from now on is about another picture than the one that is drawn. */
   const hold = () => { held = player.busy; };
 
+  Object.defineProperty(player, 'changing', { get: () => timer !== undefined || sending }); // a live change is on its way
   return Object.assign(player, { draw, cancel, reattach, show, hold, tell });
 }
 

@@ -1,9 +1,11 @@
 // The prompt as text and as the tokens that the model reads: a click masks a word, a drag or arrow keys weigh it.
 import { api } from './api.js';
 import { debounce, fill, h, set } from './dom.js';
+import { stringify } from './json.js';
 import { T } from './texts.js';
+import { whenMeant } from './touch.js';
 import { isCurve } from './score/curve.js';
-import { hue } from './score/palette.js';
+import { hueVar } from './score/palette.js';
 import { tracksOf } from './score/tracks.js';
 
 /** Tokens that touch and are letters are one word: {text, tokens, weight, occurrence, read}. */
@@ -14,9 +16,13 @@ export function wordsOf(tokens) {
     const text = token.text.trim();
     if (!text) continue;
     const last = words.at(-1);
+    if (last && token.begin < end) { // a letter of several tokens
+      last.tokens += 1;
+      continue;
+    }
     const joins = last && token.begin === end && /[\p{L}\p{N}]$/u.test(last.text) && /^[\p{L}\p{N}]/u.test(text);
-    if (joins) Object.assign(last, { text: last.text + text, tokens: last.tokens + 1 });
-    else words.push({ text, tokens: 1, weight: token.weight ?? 1, read: token.read !== false });
+    if (joins) Object.assign(last, { text: last.text + text, tokens: last.tokens + 1, end: token.end });
+    else words.push({ text, tokens: 1, begin: token.begin, end: token.end, weight: token.weight ?? 1, read: token.read !== false });
     end = token.end ?? -2;
   }
   const seen = new Map();
@@ -57,6 +63,18 @@ export function weigh(doc, word, scale) {
   return withControlList(doc, controls);
 }
 
+/** A prompt in A1111's syntax with a word's weight, "(cat:1.2)"; plain where its surroundings weigh as much. begin, end: its bytes. */
+export function weighA1111(prompt, { begin, end, weight }, to) {
+  const bytes = new TextEncoder().encode(prompt);
+  const text = (...range) => new TextDecoder().decode(bytes.slice(...range));
+  let [before, after] = [text(0, begin), text(end)];
+  const own = /(?:^|[^\\])\($/.test(before) && /^\s*:\s*([\d.]+)\s*\)/.exec(after);
+  if (own) [before, after] = [before.slice(0, -1), after.slice(own[0].length)];
+  const around = own && Number(own[1]) ? weight / Number(own[1]) : own ? 1 : weight;
+  const part = Math.round((Math.max(0, Math.min(8, to)) / (around || 1)) * 100) / 100;
+  return `${before}${part === 1 ? text(begin, end) : `(${text(begin, end)}:${part})`}${after}`;
+}
+
 function withControlList(doc, controls) {
   const { controls: _, ...rest } = doc.recipe;
   return { ...doc, recipe: controls.length ? { ...rest, controls } : rest };
@@ -77,7 +95,10 @@ export function makePrompt(store, events, hues) {
   const syntax = h('select', { 'aria-label': T.prompt.syntax, onchange: () => store.editRecipe({ syntax: syntax.value === 'plain' ? undefined : syntax.value }) },
     Object.entries(T.prompt.syntaxes).map(([value, text]) => h('option', { value }, text)));
   let words = [];
+  let read = ''; // the prompt that the words are of
+  let unread = true; // the prompt has changed since the words came
   let abort;
+  let dragged = null; // the chip under the pointer that weighs it
 
   async function tokenize() {
     abort?.abort();
@@ -87,12 +108,15 @@ export function makePrompt(store, events, hues) {
       const answer = await api.tokenize({ model, prompt, syntax: how ?? 'plain' }, abort.signal);
       if (prompt !== (store.recipe.prompt ?? '')) return;
       words = wordsOf(answer.tokens);
+      read = prompt;
       used.textContent = T.prompt.used(answer.tokens.length, answer.limit, answer.chunks ?? 1);
       used.classList.toggle('over', answer.cut?.length > 0);
       cut.hidden = !answer.cut?.length;
       cut.textContent = answer.cut?.length ? T.prompt.cut(answer.cut.map((c) => c.text ?? c).join(' ')) : '';
+      unread = false;
       show();
     } catch (error) {
+      unread = unread && error.name === 'AbortError';
       if (error.name !== 'AbortError' && error.away) events.tell('away', error);
     }
   }
@@ -116,36 +140,58 @@ export function makePrompt(store, events, hues) {
   /** Dots in the colours of the tracks that name the word. */
   function voicesOf(word) {
     const tracks = tracksOf(store.doc);
-    const dark = getComputedStyle(document.documentElement).getPropertyValue('--scheme').trim() === 'dark';
     const named = tracks.map((t, i) => [t, i]).filter(([t]) => (t.control.phrase ?? '').toLowerCase().split(/\s+/).includes(word.text.toLowerCase()));
-    return named.length ? h('span.chip-voices', named.slice(0, 4).map(([, i]) => h('i', { vars: { '--hue': hue(hues()[i] ?? 0, dark) } }))) : null;
+    return named.length ? h('span.chip-voices', named.slice(0, 4).map(([, i]) => h('i', { vars: { '--hue': hueVar(hues()[i] ?? 0) } }))) : null;
   }
 
   function drag(element, word, weight) {
     let from = null;
     let moved = false;
-    const to = (value) => store.edit(weigh(store.doc, word, value), `weight ${word.text} ${word.occurrence}`);
-    set(element, {
-      onpointerdown: (e) => { from = e.clientY; moved = false; element.setPointerCapture(e.pointerId); },
-      onpointermove: (e) => {
-        if (from === null || Math.abs(e.clientY - from) < 5) return;
-        moved = true;
-        to(weight + Math.round((from - e.clientY) / 6) / 10);
+    const origin = { ...word };
+    const inText = store.recipe.syntax === 'a1111' && word.begin !== undefined && !(store.recipe.controls ?? []).some((c) => isAbout(c, 'reweight', word));
+    let at = weight;
+    const to = (value) => {
+      const group = `weight ${word.text} ${word.occurrence}`;
+      at = value;
+      if (!inText) return store.edit(weigh(store.doc, word, value), group);
+      word.weight = Math.round(Math.max(0, value) * 100) / 100;
+      store.editRecipe({ prompt: weighA1111(read, origin, value) }, group);
+      return patch();
+    };
+    const end = () => {
+      dragged = null;
+      if (moved) store.close();
+      setTimeout(show); // after the click that may follow
+    };
+    whenMeant(element, {
+      act(e) {
+        from = e;
+        moved = e.pointerType === 'touch'; // a finger's tap is a click, its drag none
+        dragged = element;
+        return true;
       },
-      onpointerup: () => { from = null; if (moved) store.close(); },
+      move(e, acting) {
+        const up = from && from.clientY - e.clientY + (from.pointerType === 'touch' ? e.clientX - from.clientX : 0);
+        if (!acting || (!moved && Math.abs(up) < 5)) return;
+        moved = true;
+        to(weight + Math.round(up / 6) / 10);
+      },
+      end,
+    });
+    set(element, {
       onclick: () => { if (!moved) store.edit(toggleMask(store.doc, word)); moved = false; },
       onkeydown: (e) => {
         const by = { ArrowUp: 0.1, ArrowDown: -0.1, ArrowRight: 0, ArrowLeft: 0 }[e.key];
         if (by === undefined) return;
         e.preventDefault();
-        if (by) to(weight + by);
+        if (by) to(at + by);
         else (e.key === 'ArrowRight' ? element.nextElementSibling : element.previousElementSibling)?.focus();
       },
     });
   }
 
   function show() {
-    if (chips.querySelector('.chip:active') && words.length === chips.children.length) return patch();
+    if (dragged && words.length === chips.children.length) return patch();
     fill(chips, words.map(chip));
   }
 
@@ -157,7 +203,7 @@ export function makePrompt(store, events, hues) {
       const element = chips.children[i];
       let label = element.querySelector('.chip-weight');
       if (!label && weight !== 1) element.append(label = h('span.chip-weight'));
-      if (label) label.textContent = weight === 1 ? '' : `×${weight}`;
+      if (label) label.textContent = weight === 1 ? '' : `×${Math.round(weight * 100) / 100}`;
       element.style.setProperty('--weight', Math.min(1.5, Math.max(0.55, Math.sqrt(weight))));
       element.setAttribute('aria-label', T.prompt.chip(word.text, weight, element.getAttribute('aria-pressed') === 'true'));
     });
@@ -170,7 +216,8 @@ export function makePrompt(store, events, hues) {
     if (area.value !== prompt) area.value = prompt;
     if (negative.value !== away) negative.value = away;
     syntax.value = how;
-    const key = JSON.stringify([prompt, how, model]);
+    const key = stringify([prompt, how, model]);
+    unread ||= key !== asked;
     if (key !== asked) soon();
     else show();
     asked = key;
@@ -181,10 +228,8 @@ export function makePrompt(store, events, hues) {
   }
   store.on((what) => what.doc && refresh());
   events.on('back', tokenize);
-  events.on('theme', show);
-  chips.addEventListener('pointerup', () => setTimeout(show));
   const element = h('section.card.prompt-card', { 'aria-label': T.prompt.label },
     h('div.prompt-box', area, chips, h('p.visually-hidden', { id: 'chips-help' }, T.prompt.help), cut),
     h('div.prompt-foot', negative, h('div.prompt-meta', used, h('label.inline', h('span', T.prompt.syntax), syntax))));
-  return { element, refresh, tokenize, focus: () => area.focus() };
+  return { element, refresh, tokenize, get reading() { return unread; }, focus: () => area.focus() };
 }

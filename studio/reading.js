@@ -2,6 +2,7 @@
 // where (`explained`), and what is wrong. The page paints by its own reading and shows the server's.
 import { api } from './api.js';
 import { debounce } from './dom.js';
+import { stringify } from './json.js';
 import { makeGrid, stepsOf } from './score/grid.js';
 
 /** The fields of a recipe that decide its steps. */
@@ -32,7 +33,7 @@ export function withRefiner(answer) {
 }
 
 export function makeReading(store, events) {
-  const state = { blocks: [], grid: null, explained: [], calls: null, notes: [], problem: null, models: null, stale: true };
+  const state = { blocks: [], grid: null, explained: [], calls: null, second: null, notes: [], problem: null, models: null, stale: true };
   let key;
   let model;
   let abort;
@@ -75,12 +76,12 @@ export function makeReading(store, events) {
     abort?.abort();
     abort = new AbortController();
     const { signal } = abort;
-    const schedule = JSON.stringify(SCHEDULE.map((f) => store.recipe[f]));
+    const schedule = stringify(SCHEDULE.map((f) => store.recipe[f]));
     try {
       if (!await loadModel()) return;
       const answer = withRefiner(await api.explain(store.recipe, signal));
       take(answer, schedule);
-      Object.assign(state, { explained: answer.controls ?? [], notes: answer.notes ?? [], problem: null, stale: false });
+      Object.assign(state, { explained: answer.controls ?? [], notes: answer.notes ?? [], second: stepsOf(answer.second_pass?.program?.calls ?? []), problem: null, stale: false });
     } catch (error) {
       if (error.name === 'AbortError') return;
       if (signal.aborted) return;

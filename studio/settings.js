@@ -1,6 +1,7 @@
 // Steps, guidance, size, sampler; seed and the button that draws.
 import { fill, h, icon, iconButton } from './dom.js';
 import { choiceField, numberField } from './fields.js';
+import { whole } from './json.js';
 import { T } from './texts.js';
 
 export function makeSettings(store, reading, events) {
@@ -31,14 +32,14 @@ export function makeDrawBar(store, events, player, actions) {
   const element = h('div.draw-bar', { role: 'group', 'aria-label': T.draw.button });
   const button = h('button.primary.draw', { type: 'button', onclick: () => (player.busy ? player.cancel() : actions.draw()), 'aria-keyshortcuts': 'Control+Enter' });
   const bar = h('div.progress', { role: 'progressbar', 'aria-label': T.draw.button, 'aria-valuemin': 0 }, h('i'));
-  const message = h('p.message', { role: 'status' });
+  const message = h('p.message'); // of every step: for eyes alone; what counts is announced
   const wrong = h('div.problem', { role: 'alert', hidden: true });
   const seed = h('input', { type: 'text', inputmode: 'numeric', 'aria-label': T.draw.seed, onchange: () => setSeed(seed.value) });
   const tools = h('div.seed');
   const live = h('label.check', { title: T.draw.liveHint }, h('input', { type: 'checkbox', onchange: (e) => store.look({ live: e.target.checked }) }), T.draw.live);
 
   function setSeed(text) {
-    const numbers = text.split(/[\s,]+/).map(Number).filter((n) => Number.isSafeInteger(n) && n >= 0);
+    const numbers = text.split(/[\s,]+/).map(whole).filter((n) => n !== undefined);
     if (!numbers.length) return refresh();
     store.editRecipe(numbers.length > 1 ? { seeds: numbers, seed: undefined } : { seed: numbers[0], seeds: undefined });
   }

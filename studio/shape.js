@@ -25,7 +25,7 @@ function isRegion(v) {
 
 const isPart = (v) => isObject(v) && (v.region === undefined || isRegion(v.region));
 const ANY_CONTROL = { where: isText, when: isWindow, phrase: isText, region: isRegion };
-const KNOWN_CONTROL = { prompt: isText, tokens: isText, file: isText, target: isRegion, heads: Array.isArray, images: Array.isArray };
+const KNOWN_CONTROL = { prompt: isText, tokens: isText, file: isText, picture: isText, data: isText, target: isRegion, heads: Array.isArray, images: Array.isArray };
 const INIT = { file: isText, mask: isRegion };
 const RECIPE = { model: isText, prompt: isText, negative_prompt: isText, syntax: isText, seeds: Array.isArray, controls: Array.isArray, init: isObject };
 

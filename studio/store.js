@@ -1,5 +1,6 @@
 // What the page knows: the document {recipe, drafts}, which can be undone, and everything else, which cannot.
 
+import { parse, same, stringify } from './json.js';
 import { wrongIn } from './shape.js';
 
 const KEY = 'corepulse-studio';
@@ -12,14 +13,14 @@ export const EXAMPLE = {
 
 export function makeStore(kept = read()) {
   let doc = kept.doc ?? { recipe: EXAMPLE, drafts: [] };
-  let view = { selected: 0, unfolded: [], first: !kept.doc, seedLocked: true, live: true, heat: true, ...kept.view };
+  let view = { selected: 0, unfolded: [], first: !kept.doc, seedLocked: true, live: true, heat: true, letters: true, ...kept.view };
   const past = [];
   const future = [];
   const listeners = new Set();
   let group;
   const tell = (what) => {
     for (const listener of listeners) listener(what);
-    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, seedLocked: view.seedLocked, job: view.job, shown: view.shown, tab: view.tab, theme: view.theme } });
+    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, letters: view.letters, seedLocked: view.seedLocked, job: view.job, shown: view.shown, tab: view.tab, theme: view.theme } });
   };
   const step = (from, to) => {
     if (!from.length) return false;
@@ -38,7 +39,7 @@ export function makeStore(kept = read()) {
     /** Changes the document. Changes of one `named` group in a row are undone together. */
     edit(change, named) {
       const next = typeof change === 'function' ? change(doc) : change;
-      if (JSON.stringify(next) === JSON.stringify(doc)) return;
+      if (same(next, doc)) return;
       if (!named || named !== group) past.push(doc);
       if (past.length > 500) past.shift();
       group = named;
@@ -66,9 +67,15 @@ export function makeStore(kept = read()) {
   };
 }
 
+/** This tab's own, which a reload finds again whatever other tabs did; a new tab begins with what was changed last. */
 function read() {
+  const own = readFrom(() => sessionStorage);
+  return own.doc ? own : readFrom(() => localStorage);
+}
+
+function readFrom(storage) {
   try {
-    const { doc, view } = JSON.parse(localStorage.getItem(KEY)) ?? {};
+    const { doc, view } = parse(storage().getItem(KEY)) ?? {};
     const sound = doc && wrongIn(doc.recipe) === null && Array.isArray(doc.drafts) && wrongIn({ controls: doc.drafts }) === null;
     return { doc: sound ? doc : undefined, view };
   } catch {
@@ -79,17 +86,17 @@ function read() {
 let pending;
 function write(value) {
   clearTimeout(pending);
-  pending = setTimeout(() => {
-    try {
-      localStorage.setItem(KEY, JSON.stringify(value));
-    } catch { /* full or forbidden: the page works without */ }
-  }, 100);
   flush = () => {
     clearTimeout(pending);
-    try {
-      localStorage.setItem(KEY, JSON.stringify(value));
-    } catch { /* likewise */ }
+    const text = stringify(value);
+    for (const storage of [() => sessionStorage, () => localStorage]) {
+      try {
+        storage().setItem(KEY, text);
+      } catch { /* full or forbidden: the page works without */ }
+    }
+    flush = () => {}; // a tab that only goes away has changed nothing
   };
+  pending = setTimeout(() => flush(), 100);
 }
 let flush = () => {};
 if (typeof addEventListener === 'function') addEventListener('pagehide', () => flush());

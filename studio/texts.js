@@ -8,7 +8,7 @@ export const T = {
   name: 'corepulse studio',
   skip: 'Skip to the score',
   head: {
-    undo: 'Undo (Ctrl+Z)', redo: 'Redo (Ctrl+Shift+Z)', keys: 'Keyboard (?)', model: 'Model', theme: { auto: 'Colours: as the system', light: 'Colours: light', dark: 'Colours: dark' },
+    undo: 'Undo (Ctrl+Z)', redo: 'Redo (Ctrl+Shift+Z)', keys: 'Keyboard', model: 'Model', theme: { auto: 'Colours: as the system', light: 'Colours: light', dark: 'Colours: dark' },
   },
   connection: {
     on: 'Connected', away: 'The server is away. Nothing is lost: the page tries again every few seconds.',
@@ -17,7 +17,7 @@ export const T = {
   },
   draw: {
     button: 'Draw', again: 'Draw again', stop: 'Stop', queued: (n) => (n > 0 ? `Waiting: number ${n + 1} in the queue` : 'Waiting for the engine'),
-    step: (step, steps, sigma) => `Step ${step} of ${steps} · σ ${sigma === undefined ? '–' : short(sigma)}`, done: (s) => `Done in ${s.toFixed(1)} s`,
+    step: (step, steps, sigma, pass) => `${pass > 1 ? `Pass ${pass}: step` : 'Step'} ${step} of ${steps} · σ ${sigma === undefined || sigma === null ? '–' : short(sigma)}`, begins: 'Drawing.', half: 'Half of it is drawn.', done: (s) => `Done in ${s.toFixed(1)} s`,
     cancelled: 'Stopped.', interrupted: 'The server was restarted while it drew. Draw again to repeat it.', failed: 'It could not be drawn.',
     full: 'The queue is full. Try again in a moment.', edited: (n) => `${count(n, 'live change', 'live changes')} in this picture`,
     live: 'Live', liveHint: 'Changes to the score act at the next step while it draws',
@@ -55,13 +55,13 @@ export const T = {
   score: {
     title: 'Score', tools: 'Score tools', gridLabel: 'Score: blocks and steps', step: 'step', sigma: 'sigma',
     help: 'Arrow keys move, Space paints or erases, Shift with arrows selects, digits set the strength, [ and ] set where the window begins and ends, Enter unfolds a block, + and - choose a track.',
-    tool: { brush: 'Brush (B)', rect: 'Rectangle (R)', erase: 'Eraser (E)', curve: 'Curve (C): drag points, double-click adds or removes one' },
+    tool: { brush: 'Brush', rect: 'Rectangle', erase: 'Eraser', curve: 'Curve: drag points, double-click adds or removes one' },
     brushWith: (name) => name, brushLevel: (name) => `Brush: ${name}`, unfoldAll: 'Unfold layers', foldAll: 'Fold',
     acts: (a) => {
       if (a.state === 'disabled') return 'switched off';
       if (a.state === 'neutral') return `changes nothing${a.reason ? `: ${a.reason}` : ''}`;
       const when = a.steps === a.ofSteps ? `all ${a.ofSteps} steps` : `${a.steps} of ${a.ofSteps} steps`;
-      return a.lane ? `acts on ${when}` : `acts on ${when}, ${a.layers} of ${a.ofLayers} layers`;
+      return a.lane ? `acts on ${when}` : `acts on ${when}, ${a.layers} of ${a.ofLayers} ${a.blocks ? 'blocks' : 'layers'}`;
     },
     paintMe: 'Painted nowhere yet: drag over the blocks and steps where it should act.', keptOnly: 'This one has no cells. It is kept as it is; edit it as JSON below.',
     noTrack: 'Add a track, then paint it over blocks and steps.', laneOnly: (title) => `${title} has steps alone: paint in its own lane below the blocks.`,
@@ -72,23 +72,23 @@ export const T = {
   },
   kinds: {
     inject: 'Inject a prompt', reweight: 'Reweight words', mask_tokens: 'Mask words', replace_tokens: 'Replace words', value_gain: 'Value gain', regions: 'Prompts by region', attend: 'Look at a part',
-    temperature: 'Temperature', smooth: 'Smooth', share: 'Share another image', prompt_to_prompt: 'Prompt to prompt', normalized_guidance: 'Normalised guidance', guide_by: 'Guide by', lora: 'LoRA', capture: 'Capture',
+    temperature: 'Temperature', smooth: 'Smooth', share: 'Share another image', prompt_to_prompt: 'Prompt to prompt', normalized_guidance: 'Normalised guidance', guide_by: 'Guide by', lora: 'LoRA', controlnet: 'ControlNet', capture: 'Capture',
     guidance: 'Guidance', negative: 'Negative', pooled: 'Pooled prompt', time_ids: 'Size and crop',
   },
   kindHints: {
     inject: 'The painted cells read another prompt', reweight: 'Some words count more or less', mask_tokens: 'Some words are not read', replace_tokens: 'Some words are read as others', value_gain: 'What words say, louder or turned around',
     regions: 'Each part of the picture reads its own prompt', attend: 'Pixels look more or less at a part', temperature: 'Sharper or softer attention', smooth: 'Look at everything alike', share: 'Look at another image of the batch',
-    normalized_guidance: 'Away from a prompt, without guidance', guide_by: 'Away from what a worse attention predicts', lora: 'Weights from a file', guidance: 'Guidance over the steps', negative: 'Another negative prompt in a window',
+    normalized_guidance: 'Away from a prompt, without guidance', guide_by: 'Away from what a worse attention predicts', lora: 'Weights from a file', controlnet: 'A picture of edges, a pose, depths leads', guidance: 'Guidance over the steps', negative: 'Another negative prompt in a window',
   },
   levels: { strength: 'strength', scale: 'scale', gain: 'gain', value: 'temperature', cross: 'cross' },
   fields: {
     prompt: 'prompt', phrase: 'words', with: 'read as', gain_k: 'key gain', gain_v: 'value gain', occurrence: 'occurrence', tokens: 'tokens', context: 'context', attention: 'attention', how: 'how', image: 'image',
-    limit: 'limit', strength: 'strength', perturb: 'perturb', blur_sigma: 'blur σ', file: 'file', text_strength: 'text strength', base_share: 'base share', rows: 'rows', heads: 'heads', images: 'images', scale: 'scale',
+    limit: 'limit', strength: 'strength', perturb: 'perturb', blur_sigma: 'blur σ', file: 'file', text_strength: 'text strength', base_share: 'base share', rows: 'rows', heads: 'heads', images: 'images', scale: 'scale', prepare: 'prepare', fit: 'fit', low: 'low', high: 'high', amount: 'amount', seed: 'seed',
   },
   tracks: {
     title: 'Tracks', add: 'Add track', label: 'Tracks, in the order they act', on: (t) => `Switch off ${t}`, off: (t) => `Switch on ${t}`, remove: (t) => `Remove ${t}`, up: (t) => `Move ${t} up`, down: (t) => `Move ${t} down`,
     everywhere: 'Everywhere', nowhere: 'Nowhere', unit: 'Windows in', units: { steps: 'steps', sigma: 'sigma', progress: 'progress' }, unitHint: 'Sigma windows keep their meaning when the number of steps changes',
-    curve: 'Curve over the run', flat: 'One number', point: (i) => `Point ${i + 1}`, at: 'at', is: 'is', addPoint: 'Add point', removePoint: (i) => `Remove point ${i + 1}`, base: 'Prompt', baseNote: 'read wherever nothing is painted',
+    picture: 'Choose its picture', otherPicture: 'Another picture', noFile: (folder) => `The server knows no such file: start it with ${folder}.`, folders: { controlnets: '--models and the ControlNet’s folder', loras: '--loras FOLDER' }, allLevels: (name) => `${name}, all alike`, curve: 'Curve over the run', flat: 'One number', point: (i) => `Point ${i + 1}`, at: 'at', is: 'is', addPoint: 'Add point', removePoint: (i) => `Remove point ${i + 1}`, base: 'Prompt', baseNote: 'read wherever nothing is painted',
     part: 'Add a part', removePart: (i) => `Remove part ${i + 1}`, rows: 'rows', json: 'As JSON', apply: 'Apply', kept: 'Kept as it is', keptNote: 'The score cannot show this; it stays in the recipe.', details: 'More',
     parts: (n) => count(n, 'stretch', 'stretches'), draft: 'not painted yet', bad: 'This is not JSON: ', which: 'Which block?', moment: 'Which moment?', much: 'How much?', explore: 'Explore', choose: 'choose…', missing: 'say what', all: 'all',
   },
@@ -109,12 +109,13 @@ export const T = {
   files: { restored: (n) => `Taken over from the picture.${n ? ` ${n}` : ''} Undo brings back what was before.`, recipe: 'Recipe taken over.', unknown: 'No recipe was found in that file.', start: 'Used as the start picture.' },
   errors: { unknown: 'Something went wrong on the page: ' },
   keys: {
-    title: 'Keyboard', close: 'Close', list: [
+    title: 'Keyboard', close: 'Close', letters: 'Shortcuts of a single key: G, T, P, B, R, E, C and ?', list: [
       ['Ctrl Enter', 'Draw'], ['Esc', 'Stop drawing, or close what is open'], ['Ctrl Z / Ctrl Shift Z', 'Undo, redo'], ['G', 'To the score'], ['T', 'To the tracks'], ['P', 'To the prompt'],
       ['B R E C', 'Brush, rectangle, eraser, curve'], ['Arrows, Space', 'In the score: move, paint or erase'], ['Shift Arrows', 'In the score: select a rectangle of cells'], ['1 … 9, 0', 'In the score: strength 10 % … 100 %'], ['[ ]', 'In the score: window begins, ends here'],
       ['+ −', 'In the score: another track'], ['Enter', 'In the score: unfold a block'], ['Arrows, Space', 'On a word: weight, mask'], ['Alt drag', 'On the score: erase'], ['Shift drag', 'On the score: a rectangle'], ['?', 'This list'],
     ],
   },
+  amounts: (levels, kind) => [...new Set((levels.every((l) => typeof l === 'number') && levels.length > 2 ? [Math.min(...levels), Math.max(...levels)] : levels).map((l) => T.amount(l, kind)))].join(levels.length > 2 ? ' … ' : ', '),
   amount: (value, kind) => (typeof value !== 'number' ? 'curve' : kind?.range?.[1] === 1 && kind.range[0] === 0 ? `${Math.round(value * 100)} %` : short(value)),
 };
 
@@ -126,7 +127,7 @@ export function titleOf(track) {
     case 'reweight': case 'value_gain': return `${c.phrase ?? c.tokens ?? '…'} × ${T.amount((track.controls[0] ?? c)[track.kind === 'reweight' ? 'scale' : 'gain'])}`;
     case 'mask_tokens': return `not ${quote(c.phrase ?? c.tokens)}`;
     case 'replace_tokens': return `${c.phrase ?? '…'} → ${c.with || '…'}`;
-    case 'lora': return (c.file || 'LoRA').replace(/\.safetensors$/, '');
+    case 'lora': case 'controlnet': return (c.file || T.kinds[track.kind]).replace(/\.safetensors$/, '');
     case 'guide_by': return `guide by ${c.perturb}`;
     case 'regions': return (c.prompts ?? []).map((p) => p.prompt || '…').join(' | ');
     default: return T.kinds[track.kind] ?? track.kind;

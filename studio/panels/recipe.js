@@ -1,6 +1,7 @@
 // The recipe as JSON beside the score: the same thing twice, either can be edited; the server says what is wrong with it.
 import { api } from '../api.js';
 import { debounce, fill, h, icon, iconButton } from '../dom.js';
+import { parse, stringify } from '../json.js';
 import { wrongIn } from '../shape.js';
 import { EXAMPLE } from '../store.js';
 import { T } from '../texts.js';
@@ -20,7 +21,7 @@ export function makeRecipe(store, reading, events, actions) {
 
   const read = debounce(150, () => {
     try {
-      const recipe = JSON.parse(area.value);
+      const recipe = parse(area.value);
       const wrong = wrongIn(recipe);
       unread = wrong === null ? '' : T.recipe.form(wrong);
       if (!unread) take(recipe);
@@ -91,9 +92,9 @@ export function makeRecipe(store, reading, events, actions) {
 
 /** JSON of which small lists and objects stand on one line. */
 export function compact(value, indent = '') {
-  const flat = JSON.stringify(value);
+  const flat = stringify(value);
   if (typeof value !== 'object' || value === null || flat.length + indent.length < 64) return flat.replace(/"(?:[^"\\]|\\.)*"|[,:]/g, (part) => (part === ',' || part === ':' ? `${part} ` : part));
   const more = `${indent}  `;
   if (Array.isArray(value)) return `[\n${value.map((v) => more + compact(v, more)).join(',\n')}\n${indent}]`;
-  return `{\n${Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => `${more}${JSON.stringify(k)}: ${compact(v, more)}`).join(',\n')}\n${indent}}`;
+  return `{\n${Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => `${more}${stringify(k)}: ${compact(v, more)}`).join(',\n')}\n${indent}}`;
 }

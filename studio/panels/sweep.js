@@ -2,7 +2,9 @@
 import { FINAL, api, listen } from '../api.js';
 import { fill, h } from '../dom.js';
 import { choiceField, numberField, textField } from '../fields.js';
+import { same, stringify } from '../json.js';
 import { isCurve } from '../score/curve.js';
+import { explore } from '../score/explore.js';
 import { kindOf, levelOf } from '../score/kinds.js';
 import { tracksOf } from '../score/tracks.js';
 import { T, titleOf } from '../texts.js';
@@ -27,34 +29,63 @@ export function valuesOf(axis) {
   return Array.from({ length: axis.count }, (_, i) => (axis.count > 1 ? axis.from + ((axis.to - axis.from) * i) / (axis.count - 1) : axis.from)).map((v) => Math.round(v * whole) / whole);
 }
 
-/** A cell's [recipe, labels]; the last axis changes first. */
-export function cellOf(recipe, axes, index) {
+/** The recipe with an axis's field at a value; null removes it. "controls[2..4].when" is all of a track's, which change together. */
+export function applied(recipe, field, value, grid) {
+  const [, first, last, name] = /^controls\[(\d+)\.\.(\d+)\]\.(\w+)$/.exec(field) ?? [];
+  if (first === undefined) return withPath(recipe, field, value);
+  const controls = [...recipe.controls];
+  const members = controls.slice(Number(first), Number(last) + 1);
+  controls.splice(Number(first), members.length, ...explore(members, name, value, grid));
+  return { ...recipe, controls };
+}
+
+/** A cell's [recipe, labels]; the last axis changes first. Whole tracks change last, those behind first: they shift what follows. */
+export function cellOf(recipe, axes, index, grid) {
   const labels = [];
+  const chosen = [];
   let rest = index;
   for (const axis of [...axes].reverse()) {
     const values = valuesOf(axis);
     const i = rest % values.length;
     rest = Math.floor(rest / values.length);
-    recipe = withPath(recipe, axis.field, values[i]);
+    chosen.push([axis.field, values[i]]);
     labels.unshift(axis.labels?.[i] ?? label(values[i]));
   }
-  return [recipe, labels];
+  const behind = ([field]) => Number(/^controls\[(\d+)\.\./.exec(field)?.[1] ?? Infinity);
+  chosen.sort((a, b) => behind(b) - behind(a) || 0);
+  return [chosen.reduce((made, [field, value]) => applied(made, field, value, grid), recipe), labels];
 }
 
-const label = (value) => (value === null ? T.sweep.always : typeof value === 'object' ? JSON.stringify(value) : String(value));
+/** The axes as the engine reads them. Where a whole track changes it is told each cell's fields, side by side. */
+export function specOf(recipe, axes, grid) {
+  if (!axes.some((axis) => axis.field.includes('..'))) return axes;
+  const cells = Array.from({ length: axes.reduce((n, axis) => n * axis.values.length, 1) }, (_, i) => cellOf(recipe, axes, i, grid));
+  const fields = Object.keys(recipe).concat(axes.map((axis) => /^\w+/.exec(axis.field)[0]));
+  const zip = [...new Set(fields)].filter((field) => cells.some(([made]) => !same(made[field], recipe[field])))
+    .map((field) => ({ field, values: cells.map(([made]) => made[field] ?? null) }));
+  Object.assign(zip[0] ?? {}, { labels: cells.map(([, labels]) => labels.join(' · ')) });
+  return [{ zip }];
+}
+
+const label = (value) => (value === null ? T.sweep.always : typeof value === 'object' ? stringify(value) : String(value));
+
+/** The field of a track: of its only control, or of all. */
+const fieldOf = ({ start, controls }, name) => `controls[${start}${controls.length > 1 ? `..${start + controls.length - 1}` : ''}].${name}`;
 
 /** What "Explore" asks of a track: its blocks, its moments, or how much of it. */
 export function explored(track, what, grid) {
-  const field = (name) => `controls[${track.start}].${name}`;
-  if (what === 'where') return { field: field('where'), values: grid.blocks.map((b) => b.name) };
+  if (what === 'where') {
+    const { sides } = kindOf(track.control);
+    return { field: fieldOf(track, 'where'), values: grid.blocks.map((b) => b.name).filter((name) => !sides || sides.includes(name.split(':')[0])) };
+  }
   if (what === 'when') {
     const n = grid.steps.length;
     const third = (i) => Math.round((n * i) / 3);
     const parts = [[0, third(1), T.sweep.early], [third(1), third(2), T.sweep.middle], [third(2), n, T.sweep.late], [0, n, T.sweep.always]].filter(([a, b]) => b > a);
-    return { field: field('when'), values: parts.map(([a, b]) => ({ steps: [a, b] })), labels: parts.map(([, , label_]) => label_) };
+    return { field: fieldOf(track, 'when'), values: parts.map(([a, b]) => ({ steps: [a, b] })), labels: parts.map(([, , label_]) => label_) };
   }
   const kind = kindOf(track.control);
-  return { field: field(kind.level), from: Math.max(0, kind.range[0]), to: kind.range[1], count: 5 };
+  return { field: fieldOf(track, kind.level), from: Math.max(0, kind.range[0]), to: kind.range[1], count: 5 };
 }
 
 export function makeSweep(store, reading, events, actions, hooks) {
@@ -63,7 +94,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
   let stop = () => {};
   const form = h('div.sweep-form');
   const sheet = h('div.sheet', { role: 'list', 'aria-label': T.sweep.sheet });
-  const status = h('p.note', { role: 'status' });
+  const status = h('p.note');
   const wrong = h('p.wrong', { role: 'alert' });
 
   /** Fields that can be swept: numbers of the run, then each track's. */
@@ -73,7 +104,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
       if (track.draft !== undefined) continue;
       const kind = kindOf(track.control);
       const title = titleOf(track);
-      const at = (name) => `controls[${track.start}].${name}`;
+      const at = (name) => fieldOf(track, name);
       if (!kind.lane) list.push({ value: at('where'), label: T.sweep.where(title) });
       list.push({ value: at('when'), label: T.sweep.when(title) });
       if (kind.level) list.push({ value: at(kind.level), label: T.sweep.level(title, T.levels[kind.level] ?? kind.level) });
@@ -84,7 +115,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
 
   /** What an axis of a field starts as. */
   function axisOf(field) {
-    const [, index, name] = /^controls\[(\d+)\]\.(.*)$/.exec(field) ?? [];
+    const [, index, name] = /^controls\[(\d+)[.\d]*\]\.(.*)$/.exec(field) ?? [];
     if (index === undefined) return { field, ...{ seed: { from: 1, to: 4, count: 4 }, guidance: { from: 1, to: 9, count: 5 }, steps: { values: [10, 20, 30] } }[field] };
     const track = tracksOf(store.doc).find((t) => t.draft === undefined && Number(index) >= t.start && Number(index) < t.start + t.controls.length);
     if (name === 'where' || name === 'when') return explored(track, name, reading.state.grid);
@@ -126,13 +157,14 @@ export function makeSweep(store, reading, events, actions, hooks) {
 
   async function start() {
     const { seeds, ...recipe } = structuredClone(store.recipe); // a cell has one picture
+    const { grid } = reading.state;
     if (seeds) recipe.seed = seeds[0];
     const used = structuredClone(axes).map((axis) => (axis.values ? axis : { ...axis, values: valuesOf(axis), from: undefined, to: undefined, count: undefined }));
     stop();
     wrong.textContent = '';
     try {
-      const job = await api.start({ kind: 'sweep', spec: { version: 1, recipe, axes: used } });
-      run = { id: job.id, recipe, axes: used, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), looked: 0, final: false };
+      const job = await api.start({ kind: 'sweep', spec: { version: 1, recipe, axes: specOf(recipe, used, grid) } });
+      run = { id: job.id, recipe, axes: used, grid, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), looked: 0, final: false };
       store.look({ first: false });
       stop = listen(job.id, follow);
       draw();
@@ -149,6 +181,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
     if (job && FINAL.includes(job.state)) {
       run.final = true;
       stop();
+      actions.announce(T.sweep.running(run.pictures.length, run.total));
       if (job.error) wrong.textContent = job.error.detail ?? job.error.title;
       else if (job.state === 'interrupted') wrong.textContent = T.draw.interrupted;
       events.tell('drawn', job);
@@ -186,7 +219,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
     const byCell = new Map(run.pictures.map((p) => [p.cell, p]));
     status.textContent = run.final ? '' : T.sweep.running(byCell.size, run.total);
     fill(sheet, Array.from({ length: run.total }, (_, i) => {
-      const [recipe, labels] = cellOf(run.recipe, run.axes, i);
+      const [recipe, labels] = cellOf(run.recipe, run.axes, i, run.grid);
       const picture = byCell.get(i);
       const text = labels.join(' · ');
       return h('div.cell', { role: 'listitem' }, picture

@@ -1,17 +1,18 @@
 // The list of tracks in the order they act, and everything about the chosen one.
 import { fill, h, icon, iconButton } from '../dom.js';
 import { choiceField, isTyping, jsonField, numberField, slider, textField } from '../fields.js';
+import { addressOf } from '../region.js';
 import { addPoint, bend, isCurve, movePoint, points, removePoint } from '../score/curve.js';
 import { KINDS, OFFERED, fresh, kindOf, levelOf } from '../score/kinds.js';
-import { hue } from '../score/palette.js';
-import { moved, tracksOf, withControls, withFields, without } from '../score/tracks.js';
+import { hueVar } from '../score/palette.js';
+import { levelsOf, moved, strongest, tracksOf, withControls, withFields, withLevelOf, withLevelsTimes, without } from '../score/tracks.js';
 import { wrongIn } from '../shape.js';
 import { T, titleOf } from '../texts.js';
 
 /** Parts of a recipe that no cell shows: they stay as they are. */
 const KEPT = ['edits', 'second_pass', 'refiner', 'embeddings'];
 
-export function makeTracks(store, reading, events, score) {
+export function makeTracks(store, reading, events, score, actions) {
   const list = h('ol.tracks', { 'aria-label': T.tracks.label, id: 'tracks' });
   const menu = h('div.kind-menu', { hidden: true });
   const adder = h('button.add-track', { type: 'button', 'aria-expanded': false, onclick: () => openMenu(menu.hidden) }, icon('plus'), T.tracks.add);
@@ -36,7 +37,7 @@ export function makeTracks(store, reading, events, score) {
   /** A new track: painted nowhere, but for kinds whose usual place is everywhere. */
   function add(kind, given) {
     const control = fresh(kind, given);
-    const placed = ['reweight', 'mask_tokens', 'replace_tokens', 'value_gain', 'guidance', 'lora', 'negative', 'regions'].includes(kind);
+    const placed = ['reweight', 'mask_tokens', 'replace_tokens', 'value_gain', 'guidance', 'lora', 'controlnet', 'negative', 'regions'].includes(kind);
     const doc = { ...store.doc, drafts: [...store.doc.drafts, control] };
     const draft = tracksOf(doc).at(-1);
     store.edit(placed ? withControls(doc, draft, [control]) : doc);
@@ -50,11 +51,11 @@ export function makeTracks(store, reading, events, score) {
     const title = titleOf(track);
     const chosen = i === model.selected;
     const enabled = track.control.enabled !== false;
-    const hueOf = hue(model.hues[i] ?? 0, isDark());
+    const hueOf = hueVar(model.hues[i] ?? 0);
     const acting = model.acting(i);
     const lane = kindOf(track.control).lane;
     const said = acting ? T.score.acts({ ...acting, lane }) : track.draft !== undefined ? T.tracks.draft : KINDS[track.kind] ? '' : T.tracks.kept;
-    const level = kindOf(track.control).level ? T.amount(levelOf(track.controls[0] ?? track.control), kindOf(track.control)) : '';
+    const level = T.amounts(levelsOf(track), kindOf(track.control));
     const element = h(`li.track${chosen ? '.chosen' : ''}${enabled ? '' : '.off'}`, { vars: { '--hue': hueOf } },
       h('div.track-line',
         h('button.track-name', { type: 'button', 'aria-current': chosen ? 'true' : undefined, 'data-key': `track-${i}`, onclick: () => model.select(i) },
@@ -90,7 +91,7 @@ export function makeTracks(store, reading, events, score) {
     const kind = kindOf(track.control);
     const c = track.controls[0] ?? track.control;
     return h('div.inspector',
-      h('div.fields', texts(track, i, kind, c), parts(track, i, c), levelField(track, i, kind, c), choices(i, kind, c), numbers(i, kind, c)),
+      h('div.fields', texts(track, i, kind, c), pictureOf(i, kind, c), parts(track, i, c), levelField(track, i, kind, c), choices(i, kind, c), numbers(i, kind, c)),
       curveTable(i, kind, c), places(track, i, kind), exploring(i, kind),
       kind.lane || !KINDS[track.kind] ? null : fold('more', T.tracks.details, h('div.fields', reach(i, kind, c))),
       fold('json', T.tracks.json, jsonField(track.controls.length > 1 ? track.controls : c, (value) => replace(i, Array.isArray(value) ? value : [value]), T.tracks.json)));
@@ -114,7 +115,23 @@ export function makeTracks(store, reading, events, score) {
       key: `${i}-${name}`, onblur: () => store.close(), placeholder: T.tracks.missing, ...more,
     });
     const names = kind.list ? (reading.state.models?.[kind.list] ?? []).map((m) => m.name ?? m) : undefined;
-    return [kind.text ? field(kind.text, names ? { list: names } : {}) : null, kind.second ? field(kind.second) : null];
+    const none = names && !names.length && !c[kind.text] ? h('p.note', T.tracks.noFile(T.tracks.folders[kind.list])) : null;
+    return [kind.text ? (names?.length ? chosen(kind, c, names, i) : field(kind.text)) : null, none, kind.second ? field(kind.second) : null];
+  }
+
+  /** A file among the server's: a choice, and the one that stands there if it is none of them. */
+  function chosen(kind, c, names, i) {
+    const options = [...(c[kind.text] ? [] : [{ value: '', label: T.tracks.choose }]), ...names];
+    return choiceField(T.fields[kind.text], c[kind.text], options, (v) => change(i, { [kind.text]: v }), { key: `${i}-${kind.text}` });
+  }
+
+  /** The picture that a side network reads: sent to the server, named in the recipe. */
+  function pictureOf(i, kind, c) {
+    if (!kind.picture) return null;
+    const file = h('input', { type: 'file', accept: 'image/png,image/jpeg,image/webp', hidden: true, onchange: () => file.files[0] && actions.upload(file.files[0]).then((name) => name && change(i, { [kind.picture]: name, data: undefined, picture_sha256: undefined })) });
+    const there = c[kind.picture];
+    return h('div.lead', file, there ? h('img.thumb', { src: addressOf(there), alt: '' }) : null,
+      h('button.quiet', { type: 'button', 'data-key': `${i}-picture`, onclick: () => file.click() }, icon('image'), there || c.data ? T.tracks.otherPicture : T.tracks.picture));
   }
 
   function parts(track, i, c) {
@@ -129,16 +146,30 @@ export function makeTracks(store, reading, events, score) {
     if (!kind.level) return null;
     const name = T.levels[kind.level] ?? kind.level;
     const value = levelOf(c);
+    if (levelsOf(track).length > 1 && strongest(track)) return allLevels(track, i, kind, name);
     if (isCurve(value)) return null;
     const put = (v) => { model.level = v; change(i, { [kind.level]: kind.usual === v ? undefined : v }, 'level'); };
     return slider(name, value, kind.range, put, { key: `${i}-level`, format: (v) => T.amount(v, kind), onDone: () => { store.close(); score.showTools(); } });
   }
 
+  /** Of a track with several strengths: all of them by the same part; the slider stands at the strongest. */
+  function allLevels(track, i, kind, name) {
+    const most = strongest(track);
+    const end = kind.range[most < 0 ? 0 : 1];
+    let from; // the members as they were before this pull
+    const put = (v) => {
+      from ??= now(i).controls;
+      store.edit(withLevelsTimes(store.doc, now(i), from, v / strongest({ controls: from })), `level ${i}`);
+    };
+    const done = () => { from = undefined; store.close(); score.showTools(); };
+    return slider(T.tracks.allLevels(name), most, [Math.min(end, end / 100), Math.max(end, end / 100)], put, { key: `${i}-level`, step: Math.abs(end) / 100, format: (v) => T.amount(v, kind), onDone: done });
+  }
+
   const choices = (i, kind, c) => Object.entries(kind.choices ?? {}).map(([name, options]) =>
     choiceField(T.fields[name], c[name], options, (v) => change(i, { [name]: v === options[0] && name !== 'perturb' ? undefined : v }), { key: `${i}-${name}` }));
 
-  const numbers = (i, kind, c) => [...(kind.numbers ?? []), ...(kind.words ? ['occurrence'] : [])].map((name) => (isCurve(c[name]) ? null
-    : numberField(T.fields[name], c[name], (v) => change(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: T.tracks.all, limit: '2.5', base_share: '0' }[name] ?? '' })));
+  const numbers = (i, kind, c) => [...(kind.numbers ?? []), ...(kind.words ? ['occurrence'] : []), ...Object.entries(kind.only ?? {}).flatMap(([name, of]) => of[c[name]] ?? [])].map((name) => (isCurve(c[name]) ? null
+    : numberField(T.fields[name], c[name], (v) => change(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: T.tracks.all, limit: '2.5', base_share: '0', low: '100', high: '200', amount: c.prepare === 'tile' ? '4' : '9', seed: '0' }[name] ?? '' })));
 
   /** Which rows of a call, heads and images it reaches. */
   function reach(i, kind, c) {
@@ -146,7 +177,7 @@ export function makeTracks(store, reading, events, score) {
       const numbers_ = text.split(/[\s,]+/).filter((v) => /^\d+$/.test(v)).map(Number);
       change(i, { [name]: numbers_.length ? numbers_ : undefined }, name);
     }, { key: `${i}-${name}`, placeholder: T.tracks.all, onblur: () => store.close() });
-    const usual = c.kind === 'lora' ? 'both' : 'cond';
+    const usual = ['lora', 'controlnet'].includes(c.kind) ? 'both' : 'cond';
     return [kind.noRows ? null : choiceField(T.fields.rows, c.rows ?? usual, ['cond', 'uncond', 'both'], (v) => change(i, { rows: v === usual ? undefined : v }), { key: `${i}-rows` }),
       kind.noHeads ? null : list('heads'), list('images')];
   }
@@ -155,7 +186,7 @@ export function makeTracks(store, reading, events, score) {
   function curveTable(i, kind, c) {
     if (!kind.level) return null;
     const value = levelOf(c);
-    const put = (v) => change(i, { [kind.level]: v });
+    const put = (v) => store.edit(withLevelOf(store.doc, now(i), value, v));
     if (!isCurve(value)) return h('button.quiet', { type: 'button', 'data-key': 'bend', onclick: () => { put(bend(value)); score.choose('curve'); } }, icon('curve'), T.tracks.curve);
     return h('fieldset.curve', h('legend', T.tracks.curve),
       points(value).map(([p, v], k) => h('div.point', h('span', T.tracks.point(k)),
@@ -209,8 +240,7 @@ export function makeTracks(store, reading, events, score) {
       element?.querySelector('.track-title')?.replaceChildren(titleOf(track));
       const acting = model.acting(i);
       if (acting) element?.querySelector('.track-acts')?.replaceChildren(T.score.acts({ ...acting, lane: kindOf(track.control).lane }));
-      const level = kindOf(track.control).level;
-      if (level) element?.querySelector('.track-level')?.replaceChildren(T.amount(levelOf(track.controls[0] ?? track.control), kindOf(track.control)));
+      element?.querySelector('.track-level')?.replaceChildren(T.amounts(levelsOf(track), kindOf(track.control)));
     });
   }
   /** While it draws: the tracks that act at this step. */
@@ -221,8 +251,5 @@ export function makeTracks(store, reading, events, score) {
   list.addEventListener('focusout', () => setTimeout(() => !list.contains(document.activeElement) && refresh()));
   store.on((what) => (what.doc || what.view?.includes('selected')) && queueMicrotask(what.undone || what.view ? refresh : soft));
   for (const name of ['grid', 'explained', 'models']) events.on(name, () => soft());
-  events.on('theme', refresh);
   return { element: h('section.card.tracks-card', { 'aria-label': T.tracks.title }, list, h('div.adder', adder, menu)), refresh, add };
 }
-
-const isDark = () => getComputedStyle(document.documentElement).getPropertyValue('--scheme').trim() === 'dark';

@@ -2,12 +2,11 @@
 import { at, isCurve, points } from './curve.js';
 import { kindOf, shade } from './kinds.js';
 import { stretches, voices } from './layout.js';
-import { runs } from './tracks.js';
 
 const MONO = 'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 const SANS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif';
 
-/** scene: {plan, grid, tracks, cells, hues, selected, hover, cursor, focused, playhead, curve, theme, ink, labels, rect} */
+/** scene: {plan, grid, tracks, cells, windows, hues, selected, hover, cursor, focused, playhead, curve, theme, ink, labels, rect} */
 export function draw(context, scene) {
   const { plan, theme } = scene;
   context.clearRect(0, 0, plan.width, plan.height);
@@ -18,7 +17,7 @@ export function draw(context, scene) {
   plan.rows.forEach((row, i) => sung[i].forEach((track, k) => voice(context, scene, row, track, k, sung[i].length)));
   if (scene.selected >= 0 && scene.cells[scene.selected]) brackets(context, scene);
   if (scene.curve) curve(context, scene);
-  if (scene.playhead !== undefined) playhead(context, scene);
+  if (scene.playhead) playhead(context, scene);
   if (scene.rect) frame(context, scene, scene.rect, theme.ink);
   if (scene.hover) crosshair(context, scene);
   if (scene.focused && scene.cursor) cursor(context, scene);
@@ -73,7 +72,7 @@ function header(context, scene) {
   grid.steps.forEach((step, c) => {
     if (c % every) return;
     const x = (c + 0.5) * plan.column;
-    context.fillStyle = c === scene.playhead ? theme.accent : theme.ink;
+    context.fillStyle = c === scene.playhead?.column ? theme.accent : theme.ink;
     context.font = `600 ${11 * em}px ${MONO}`;
     context.fillText(step.step, x, 7 * em);
     context.fillStyle = theme.muted;
@@ -140,17 +139,11 @@ function name(context, { ink, hues, labels, plan }, { x, y, width, height }, tra
   context.restore();
 }
 
-/** The windows of the chosen track's controls, as [first, end] without doubles. */
-export function windows(cells) {
-  const found = new Map();
-  for (let row = 0; row < cells.rows; ++row) for (const [a, b] of runs(cells, row)) found.set(`${a} ${b}`, [a, b]);
-  return [...found.values()].sort((p, q) => p[0] - q[0] || p[1] - q[1]);
-}
-
-function brackets(context, { plan, cells, selected, hues, ink }) {
+/** Over the steps: the windows of the chosen track's controls. */
+function brackets(context, { plan, windows, selected, hues, ink }) {
   context.strokeStyle = context.fillStyle = ink(hues[selected], 1).line;
   context.lineWidth = 2;
-  windows(cells[selected]).slice(0, 4).forEach(([first, end]) => {
+  windows.slice(0, 4).forEach(([first, end]) => {
     const left = first * plan.column + 1;
     const right = end * plan.column - 1;
     const y = plan.header - 17 * plan.scale;
@@ -203,15 +196,21 @@ function curve(context, { plan, tracks, selected, curve: { value, chosen }, hues
   });
 }
 
-function playhead(context, { plan, playhead: step, theme }) {
-  const x = (step + 0.5) * plan.column;
+/** A later pass's line is broken, and says which pass it is: of it nothing on this paper is past. */
+function playhead(context, { plan, playhead: { column, pass }, theme }) {
+  const x = (column + 0.5) * plan.column;
   context.fillStyle = theme.past;
-  context.fillRect(0, plan.header, x, plan.height - plan.header);
+  if (!pass) context.fillRect(0, plan.header, x, plan.height - plan.header);
   context.fillStyle = theme.accent;
-  context.fillRect(x - 1, 14, 2, plan.height - 16);
+  for (let y = 14; y < plan.height - 2; y += pass ? 9 : plan.height) context.fillRect(x - 1, y, 2, pass ? 5 : plan.height - 16);
   context.beginPath();
-  context.arc(x, 14, 4, 0, 7);
+  context.arc(x, 14, pass ? 8 : 4, 0, 7);
   context.fill();
+  if (!pass) return;
+  context.fillStyle = theme.paper;
+  context.textAlign = 'center';
+  context.font = `700 11px ${MONO}`;
+  context.fillText(pass + 1, x, 14.5);
 }
 
 function frame(context, { plan }, { top, bottom, left, right }, colour) {

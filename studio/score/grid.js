@@ -75,11 +75,13 @@ function namesInBlock(grid, block, mask) {
   return names;
 }
 
-/** The shortest `where` for these layers; undefined for all of them. */
-export function spellWhere(grid, mask) {
-  if (mask.every(Boolean)) return undefined;
+const SIDES = ['input', 'middle', 'output'];
+
+/** The shortest `where` for these layers, those of some sides; undefined for all of them. */
+export function spellWhere(grid, mask, sides = SIDES) {
+  if (grid.layers.every((layer, i) => mask[i] || !sides.includes(layer.block.name.split(':')[0]))) return undefined;
   const names = [];
-  for (const side of ['input', 'middle', 'output']) {
+  for (const side of sides) {
     const blocks = grid.blocks.filter((b) => b.name.split(':')[0] === side);
     const whole = blocks.every((b) => mask.subarray(b.first, b.first + b.count).every(Boolean));
     if (whole && blocks.length > 1) names.push(side);

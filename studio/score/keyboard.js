@@ -4,8 +4,7 @@ import { h } from '../dom.js';
 import { T } from '../texts.js';
 import { at } from './curve.js';
 import { kindOf } from './kinds.js';
-import { runs } from './tracks.js';
-import { moveWindow } from './pointer.js';
+import { memberAt, windowOf, withWindow } from './tracks.js';
 
 export function makeKeyboard(model, store, hooks) {
   const grid = h('div.score-grid', {
@@ -83,17 +82,16 @@ export function makeKeyboard(model, store, hooks) {
 
   /** The window under the cursor begins or ends here. */
   function setEnd(edge) {
-    const cells = model.cells[model.selected];
-    if (!cells || !model.reaches(model.cursor.row)) return;
+    if (!model.track || !model.reaches(model.cursor.row)) return;
     const { column } = model.cursor;
-    const list = model.plan.rows[model.cursor.row].layers.flatMap((l) => runs(cells, l));
-    const run = list.find(([a, b]) => a <= column && column < b) ?? list[0];
-    if (!run) return;
-    const [first, end] = run;
+    const { layers } = model.plan.rows[model.cursor.row];
+    const all = model.grid.steps.map((_, c) => c).sort((p, q) => Math.abs(p - column) - Math.abs(q - column)); // the nearest one's
+    const member = all.reduce((found, c) => found ?? memberAt(model.track, model.grid, layers, c, model.said), undefined);
+    if (!member) return;
+    const [first, end] = windowOf(model.grid, member);
     const to = edge === 'first' ? [Math.min(column, end - 1), end] : [first, Math.max(column + 1, first + 1)];
-    const stroke = model.begin('window');
-    moveWindow(stroke.cells, [first, end], to);
-    model.commit(true);
+    store.close();
+    store.edit(withWindow(store.doc, model.track, model.grid, [first, end], to, model.unit));
     hooks.say(describe());
   }
 

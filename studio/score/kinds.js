@@ -1,9 +1,14 @@
 // What the page knows of each kind of control: whose attention, which number the score shows as shade, which fields it has.
 // docs/control.md and docs/recipe.schema.json say what they mean; a kind that is not here is kept and shown as JSON.
+import { same } from '../json.js';
 
 const words = ['phrase', 'occurrence', 'tokens'];
 
-/** level: the number that a cell's shade shows; range: of its slider; usual: what it is when absent (undefined: always written). */
+/**
+ * level: the number that a cell's shade shows; range: of its slider; usual: what it is when absent (undefined: always written).
+ * sides: acts on whole blocks of these sides alone. list: of GET /v1/models, whose names `text` may be. only: numbers that belong to
+ * a choice.
+ */
 export const KINDS = {
   inject: { attention: 'cross', level: 'strength', range: [0, 1], usual: 1, text: 'prompt', numbers: ['gain_k', 'gain_v'] },
   reweight: { attention: 'cross', level: 'scale', range: [0, 4], first: 0.4, text: 'phrase', words, numbers: ['strength'] },
@@ -22,6 +27,11 @@ export const KINDS = {
   normalized_guidance: { attention: 'cross', noHeads: true, level: 'scale', range: [0, 8], usual: 2, text: 'prompt', numbers: ['limit', 'strength'] },
   guide_by: { attention: 'self', noRows: true, level: 'scale', range: [0, 8], first: 3, choices: { perturb: ['identity', 'blur'] }, numbers: ['blur_sigma'] },
   lora: { attention: 'cross', noHeads: true, level: 'strength', range: [-2, 2], usual: 1, list: 'loras', text: 'file', numbers: ['text_strength'] },
+  controlnet: {
+    sides: ['input', 'middle'], noHeads: true, level: 'strength', range: [0, 2], usual: 1, list: 'controlnets', text: 'file', picture: 'picture',
+    choices: { prepare: ['none', 'canny', 'invert', 'blur', 'tile', 'shuffle', 'mask'], fit: ['crop', 'pad', 'stretch'] },
+    only: { prepare: { canny: ['low', 'high'], blur: ['amount'], tile: ['amount'], shuffle: ['seed'] } },
+  },
   capture: { attention: 'cross', text: 'phrase', words },
   guidance: { lane: true, level: 'scale', range: [0, 15], first: 7 },
   negative: { lane: true, text: 'prompt' },
@@ -31,7 +41,7 @@ export const KINDS = {
 
 /** Kinds offered by the page, in this order. */
 export const OFFERED = ['inject', 'reweight', 'mask_tokens', 'replace_tokens', 'value_gain', 'regions', 'attend', 'temperature',
-  'smooth', 'share', 'normalized_guidance', 'guide_by', 'lora', 'guidance', 'negative'];
+  'smooth', 'share', 'normalized_guidance', 'guide_by', 'lora', 'controlnet', 'guidance', 'negative'];
 
 export const kindOf = (control) => KINDS[control.kind] ?? {};
 
@@ -46,7 +56,7 @@ export function withLevel(control, value) {
   const { level, usual } = kindOf(control);
   if (!level) return control;
   const next = { ...control };
-  if (usual !== undefined && JSON.stringify(value) === JSON.stringify(usual)) delete next[level];
+  if (usual !== undefined && same(value, usual)) delete next[level];
   else next[level] = value;
   return next;
 }
@@ -61,6 +71,7 @@ export function fresh(kind, given = {}) {
   if (kind === 'guide_by') control.perturb ??= 'identity';
   if (kind === 'attend') control.target ??= { shape: 'rectangle', box: [0.5, 0, 0.5, 1] };
   if (kind === 'share') control.image ??= 0;
+  if (kind === 'controlnet') Object.assign(control, { file: control.file ?? '', picture: control.picture ?? '', prepare: control.prepare ?? 'canny' });
   if (['inject', 'negative', 'pooled'].includes(kind)) control.prompt ??= '';
   if (kind === 'replace_tokens') control.with ??= '';
   if (level && usual === undefined) control[level] ??= first;

@@ -3,7 +3,7 @@ import { isCurve } from './curve.js';
 import { KINDS, kindOf, levelOf } from './kinds.js';
 import { layout } from './layout.js';
 import { makeHues } from './palette.js';
-import { cellsOf, controlsOf, extent, levelIndex, tracksOf, withControls } from './tracks.js';
+import { cellsOf, controlsOf, extent, levelIndex, reached, runs, tracksOf, windowsOf, withControls } from './tracks.js';
 
 export function makeModel(store, reading) {
   const hues = makeHues();
@@ -13,6 +13,12 @@ export function makeModel(store, reading) {
 
     get selected() { return Math.min(store.view.selected ?? 0, model.tracks.length - 1); },
     get track() { return model.tracks[model.selected]; },
+
+    /** The windows [first, end] of the chosen track; of what is being painted as it stands. */
+    get windows() {
+      if (!model.track || !model.grid) return [];
+      return model.stroke ? painted(model.stroke.cells) : windowsOf(model.track, model.grid);
+    },
 
     /** Reads the document anew; `width` of the canvas decides the plan. */
     refresh(width, coarse, scale) {
@@ -58,17 +64,24 @@ export function makeModel(store, reading) {
       const value = erase ? 0 : levelIndex(cells, model.brushLevel());
       for (let r = box.top; r <= box.bottom; ++r) {
         if (!model.reaches(r)) continue;
-        for (const layer of model.plan.rows[r].layers) {
+        for (const layer of model.layersAt(r)) {
           cells.data.fill(value, layer * cells.columns + box.left, layer * cells.columns + box.right + 1);
         }
       }
     },
 
+    /** The layers that a stroke in this row paints: of a kind that acts on blocks all of the block's. */
+    layersAt(r) {
+      const { layers, block } = model.plan.rows[r];
+      return kindOf(model.track.control).sides && block ? Array.from({ length: block.count }, (_, i) => block.first + i) : layers;
+    },
+
     /** Whether the chosen track has cells in this row. */
     reaches(r) {
       const row = model.plan.rows[r];
-      const lane = Boolean(model.track && kindOf(model.track.control).lane);
-      return Boolean(model.track && KINDS[model.track.kind]) && (row.type === 'lane' ? row.track === model.selected : !lane);
+      if (!model.track || !KINDS[model.track.kind]) return false;
+      if (row.type === 'lane') return row.track === model.selected;
+      return !kindOf(model.track.control).lane && row.layers.every((layer) => reached(model.track, model.grid, layer));
     },
 
     /** Writes the stroke into the document; `last` ends it. */
@@ -101,7 +114,8 @@ export function makeModel(store, reading) {
       const { explained, stale } = reading.state;
       const track = model.tracks[index];
       if (!track?.controls.length || !model.grid) return null;
-      const own = { ...extent(model.cells[index]), ofSteps: model.grid.steps.length, ofLayers: model.grid.layers.length, own: true };
+      const cells = model.cells[index];
+      const own = { ...extent(cells), ofSteps: model.grid.steps.length, ofLayers: model.grid.layers.length, own: true, ...blocksOf(track, cells) };
       const said = explained.slice(track.start, track.start + track.controls.length);
       if (stale || model.stroke || !said.length) return own;
       const acts = said.filter((s) => s.state === 'acts');
@@ -113,6 +127,20 @@ export function makeModel(store, reading) {
       };
     },
   };
+
+  /** Stretches of painted cells as windows. */
+  function painted(cells) {
+    const found = new Map();
+    for (let row = 0; row < cells.rows; ++row) for (const [a, b] of runs(cells, row)) found.set(`${a} ${b}`, [a, b]);
+    return [...found.values()].sort((p, q) => p[0] - q[0] || p[1] - q[1]);
+  }
+
+  /** Of a kind that acts on whole blocks: how many of how many. */
+  function blocksOf(track, { data, columns }) {
+    if (!kindOf(track.control).sides) return {};
+    const all = model.grid.blocks.filter((block) => reached(track, model.grid, block.first));
+    return { blocks: true, layers: all.filter(({ first }) => data.subarray(first * columns, (first + 1) * columns).some(Boolean)).length, ofLayers: all.length };
+  }
 
   /** Of the layers of its attention; of both attentions there are twice as many. A LoRA's are of every sort: rows are counted. */
   function layersOf(track, said, own) {

@@ -5,6 +5,7 @@ const DARK = ['#ff8a5c', '#4fd1c0', '#b99dff', '#f0c04a', '#74b0ff', '#8ad67c', 
 export const HUES = LIGHT.length;
 
 const parse = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+const numbers = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map(Number); // of rgb(...), as the page computes colours
 const luminance = (rgb) => {
   const [r, g, b] = rgb.map((v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
@@ -13,10 +14,28 @@ const luminance = (rgb) => {
 /** The colour of a track's hue. */
 export const hue = (index, dark) => (dark ? DARK : LIGHT)[index % HUES];
 
+/** The same for style sheets, which know whether it is dark. */
+export const hueVar = (index) => `light-dark(${hue(index, false)}, ${hue(index, true)})`;
+
+/** The page's colours by their names in the style sheets, as rgb(...): whatever light, dark or the system's make of them. */
+export function colours(names) {
+  const probe = document.createElement('i');
+  probe.hidden = true;
+  probe.style.forcedColorAdjust = 'none';
+  document.documentElement.append(probe);
+  const found = names.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(found);
+}
+
 /** A hue over the paper, as strong as a share of 0..1; and the ink that is read on it. Both as CSS colours. */
-export function makeInk(dark, paper, ink) {
+export function makeInk(paper, ink) {
   const kept = new Map();
-  const ground = parse(paper);
+  const ground = numbers(paper);
+  const dark = luminance(ground) < 0.2;
   return (index, share) => {
     const key = index * 64 + Math.round(share * 63);
     if (!kept.has(key)) {

@@ -1,9 +1,11 @@
 // The pointer over the score: paints, erases, drags brackets to steps, bends curves.
+import { same } from '../json.js';
 import { addPoint, bend, movePoint, points, removePoint } from './curve.js';
-import { curveScale, windows } from './draw.js';
+import { curveScale } from './draw.js';
+import { whenMeant } from '../touch.js';
 import { cellAt } from './layout.js';
 import { kindOf, levelOf } from './kinds.js';
-import { tracksOf, withFields } from './tracks.js';
+import { tracksOf, withLevelOf, withWindow } from './tracks.js';
 
 const WRITE_EVERY = 90; // ms: how often the document, and so the server, hears of a stroke that goes on
 
@@ -15,31 +17,30 @@ export function listenToPointer(canvas, model, store, hooks) {
     return { x: event.clientX - box.left, y: event.clientY - box.top };
   };
 
-  canvas.addEventListener('pointerdown', (event) => {
-    if (event.button || !model.plan) return;
-    const point = place(event);
-    gesture = start(point, event);
-    if (!gesture) return;
-    event.preventDefault();
-    canvas.setPointerCapture(event.pointerId);
-    gesture.move(point);
-    hooks.redraw();
+  whenMeant(canvas, {
+    act(event) {
+      if (!model.plan) return false;
+      const point = place(event);
+      gesture = start(point, event);
+      if (!gesture) return false;
+      if (event.cancelable) event.preventDefault();
+      gesture.move(point);
+      hooks.redraw();
+      return true;
+    },
+    move(event) {
+      const point = place(event);
+      if (gesture) for (const e of all(event)) gesture.move(place(e));
+      model.hover = model.plan && point.y >= model.plan.header ? cellAt(model.plan, point.x, point.y) : null;
+      canvas.style.cursor = gesture ? '' : cursorAt(point);
+      hooks.redraw();
+    },
+    end() {
+      gesture.end();
+      gesture = null;
+      hooks.redraw();
+    },
   });
-  canvas.addEventListener('pointermove', (event) => {
-    const point = place(event);
-    if (gesture) for (const e of all(event)) gesture.move(place(e));
-    model.hover = model.plan && point.y >= model.plan.header ? cellAt(model.plan, point.x, point.y) : null;
-    canvas.style.cursor = gesture ? '' : cursorAt(point);
-    hooks.redraw();
-  });
-  const end = () => {
-    if (!gesture) return;
-    gesture.end();
-    gesture = null;
-    hooks.redraw();
-  };
-  canvas.addEventListener('pointerup', end);
-  canvas.addEventListener('pointercancel', end);
   canvas.addEventListener('pointerleave', () => {
     model.hover = null;
     hooks.redraw();
@@ -80,7 +81,7 @@ export function listenToPointer(canvas, model, store, hooks) {
   function sameLevel(cell) {
     const { data, levels, columns } = model.cells[model.selected];
     const value = data[model.plan.rows[cell.row].layers[0] * columns + cell.column];
-    return JSON.stringify(levels[value - 1]) === JSON.stringify(model.brushLevel());
+    return same(levels[value - 1], model.brushLevel());
   }
 
   function freehand(from, erase) {
@@ -129,19 +130,19 @@ export function listenToPointer(canvas, model, store, hooks) {
 
   /** The bracket's end under a point, or its whole bar. */
   function bracketAt({ x, y }) {
-    if (y > model.plan.header || y < model.plan.header - 22 || model.selected < 0 || !model.cells[model.selected]) return null;
-    for (const [first, end] of windows(model.cells[model.selected]).slice(0, 4)) {
-      const left = first * model.plan.column;
-      const right = end * model.plan.column;
-      if (Math.abs(x - left) < 9) return { first, end, edge: 'first' };
-      if (Math.abs(x - right) < 9) return { first, end, edge: 'end' };
-      if (x > left && x < right && y < model.plan.header - 10) return { first, end, edge: 'all' };
-    }
-    return null;
+    if (y > model.plan.header || y < model.plan.header - 22 || model.selected < 0 || model.stroke) return null;
+    const at = (step) => Math.abs(x - step * model.plan.column) < 9;
+    const list = model.windows.slice(0, 4).sort((p, q) => p[1] - p[0] - (q[1] - q[0])); // a short one lies over a long one
+    for (const [first, end] of list) if (at(first) || at(end)) return { first, end, edge: at(first) ? 'first' : 'end' };
+    const whole = y < model.plan.header - 10 && list.find(([first, end]) => x > first * model.plan.column && x < end * model.plan.column);
+    return whole ? { first: whole[0], end: whole[1], edge: 'all' } : null;
   }
 
   function dragBracket({ first, end, edge }, from) {
-    const { saved } = model.begin('bracket');
+    const { doc } = store;
+    const { track } = model;
+    const name = `bracket ${performance.now()}`;
+    store.close();
     return {
       move(point) {
         const steps = model.grid.steps.length;
@@ -149,16 +150,15 @@ export function listenToPointer(canvas, model, store, hooks) {
         const shift = edge === 'all' ? Math.max(-first, Math.min(steps - end, by)) : by;
         const a = edge === 'end' ? first : Math.max(0, Math.min(end - 1, first + shift));
         const b = edge === 'first' ? end : Math.max(first + 1, Math.min(steps, end + shift));
-        model.stroke.cells.data.set(saved);
-        moveWindow(model.stroke.cells, [first, end], edge === 'all' ? [first + shift, end + shift] : [a, b]);
-        write();
+        const to = edge === 'all' ? [first + shift, end + shift] : [a, b];
+        store.edit(withWindow(doc, track, model.grid, [first, end], to, model.unit), name);
       },
-      end: () => model.commit(true),
+      end: () => store.close(),
     };
   }
 
   const level = () => levelOf(model.track.controls[0] ?? model.track.control);
-  const setLevel = (value) => store.edit(withFields(store.doc, tracksOf(store.doc)[model.selected], { [kindOf(model.track.control).level]: value }), 'curve');
+  const setLevel = (value) => store.edit(withLevelOf(store.doc, tracksOf(store.doc)[model.selected], level(), value), 'curve');
 
   function pointAt({ x, y }) {
     if (!model.track || !kindOf(model.track.control).level) return -1;
@@ -199,17 +199,3 @@ function all(event) {
   const list = event.getCoalescedEvents?.() ?? [];
   return list.length ? list : [event];
 }
-
-/** Every row's stretch [first, end] becomes [a, b]. */
-export function moveWindow(cells, [first, end], [a, b]) {
-  for (let row = 0; row < cells.rows; ++row) {
-    const offset = row * cells.columns;
-    const value = cells.data[offset + first];
-    const whole = value && !sticks(cells, offset, first - 1) && !sticks(cells, offset, end) && cells.data.subarray(offset + first, offset + end).every((v) => v === value);
-    if (!whole) continue;
-    cells.data.fill(0, offset + first, offset + end);
-    cells.data.fill(value, offset + a, offset + b);
-  }
-}
-
-const sticks = (cells, offset, column) => column >= 0 && column < cells.columns && cells.data[offset + column];

@@ -1,6 +1,8 @@
 // A recipe's controls as tracks, and painted tracks as controls. Nothing is lost on the way: the recipe's list is the truth,
 // a track is a run of it whose members differ in where, when and how much; painting rewrites that run alone, and of it only
 // what the painting changes.
+import { same } from '../json.js';
+import { isCurve, points } from './curve.js';
 import { KINDS, kindOf, levelOf, withLevel } from './kinds.js';
 import { layersOf, spellWhen, spellWhere, stepsIn, unitOf } from './grid.js';
 
@@ -13,7 +15,7 @@ export function baseOf(control) {
   return base;
 }
 
-const sameBase = (a, b) => JSON.stringify(baseOf(a)) === JSON.stringify(baseOf(b));
+const sameBase = (a, b) => same(baseOf(a), baseOf(b));
 
 /** The tracks of a document {recipe, drafts}: runs of its controls, then drafts, which are painted nowhere yet. */
 export function tracksOf({ recipe, drafts }) {
@@ -43,12 +45,55 @@ export function withControls(doc, track, controls) {
 
 /** The document with fields of all of a track's members changed; undefined removes one. */
 export function withFields(doc, track, fields) {
-  const change = (control) => clean({ ...control, ...fields });
-  if (track.draft !== undefined) {
-    return { ...doc, drafts: doc.drafts.map((d, i) => (i === track.draft ? change(d) : d)) };
-  }
+  return withMembers(doc, track, (control) => clean({ ...control, ...fields }));
+}
+
+/** The document with the level of those of a track's members that have the level `from`. */
+export function withLevelOf(doc, track, from, to) {
+  return withMembers(doc, track, (control) => (same(levelOf(control), from) ? withLevel(control, to) : control));
+}
+
+/** The different levels of a track's members, the first one's first; none of a kind that has no level. */
+export function levelsOf(track) {
+  const list = [];
+  if (!kindOf(track.control).level) return list;
+  for (const level of (track.controls.length ? track.controls : [track.control]).map(levelOf)) if (!list.some((l) => same(l, level))) list.push(level);
+  return list;
+}
+
+/** The number farthest from 0 among the levels of a track's members, of curves their points'. */
+export const strongest = ({ controls }, level = levelOf) => controls.flatMap((c) => points(level(c)).map(([, v]) => v))
+  .reduce((most, v) => (Math.abs(v) > Math.abs(most) ? v : most), 0);
+
+/** The document with all strengths of a track times a factor: `members` are its controls as they were at factor 1. */
+export function withLevelsTimes(doc, track, members, factor) {
+  const scaled = levelsTimes(members, factor);
+  return withMembers(doc, track, (control, i) => (scaled[i] ? withLevel(control, levelOf(scaled[i])) : control));
+}
+
+/** Controls with their levels times a factor, within the kind's range. */
+export function levelsTimes(members, factor) {
+  return members.map((control) => {
+    const [low, high] = kindOf(control).range;
+    const times = (v) => Math.max(low, Math.min(high, Math.round(v * factor * 1000) / 1000));
+    const level = levelOf(control);
+    return withLevel(control, isCurve(level) ? points(level).map(([p, v]) => [p, times(v)]) : times(level));
+  });
+}
+
+/** The document with the windows of those of a track's members that act in steps first..end-1 moved to a..b-1. */
+export function withWindow(doc, track, grid, [first, end], [a, b], unit) {
+  return withMembers(doc, track, (control) => {
+    const window = windowOf(grid, control);
+    if (!window || window[0] !== first || window[1] !== end) return control;
+    return clean({ ...control, when: spellWhen(grid, a, b, unit ?? usualUnit(track)) });
+  });
+}
+
+function withMembers(doc, track, change) {
+  if (track.draft !== undefined) return { ...doc, drafts: doc.drafts.map((d, i) => (i === track.draft ? change(d, 0) : d)) };
   const members = (i) => i >= track.start && i < track.start + track.controls.length;
-  return { ...doc, recipe: withList(doc.recipe, doc.recipe.controls.map((c, i) => (members(i) ? change(c) : c))) };
+  return { ...doc, recipe: withList(doc.recipe, doc.recipe.controls.map((c, i) => (members(i) ? change(c, i - track.start) : c))) };
 }
 
 export function without(doc, track) {
@@ -80,12 +125,21 @@ export function cellsOf(track, grid, explained = []) {
   const rows = lane ? 1 : grid.layers.length;
   const cells = { rows, columns: grid.steps.length, data: new Uint8Array(rows * grid.steps.length), levels: [] };
   track.controls.forEach((control, i) => {
-    const layers = lane ? Uint8Array.of(1) : layersOf(grid, control.where) ?? layersSaid(grid, explained[track.start + i]);
+    const layers = layersIn(track, grid, control.where) ?? layersSaid(grid, explained[track.start + i]);
     const steps = stepsIn(grid, control.when);
     if (layers && steps) fill(cells, layers, steps, levelIndex(cells, levelOf(control)));
   });
   return cells;
 }
+
+/** The layers that `where` names, of those that the track's kind reaches; null if the page cannot tell. */
+export function layersIn(track, grid, where) {
+  if (kindOf(track.control).lane) return Uint8Array.of(1);
+  return layersOf(grid, where)?.map((v, layer) => (v && reached(track, grid, layer) ? 1 : 0)) ?? null;
+}
+
+/** Whether a kind of control reaches a layer: side networks end before the output blocks. */
+export const reached = (track, grid, layer) => !kindOf(track.control).sides || kindOf(track.control).sides.includes(grid.layers[layer].block.name.split(':')[0]);
 
 /** Layers as the server said them, for names that the page cannot tell. */
 function layersSaid(grid, said) {
@@ -95,8 +149,7 @@ function layersSaid(grid, said) {
 
 /** The index of a level in a cells' list; it is added where it is new. */
 export function levelIndex(cells, level) {
-  const text = JSON.stringify(level);
-  const known = cells.levels.findIndex((l) => JSON.stringify(l) === text);
+  const known = cells.levels.findIndex((l) => same(l, level));
   return known >= 0 ? known + 1 : cells.levels.push(level);
 }
 
@@ -133,33 +186,69 @@ function stretches(cells) {
   return [...found.values()];
 }
 
+/** The unit of a track's windows. */
+const usualUnit = (track) => track.controls.map((c) => unitOf(c.when)).find((u) => u && u !== 'percent') ?? 'steps';
+
+/** A control's window as steps [first, end]; null if it has none here. */
+export function windowOf(grid, control) {
+  const steps = stepsIn(grid, control.when);
+  const first = steps ? steps.indexOf(1) : -1;
+  return first < 0 ? null : [first, steps.lastIndexOf(1) + 1];
+}
+
+/** The windows [first, end] of a track's controls, each once. */
+export function windowsOf(track, grid) {
+  const found = new Map(track.controls.map((control) => windowOf(grid, control)).filter(Boolean).map((window) => [window.join(), window]));
+  return [...found.values()].sort((p, q) => p[0] - q[0] || p[1] - q[1]);
+}
+
+/** The last of a track's controls that acts in one of these layers at a step: the one that is seen there. */
+export function memberAt(track, grid, layers, column, explained = []) {
+  return track.controls.findLast((_, i) => {
+    const { data, columns } = memberCells(track, i, grid, explained);
+    return layers.some((layer) => data[layer * columns + column]);
+  });
+}
+
+const memberCells = (track, i, grid, explained) => cellsOf({ ...track, controls: [track.controls[i]], start: track.start + i }, grid, explained);
+
 /**
  * The controls of painted cells: those of the track's that say the same already, and those that no cell shows (a window or layers
- * that the page cannot tell), as they were written; then new ones. `explained`: as the cells were read with.
+ * that the page cannot tell), as they were written; then new ones. Members that lie over one another stay so, but for the cells
+ * that were painted or erased. `explained`: as the cells were read with.
  */
 export function controlsOf(track, cells, grid, unit, explained = []) {
-  const lane = cells.rows === 1 && Boolean(kindOf(track.control).lane);
-  const old = track.controls.map((control, i) => {
-    const own = cellsOf({ ...track, controls: [control], start: track.start + i }, grid, explained);
-    return { control, cells: own, kept: !own.data.some(Boolean) };
-  });
-  const wanted = unit ?? track.controls.map((c) => unitOf(c.when)).find((u) => u && u !== 'percent') ?? 'steps';
+  const before = cellsOf(track, grid, explained);
+  const members = track.controls.map((control, i) => ({ control, cells: memberCells(track, i, grid, explained), now: undefined }));
+  const together = new Uint8Array(cells.data.length);
+  for (const { cells: { data } } of members) data.forEach((v, k) => { if (v) together[k] += 1; });
+  const over = members.filter(({ cells: { data } }) => data.some((v, k) => v && together[k] > 1));
+  const alone = { ...cells, data: cells.data.slice() };
+  for (const { cells: { data } } of over) data.forEach((v, k) => { if (v && cells.data[k] === before.data[k]) alone.data[k] = 0; });
+  const spell = (control, { first, end, layers }, level, in_) => withLevel(clean({
+    ...unplaced(control), where: kindOf(control).lane ? undefined : spellWhere(grid, layers, kindOf(control).sides), when: spellWhen(grid, first, end, in_),
+  }), level);
+
+  for (const member of members) if (!member.cells.data.some(Boolean)) member.now = [member.control];
+  for (const member of over) member.now = left(member, before, cells, (stretch) => spell(member.control, stretch, levelOf(member.control), unit ?? unitOf(member.control.when) ?? usualUnit(track)));
   const added = [];
-  for (const stretch of stretches(cells)) {
+  for (const stretch of stretches(alone)) {
     const level = cells.levels[stretch.value - 1];
-    const same = old.find((o) => !o.kept && says(o, stretch, level));
-    if (same) same.kept = true;
-    else {
-      const where = lane ? undefined : spellWhere(grid, stretch.layers);
-      const when = spellWhen(grid, stretch.first, stretch.end, wanted);
-      added.push(withLevel(clean({ ...unplaced(track.control), where, when }), level));
-    }
+    const known = members.find((m) => !m.now && says(m, stretch, level));
+    if (known) known.now = [known.control];
+    else added.push(spell(track.control, stretch, level, unit ?? usualUnit(track)));
   }
-  return [...old.filter((o) => o.kept).map((o) => o.control), ...added];
+  return [...members.flatMap((m) => m.now ?? []), ...added];
+}
+
+/** What is left of a member that lies over or under others, without the cells that have changed. */
+function left({ control, cells: own }, before, cells, spell) {
+  const data = own.data.map((v, k) => (cells.data[k] === before.data[k] ? v : 0));
+  return data.every((v, k) => v === own.data[k]) ? [control] : stretches({ ...own, data }).map(spell);
 }
 
 function says({ control, cells }, { first, end, layers }, level) {
-  if (JSON.stringify(levelOf(control)) !== JSON.stringify(level)) return false;
+  if (!same(levelOf(control), level)) return false;
   return cells.data.every((value, i) => {
     const column = i % cells.columns;
     const in_it = layers[Math.floor(i / cells.columns)] && column >= first && column < end;

@@ -6,7 +6,7 @@ import { draw } from './draw.js';
 import { makeKeyboard } from './keyboard.js';
 import { KINDS, kindOf, levelOf } from './kinds.js';
 import { makeModel } from './model.js';
-import { makeInk } from './palette.js';
+import { colours, makeInk } from './palette.js';
 import { listenToPointer } from './pointer.js';
 
 const TOOLS = [['brush', 'brush', 'B'], ['rect', 'rect', 'R'], ['erase', 'erase', 'E'], ['curve', 'curve', 'C']];
@@ -58,11 +58,20 @@ export function makeScore(store, reading, events, say) {
     const level = model.track && levelOf(model.track.controls[0] ?? model.track.control);
     const curved = model.track && kindOf(model.track.control).level && (model.tool === 'curve' || isCurve(level));
     return {
-      ...theme, ratio, plan: model.plan, grid: model.grid, tracks: model.tracks, cells: model.cells, hues: model.hues,
+      ...theme, ratio, plan: model.plan, grid: model.grid, tracks: model.tracks, cells: model.cells, windows: model.windows, hues: model.hues,
       selected: model.selected, hover: model.hover, cursor: model.cursor, anchor: model.anchor, focused: model.focused,
-      rect: model.rect, playhead: store.view.playhead, labels: model.tracks.map(titleOf),
+      rect: model.rect, playhead: headAt(store.view.playhead), labels: model.tracks.map(titleOf),
       curve: curved && (isCurve(level) || model.tool === 'curve') ? { value: bend(level), chosen: model.point } : null,
     };
+  }
+
+  /** Where the run is on the score's steps: {column, pass}; a later pass where the noise is as strong as in its own step. */
+  function headAt(head) {
+    if (!head || !head.pass) return head && { column: head.step, pass: 0 };
+    const sigma = reading.state.second?.[head.step]?.sigma ?? head.sigma ?? 0;
+    const away = ({ sigma: s }) => Math.abs(Math.log1p(s) - Math.log1p(sigma));
+    const { steps } = model.grid;
+    return { column: steps.reduce((best, s, c) => (away(s) < away(steps[best]) ? c : best), 0), pass: head.pass };
   }
 
   function showReadout() {
@@ -120,8 +129,8 @@ export function makeScore(store, reading, events, say) {
 
   function showTools() {
     const kind = model.track && kindOf(model.track.control);
-    const buttons = TOOLS.map(([tool, glyph, key]) => iconButton(glyph, T.score.tool[tool], () => choose(tool), {
-      'aria-pressed': model.tool === tool, 'aria-keyshortcuts': key,
+    const buttons = TOOLS.map(([tool, glyph, key]) => iconButton(glyph, store.view.letters ? `${T.score.tool[tool]} (${key})` : T.score.tool[tool], () => choose(tool), {
+      'aria-pressed': model.tool === tool, 'aria-keyshortcuts': store.view.letters ? key : undefined, 'data-key': tool,
     }));
     const all = store.view.unfolded.length >= (model.grid?.blocks.length ?? 1);
     fill(tools, h('div.group', buttons), kind?.level ? brush(kind) : null,
@@ -160,33 +169,27 @@ export function makeScore(store, reading, events, say) {
 
   const board = h('div.score-board', names, h('div.score-sheet', canvas, keyboard.element));
   new ResizeObserver(() => refresh()).observe(board);
-  const dark = matchMedia('(prefers-color-scheme: dark)');
   const retheme = () => {
     theme = themeOf();
     hooks.redraw();
   };
-  dark.addEventListener('change', retheme);
+  for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)']) matchMedia(query).addEventListener('change', retheme);
   events.on('theme', retheme);
   events.on('grid', () => { refresh(); showTools(); });
   events.on('explained', refresh);
   store.on((what) => {
+    if (what.view?.includes('letters')) showTools();
     if (what.view && !what.view.some((v) => ['selected', 'unfolded', 'playhead'].includes(v))) return;
     if (what.view?.every((v) => v === 'playhead')) return hooks.redraw();
     if (model.stroke && what.doc) return;
     refresh();
     if (what.view || what.undone) showTools();
   });
-  return { element: h('div.score', board), tools, readout, pointed, model, refresh, choose, showTools, redraw };
+  return { element: h('div.score', board), tools, readout, pointed, model, refresh, choose, showTools, redraw, headAt };
 }
 
 /** The page's colours, for the canvas. */
 function themeOf() {
-  const style = getComputedStyle(document.documentElement);
-  const value = (name) => style.getPropertyValue(`--${name}`).trim();
-  const isDark = value('scheme') === 'dark';
-  const theme = {
-    paper: value('sheet'), rule: value('rule'), ruleStrong: value('rule-strong'), ink: value('ink'), muted: value('muted'),
-    accent: value('accent-line'), focus: value('focus'), hover: value('hover'), past: value('past'), grain: value('grain'),
-  };
-  return { theme, dark: isDark, ink: makeInk(isDark, theme.paper, theme.ink) };
+  const { sheet, 'rule-strong': ruleStrong, 'accent-line': accent, ...others } = colours(['sheet', 'rule', 'rule-strong', 'ink', 'muted', 'accent-line', 'focus', 'hover', 'past', 'grain']);
+  return { theme: { ...others, paper: sheet, ruleStrong, accent }, ink: makeInk(sheet, others.ink) };
 }

@@ -1,30 +1,41 @@
-"""A browser for all tests, a server of its own and an empty memory for each."""
+"""A browser for all tests, a server of its own and an empty memory for each. A test waits for what it says must come, never for
+a time; what only hangs ends at DEADLINE."""
 import json
 import shutil
 import time
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from urllib3.exceptions import HTTPError
 
 import stand_in
 
-LIMIT = 120  # seconds for what comes at once on an idle machine
+DEADLINE = 120  # seconds: nothing that works takes as long, however busy the machine is
 
 
-@pytest.fixture(scope="session")
-def browser():
+def start_browser():
     options = webdriver.ChromeOptions()
     options.binary_location = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))))
-    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1440,1000", "--hide-scrollbars"):
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1440,1000", "--hide-scrollbars",
+                 "--force-prefers-reduced-motion"):  # colours are what they are at once, not on their way there
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    driver.set_script_timeout(LIMIT)
+    for left in reversed(range(5)):
+        try:
+            driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+            break
+        except (WebDriverException, HTTPError):  # it gives a browser a minute to start, which a busy machine may take
+            if not left:
+                raise
+    driver.set_script_timeout(DEADLINE)
     yield driver
     driver.quit()
+
+
+browser = pytest.fixture(scope="session", name="browser")(start_browser)
 
 
 class Page:
@@ -50,28 +61,29 @@ class Page:
             f"import('/main.js').then(({{ studio: s }}) => {expression}).then(done, (e) => done('ERROR ' + e.stack));", *args)
 
     def recipe(self):
-        return json.loads(self.inside("JSON.stringify(s.store.recipe)"))
+        return json.loads(self.inside("import('/json.js').then(({ stringify }) => stringify(s.store.recipe))"))
 
     def controls(self):
         return self.recipe().get("controls", [])
 
-    def wait(self, script):
-        end = time.monotonic() + LIMIT
-        while time.monotonic() < end:
-            if self.js(script):
-                return
+    def until(self, true, what):
+        end = time.monotonic() + DEADLINE
+        while not true():
+            if time.monotonic() > end:
+                raise AssertionError(f"in vain: {what}")
             time.sleep(0.02)
-        raise AssertionError(f"in vain: {script}")
 
-    def until(self, right):
-        """Waits for what the server has been told."""
-        end = time.monotonic() + LIMIT
-        while not right():
-            assert time.monotonic() < end, self.world.log[-5:]
-            time.sleep(0.02)
+    def wait(self, script, *args):
+        self.until(lambda: self.js(script, *args), script)
 
     def see(self, text, where="body"):
-        self.wait(f"return document.querySelector({json.dumps(where)})?.textContent.includes({json.dumps(text)})")
+        self.wait("return document.querySelector(arguments[1])?.textContent.includes(arguments[0])", text, where)
+
+    def settled(self):
+        """Everything that the page asks after a change has been answered and laid out: nothing moves under the pointer."""
+        self.wait("return document.body.dataset.ready !== undefined")
+        self.until(lambda: self.inside("!s.reading.state.stale && !s.prompt.reading"), "the server's answers")
+        self.browser.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))")
 
     def find(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -80,16 +92,13 @@ class Page:
         """Clicks what bears this name; looked for anew where the page has just drawn it anew."""
         look = ("return [...document.querySelectorAll(arguments[0])].find((e) => e.offsetParent && [e.getAttribute('aria-label'), e.innerText.trim()]"
                 ".includes(arguments[1]))")
-        end = time.monotonic() + LIMIT
-        while time.monotonic() < end:
+        def clicked():
             try:
                 element = self.js(look, f"{within} button, {within} a", name)
-                if element:
-                    return element.click()
+                return element is not None and element.click() is None
             except StaleElementReferenceException:
-                pass
-            time.sleep(0.03)
-        raise AssertionError(f"no button {name}")
+                return False
+        self.until(clicked, f"a button {name}")
 
     def cell(self, row, column):
         """Where a cell is, from the canvas's middle."""
@@ -98,6 +107,7 @@ class Page:
         return round(x - w / 2), round(y - h / 2)
 
     def drag(self, *cells, hold=None):
+        self.settled()
         canvas = self.find(".score-canvas")
         self.js("arguments[0].scrollIntoView({block: 'center'})", canvas)
         chain = ActionChains(self.browser, duration=20)
@@ -123,27 +133,19 @@ class Page:
     def idle(self):
         self.wait("return !document.querySelector('.draw.stopping')")
 
-    def restart(self, keep=True):
-        """The server ends as at kill -9; `start()` of what this returns starts it at the same port."""
+    def kill(self):
+        """The server ends as at kill -9: its connections break, and new ones do. `revive` is its next start."""
         self.world.stopped = True
-        self.server.shutdown()
-        self.server.server_close()
-        time.sleep(0.05)
 
-        def start():
-            world = self.world
-            world.stopped = False
-            for job in world.jobs.values():
-                if job["state"] in ("queued", "running"):
-                    job["state"] = "interrupted"
-            if not keep:
-                world.jobs.clear()
-            self.server = stand_in.Server(world, self.port)
-        return start
+    def revive(self):
+        self.until(lambda: not self.world.drawing, "the end of what it drew")
+        for job in self.world.jobs.values():
+            if job["state"] in ("queued", "running"):
+                job["state"] = "interrupted"
+        self.world.stopped = False
 
     def close(self):
         self.world.stopped = True
-        self.world.answers.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -156,6 +158,7 @@ def world():
 @pytest.fixture
 def page(browser, world):
     p = Page(browser, world)
+    browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": p.server.address, "storageTypes": "all"})  # of one that had this port
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
     p.open()
     yield p

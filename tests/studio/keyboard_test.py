@@ -46,6 +46,22 @@ def test_words_are_weighed_and_masked(page):
     page.wait("return document.querySelector('.chip').getAttribute('aria-pressed') === 'true'")
 
 
+def test_in_a1111s_syntax_a_words_weight_is_written_into_the_prompt(page):
+    page.set_recipe({**CAT, "prompt": "a cat", "syntax": "a1111"})
+    page.settled()
+    page.js("document.querySelectorAll('.chip')[1].focus()")
+    page.keys(Keys.ARROW_UP, Keys.ARROW_UP)
+    assert page.recipe() == {**CAT, "prompt": "a (cat:1.2)", "syntax": "a1111"}
+    page.inside("s.store.undo()")
+    assert page.recipe()["prompt"] == "a cat"
+    weigh = "import('/prompt.js').then(({ weighA1111 }) => a[0].map(([text, word, to]) => weighA1111(text, word, to)))"
+    of = lambda begin, end, weight: {"begin": begin, "end": end, "weight": weight}
+    assert page.inside(weigh, [["é (cat:1.3) in", of(4, 7, 1.3), 1], ["((snow))", of(2, 6, 1.21), 1.331], ["(a cat:0.8)", of(3, 6, 0.8), 1.2], ["\\(cat:2)", of(2, 5, 1), 2]]) == [
+        "é cat in", "(((snow:1.1)))", "(a (cat:1.5):0.8)", "\\((cat:2):2)"]
+    joined = page.inside("import('/prompt.js').then(({ wordsOf }) => wordsOf([['na', 0, 2], ['ï', 2, 4], ['ï', 2, 4], ['ve', 4, 6]].map(([text, begin, end]) => ({ text, begin, end }))).map((w) => [w.text, w.tokens]))")
+    assert joined == [["naïve", 4]]
+
+
 def axe(page):
     from axe_core_python.sync_playwright import Axe
     page.js(Axe().axe_script)
@@ -65,3 +81,44 @@ def test_axe_finds_nothing_in_light_and_dark_with_every_panel(page):
             page.js("document.querySelector('.add-track').click()")
         page.keys("g")
         axe(page)
+
+
+def test_shortcuts_of_one_key_can_be_switched_off(page):
+    page.keys("e")
+    assert page.inside("s.score.model.tool") == "erase"
+    page.keys("?")
+    page.js("document.querySelector('dialog.keys input[type=checkbox]').click(); document.querySelector('dialog.keys').close()")
+    page.js("document.activeElement.blur()")
+    page.keys("b", "?", "p", "g")
+    assert page.inside("s.score.model.tool") == "erase"
+    assert page.js("return !document.querySelector('dialog.keys').open && document.activeElement === document.body")
+    assert page.js("return document.querySelector('[data-key=rect]').getAttribute('aria-label')") == "Rectangle"
+    page.browser.refresh()
+    page.settled()
+    page.keys("r")
+    assert page.inside("s.score.model.tool") == "brush"
+
+
+def test_a_run_is_announced_thrice_and_not_step_by_step(page):
+    page.js("window.heard = []; for (const e of document.querySelectorAll('[role=status], [role=alert], [aria-live]'))"
+            "new MutationObserver(() => e.textContent && window.heard.push(e.textContent)).observe(e, { childList: true, characterData: true, subtree: true })")
+    page.world.hold()
+    page.click("Draw")
+    page.wait("return window.heard.includes('Drawing.')")
+    page.world.go()
+    page.wait("return window.heard.some((t) => t.startsWith('Done in'))")
+    heard = page.js("return window.heard")
+    assert len(heard) <= 3 and not [t for t in heard if "Step" in t], heard
+
+
+def test_forced_colours_reach_the_score_and_say_what_is_pressed(page):
+    theme = "((m) => { const c = document.querySelector('.score-canvas'), r = m.plan.rows[0], d = c.width / c.clientWidth; return [...c.getContext('2d').getImageData(2 * d, (r.y + 4) * d, 1, 1).data].slice(0, 3); })(s.score.model)"
+    page.set_recipe(CAT)
+    try:
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "forced-colors", "value": "active"}, {"name": "prefers-color-scheme", "value": "dark"}]})
+        page.until(lambda: page.inside(theme) == [0, 0, 0], "a black sheet")
+        pressed, other = page.js("return ['[data-key=brush][aria-pressed]', '[data-key=rect]'].map((q) => getComputedStyle(document.querySelector(q)).backgroundColor)")
+        assert pressed != other
+        axe(page)
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

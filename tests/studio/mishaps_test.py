@@ -1,6 +1,5 @@
 """What is broken, late or gone: the page stays whole and loses nothing."""
 import json
-import time
 
 from selenium.webdriver.common.keys import Keys
 
@@ -56,14 +55,14 @@ def test_what_is_no_recipe_is_said_and_not_taken(page):
 
 def test_a_damaged_memory_is_no_blank_page(page):
     damaged = json.dumps({"doc": {"recipe": {**CAT, "prompt": "a fox", "controls": [{"kind": "inject", "where": 5}]}, "drafts": []}, "view": {}})
-    page.js("const text = arguments[0]; addEventListener('pagehide', () => localStorage.setItem('corepulse-studio', text))", damaged)
+    page.js("const text = arguments[0]; addEventListener('pagehide', () => { for (const s of [localStorage, sessionStorage]) s.setItem('corepulse-studio', text); })", damaged)
     page.browser.refresh()
     page.wait("return document.body.dataset.ready !== undefined")
     assert page.recipe()["prompt"] == "a cat in a park"
 
 
 def test_live_goes_on_after_a_run_that_ended_with_a_change_under_way(page):
-    page.world.delay = 60
+    page.world.hold()
     page.click("Draw")
     page.see("Step 1", ".message")
     page.inside("(s.store.editRecipe({ controls: a[0] }), void s.player.cancel())", [{**DRAGON, "strength": 0.5}])
@@ -71,20 +70,22 @@ def test_live_goes_on_after_a_run_that_ended_with_a_change_under_way(page):
     page.inside("s.player.draw()")
     page.see("Step 1", ".message")
     page.inside("s.store.editRecipe({ controls: a[0] })", [DRAGON])
-    page.until(lambda: [DRAGON] in patches(page))
-    page.world.delay = 0
+    page.until(lambda: [DRAGON] in patches(page), "the second run's change")
+    page.world.go()
     page.idle()
 
 
 def test_another_recipe_does_not_change_the_running_picture(page):
-    page.world.delay = 60
+    page.world.hold()
     page.click("Draw")
     page.see("Step 1", ".message")
     page.inside("s.actions.takeRecipe(a[0], 'taken')", {**CAT, "prompt": "a fox", "controls": [DRAGON]})
-    time.sleep(0.4)
-    assert not patches(page)
-    page.world.delay = 0
+    assert not page.inside("s.player.changing")
+    page.inside("s.store.editRecipe({ controls: [] })")
+    assert not page.inside("s.player.changing")
+    page.world.go()
     page.idle()
+    assert not patches(page)
 
 
 def test_the_plain_picture_is_of_the_picture_that_is_shown(page):
@@ -128,5 +129,5 @@ def test_pixels_of_a_region_are_fractions_on_the_page(page):
 
 
 def test_moments_of_a_run_of_two_steps_are_not_empty(page):
-    axis = page.inside("import('/panels/sweep.js').then(({ explored }) => explored({ start: 0, control: { kind: 'inject' } }, 'when', { steps: [0, 1], blocks: [] }))")
+    axis = page.inside("import('/panels/sweep.js').then(({ explored }) => explored({ start: 0, control: { kind: 'inject' }, controls: [{ kind: 'inject' }] }, 'when', { steps: [0, 1], blocks: [] }))")
     assert axis["values"] == [{"steps": [0, 1]}, {"steps": [1, 2]}, {"steps": [0, 2]}] and axis["labels"] == ["early", "late", "always"]

@@ -1,6 +1,4 @@
 """Drawing: previews, live changes, what is left behind and found again."""
-import time
-
 CAT = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 20}
 DRAGON = {"kind": "inject", "prompt": "a dragon", "where": "middle:0"}
 
@@ -18,49 +16,60 @@ def test_the_first_visit_is_one_button(page):
 
 
 def test_previews_and_playhead_follow_the_run(page):
-    page.world.delay = 60
+    page.world.hold()
     page.click("Draw")
     page.wait("return document.querySelector('.picture').src.startsWith('data:image/png')")
     page.see("Step 1 of 20 · σ 14.6", ".message")
-    assert page.inside("s.store.view.playhead") == 1
-    page.world.delay = 0
+    assert page.inside("s.store.view.playhead.step") == 1
+    page.world.go()
     page.idle()
     assert page.inside("s.store.view.playhead === undefined")
 
 
+def test_a_second_pass_has_its_own_playhead(page):
+    page.set_recipe({**CAT, "second_pass": {"scale": 1.5}})
+    page.settled()
+    page.world.until_pass(1)
+    page.click("Draw")
+    page.see("Pass 2: step 1 of 6", ".message")
+    assert page.inside("s.store.view.playhead.pass") == 1
+    assert page.inside("s.score.headAt(s.store.view.playhead)") == {"column": 15, "pass": 1}
+    page.world.go()
+    page.idle()
+
+
 def test_a_stroke_while_it_draws_acts_at_the_next_step(page):
-    page.world.delay = 60
+    page.world.hold()
     page.click("Draw")
     page.see("Step 1", ".message")
     page.drag(("input:0", 12), ("input:0", 19))
-    page.wait("return performance.getEntriesByType('resource').some((e) => /jobs.j1$/.test(e.name))")
-    page.world.delay = 0
+    painted = {"kind": "inject", "prompt": "a dragon", "gain_k": 2, "gain_v": 2, "where": "input:0", "when": {"steps": [12, 20]}}
+    page.until(lambda: any(painted in body["controls"] for body in asked(page, "PATCH")), "the stroke's change")
+    page.world.go()
     page.idle()
-    last = asked(page, "PATCH")[-1]["controls"]
-    assert {"kind": "inject", "prompt": "a dragon", "gain_k": 2, "gain_v": 2, "where": "input:0", "when": {"steps": [12, 20]}} in last
     page.see("live change", ".message")
 
 
 def test_a_reload_in_the_middle_finds_the_run_again(page):
-    page.world.delay = 60
+    page.world.hold()
     page.click("Draw")
     page.see("Step 1", ".message")
     page.browser.refresh()
     page.wait("return document.body.dataset.ready !== undefined")
     page.wait("return document.querySelector('.draw.stopping')")
-    page.world.delay = 0
+    page.world.go()
     page.see("Done in", ".message")
     assert len(asked(page, "POST")) == 1
 
 
 def test_a_restart_of_the_server_is_said_and_gone_through(page):
-    page.world.delay = 60
+    page.world.hold()
     page.click("Draw")
     page.see("Step 1", ".message")
-    start = page.restart()
-    page.world.delay = 0
+    page.kill()
     page.see("The server is away", ".banner")
-    start()
+    page.revive()
+    page.world.go()
     page.wait("return document.querySelector('.banner').hidden")
     page.see("restarted while it drew", ".message")
     page.click("Draw")
@@ -79,7 +88,7 @@ def test_offline_is_said_and_nothing_is_lost(page):
 
 
 def test_stop_stops(page):
-    page.world.delay = 60
+    page.world.hold()
     page.click("Draw")
     page.see("Step 1", ".message")
     page.click("Stop")
@@ -99,6 +108,7 @@ def test_before_and_after_are_of_one_seed(page):
 def test_a_words_heat_map_lies_over_the_picture(page):
     page.click("Draw")
     page.see("Done in", ".message")
+    page.settled()
     page.js("document.querySelectorAll('.chip')[1].focus()")
     page.wait("return !document.querySelector('.heat').hidden && document.querySelector('.heat').src.endsWith('-cat.png')")
 
@@ -111,11 +121,13 @@ def test_a_region_is_drawn_on_the_picture(page):
                 "at('pointerdown', 0, 0.25); at('pointermove', 0.5, 0.75); at('pointerup', 0.5, 0.75); })()")
     assert page.controls() == [{**DRAGON, "region": {"shape": "rectangle", "box": [0, 0.25, 0.5, 0.5]}}]
     page.click("Brush", ".region-bar")
-    page.inside("(async () => { const c = document.querySelector('.region-canvas'), b = c.getBoundingClientRect(); c.setPointerCapture = () => {}; const nap = () => new Promise((r) => setTimeout(r, 60));"
+    page.inside("(async () => { const c = document.querySelector('.region-canvas'), b = c.getBoundingClientRect(); c.setPointerCapture = () => {};"
                 "const at = (t, x, y) => c.dispatchEvent(new PointerEvent(t, { clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1, bubbles: true }));"
-                "at('pointerdown', 0.8, 0.5); await nap(); at('pointermove', 0.9, 0.5); at('pointerup', 0.9, 0.5); })()")
-    page.until(lambda: page.controls()[0]["region"]["shape"] == "picture")
-    assert len(page.controls()[0]["region"]["data"]) > 100
+                "at('pointerdown', 0.8, 0.5); at('pointermove', 0.9, 0.5); at('pointerup', 0.9, 0.5); })()")
+    page.wait("return [...document.querySelectorAll('.region-bar [data-key]')].some((e) => e.dataset.key === 'region-Everywhere')")
+    page.until(lambda: page.controls()[0]["region"]["shape"] == "picture", "the brush's mask")
+    region = page.controls()[0]["region"]
+    assert region["shape"] == "picture" and len(region["data"]) > 100
 
 
 def test_a_sweep_makes_a_sheet_and_a_click_takes_a_cell(page):
@@ -135,9 +147,6 @@ def test_two_thousand_pictures_and_a_search(page):
     page.world.fill(2000)
     page.inside("s.panels.show('history')")
     page.wait("return document.querySelectorAll('.tile').length > 5")
-    for _ in range(14):
-        page.js("const v = document.querySelector('.history-view'); v.scrollTop = v.scrollHeight")
-        time.sleep(0.06)  # further tiles come in between
     page.wait("const v = document.querySelector('.history-view'); v.scrollTop = v.scrollHeight; return document.querySelector('.history').textContent.startsWith('2000 pictures')")
     assert page.js("return document.querySelectorAll('.tile').length") < 120
     page.find(".history input").send_keys("number 1234")

@@ -2,11 +2,9 @@
 What it draws are flat colours; a step takes `delay` seconds. `python stand_in.py [PORT]` serves the page for a look."""
 import base64
 import copy
-import itertools
 import json
 import math
 import pathlib
-import re
 import struct
 import sys
 import threading
@@ -15,24 +13,12 @@ import urllib.parse
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from network import Problem, blocks, explain, schedule, second_calls, tokenize
+
 STUDIO = pathlib.Path(__file__).resolve().parents[2] / "studio"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
 POLICY = ("default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; "
           "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'")
-KINDS = ("inject reweight mask_tokens replace_tokens value_gain regions attend temperature smooth share prompt_to_prompt "
-         "normalized_guidance guide_by lora guidance pooled time_ids negative capture").split()
-LANES = {"guidance", "pooled", "time_ids", "negative"}
-BUILTIN = [("input:0", 32, 2, 1), ("input:1", 16, 2, 1), ("input:2", 8, 2, 1), ("middle:0", 8, 1, 1), ("output:0", 8, 3, 1),
-           ("output:1", 16, 3, 1), ("output:2", 32, 3, 1)]
-LARGE = [("input:1", 64, 2, 2), ("input:2", 32, 2, 10), ("middle:0", 32, 1, 10), ("output:0", 32, 3, 10), ("output:1", 64, 3, 2)]
-GROUPS = {"input": "composition", "middle": "content", "output": "style"}
-PATHS = {"input": "down_blocks", "output": "up_blocks"}
-
-
-class Problem(Exception):
-    def __init__(self, status, code, detail):
-        super().__init__(detail)
-        self.status, self.code = status, code
 
 
 def png(width, height, rgb):
@@ -50,105 +36,24 @@ def colour(text):
     return 60 + h % 160, 60 + (h >> 8) % 160, 60 + (h >> 16) % 160
 
 
-def sites(model):
-    """(block, short name, Diffusers path without attn, grid) of each attention."""
-    for name, grid, attentions, depth in LARGE if model == "large" else BUILTIN:
-        side, index = name.split(":")
-        stem = f"{PATHS[side]}.{index}" if side in PATHS else "mid_block"
-        for a in range(attentions):
-            for d in range(depth):
-                yield name, f"{name}.{a}" + (f"#{d}" if depth > 1 else ""), f"{stem}.attentions.{a}.transformer_blocks.{d}", grid
-
-
-def blocks(model):
-    found = {}
-    for name, site, path, grid in sites(model):
-        block = found.setdefault(name, {"name": name, "group": GROUPS[name.split(":")[0]], "resolution": [grid, grid], "layers": []})
-        block["layers"] += [{"site": site, "path": f"{path}.{k}", "kind": k, "heads": 4, "head_dim": 64} for k in ("attn1", "attn2")]
-    return list(found.values())
-
-
-def logs():
-    """log of the product of the first alphas, as Stable Diffusion's noise has them."""
-    low, high = 0.00085 ** 0.5, 0.012 ** 0.5
-    return list(itertools.accumulate(math.log(1 - (low + k / 999 * (high - low)) ** 2) for k in range(1000)))
-
-
-LOGS = logs()
-
-
-def schedule(steps):
-    calls = []
-    for i in range(steps):
-        t = 999 * (1 - i / max(1, steps - 1))
-        sigma = math.sqrt(math.exp(-LOGS[int(t)]) - 1)
-        calls.append({"step": i, "first": True, "progress": i / max(1, steps - 1), "t": t, "sigma": sigma})
-    return calls
-
-
-def layers_of(where, model, at):
-    names = [n.strip() for n in (where or "all").split(",")]
-    chosen = []
-    for name in names:
-        fits = [p for b, s, p, _ in sites(model)
-                if name in ("all", b, s, b.split(":")[0], GROUPS[b.split(":")[0]], p) or s.startswith(name + "#")]
-        if not fits:
-            raise Problem(400, "invalid_request", f'[{at}.where] "{name}" names no attention layer of this model; valid: input:0, ...')
-        chosen += fits
-    return list(dict.fromkeys(chosen))
-
-
-def calls_of(when, calls):
-    if when in (None, "always"):
-        return list(range(len(calls)))
-    (unit, (a, b)), = when.items()
-    a = math.inf if a == "inf" else a
-    tests = {"steps": lambda c: a <= c["step"] < b, "sigma": lambda c: b <= c["sigma"] <= a, "progress": lambda c: a <= c["progress"] <= b}
-    return [i for i, c in enumerate(calls) if tests[unit](c)]
-
-
-def explain(recipe):
-    model = recipe.get("model", "builtin")
-    calls = schedule(recipe.get("steps", 20))
-    said = []
-    for i, control in enumerate(recipe.get("controls", [])):
-        at = f"controls[{i}]"
-        if control.get("kind") not in KINDS:
-            raise Problem(400, "invalid_request", f'[{at}.kind] unknown kind "{control.get("kind")}"; valid: {", ".join(KINDS)}')
-        phrase = control.get("phrase")
-        if phrase and phrase.lower() not in recipe.get("prompt", "").lower():
-            raise Problem(400, "invalid_request", f'[{at}.phrase] "{phrase}" is not in the prompt')
-        lane = control["kind"] in LANES
-        entry = {"index": i, "title": control["kind"], "state": "acts", "calls": calls_of(control.get("when"), calls)}
-        if not entry["calls"]:
-            raise Problem(400, "invalid_request", f"[{at}.when] meets no step")
-        if not lane:
-            entry["layers"] = [p + ".attn2" for p in layers_of(control.get("where"), model, at)]
-        if control.get("enabled") is False:
-            entry["state"] = "disabled"
-        said.append(entry)
-    return {"calls": calls, "controls": said, "blocks": [], "notes": [], "recipe": recipe}
-
-
-def tokenize(prompt):
-    tokens = []
-    for match in re.finditer(r"[A-Za-z]+|\d|[^\sA-Za-z\d]", prompt):
-        parts = [match.span()] if len(match[0]) < 9 else [(match.start(), match.start() + 5), (match.start() + 5, match.end())]
-        for a, b in parts:
-            begin, end = len(prompt[:a].encode()), len(prompt[:b].encode())
-            tokens.append({"text": prompt[a:b], "id": zlib.crc32(prompt[a:b].encode()) % 1500, "begin": begin, "end": end, "weight": 1, "chunk": 0})
-    return {"tokens": tokens[:75], "cut": [{"text": t["text"]} for t in tokens[75:]], "limit": 75}
-
-
 class World:
     """Everything the server remembers."""
 
     def __init__(self, delay=0.02):
         self.delay, self.lock = delay, threading.RLock()
         self.jobs, self.files, self.pictures, self.recipes, self.history, self.log = {}, {}, {}, {}, [], []
-        self.stopped = False
-        self.answers = threading.Event()  # cleared, the server falls silent; the page's own files still come
-        self.answers.set()
+        self.stopped, self.drawing, self.held_pass = False, 0, math.inf
+
+    def until_pass(self, number):
+        """The run stays at the first step of this pass, until `go`."""
+        self.delay, self.held_pass = 0, number
+
+    def hold(self):
+        """The run stays at the step where it is, or at its first one, until `go`."""
+        self.delay = math.inf
+
+    def go(self):
+        self.delay, self.held_pass = 0, math.inf
 
     def start(self, body):
         recipe = body.get("spec", body).get("recipe", {})
@@ -157,8 +62,17 @@ class World:
                "steps": recipe.get("steps", 20), "sigma": None, "pass": 0, "pictures": [], "heat_maps": [], "recipe": recipe}
         job["_body"], job["_events"] = body, []
         self.jobs[job["id"]] = job
-        threading.Thread(target=self.run, args=(job,), daemon=True).start()
+        with self.lock:
+            self.drawing += 1
+        threading.Thread(target=self.draw, args=(job,), daemon=True).start()
         return job
+
+    def draw(self, job):
+        try:
+            self.run(job)
+        finally:
+            with self.lock:
+                self.drawing -= 1
 
     def tell(self, job, kind, data):
         with self.lock:
@@ -169,16 +83,18 @@ class World:
         self.tell(job, "job", public(job))
         cells = self.cells(job)
         for cell, recipe in enumerate(cells):
-            for call in schedule(job["steps"]) if len(cells) == 1 else schedule(2):
+            calls = self.calls(recipe, len(cells))
+            for number, call in calls:
                 if self.stopped or job["state"] != "running":
                     return self.end(job, job["state"] if job["state"] != "running" else "interrupted")
-                job.update(step=call["step"] + 1, sigma=call["sigma"])
-                self.tell(job, "step", {"step": job["step"], "steps": job["steps"], "sigma": call["sigma"], "pass": 0, "acting": [], "seconds": 0.1})
+                job.update(step=call["step"] + 1, steps=sum(n == number for n, _ in calls), sigma=call["sigma"], **{"pass": number})
+                self.tell(job, "step", {"step": job["step"], "steps": job["steps"], "sigma": call["sigma"], "pass": number,
+                                        "passes": 2 if "second_pass" in recipe else 1, "acting": [], "seconds": 0.1})
                 if job["_body"].get("previews", 1):
                     data = base64.b64encode(png(8, 8, colour(f"{recipe}{call['step']}"))).decode()
                     self.tell(job, "preview", {"step": job["step"], "image": 0, "type": "image/png", "data": data})
                 begin = time.monotonic()
-                while time.monotonic() < begin + self.delay and not self.stopped and job["state"] == "running":
+                while (time.monotonic() < begin + self.delay or number >= self.held_pass) and not self.stopped and job["state"] == "running":
                     time.sleep(0.003)
             self.keep(job, recipe, cell)
         for word in job["_body"].get("heat_maps") or []:
@@ -186,10 +102,18 @@ class World:
             job["heat_maps"].append({"word": word, "image": 0, "url": f"/v1/pictures/{job['id']}-{word}.png"})
         return self.end(job, "done")
 
+    @staticmethod
+    def calls(recipe, cells):
+        """(pass, call) of everything a picture takes."""
+        if cells > 1:
+            return [(0, call) for call in schedule(2)]
+        first = [(0, call) for call in schedule(recipe.get("steps", 20))]
+        return first + [(1, call) for call in second_calls(recipe)] if "second_pass" in recipe else first
+
     def cells(self, job):
         if job["kind"] != "sweep":
             return [job["recipe"]]
-        count = math.prod(len(a["values"]) for a in job["_body"]["spec"]["axes"])
+        count = math.prod(len((a["zip"][0] if "zip" in a else a)["values"]) for a in job["_body"]["spec"]["axes"])
         return [{**job["recipe"], "seed": i} for i in range(count)]
 
     def keep(self, job, recipe, cell):
@@ -237,6 +161,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def handle_one(self, method):
+        if self.world.stopped:
+            self.close_connection = True
+            return None
         url = urllib.parse.urlsplit(self.path)
         parts = [urllib.parse.unquote(p) for p in url.path.split("/")[1:]]
         query = dict(urllib.parse.parse_qsl(url.query))
@@ -244,7 +171,6 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if parts[0] not in ("v1", "health"):
                 return self.page(url.path)
-            self.world.answers.wait()
             body = json.loads(raw) if raw and "json" in (self.headers.get("Content-Type") or "") else raw
             self.world.log.append((method, url.path, body if isinstance(body, dict) else None))
             status, content = route(self.world, method, parts, query, body, self)
@@ -291,7 +217,7 @@ def route(world, method, parts, query, body, handler):
         return 200, {"status": "ok"}
     what = parts[1]
     named = {"models": lambda: {"default": "builtin", "models": [{"name": "builtin", "title": "built-in", "family": "sd1", "size": [256, 256], "builtin": True},
-                                           {"name": "large", "title": "large", "family": "sdxl", "size": [1024, 1024]}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "embeddings": []},
+                                           {"name": "large", "title": "large", "family": "sdxl", "size": [1024, 1024]}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "controlnets": [{"name": "edges"}], "embeddings": []},
              "blocks": lambda: {"blocks": blocks(query.get("model", "builtin"))}, "tokenize": lambda: tokenize(body["prompt"]), "explain": lambda: explain(body["recipe"]),
              "history": lambda: history(world, query), "read": lambda: read(world, body)}
     if what in named:
