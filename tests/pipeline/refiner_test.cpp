@@ -96,7 +96,7 @@ TEST_CASE("law: the model as its own refiner changes nothing, bit for bit, whate
   auto recipe = refined(tiny_folder("sdxl"));
   recipe.controls = {inject("a dragon").at("output:0").progress(0.3, 1), reweight("cat", {{0, 3}, {1, 0.2}}),
                      guidance({{0, 2}, {1, 7}}), capture("cat", "eyes"), inject("snow").steps(0, 1).enable(true)};
-  recipe.prompt_2 = "", recipe.seeds = {3, 4};
+  recipe.prompt_2 = "an oil painting", recipe.seeds = {3, 4};
   for (const double at : {0.3, 0.5, 0.75}) {
     recipe.refiner->switch_at = at;
     const auto two = draw(recipe), one = draw(whole(recipe));

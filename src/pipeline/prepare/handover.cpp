@@ -92,7 +92,7 @@ ModelSource refiner_source(const Recipe& recipe) {
 Resolved as_refiner_runs_it(const Resolved& pass, const Outline& outline) {
   auto resolved = pass;
   auto& recipe = resolved.recipe;
-  recipe.prompt_2.clear(), recipe.negative_prompt_2.clear();
+  if (outline.parts.family != Family::sdxl) recipe.prompt_2.clear(), recipe.negative_prompt_2.clear();
   recipe.second_pass.reset(), recipe.edits.clear();
   resolved.training = training_of(recipe, outline.parts.scheduler);
   resolved.encodings = 0;
