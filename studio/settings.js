@@ -57,7 +57,9 @@ export function makeDrawBar(store, events, player, actions) {
     wrong.hidden = !player.problem;
     wrong.textContent = player.problem && !player.problem.away ? player.problem.message : '';
     if (!wrong.textContent) wrong.hidden = true;
-    if (document.activeElement !== seed) seed.value = (store.recipe.seeds ?? [store.recipe.seed ?? 0]).join(', ');
+    const seeds = (store.recipe.seeds ?? [store.recipe.seed ?? 0]).join(', ');
+    if (document.activeElement !== seed) seed.value = seeds;
+    seed.title = seeds; // longer ones do not fit
     live.firstChild.checked = store.view.live;
   }
 

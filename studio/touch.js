@@ -30,7 +30,7 @@ export function whenMeant(element, { act, move, end, lost = end }) {
     waiting = event;
     timer = setTimeout(() => {
       begin(event);
-      navigator.vibrate?.(12);
+      if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.(12); // else the browser complains
     }, REST);
   });
   element.addEventListener('pointermove', (event) => {

@@ -59,7 +59,7 @@ class World:
         recipe = body.get("spec", body).get("recipe", {})
         explain(recipe)
         job = {"id": f"j{len(self.jobs) + 1}", "kind": body.get("kind", "generate"), "state": "queued", "position": 0, "created": time.time(), "step": 0,
-               "steps": recipe.get("steps", 20), "sigma": None, "pass": 0, "pictures": [], "heat_maps": [], "recipe": recipe}
+               "steps": recipe.get("steps", 20), "sigma": None, "pass": 0, "passes": 2 if "second_pass" in recipe else 1, "pictures": [], "heat_maps": [], "recipe": recipe}
         job["_body"], job["_events"] = body, []
         self.jobs[job["id"]] = job
         with self.lock:
@@ -89,7 +89,7 @@ class World:
                     return self.end(job, job["state"] if job["state"] != "running" else "interrupted")
                 job.update(step=call["step"] + 1, steps=sum(n == number for n, _ in calls), sigma=call["sigma"], **{"pass": number})
                 self.tell(job, "step", {"step": job["step"], "steps": job["steps"], "sigma": call["sigma"], "pass": number,
-                                        "passes": 2 if "second_pass" in recipe else 1, "acting": [], "seconds": 0.1})
+                                        "passes": job["passes"], "acting": [], "seconds": 0.1})
                 if job["_body"].get("previews", 1):
                     data = base64.b64encode(png(8, 8, colour(f"{recipe}{call['step']}"))).decode()
                     self.tell(job, "preview", {"step": job["step"], "image": 0, "type": "image/png", "data": data})

@@ -26,6 +26,10 @@ def place(page, row, column):
                        "return [b.left + (a[1] + 0.5) * m.plan.column, b.top + r.y + r.height / 2]; })(s.score.model)", row, column)
 
 
+def test_a_phone_has_no_room_beside_the_page(phone):
+    assert phone.js("return [document.documentElement.scrollWidth, visualViewport.scale]") == [390, 1]
+
+
 def test_a_finger_that_moves_up_scrolls_and_paints_nothing(phone):
     x, y = place(phone, "input:2", 5)
     top = phone.js("return scrollY")
