@@ -98,6 +98,15 @@ def test_a_run_without_its_end_is_no_array(pair):
         base.vae.decode(None)
 
 
+def test_another_model_at_the_end_reads_the_second_prompt_that_both_are_given(pair):
+    base, _ = pair
+    other = diffusers.StableDiffusionXLImg2ImgPipeline.from_pretrained(GOLDEN / "models" / "sdxl")
+    image = base("a cat", prompt_2="a dog", denoising_end=0.5, output_type="latent", **SMALL).images
+    with pytest.raises(corepulse.InvalidRequest, match="prompt_2"):
+        other("a cat", image=image, **BEHIND)
+    assert other("a cat", prompt_2="a dog", image=image, **BEHIND).images[0].size == (64, 64)
+
+
 def test_the_refiner_has_the_bases_vae_and_its_own_words(pair, folder, tmp_path):
     base, _ = pair
     other = tmp_path / "another_vae"

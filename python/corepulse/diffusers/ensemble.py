@@ -50,8 +50,10 @@ def _check_alike(begun: dict[str, Any], first: list[dict[str, Any]], given: dict
                  base: DiffusionPipeline, refiner: DiffusionPipeline) -> None:
     if len(calls) != len(first):
         raise InvalidRequest(f"[prompt] {len(calls)} of the refiner's call and {len(first)} of the base's; expected as many")
+    # SDXL's refiner has no encoder for the second prompt; another model would read the base's.
+    names = ALIKE if refiner._is_refiner() else (*ALIKE, "prompt_2", "negative_prompt_2")
     for own, one in zip(calls, first):
-        for name in ALIKE:
+        for name in names:
             if own[name] != one[name]:
                 raise InvalidRequest(f"[{name}] {own[name]!r} of the refiner's call, {one[name]!r} of the base's; expected the same")
         for name in ("timesteps", "sigmas"):
