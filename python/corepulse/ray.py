@@ -107,6 +107,7 @@ class _Crew:
     def dismiss(self) -> None:
         for actor in self.actors.values():
             self.ray.kill(actor)
+        del self.coordinator  # else the journal is held for as long as somebody keeps the traceback of an error
 
 
 def sweep(
@@ -140,15 +141,15 @@ def sweep(
     if not ray.is_initialized():
         ray.init()
     count = workers or _how_many(ray, num_gpus, num_cpus)
-    coordinator = _core.SweepCoordinator(text, folder, where, resume, progress)
     actor = ray.remote(_Drawing).options(**{
         "num_gpus": num_gpus, "num_cpus": 1 if num_cpus is None else num_cpus, "scheduling_strategy": "SPREAD", **(options or {})})
     threads = None if num_cpus is None else max(1, int(num_cpus))
-    crew = _Crew(ray, coordinator, lambda: actor.remote(text, folder, where, device, together, threads), retries)
+    crew = _Crew(ray, _core.SweepCoordinator(text, folder, where, resume, progress),
+                 lambda: actor.remote(text, folder, where, device, together, threads), retries)
     try:
-        crew.hire(min(count, coordinator.left))
+        crew.hire(min(count, crew.coordinator.left))
         crew.work()
+        _, _, notes = crew.coordinator.finish()
     finally:
         crew.dismiss()
-    _, _, notes = coordinator.finish()
     return SweepTable(out, notes)
