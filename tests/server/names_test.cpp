@@ -62,7 +62,8 @@ TEST_CASE("a ControlNet among the models' folders is a list of its own, and a na
   Catalog catalog({{nets.string()}, "", "", ""});
   REQUIRE(catalog.controlnets().size() == 1);
   CHECK(catalog.controlnets()[0].name == "edges.safetensors");
-  CHECK(catalog.controlnets()[0].family == "Stable Diffusion 1");
+  CHECK(catalog.controlnets()[0].title == "ControlNet");
+  CHECK(catalog.controlnets()[0].family.empty());  // the width of the built-in model's texts is no known family's
   for (const auto& model : catalog.models()) CHECK(model.name != "edges.safetensors");
   store.add(Upload{"abc", "image/png", 1, 1, 1, 1});
   Names names(catalog, folder, store);
