@@ -33,8 +33,9 @@ TEST_CASE("a kind is found by its name and by its effect, and acts in one way") 
     CHECK(&kind_of(kind->normal) == kind);
     CHECK(kind_name(kind->normal) == std::string(kind->name));
     CHECK((kind->attention != nullptr) + (kind->step != nullptr) + (kind->capture != nullptr) +
-              (kind->weights != nullptr) + (kind->side != nullptr) ==
+              (kind->weights != nullptr) + (kind->side != nullptr) + (kind->features != nullptr) ==
           1);
+    CHECK((!kind->blurs || kind->attention));  // in place of it
   }
   CHECK(names.size() == std::variant_size_v<Effect>);
   CHECK(find_kind("injekt") == nullptr);
@@ -63,14 +64,16 @@ TEST_CASE("what changes attention or watches has a short form") {
   }
 }
 
-TEST_CASE("items of a kind say what two of them exclude, once each") {
+TEST_CASE("items of a kind have a word each, and say which field two of them exclude by") {
   for (const auto* kind : kinds()) {
     CAPTURE(kind->name);
     std::set<std::string> words;
     for (const auto items : {kind->number_items, kind->word_items})
       for (const auto& item : items) {
+        CAPTURE(item.word);
         CHECK(words.insert(item.word).second);
-        CHECK(item.sets == std::string(item.word));
+        const bool field = std::find(kind->fields.begin(), kind->fields.end(), std::string(item.sets)) != kind->fields.end();
+        CHECK((field || item.sets == std::string(item.word)));
       }
   }
 }

@@ -34,12 +34,16 @@ std::string under_limit(Resource resource, rlim_t most, const std::function<std:
   return result;
 }
 
-// What `act` gives for an account without privileges (root may write anywhere).
-std::string as_nobody(const std::function<std::string()>& act) {
+// What `act` gives in `folder` for an account without privileges (root may write anywhere). From within: the folders
+// above it may be closed to others, as a private TMPDIR's are.
+std::string as_nobody(const fs::path& folder, const std::function<std::string()>& act) {
+  const auto before = fs::current_path();
+  fs::current_path(folder);
   const bool root = ::geteuid() == 0;
   if (root && ::seteuid(65534) != 0) return "cannot change the account";
   const auto result = act();
   if (root && ::seteuid(0) != 0) std::abort();
+  fs::current_path(before);
   return result;
 }
 
@@ -165,12 +169,12 @@ TEST_CASE("a folder or a file that may only be read is told before") {
   fs::permissions(folder / "open/a.txt", fs::perms(0444));
   for (const char* name : {"closed/a.txt", "closed/new.txt", "open/a.txt"}) {
     CAPTURE(name);
-    const auto ask = [&] { return refusal([&] { check_writable(folder / name); }); };
-    const auto act = [&] { return refusal([&] { write(folder / name, "new"); }); };
-    CHECK(has(as_nobody(ask), {"io: [file] ", name, "cannot be written"}));
-    CHECK(as_nobody(act) == as_nobody(ask));
+    const auto ask = [&] { return refusal([&] { check_writable(name); }); };
+    const auto act = [&] { return refusal([&] { write(name, "new"); }); };
+    CHECK(has(as_nobody(folder.path(), ask), {"io: [file] ", name, "cannot be written"}));
+    CHECK(as_nobody(folder.path(), act) == as_nobody(folder.path(), ask));
   }
-  CHECK(as_nobody([&] { return refusal([&] { check_writable(folder / "open/new.txt"); }); }) == "");
+  CHECK(as_nobody(folder.path(), [] { return refusal([] { check_writable("open/new.txt"); }); }) == "");
   CHECK(get(folder / "open/a.txt") == "old");
   CHECK(std::distance(fs::directory_iterator(folder / "open"), {}) == 1);
   fs::permissions(folder / "closed", fs::perms(0755));
@@ -181,7 +185,7 @@ TEST_CASE("a file that may not be read is an io error") {
   fs::permissions(folder.path(), fs::perms(0755));
   write(folder / "a.txt", "secret");
   fs::permissions(folder / "a.txt", fs::perms(0200));
-  CHECK(has(as_nobody([&] { return refusal([&] { read_file(folder / "a.txt", 10); }); }), {"io: [file] ", "a.txt"}));
+  CHECK(has(as_nobody(folder.path(), [] { return refusal([] { read_file("a.txt", 10); }); }), {"io: [file] ", "a.txt"}));
 }
 
 TEST_CASE("reading whole files is bounded") {

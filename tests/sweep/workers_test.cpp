@@ -207,7 +207,7 @@ TEST_CASE("a job goes on to what nobody draws, and a worker draws it in one call
   CHECK(read_message(job).head["cells"].size() == 6);
   const auto drawn = a.draw(job);
   CHECK(drawn.size() == 6);
-  CHECK(painters[0].groups == std::vector<size_t>{6});  // of eight pictures; the rest one by one
+  CHECK(painters[0].groups == std::vector<size_t>{6, 2});  // eight pictures: two are plain ones
   for (size_t i = 0; i < 2; ++i) coordinator.take("a", drawn[i]);
   coordinator.lose("a");
   for (std::string next; !(next = coordinator.next("b", 6)).empty();)
