@@ -10,7 +10,8 @@ import unittest
 from program_case import PROGRAM, ProgramCase
 
 BUILTIN = pathlib.Path(__file__).parents[2] / "models" / "builtin"
-CPU = ["--device", "cpu", "--dtype", "f32", "--steps", "3"]
+UNTIMED = ["--device", "cpu", "--dtype", "f32", "--steps", "0"]
+CPU = [*UNTIMED[:-1], "3"]
 INVALID, NOT_FOUND, DEFECT = 2, 3, 9
 
 
@@ -79,11 +80,11 @@ class DoctorTest(ProgramCase):
         self.assertNotIn(str(self.folder), done.stdout)
 
     def test_the_self_test_stands_alone_where_no_step_shall_be_timed(self):
-        text = self.run_program("doctor", *CPU, "--steps", "0").stdout
+        text = self.run_program("doctor", *UNTIMED).stdout
         self.assertIn("Self-test: passed", text)
         self.assertNotIn("A step", text)
         self.assertNotIn("Single products", text)
-        found = json.loads(self.run_program("doctor", *CPU, "--steps", "0", "--json").stdout)
+        found = json.loads(self.run_program("doctor", *UNTIMED, "--json").stdout)
         self.assertEqual((found["step"]["seconds"], found["step"]["problem"], found["pace"]["matrix"]), ([], "", 0))
 
     def test_variables_that_are_set_and_empty_are_told_so(self):

@@ -72,7 +72,8 @@ TEST_CASE("items of a kind have a word each, and say which field two of them exc
       for (const auto& item : items) {
         CAPTURE(item.word);
         CHECK(words.insert(item.word).second);
-        const bool field = std::find(kind->fields.begin(), kind->fields.end(), std::string(item.sets)) != kind->fields.end();
+        const bool field =
+            std::find(kind->fields.begin(), kind->fields.end(), std::string(item.sets)) != kind->fields.end();
         CHECK((field || item.sets == std::string(item.word)));
       }
   }

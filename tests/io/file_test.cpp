@@ -185,7 +185,8 @@ TEST_CASE("a file that may not be read is an io error") {
   fs::permissions(folder.path(), fs::perms(0755));
   write(folder / "a.txt", "secret");
   fs::permissions(folder / "a.txt", fs::perms(0200));
-  CHECK(has(as_nobody(folder.path(), [] { return refusal([] { read_file("a.txt", 10); }); }), {"io: [file] ", "a.txt"}));
+  CHECK(
+      has(as_nobody(folder.path(), [] { return refusal([] { read_file("a.txt", 10); }); }), {"io: [file] ", "a.txt"}));
 }
 
 TEST_CASE("reading whole files is bounded") {

@@ -4,6 +4,7 @@
 
 #include "corepulse/error.h"
 
+#include "control/kind.h"
 #include "io/base64.h"
 #include "io/picture/image_format.h"
 #include "lora_file.h"
@@ -242,8 +243,9 @@ bool is_shape(const Control& c) {
 }
 
 bool is_beside_attention(const Control& c) {
+  const auto& kind = control::kind_of(c.effect);
   const auto* guide = std::get_if<GuideBy>(&c.effect);
-  return is_shape(c) || std::holds_alternative<FreeU>(c.effect) || (guide && guide->perturb == GuideBy::Perturb::map);
+  return kind.step || kind.features || kind.side || (guide && guide->perturb == GuideBy::Perturb::map);
 }
 
 Control neutral(Control c, unsigned variant) {

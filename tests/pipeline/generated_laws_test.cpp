@@ -124,17 +124,22 @@ Verdict nothing_before_the_window(const Case& at, Recipe recipe) {
 }
 
 Verdict injected_prompt_is_the_prompt(const Case& at, Recipe recipe) {
-  // Images of an edit have another prompt; in older maths words are counted in the run's prompt, whatever is read.
-  without<PromptToPrompt>(recipe.controls);
-  std::erase_if(recipe.controls, [](const Control& c) { return c.mode == Mode::corepulse; });
-  recipe.prompt_2.clear();  // an injected prompt is both encoders'
   const auto other = RecipeGenerator(at.family, at.seed).prompt();
-  Controls controls{inject(other)};
-  if (at.family == "sdxl" || at.family == "koala_700m") controls.push_back(pooled(other));
-  controls.insert(controls.end(), recipe.controls.begin(), recipe.controls.end());
-  const auto injected = at.latents(recipe, controls);
+  auto injected = recipe;
+  const auto inject_first = [&](Controls& theirs, Controls& ours) {
+    // Images of an edit have another prompt; in older maths words are counted in the run's prompt, whatever is read.
+    without<PromptToPrompt>(theirs);
+    std::erase_if(theirs, [](const Control& c) { return c.mode == Mode::corepulse; });
+    ours = {inject(other)};
+    if (at.family == "sdxl" || at.family == "koala_700m") ours.push_back(pooled(other));
+    ours.insert(ours.end(), theirs.begin(), theirs.end());
+  };
+  inject_first(recipe.controls, injected.controls);
+  if (recipe.second_pass && recipe.second_pass->controls)  // in place of the recipe's
+    inject_first(*recipe.second_pass->controls, *injected.second_pass->controls);
+  injected.prompt_2.clear(), recipe.prompt_2.clear();  // an injected prompt is both encoders'
   recipe.prompt = other;
-  return same(injected, at.latents(recipe), "injecting a prompt first of all");
+  return same(at.latents(injected), at.latents(recipe), "injecting a prompt first of all");
 }
 
 Verdict windows_join(const Case& at, const Recipe& recipe) {

@@ -108,6 +108,20 @@ TEST_CASE("law: the model as its own refiner changes nothing, bit for bit, whate
   }
 }
 
+TEST_CASE("an edited image reads its own prompt in the whole run, whichever model the edit acts in") {
+  auto recipe = refined(tiny_folder("sdxl"));
+  recipe.prompt = "a cat in a park", recipe.seeds = {3, 3}, recipe.refiner->switch_at = 0.5;
+  const auto edit = prompt_to_prompt("a dog in a park", PromptToPrompt::Method::replace);
+  for (const auto& control : {edit.progress(0, 0.3), edit.progress(0.8, 1)}) {
+    recipe.controls = {control};
+    CHECK(draw(recipe).latents == draw(whole(recipe)).latents);
+  }
+  auto other = edit;
+  std::get<PromptToPrompt>(other.effect).prompt = "a bird in a park";
+  recipe.controls = {edit.progress(0, 0.3), other.progress(0.8, 1)};
+  CHECK_THROWS_WITH_AS(draw(recipe), doctest::Contains("image 1 has another prompt by"), Error);
+}
+
 TEST_CASE("law: A1111's sampler goes on with what it knows, others begin anew") {
   for (const auto sampler : {SamplerKind::dpmpp_2m, SamplerKind::heun, SamplerKind::dpmpp_sde, SamplerKind::unipc}) {
     CAPTURE(std::string(name(sampler)));

@@ -51,6 +51,8 @@ struct ProgramOptions {
   std::vector<ContextSpec> texts;
   /** What errors call the list. */
   std::string path = "controls";
+  /** By image, the prompt that a control gives it, which may act in another part of the run only; empty: none does. */
+  std::vector<std::optional<std::string>> image_prompts;
   /** The most work resolving may take, see Budget. */
   size_t work = 1'000'000'000;
 };

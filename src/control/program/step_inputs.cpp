@@ -57,18 +57,22 @@ ControlReport act(const corepulse::Control& control, Context& context, std::vect
 
 /** By image, the prompt that it reads: the recipe's, or one that a control gives it. */
 std::vector<int> own_prompts(Context& context) {
-  std::vector<int> prompts(static_cast<size_t>(context.inputs.batch), context.tables.texts.number(0));
-  std::vector<int> giver(prompts.size(), -1);
+  auto& texts = context.tables.texts;
+  std::vector<int> prompts(static_cast<size_t>(context.inputs.batch), texts.number(0));
+  std::vector<std::string> giver(prompts.size());
+  const auto& elsewhere = context.options.image_prompts;
+  for (size_t image = 0; image < elsewhere.size(); ++image)
+    if (elsewhere[image]) prompts[image] = texts.add_own(*elsewhere[image]), giver[image] = "another control";
   for (int i = 0; i < static_cast<int>(context.controls.size()); ++i) {
     for (int image = 0; image < context.inputs.batch; ++image) {
       const auto prompt = prompt_by(context.controls[i], image);
       if (!prompt) continue;
-      const int text = context.tables.texts.add_own(*prompt);
-      if (giver[image] >= 0 && prompts[image] != text)
+      const int text = texts.add_own(*prompt);
+      if (!giver[image].empty() && prompts[image] != text)
         refuse(context.path_of(i) + ".prompt",
                fmt::format("image {} has another prompt by {}; expected the same one, or other images", image,
-                           context.path_of(giver[image])));
-      prompts[image] = text, giver[image] = i;
+                           giver[image]));
+      prompts[image] = text, giver[image] = context.path_of(i);
     }
   }
   return prompts;

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "control/effects/side_network.h"
+#include "control/kind.h"
 #include "control/program/program_data.h"
 #include "model/layers.h"
 #include "pipeline/prepare/recipe_words.h"
@@ -34,6 +35,15 @@ void settle_rows(std::vector<Control>& controls, const Guides& guides) {
     for (const auto& guide : guides)
       if (guide->pool && guide->info.name == name) control.rows = Rows::cond;
   }
+}
+
+/** Images of an edit read their prompt in the whole pass, whichever model the edit acts in. */
+std::vector<std::optional<std::string>> image_prompts(const std::vector<Control>& controls, const Resolved& resolved) {
+  std::vector<std::optional<std::string>> prompts(resolved.recipe.seeds.size());
+  for (const auto& control : controls)
+    for (size_t image = 0; image < prompts.size(); ++image)
+      if (!prompts[image]) prompts[image] = control::prompt_by(control, static_cast<int>(image));
+  return prompts;
 }
 
 }  // namespace
@@ -88,8 +98,9 @@ ResolvedControls resolve_controls(std::vector<Control> controls, const Resolved&
 
 ResolvedControls resolve_controls(const std::vector<Control>& controls, const PassControl& pass,
                                   const KnownFiles& known, const KnownFiles& known_behind,
-                                  const control::ProgramOptions& options) {
+                                  control::ProgramOptions options) {
   if (!pass.refiner) return resolve_controls(controls, pass.resolved, pass, pass.own, known, options);
+  options.image_prompts = image_prompts(controls, pass.resolved);
   const auto& handover = *pass.handover;
   auto parts = divided(controls, handover, pass.own.outline, known.loras, options.path);
   auto made = resolve_controls(std::move(parts.before), pass.resolved, pass, pass.own, known, options);

@@ -72,6 +72,6 @@ ResolvedControls resolve_controls(std::vector<Control> controls, const Resolved&
 /** On both models where a refiner ends the pass. What is switched off in one of them has the other's files. */
 ResolvedControls resolve_controls(const std::vector<Control>& controls, const PassControl& pass,
                                   const KnownFiles& known, const KnownFiles& known_behind,
-                                  const control::ProgramOptions& options);
+                                  control::ProgramOptions options);
 
 }  // namespace corepulse::pipeline
