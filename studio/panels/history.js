@@ -31,8 +31,11 @@ function carry(event, item) {
 export function makeRecent(events, player, actions) {
   const strip = h('ul.recent', { 'aria-label': T.history.recent, hidden: true });
   const restore = restorer(player, actions);
+  let turn = 0; // as below
   async function load() {
-    const { items } = await api.history('', undefined, 12).catch(() => ({ items: [] }));
+    const mine = ++turn;
+    const { items } = await api.history('', undefined, 12).catch(() => ({}));
+    if (!items || mine !== turn) return;
     strip.hidden = !items.length;
     fill(strip, items.map((item) => h('li', h('button.tile-picture', {
       type: 'button', title: item.prompt, 'aria-label': T.history.restore(`${item.prompt || '…'}, ${T.draw.seed} ${item.seed}`), 'data-key': item.picture, onclick: () => restore(item),
@@ -55,10 +58,13 @@ export function makeHistory(store, events, player, actions) {
   let loading = false;
   let turn = 0; // of the last question: answers of earlier ones come too late
   let visible = false;
+  let asking = null; // the picture whose removal is being asked about
+  const removed = new Set(); // jobs: an answer that was on its way still has them
   let columns = 3;
   let cell = 100;
 
-  async function load(anew) {
+  /** The next page, or `anew` the first one. Where the list is `kept` only what is new comes in above it, and nothing moves. */
+  async function load(anew, kept) {
     if (loading && !anew) return;
     loading = true;
     const mine = ++turn;
@@ -66,9 +72,8 @@ export function makeHistory(store, events, player, actions) {
     try {
       const answer = await api.history(q, anew ? undefined : next, PAGE);
       if (mine !== turn) return;
-      items = anew ? answer.items : [...items, ...answer.items];
-      next = answer.items.length ? answer.next ?? undefined : undefined;
-      if (anew) view.scrollTop = 0;
+      take(answer, anew, kept);
+      if (anew && !kept) view.scrollTop = 0;
       message(items.length ? '' : q ? T.history.none(q) : T.history.empty);
     } catch (error) {
       if (mine !== turn) return;
@@ -77,6 +82,15 @@ export function makeHistory(store, events, player, actions) {
     }
     loading = false;
     measure();
+  }
+
+  function take(answer, anew, kept) {
+    const fresh = answer.items.filter(({ job }) => !removed.has(job));
+    const joint = anew && kept ? items.findIndex(({ picture }) => picture === fresh.at(-1)?.picture) : -1;
+    const older = joint >= 0 ? items.slice(joint + 1) : [];
+    items = [...(anew ? [] : items), ...fresh, ...older];
+    if (!older.length) next = answer.items.length ? answer.next ?? undefined : undefined;
+    if (!items.some(({ picture }) => picture === asking)) asking = null;
   }
 
   function message(text, again) {
@@ -98,7 +112,9 @@ export function makeHistory(store, events, player, actions) {
   function render() {
     const first = Math.max(0, Math.floor(view.scrollTop / cell) - 2) * columns;
     const last = Math.min(items.length, (Math.ceil((view.scrollTop + view.clientHeight) / cell) + 2) * columns);
+    const inside = sheet.contains(document.activeElement);
     fill(sheet, items.slice(first, last).map((item, i) => tile(item, first + i)));
+    if (inside && !sheet.contains(document.activeElement)) view.focus({ preventScroll: true }); // what had it is out of view
     if (next !== undefined && last > items.length - columns * 6) load(false);
   }
 
@@ -107,7 +123,7 @@ export function makeHistory(store, events, player, actions) {
     const element = h('div.tile', { role: 'listitem', 'aria-setsize': next === undefined ? items.length : -1, 'aria-posinset': i + 1 },
       h('button.tile-picture', { type: 'button', title: item.prompt, 'aria-label': label, 'data-key': item.picture, onclick: () => restore(item), onkeydown: (e) => walk(e, i) },
         h('img', { src: item.thumb_url ?? item.url, alt: '', loading: 'lazy', decoding: 'async', ondragstart: (e) => carry(e, item) })),
-      iconButton('trash', T.history.remove, () => ask(item, element), { 'data-key': `trash ${item.picture}` }));
+      iconButton('trash', T.history.remove, () => ask(item.picture), { 'data-key': `trash ${item.picture}` }), asking === item.picture ? question(item) : null);
     element.style.transform = `translate(${(i % columns) * cell}px, ${Math.floor(i / columns) * cell}px)`;
     element.style.width = element.style.height = `${cell - 4}px`;
     return element;
@@ -124,42 +140,50 @@ export function makeHistory(store, events, player, actions) {
     sheet.querySelector(`[data-key="${CSS.escape(items[to].picture)}"]`)?.focus();
   }
 
-  /** Asked in place: what is removed is gone on the server, too, with all that its run drew. */
-  function ask(item, element) {
+  /** Asks about a picture, or about none any more; the focus goes along. */
+  function ask(picture) {
+    const key = picture ? 'ask no' : `trash ${asking}`;
+    asking = picture;
+    render();
+    sheet.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus();
+  }
+
+  /** Asked in place, until it is answered: what is removed is gone on the server, too, with all that its run drew. */
+  function question(item) {
     const text = T.history.removeAsk(items.filter((other) => other.job === item.job).length);
-    const close = () => {
-      box.remove();
-      element.querySelector('.icon-button').focus();
-    };
-    const keep = h('button.quiet', { type: 'button', onclick: close }, T.history.no);
     const escape = (event) => {
       if (event.key !== 'Escape') return;
       event.stopPropagation();
-      close();
+      ask(null);
     };
-    const box = h('div.ask', { role: 'alertdialog', 'aria-label': text, onkeydown: escape }, h('p', text), h('button.quiet', { type: 'button', onclick: () => remove(item) }, T.history.yes), keep);
-    element.append(box);
-    keep.focus();
+    const button = (key, label, onclick) => h('button.quiet', { type: 'button', 'data-key': key, onclick }, label);
+    return h('div.ask', { role: 'alertdialog', 'aria-label': text, onkeydown: escape }, h('p', text),
+      button('ask yes', T.history.yes, () => remove(item)), button('ask no', T.history.no, () => ask(null)));
   }
 
-  async function remove(item) {
+  async function remove({ job }) {
+    if (removed.has(job)) return;
+    removed.add(job);
     try {
-      await api.purge(item.job);
-      items = items.filter((other) => other.job !== item.job);
-      if (!items.length) message(search.value.trim() ? T.history.none(search.value.trim()) : T.history.empty);
-      actions.say(T.history.removed);
-      events.tell('purged');
+      await api.purge(job);
     } catch (error) {
-      actions.say(error.message);
+      removed.delete(job);
+      return actions.say(error.message);
     }
+    const here = sheet.contains(document.activeElement);
+    asking = null;
+    items = items.filter((other) => other.job !== job);
+    if (!items.length) message(search.value.trim() ? T.history.none(search.value.trim()) : T.history.empty);
+    actions.say(T.history.removed);
+    events.tell('purged');
     measure();
-    (sheet.querySelector('.tile-picture') ?? search).focus();
+    if (here) (sheet.querySelector('.tile-picture') ?? search).focus();
+    return undefined;
   }
 
   view.addEventListener('scroll', eachFrame(render), { passive: true });
   new ResizeObserver(eachFrame(measure)).observe(view);
-  events.on('drawn', () => visible && load(true));
-  events.on('back', () => visible && load(true));
+  for (const name of ['drawn', 'back']) events.on(name, () => visible && load(true, true));
   const element = h('div.panel.history', h('div.panel-tools', search, found), view, note);
-  return { element, shown(on) { visible = on; if (on) load(true); } };
+  return { element, shown(on) { visible = on; asking = null; if (on) load(true); } };
 }

@@ -91,6 +91,7 @@ export function explored(track, what, grid) {
 export function makeSweep(store, reading, events, actions, hooks) {
   let axes = [];
   let run = null;
+  let starting = false;
   let stop = () => {};
   const form = h('div.sweep-form');
   const sheet = h('div.sheet', { role: 'list', 'aria-label': T.sweep.sheet });
@@ -144,7 +145,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
   function showRun() {
     const n = axes.length ? axes.reduce((total, axis) => total * valuesOf(axis).length, 1) : 0;
     runButton.textContent = T.sweep.run(n);
-    runButton.disabled = !n || n > MOST || Boolean(run && !run.final);
+    runButton.disabled = !n || n > MOST || starting || Boolean(run && !run.final);
     stopButton.hidden = !run || run.final;
     if (n > MOST) wrong.textContent = T.sweep.limit(MOST);
   }
@@ -156,21 +157,24 @@ export function makeSweep(store, reading, events, actions, hooks) {
   }
 
   async function start() {
+    if (starting) return;
     const { seeds, ...recipe } = structuredClone(store.recipe); // a cell has one picture
     const { grid } = reading.state;
     if (seeds) recipe.seed = seeds[0];
     const used = structuredClone(axes).map((axis) => (axis.values ? axis : { ...axis, values: valuesOf(axis), from: undefined, to: undefined, count: undefined }));
     stop();
     wrong.textContent = '';
+    starting = true;
     try {
       const job = await api.start({ kind: 'sweep', spec: { version: 1, recipe, axes: specOf(recipe, used, grid) } });
-      run = { id: job.id, recipe, axes: used, grid, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), looked: 0, final: false };
+      run = { id: job.id, recipe, axes: used, grid, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), looked: -Infinity, final: false };
       store.look({ first: false });
       stop = listen(job.id, follow);
       draw();
     } catch (error) {
       wrong.textContent = error.message;
     }
+    starting = false;
     showRun();
   }
 
@@ -189,11 +193,19 @@ export function makeSweep(store, reading, events, actions, hooks) {
     return draw();
   }
 
+  /** What the server says of the run; undefined where it has ended meanwhile, or another one has begun: then it comes too late. */
+  async function asked() {
+    const mine = run;
+    const job = await api.job(mine.id).catch((error) => ({ error }));
+    return run === mine && !mine.final ? job : undefined;
+  }
+
   /** The server was away: what it drew since then, and the rest. */
   async function resume() {
     if (!run || run.final) return;
-    const job = await api.job(run.id).catch((error) => (error.away ? null : { state: 'interrupted' }));
-    if (!job || run.final) return;
+    const said = await asked();
+    if (!said || said.error?.away) return;
+    const job = said.state ? said : { state: 'interrupted' };
     stop();
     if (!FINAL.includes(job.state)) stop = listen(run.id, follow);
     follow({ type: 'job', job });
@@ -203,8 +215,9 @@ export function makeSweep(store, reading, events, actions, hooks) {
   async function look() {
     if (performance.now() - run.looked < 1000) return;
     run.looked = performance.now();
-    const job = await api.job(run.id).catch(() => ({}));
-    if (job.pictures) keep(job.pictures);
+    const job = await asked();
+    if (!job?.pictures) return;
+    keep(job.pictures);
     draw();
   }
 

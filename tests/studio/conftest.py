@@ -6,7 +6,8 @@ import time
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (ElementClickInterceptedException, ElementNotInteractableException, StaleElementReferenceException,
+                                        WebDriverException)
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from urllib3.exceptions import HTTPError
@@ -89,16 +90,31 @@ class Page:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
 
     def click(self, name, within="body"):
-        """Clicks what bears this name; looked for anew where the page has just drawn it anew."""
-        look = ("return [...document.querySelectorAll(arguments[0])].find((e) => e.offsetParent && [e.getAttribute('aria-label'), e.innerText.trim()]"
-                ".includes(arguments[1]))")
+        """Clicks what bears this name when it lies still; again where the page drew it anew meanwhile, so that nothing was clicked."""
+        still = ("const [all, name, done] = arguments; const e = [...document.querySelectorAll(all)].find((e) => e.offsetParent &&"
+                 "[e.getAttribute('aria-label'), e.innerText.trim()].includes(name)); if (!e) return done(null); e.scrollIntoView({block: 'center'});"
+                 "const at = () => Object.values(e.getBoundingClientRect().toJSON()).join(), next = () => new Promise(requestAnimationFrame);"
+                 "next().then(async () => { const was = at(); await next(); await next(); if (!e.isConnected || at() !== was) return done(null);"
+                 "window.clicked = false; e.addEventListener('click', () => { window.clicked = true; }, { capture: true, once: true }); done(e); })")
+
         def clicked():
             try:
-                element = self.js(look, f"{within} button, {within} a", name)
-                return element is not None and element.click() is None
-            except StaleElementReferenceException:
+                element = self.browser.execute_async_script(still, f"{within} button, {within} a", name)
+                return element is not None and element.click() is None and self.js("return window.clicked")
+            except (StaleElementReferenceException, ElementNotInteractableException, ElementClickInterceptedException):
                 return False
         self.until(clicked, f"a button {name}")
+
+    def hold_answers(self, path):
+        """The server's answers to what is asked of paths like this are there, but the page gets them at `let_go`."""
+        self.js("const real = window.realFetch ??= window.fetch, like = new RegExp(arguments[0]); window.held = [];"
+                "window.fetch = async (path, how) => { const answer = await real(path, how); if (!like.test(path)) return answer;"
+                "const text = await answer.text(); await new Promise((go) => window.held.push(go)); how.signal?.throwIfAborted();"
+                "return { ok: answer.ok, status: answer.status, headers: answer.headers, text: async () => text }; }", path)
+
+    def let_go(self):
+        """When it returns the page has done with them what it does."""
+        self.browser.execute_async_script("const done = arguments[0]; window.fetch = window.realFetch; for (const go of window.held) go(); setTimeout(done)")
 
     def cell(self, row, column):
         """Where a cell is, from the canvas's middle."""

@@ -111,17 +111,6 @@ def test_a_number_that_is_being_typed_survives_an_answer(page):
     assert page.controls() == [{**DRAGON, "gain_k": 3}]
 
 
-def test_a_picture_is_removed_only_when_it_is_meant(page):
-    page.world.fill(3)
-    page.inside("s.panels.show('history')")
-    page.wait("return document.querySelectorAll('.tile').length === 3")
-    page.js("document.querySelectorAll('.tile > .icon-button')[1].click()")
-    page.wait("return document.activeElement.textContent === 'Keep'")
-    page.keys(Keys.ESCAPE)
-    page.wait("return !document.querySelector('.ask') && document.activeElement === document.querySelectorAll('.tile > .icon-button')[1]")
-    assert not [m for m, _, _ in page.world.log if m == "DELETE"]
-
-
 def test_pixels_of_a_region_are_fractions_on_the_page(page):
     region = {"shape": "add", "unit": "pixel", "feather": 16, "parts": [{"shape": "rectangle", "unit": "pixel", "box": [64, 0, 128, 256]}, {"shape": "ellipse", "center": [0.5, 0.5], "radii": [0.1, 0.2]}]}
     assert page.inside("import('/region.js').then(({ inFractions }) => inFractions(a[0], 512, 256))", region) == {

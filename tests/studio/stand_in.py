@@ -42,18 +42,23 @@ class World:
     def __init__(self, delay=0.02):
         self.delay, self.lock = delay, threading.RLock()
         self.jobs, self.files, self.pictures, self.recipes, self.history, self.log = {}, {}, {}, {}, [], []
-        self.stopped, self.drawing, self.held_pass = False, 0, math.inf
+        self.stopped, self.drawing, self.held_pass, self.held_cell = False, 0, math.inf, math.inf
+        self.heard = set()  # jobs whose every further event is sent to somebody
 
     def until_pass(self, number):
         """The run stays at the first step of this pass, until `go`."""
         self.delay, self.held_pass = 0, number
+
+    def until_cell(self, number):
+        """A sweep stays at the first step of this cell, until `go`."""
+        self.held_cell, self.delay = number, 0
 
     def hold(self):
         """The run stays at the step where it is, or at its first one, until `go`."""
         self.delay = math.inf
 
     def go(self):
-        self.delay, self.held_pass = 0, math.inf
+        self.delay, self.held_pass, self.held_cell = 0, math.inf, math.inf
 
     def start(self, body):
         recipe = body.get("spec", body).get("recipe", {})
@@ -94,7 +99,7 @@ class World:
                     data = base64.b64encode(png(8, 8, colour(f"{recipe}{call['step']}"))).decode()
                     self.tell(job, "preview", {"step": job["step"], "image": 0, "type": "image/png", "data": data})
                 begin = time.monotonic()
-                while (time.monotonic() < begin + self.delay or number >= self.held_pass) and not self.stopped and job["state"] == "running":
+                while (time.monotonic() < begin + self.delay or number >= self.held_pass or cell >= self.held_cell) and not self.stopped and job["state"] == "running":
                     time.sleep(0.003)
             self.keep(job, recipe, cell)
         for word in job["_body"].get("heat_maps") or []:
@@ -125,8 +130,9 @@ class World:
 
     def remember(self, job, name, recipe):
         url = f"/v1/pictures/{name}"
-        self.history.insert(0, {"job": job, "picture": name, "url": url, "thumb_url": url + "?thumb=1", "prompt": recipe.get("prompt", ""),
-                                "seed": recipe.get("seed", 0), "created": time.time()})
+        number = self.history[0]["number"] + 1 if self.history else 1
+        self.history.insert(0, {"number": number, "job": job, "picture": name, "url": url, "thumb_url": url + "?thumb=1",
+                                "prompt": recipe.get("prompt", ""), "seed": recipe.get("seed", 0), "created": time.time()})
 
     def end(self, job, state):
         job.update(state=state, finished=time.time())
@@ -136,13 +142,13 @@ class World:
         self.history.clear()
         self.pictures["old.png"] = (png(32, 32, (180, 120, 60)), {"version": 1, "prompt": "old", "seed": 1})
         for i in range(count):
-            item = {"job": f"old{i}", "picture": f"old{i}.png", "url": "/v1/pictures/old.png", "thumb_url": "/v1/pictures/old.png",
+            item = {"number": count - i, "job": f"old{i}", "picture": f"old{i}.png", "url": "/v1/pictures/old.png", "thumb_url": "/v1/pictures/old.png",
                     "prompt": f"picture number {i}", "seed": i, "created": i}
             self.history.append(item)
 
 
 def public(job):
-    return copy.deepcopy({k: v for k, v in job.items() if not k.startswith("_")})
+    return copy.deepcopy({k: v for k, v in job.copy().items() if not k.startswith("_")})
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -203,6 +209,7 @@ class Handler(BaseHTTPRequestHandler):
                 if kind == "job" and data["state"] not in ("queued", "running"):
                     return
             self.wfile.flush()
+            self.world.heard.add(job["id"])
             time.sleep(0.005)
 
     do_GET = lambda self: self.handle_one("GET")
@@ -273,9 +280,9 @@ def recipes(world, method, rest, body, _handler):
 
 def history(world, query):
     items = [h for h in world.history if query.get("q", "").lower() in h["prompt"].lower()]
-    begin = int(query.get("before") or 0)
-    end = begin + int(query.get("limit") or 100)
-    return {"items": items[begin:end], "next": str(end) if end < len(items) else None}
+    rest = [h for h in items if h["number"] < int(query.get("before") or len(items) + 1e9)]
+    page = rest[:int(query.get("limit") or 100)]
+    return {"items": page, "next": page[-1]["number"] if len(page) < len(rest) else None}
 
 
 def read(world, body):

@@ -1,0 +1,125 @@
+"""The drawer: what is open in it, asked or shown stays so, whatever comes and whenever it comes."""
+from selenium.webdriver.common.keys import Keys
+
+CAT = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 20, "controls": [{"kind": "inject", "prompt": "a dragon", "where": "middle:0"}]}
+ASKED = "return document.activeElement.textContent === 'Keep' && document.activeElement.closest('.tile').querySelector('.tile-picture').dataset.key"
+
+
+def asked(page, method):
+    return [path for m, path, _ in page.world.log if m == method and path.startswith("/v1/jobs")]
+
+
+def ask(page, count=3):
+    """The history, in which the removal of its second picture is asked about."""
+    page.world.fill(count)
+    page.inside("s.panels.show('history')")
+    page.wait("return document.querySelectorAll('.tile').length === arguments[0]", count)
+    page.js("document.querySelectorAll('.tile > .icon-button')[1].click()")
+    page.wait(ASKED)
+
+
+def test_a_picture_is_removed_only_when_it_is_meant(page):
+    ask(page)
+    page.keys(Keys.ESCAPE)
+    page.wait("return !document.querySelector('.ask') && document.activeElement === document.querySelectorAll('.tile > .icon-button')[1]")
+    assert not asked(page, "DELETE")
+    page.js("document.activeElement.click()")
+    page.click("Remove", ".ask")
+    page.wait("return document.querySelectorAll('.tile').length === 2 && !document.querySelector('.ask')")
+    assert asked(page, "DELETE") == ["/v1/jobs/old1"]
+
+
+def test_the_question_stays_when_the_tiles_are_drawn_anew(page):
+    ask(page)
+    for again in ("document.querySelector('.history-view').dispatchEvent(new Event('scroll'))", "document.querySelector('.history-view').style.width = '260px'"):
+        page.js("document.querySelector('.ask').old = true;" + again)
+        page.wait("return document.querySelector('.ask')?.old === undefined")
+        assert page.js(ASKED) == "old1.png"
+
+
+def test_the_question_stays_when_the_history_is_read_anew(page):
+    ask(page)
+    page.world.remember("new", "new.png", CAT)
+    page.inside("s.events.tell('drawn')")
+    page.wait("return document.querySelectorAll('.tile').length === 4")
+    assert page.js(ASKED) == "old1.png"
+    page.keys(Keys.ESCAPE)
+    assert page.js("return document.activeElement.dataset.key") == "trash old1.png"
+    page.js("document.activeElement.click()")
+    page.world.history[:] = [h for h in page.world.history if h["job"] != "old1"]  # somebody else's hand
+    page.inside("s.events.tell('back')")
+    page.wait("return document.querySelectorAll('.tile').length === 3 && !document.querySelector('.ask')")
+    assert not asked(page, "DELETE")
+
+
+def test_what_is_removed_does_not_come_back_with_an_answer_that_was_on_its_way(page):
+    ask(page)
+    page.hold_answers("^/v1/history")
+    page.inside("s.events.tell('drawn')")
+    page.wait("return window.held.length >= 2")  # the drawer's, and that of the last pictures
+    page.js("document.querySelector('[data-key=\"ask yes\"]').click()")
+    page.wait("return document.querySelectorAll('.tile').length === 2")
+    page.let_go()
+    assert page.js("return [...document.querySelectorAll('.tile-picture')].filter((t) => t.dataset.key === 'old1.png' && t.closest('.tile')).length") == 0
+
+
+def test_a_finished_picture_does_not_move_the_history(page):
+    page.world.fill(500)
+    page.inside("s.panels.show('history')")
+    page.wait("const v = document.querySelector('.history-view'); v.scrollTop = v.scrollHeight; return document.querySelector('.history').textContent.startsWith('500 pictures')")
+    top = page.js("return document.querySelector('.history-view').scrollTop")
+    page.world.remember("new", "new.png", CAT)
+    page.inside("s.events.tell('drawn')")
+    page.wait("return document.querySelector('.history').textContent.startsWith('501 pictures')")
+    assert page.js("return document.querySelector('.history-view').scrollTop") == top
+
+
+def sweep(page):
+    page.set_recipe(CAT)
+    page.settled()
+    page.click("Which block?")
+    page.wait("return document.querySelector('.sweep .primary')?.textContent === 'Draw 7 pictures'")
+
+
+CELLS = "return document.querySelectorAll('.cell img').length === arguments[0]"
+
+
+def test_a_sweeps_pictures_stay_when_an_answer_comes_after_its_end(page):
+    """At its first step the page asks what there is; what it hears last may have been said first."""
+    sweep(page)
+    page.hold_answers("^/v1/jobs/j1$")
+    page.world.hold()
+    page.click("Draw 7 pictures")
+    page.until(lambda: "j1" in page.world.heard, "the events' connection")
+    page.world.until_cell(3)
+    page.wait("return window.held.length === 1")
+    page.world.go()
+    page.wait(CELLS, 7)
+    page.let_go()
+    assert page.js(CELLS, 7)
+
+
+def test_an_answer_about_one_sweep_is_not_the_next_ones(page):
+    sweep(page)
+    page.hold_answers("^/v1/jobs/j1$")
+    page.world.hold()
+    page.click("Draw 7 pictures")
+    page.until(lambda: "j1" in page.world.heard, "the events' connection")
+    page.world.until_cell(3)
+    page.wait("return window.held.length === 1")
+    page.world.go()
+    page.wait(CELLS, 7)
+    page.world.hold()
+    page.click("Draw 7 pictures")
+    page.wait(CELLS, 0)
+    page.let_go()
+    assert page.js(CELLS, 0)
+    page.world.go()
+    page.wait(CELLS, 7)
+
+
+def test_two_clicks_begin_one_sweep(page):
+    sweep(page)
+    page.js("const b = document.querySelector('.sweep .primary'); b.click(); b.click()")
+    page.wait(CELLS, 7)
+    assert asked(page, "POST") == ["/v1/jobs"]
