@@ -295,17 +295,15 @@ TEST_CASE("the schema accepts what is written, and both list the same fields") {
   FieldNames made_with;
   fields(made_with, Type<MadeWith>());
   CHECK(keys(recipe_schema()["properties"]["made_with"]["properties"]) == set_of(made_with));
-  FieldNames init;
+  FieldNames init, invert;
   fields(init, Type<InitPicture>());
-  FieldNames invert;
   fields(invert, Type<Inversion>());
   const auto& init_schema = recipe_schema()["properties"]["init"]["properties"];
   CHECK(keys(init_schema) == set_of(init));
   CHECK(keys(init_schema["invert"]["properties"]) == set_of(invert));
-  FieldNames second_pass;
+  FieldNames second_pass, refiner;
   fields(second_pass, Type<SecondPass>());
   CHECK(keys(recipe_schema()["properties"]["second_pass"]["properties"]) == set_of(second_pass));
-  FieldNames refiner;
   fields(refiner, Type<Refiner>());
   CHECK(keys(recipe_schema()["properties"]["refiner"]["properties"]) == set_of(refiner));
 }

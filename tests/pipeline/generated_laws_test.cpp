@@ -1,5 +1,4 @@
-// The laws of control over generated recipes, on whole runs ("==" is bit for bit). A failing recipe is shrunk and
-// shown.
+// The laws of control over generated recipes, on whole runs ("==" is bit for bit). Failing ones are shrunk and shown.
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -171,8 +170,7 @@ Verdict halves_commute(const Case& at, Recipe recipe) {
   return same(at.latents(recipe, {a, b}), at.latents(recipe, {b, a}), "controls on two halves, in either order");
 }
 
-// At soft pixels only these commute: an injection takes its share of all readings before it, and a temperature
-// divides the weights given before it, too.
+// At soft pixels only these: an injection has a share of all readings before it, a temperature of all such weights.
 Verdict soft_edits_commute(const Case& at, Recipe recipe) {
   RecipeGenerator generator(at.family, at.seed);
   const auto edit = [&] {
