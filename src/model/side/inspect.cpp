@@ -40,13 +40,6 @@ io::Tensors tensors_at(const fs::path& path) {
   return io::open_safetensors(path).tensors;
 }
 
-const char* family_of(int text_width) {
-  return text_width == 768    ? "Stable Diffusion 1"
-         : text_width == 1024 ? "Stable Diffusion 2"
-         : text_width == 2048 ? "Stable Diffusion XL"
-                              : "";
-}
-
 int width_of(const io::Tensors& tensors, const std::string& name, size_t axis) {
   const auto found = tensors.find(name);
   return found != tensors.end() && found->second.shape.size() > axis ? static_cast<int>(found->second.shape[axis]) : 0;
@@ -72,9 +65,7 @@ void look_at_adapter(const io::Tensors& tensors, SideNetworkSummary& summary) {
 }
 
 void look_at_control_net(const io::Tensors& tensors, SideNetworkSummary& summary) {
-  for (const auto& [name, view] : tensors)
-    if ((name.ends_with(".attn2.to_k.weight") || name.ends_with(".attn2.to_k.down")) && view.shape.size() > 1)
-      summary.text_width = static_cast<int>(view.shape[1]);
+  summary.text_width = model::text_width(tensors);
   for (int level = 0;; ++level) {
     const auto first = fmt::format("down_blocks.{}.resnets.0.conv1.", level);
     const int width = outputs(tensors, {first + "weight", first + "up"});
@@ -82,7 +73,7 @@ void look_at_control_net(const io::Tensors& tensors, SideNetworkSummary& summary
     summary.channels.push_back(width);
   }
   const bool sizes = outputs(tensors, {"add_embedding.linear_1.weight", "add_embedding.linear_1.up"}) > 0;
-  summary.family = summary.text_width == 0 && sizes ? "Stable Diffusion XL" : family_of(summary.text_width);
+  summary.family = summary.text_width == 0 && sizes ? "Stable Diffusion XL" : model::family_of_text_width(summary.text_width);
 }
 
 }  // namespace

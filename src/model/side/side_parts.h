@@ -36,6 +36,10 @@ struct SideFile {
 SideFile read_side_file(const std::filesystem::path& path);
 /** "ControlNet", "T2I-Adapter": what it is, for people. */
 std::string side_kind(const SideFile& file);
+/** Of the texts that a network's cross-attention reads; 0: it reads none. */
+int text_width(const io::Tensors& tensors);
+/** For people; "": of none that is known. */
+const char* family_of_text_width(int width);
 
 struct SideParts {
   SideFile file;

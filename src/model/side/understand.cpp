@@ -13,29 +13,15 @@ namespace {
 
 constexpr int kMostHints = 8, kMostTypes = 64;
 
-/** Of the texts that its cross-attention reads; 0: it reads none. */
-int text_width(const io::Tensors& tensors) {
-  for (const auto& [name, view] : tensors)
-    if (name.ends_with(".attn2.to_k.weight") && view.shape.size() > 1 && view.shape[1] <= kMostWidth)
-      return static_cast<int>(view.shape[1]);
-  return 0;
-}
-
-const char* family_of_width(int width) {
-  return width == 768    ? "Stable Diffusion 1"
-         : width == 1024 ? "Stable Diffusion 2"
-         : width == 2048 ? "SDXL"
-                         : "another";
-}
-
 /** Another family's networks are told by what they read and by their widths. */
 void check_family(const SideReader& reader, const io::Tensors& tensors, const unet::Config& unet) {
   const int width = text_width(tensors);
+  const std::string family = family_of_text_width(width);
   if (width != 0 && width != unet.context_width)
     reader.unsupported(
-        fmt::format("it reads texts of {} numbers a token, as networks for {} models do; this model's have {}: a "
-                    "ControlNet goes with one family of models",
-                    width, family_of_width(width), unet.context_width));
+        fmt::format("it reads texts of {} numbers a token, as networks for {} do; this model's have {}: a ControlNet "
+                    "goes with one family of models",
+                    width, family.empty() ? "other models" : family, unet.context_width));
   const int levels = reader.count("down_blocks.", kMostLayers);
   const bool fits = levels == static_cast<int>(unet.levels.size()) &&
                     reader.size("conv_in.weight", 0) == unet.levels[0].channels &&
@@ -147,6 +133,21 @@ std::shared_ptr<const SideNetwork> made(const SideParts& parts, const nn::Weight
 }
 
 }  // namespace
+
+int text_width(const io::Tensors& tensors) {
+  for (const auto& [name, view] : tensors)
+    if ((name.ends_with(".attn2.to_k.weight") || name.ends_with(".attn2.to_k.down")) && view.shape.size() > 1 &&
+        view.shape[1] <= kMostWidth)
+      return static_cast<int>(view.shape[1]);
+  return 0;
+}
+
+const char* family_of_text_width(int width) {
+  return width == 768    ? "Stable Diffusion 1"
+         : width == 1024 ? "Stable Diffusion 2"
+         : width == 2048 ? "Stable Diffusion XL"
+                         : "";
+}
 
 std::string side_kind(const SideFile& file) {
   if (file.form == SideForm::t2i_adapter) return "T2I-Adapter";
