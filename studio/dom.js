@@ -25,8 +25,29 @@ export function set(element, properties) {
   return element;
 }
 
+let pressed = null; // the button under a pointer that is down
+const late = new Map(); // what elements shall hold when it is let go
+
+/** A button that is replaced while it is pressed is not clicked: what holds it waits until it is let go, or has been clicked. */
+function holdStill() {
+  const release = () => {
+    pressed = null;
+    for (const [element, children] of [...late]) fill(element, children);
+  };
+  addEventListener('pointerdown', (event) => { pressed = event.target.closest?.('button, a, summary'); }, true);
+  addEventListener('click', () => { pressed = null; }, true); // what the click does is seen at once
+  for (const end of ['pointerup', 'pointercancel']) addEventListener(end, () => setTimeout(release), true);
+  addEventListener('pointermove', (event) => pressed && !event.buttons && release(), true); // let go outside the window
+}
+if (typeof addEventListener === 'function') holdStill();
+
 /** Replaces an element's children and keeps the focus on what bears the same data-key. */
 export function fill(element, ...children) {
+  if (pressed && element.contains(pressed)) {
+    late.set(element, children);
+    return;
+  }
+  late.delete(element);
   const key = element.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   element.replaceChildren(...children.flat(Infinity).filter(Boolean));
   if (key) element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });

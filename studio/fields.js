@@ -57,17 +57,32 @@ export function slider(label, value, [low, high], onInput, more = {}) {
   return h('label.field.slider', h('span', label), input, show);
 }
 
-/** JSON in a box, applied by a button; what is wrong with it is said. `onApply` returns what is wrong with the value, if anything. */
-export function jsonField(value, onApply, label) {
-  const area = h('textarea.code', { spellcheck: 'false', rows: Math.min(14, stringify(value, null, 1).split('\n').length), 'aria-label': label, 'data-key': `json-${label}`, 'data-own-undo': true });
-  area.value = stringify(value, null, 1);
-  const wrong = h('p.wrong', { role: 'alert' });
+/**
+ * JSON in a box, applied by a button; what is wrong with it is said. `onApply` returns what is wrong with the value, if anything.
+ * `unsaid`, a map, holds what was written and not yet applied: a box of the same value that is drawn anew has it again.
+ */
+export function jsonField(value, onApply, label, unsaid) {
+  const text = stringify(value, null, 1);
+  const written = unsaid.get(text);
+  const area = h('textarea.code', {
+    spellcheck: 'false', rows: Math.min(14, text.split('\n').length), 'aria-label': label, 'data-key': `json-${label}`, 'data-own-undo': true,
+    oninput: () => keep(wrong.textContent),
+  });
+  area.value = written?.text ?? text;
+  const wrong = h('p.wrong', { role: 'alert' }, written?.wrong);
+  const keep = (said) => {
+    if (wrong.textContent !== said) wrong.textContent = said;
+    if (area.value === text) unsaid.delete(text);
+    else unsaid.set(text, { text: area.value, wrong: said });
+  };
   const apply = h('button.quiet', {
-    type: 'button', onclick: () => {
+    type: 'button', 'data-key': `apply-${label}`, onclick: () => {
       try {
-        wrong.textContent = onApply(parse(area.value)) ?? '';
+        const said = onApply(parse(area.value));
+        keep(said ?? '');
+        if (!said) unsaid.delete(text);
       } catch (error) {
-        wrong.textContent = T.tracks.bad + error.message;
+        keep(T.tracks.bad + error.message);
       }
     },
   }, T.tracks.apply);

@@ -197,7 +197,7 @@ export function makePrompt(store, events, hues) {
 
   /** While a chip is dragged it stays the same element; what it shows follows. */
   function patch() {
-    words.forEach((word, i) => {
+    words.slice(0, chips.children.length).forEach((word, i) => {
       const own = (store.recipe.controls ?? []).find((c) => isAbout(c, 'reweight', word));
       const weight = own && !isCurve(own.scale) ? own.scale : word.weight;
       const element = chips.children[i];

@@ -6,12 +6,19 @@ import { T } from './texts.js';
 
 export function makeSettings(store, reading, events) {
   const element = h('div.settings', { role: 'group', 'aria-label': T.settings.more });
-  function refresh() {
-    if (element.contains(document.activeElement) && document.activeElement.matches('input')) return;
+  let own = false; // the fields show what they have written themselves
+
+  /** What is being typed stays, but not where the document went back under it. */
+  function refresh(undone) {
+    if (!undone && element.contains(document.activeElement) && document.activeElement.matches('input')) return;
     const r = store.recipe;
     const models = reading.state.models ?? {};
     const [width, height] = models.models?.find((m) => m.name === (r.model ?? models.default ?? 'builtin'))?.size ?? ['', ''];
-    const put = (name) => (value) => store.editRecipe({ [name]: value });
+    const put = (name) => (value) => {
+      own = true;
+      store.editRecipe({ [name]: value });
+      own = false;
+    };
     const named = (list, value) => [...new Set(['model', ...(list ?? []), ...(value ? [value] : [])])].map((v) => ({ value: v, label: v === 'model' ? T.settings.own : v }));
     fill(element,
       numberField(T.settings.steps, r.steps, put('steps'), { placeholder: r.few_steps ? '' : '20', attributes: { min: 1, max: 1000, step: 1 } }),
@@ -21,9 +28,9 @@ export function makeSettings(store, reading, events) {
       choiceField(T.settings.sampler, r.sampler ?? 'model', named(models.samplers, r.sampler), (v) => put('sampler')(v === 'model' ? undefined : v)),
       choiceField(T.settings.schedule, r.schedule ?? 'model', named(models.schedules, r.schedule), (v) => put('schedule')(v === 'model' ? undefined : v)));
   }
-  store.on((what) => what.doc && refresh());
-  events.on('models', refresh);
-  element.addEventListener('focusout', () => setTimeout(refresh));
+  store.on((what) => what.doc && !own && refresh(what.undone));
+  events.on('models', () => refresh());
+  element.addEventListener('focusout', () => setTimeout(() => !element.contains(document.activeElement) && refresh()));
   return { element, refresh };
 }
 

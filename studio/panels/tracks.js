@@ -18,8 +18,16 @@ export function makeTracks(store, reading, events, score, actions) {
   const adder = h('button.add-track', { type: 'button', 'aria-expanded': false, onclick: () => openMenu(menu.hidden) }, icon('plus'), T.tracks.add);
   const { model } = score;
   const folds = new Set();
+  const unsaid = new Map();
+  let own = false; // a number shows what it has written itself
   const now = (index) => tracksOf(store.doc)[index];
   const change = (index, fields, group) => store.edit(withFields(store.doc, now(index), fields), group && `${group} ${index}`);
+
+  function write(index, fields) {
+    own = true;
+    change(index, fields);
+    own = false;
+  }
 
   function openMenu(open) {
     menu.hidden = !open;
@@ -94,7 +102,7 @@ export function makeTracks(store, reading, events, score, actions) {
       h('div.fields', texts(track, i, kind, c), pictureOf(i, kind, c), parts(track, i, c), levelField(track, i, kind, c), choices(i, kind, c), numbers(i, kind, c)),
       curveTable(i, kind, c), places(track, i, kind), exploring(i, kind),
       kind.lane || !KINDS[track.kind] ? null : fold('more', T.tracks.details, h('div.fields', reach(i, kind, c))),
-      fold('json', T.tracks.json, jsonField(track.controls.length > 1 ? track.controls : c, (value) => replace(i, Array.isArray(value) ? value : [value]), T.tracks.json)));
+      fold('json', T.tracks.json, jsonField(track.controls.length > 1 ? track.controls : c, (value) => replace(i, Array.isArray(value) ? value : [value]), T.tracks.json, unsaid)));
   }
 
   /** A part that opens, and stays open when the list is drawn anew. */
@@ -169,7 +177,7 @@ export function makeTracks(store, reading, events, score, actions) {
     choiceField(T.fields[name], c[name], options, (v) => change(i, { [name]: v === options[0] && name !== 'perturb' ? undefined : v }), { key: `${i}-${name}` }));
 
   const numbers = (i, kind, c) => [...(kind.numbers ?? []), ...(kind.words ? ['occurrence'] : []), ...Object.entries(kind.only ?? {}).flatMap(([name, of]) => of[c[name]] ?? [])].map((name) => (isCurve(c[name]) ? null
-    : numberField(T.fields[name], c[name], (v) => change(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: T.tracks.all, limit: '2.5', base_share: '0', low: '100', high: '200', amount: c.prepare === 'tile' ? '4' : '9', seed: '0' }[name] ?? '' })));
+    : numberField(T.fields[name], c[name], (v) => write(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: T.tracks.all, limit: '2.5', base_share: '0', low: '100', high: '200', amount: c.prepare === 'tile' ? '4' : '9', seed: '0' }[name] ?? '' })));
 
   /** Which rows of a call, heads and images it reaches. */
   function reach(i, kind, c) {
@@ -222,7 +230,7 @@ export function makeTracks(store, reading, events, score, actions) {
 
   function keptRow(name) {
     return h('li.track.kept', h('div.track-line', h('span.track-name', h('i.swatch'), h('span.track-kind', T.tracks.kept), h('span.track-title', name)), h('div.track-tools', iconButton('close', T.tracks.remove(name), () => store.editRecipe({ [name]: undefined })))),
-      fold(name, T.tracks.json, jsonField(store.recipe[name], (v) => formOf({ [name]: v }) ?? store.editRecipe({ [name]: v }), name)));
+      fold(name, T.tracks.json, jsonField(store.recipe[name], (v) => formOf({ [name]: v }) ?? store.editRecipe({ [name]: v }), name, unsaid)));
   }
 
   function refresh() {
@@ -231,25 +239,33 @@ export function makeTracks(store, reading, events, score, actions) {
       model.tracks.map(row), KEPT.filter((name) => store.recipe[name] !== undefined).map(keptRow));
   }
 
-  /** What is being typed into stays; only the rest of the list follows. */
-  function soft() {
-    const typing = list.contains(document.activeElement) && isTyping(document.activeElement);
-    if (!typing) return refresh();
+  /** What is being typed into stays, of what is not its own doing an open list, too; only the rest follows. */
+  function soft(open) {
+    const at = document.activeElement;
+    if (list.contains(at) && (isTyping(at) || (open && at.matches('select')))) patch();
+    else refresh();
+  }
+
+  function patch() {
     model.tracks.forEach((track, i) => {
       const element = list.children[i + 1];
       element?.querySelector('.track-title')?.replaceChildren(titleOf(track));
       const acting = model.acting(i);
       if (acting) element?.querySelector('.track-acts')?.replaceChildren(T.score.acts({ ...acting, lane: kindOf(track.control).lane }));
       element?.querySelector('.track-level')?.replaceChildren(T.amounts(levelsOf(track), kindOf(track.control)));
+      element?.querySelector(':scope > .wrong')?.remove();
+      const problem = problemOf(track);
+      if (problem) element?.querySelector('.track-line').after(problem);
     });
   }
+
   /** While it draws: the tracks that act at this step. */
   events.on('player', ({ busy, acting }) => model.tracks.forEach((track, i) => {
     const acts = busy && track.draft === undefined && acting.some((k) => k >= track.start && k < track.start + track.controls.length);
     list.children[i + 1]?.classList.toggle('acting', acts);
   }));
   list.addEventListener('focusout', () => setTimeout(() => !list.contains(document.activeElement) && refresh()));
-  store.on((what) => (what.doc || what.view?.includes('selected')) && queueMicrotask(what.undone || what.view ? refresh : soft));
-  for (const name of ['grid', 'explained', 'models']) events.on(name, () => soft());
+  store.on((what) => (what.doc || what.view?.includes('selected')) && queueMicrotask(what.undone || what.view ? refresh : own ? patch : () => soft(false)));
+  for (const name of ['grid', 'explained', 'models']) events.on(name, () => soft(true));
   return { element: h('section.card.tracks-card', { 'aria-label': T.tracks.title }, list, h('div.adder', adder, menu)), refresh, add };
 }

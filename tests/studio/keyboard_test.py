@@ -49,8 +49,10 @@ def test_words_are_weighed_and_masked(page):
 def test_in_a1111s_syntax_a_words_weight_is_written_into_the_prompt(page):
     page.set_recipe({**CAT, "prompt": "a cat", "syntax": "a1111"})
     page.settled()
+    page.hold_answers("^/v1/tokenize")  # the words of the new text, which come after the second key, too
     page.js("document.querySelectorAll('.chip')[1].focus()")
     page.keys(Keys.ARROW_UP, Keys.ARROW_UP)
+    page.let_go()
     assert page.recipe() == {**CAT, "prompt": "a (cat:1.2)", "syntax": "a1111"}
     page.inside("s.store.undo()")
     assert page.recipe()["prompt"] == "a cat"

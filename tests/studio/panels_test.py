@@ -1,4 +1,5 @@
-"""The drawer: what is open in it, asked or shown stays so, whatever comes and whenever it comes."""
+"""What is open, asked, pressed or being written stays so, whatever is drawn anew and whenever answers come."""
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 CAT = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 20, "controls": [{"kind": "inject", "prompt": "a dragon", "where": "middle:0"}]}
@@ -123,3 +124,64 @@ def test_two_clicks_begin_one_sweep(page):
     page.js("const b = document.querySelector('.sweep .primary'); b.click(); b.click()")
     page.wait(CELLS, 7)
     assert asked(page, "POST") == ["/v1/jobs"]
+
+
+def button(page, name):
+    found = page.js("return [...document.querySelectorAll('#tracks button')].find((b) => b.textContent === arguments[0])", name)
+    page.js("arguments[0].scrollIntoView({block: 'center'})", found)
+    page.settled()
+    return found
+
+
+def test_a_button_that_would_be_drawn_anew_while_it_is_pressed_is_clicked(page):
+    page.set_recipe(CAT)
+    page.settled()
+    ActionChains(page.browser, duration=0).move_to_element(button(page, "Which block?")).click_and_hold().perform()
+    page.inside("s.reading.ask()")
+    page.inside("s.store.editRecipe({ steps: 30 })")
+    page.settled()
+    ActionChains(page.browser, duration=0).release().perform()
+    page.wait("return document.querySelector('.sweep .primary')?.textContent === 'Draw 7 pictures'")
+
+
+def test_a_button_is_clicked_straight_from_a_number(page):
+    page.set_recipe(CAT)
+    page.settled()
+    chosen = button(page, "Which block?")
+    page.js("document.querySelector('[data-key=\"0-gain_k\"]').focus({ preventScroll: true })")
+    page.keys("3")
+    ActionChains(page.browser, duration=0).move_to_element(chosen).click().perform()
+    page.wait("return document.querySelector('.sweep .primary')?.textContent === 'Draw 7 pictures'")
+    assert page.controls()[0]["gain_k"] == 3
+
+
+def test_a_list_stays_that_is_opened_straight_from_a_number(page):
+    """It would close if it were replaced."""
+    page.set_recipe({**CAT, "controls": [{"kind": "guide_by", "perturb": "identity", "scale": 3, "where": "middle:0"}]})
+    page.settled()
+    for number, choice in (("[data-key=\"0-blur_sigma\"]", "[data-key=\"0-perturb\"]"), (".settings [data-key=Steps]", ".settings [data-key=Sampler]")):
+        page.js("document.querySelector(arguments[0]).select()", number)
+        page.keys("9")
+        page.js("(window.list = document.querySelector(arguments[0])).focus()", choice)
+        page.settled()
+        page.inside("s.reading.ask()")
+        assert page.js("return window.list.isConnected && document.activeElement === window.list"), choice
+    assert page.recipe()["steps"] == 9 and page.controls()[0]["blur_sigma"] == 9
+
+
+def test_json_that_is_being_written_stays_with_what_is_wrong_with_it(page):
+    page.set_recipe(CAT)
+    page.settled()
+    page.js("document.querySelector('.chosen [data-key=json] summary').click()")
+    for text, wrong in (('{"kind": ', "not JSON"), ('{"kind": 5}', "[controls[0].kind]")):
+        page.js("const t = document.querySelector('.chosen .json-field textarea'); t.value = arguments[0]; t.dispatchEvent(new Event('input'));"
+                "document.querySelector('.chosen .json-field button').click()", text)
+        page.see(wrong, ".chosen .json-field .wrong")
+        page.inside("s.reading.ask()")
+        page.see(wrong, ".chosen .json-field .wrong")
+        assert page.js("return document.querySelector('.chosen .json-field textarea').value") == text
+    page.js("const t = document.querySelector('.chosen .json-field textarea'); t.value = t.value.replace('5', '\"smooth\"'); t.dispatchEvent(new Event('input'));"
+            "document.querySelector('.chosen .json-field button').click()")
+    assert page.controls() == [{"kind": "smooth"}]
+    page.wait("return document.querySelector('.chosen .json-field textarea').value.includes('smooth')")
+    assert page.js("return document.querySelector('.chosen .json-field .wrong').textContent") == ""

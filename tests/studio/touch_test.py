@@ -1,5 +1,9 @@
 """A phone: a finger that moves along scrolls the page; one that rests, or moves over the steps, paints."""
+import re
+
 import pytest
+
+import stand_in
 
 CAT = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 20, "controls": [{"kind": "inject", "prompt": "a dragon", "where": "middle:0", "when": {"steps": [0, 1]}}]}
 
@@ -26,11 +30,18 @@ def place(page, row, column):
                        "return [b.left + (a[1] + 0.5) * m.plan.column, b.top + r.y + r.height / 2]; })(s.score.model)", row, column)
 
 
+def never_rests(page):
+    """However long the machine takes from one touch to the next, the page takes no finger for one that rests."""
+    rest = re.search(r"const REST = (\d+)", (stand_in.STUDIO / "touch.js").read_text())[1]
+    page.js("const real = window.setTimeout; window.setTimeout = (call, after, ...more) => (after === arguments[0] ? 0 : real(call, after, ...more))", int(rest))
+
+
 def test_a_phone_has_no_room_beside_the_page(phone):
     assert phone.js("return [document.documentElement.scrollWidth, visualViewport.scale]") == [390, 1]
 
 
 def test_a_finger_that_moves_up_scrolls_and_paints_nothing(phone):
+    never_rests(phone)
     x, y = place(phone, "input:2", 5)
     top = phone.js("return scrollY")
     touch(phone, "touchStart", (x, y))
@@ -72,6 +83,7 @@ def test_a_tap_masks_a_word_and_a_finger_that_rests_weighs_it(phone):
     touch(phone, "touchEnd")
     phone.until(lambda: phone.controls()[-1] == {"kind": "reweight", "phrase": "cat", "scale": 1.5}, "a weight")
     phone.settled()
+    never_rests(phone)
     x, y = phone.js(middle)
     touch(phone, "touchStart", (x, y))
     touch(phone, "touchEnd")
