@@ -73,7 +73,8 @@ void look_at_control_net(const io::Tensors& tensors, SideNetworkSummary& summary
     summary.channels.push_back(width);
   }
   const bool sizes = outputs(tensors, {"add_embedding.linear_1.weight", "add_embedding.linear_1.up"}) > 0;
-  summary.family = summary.text_width == 0 && sizes ? "Stable Diffusion XL" : model::family_of_text_width(summary.text_width);
+  summary.family =
+      summary.text_width == 0 && sizes ? "Stable Diffusion XL" : model::family_of_text_width(summary.text_width);
 }
 
 }  // namespace
