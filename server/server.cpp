@@ -89,6 +89,7 @@ struct Server {
   explicit Server(const ServeOptions& options)
       : folder(fs::absolute(options.data.empty() ? data_folder() : options.data)),
         store(folder.database()),
+        uploads(folder, store, options.uploads),
         catalog({options.models, options.loras, options.embeddings, options.model}),
         names(catalog, folder, store),
         models(options.memory > 0 ? options.memory : describe_machine().memory / 2, options.device),
@@ -97,7 +98,7 @@ struct Server {
         app(router, gate),
         listener(app, listen_options(options)),
         queue(store, drawing, folder, limits_of(options)),
-        context{store, folder, catalog, names, models, drawing, queue, gate, options.studio} {
+        context{store, folder, uploads, catalog, names, models, drawing, queue, gate, options.studio} {
     context.connections = [this] { return listener.counts(); };
     context.http = [this] { return app.counts(); };
     add_routes(router, context);
@@ -110,6 +111,7 @@ struct Server {
 
   Folder folder;
   Store store;
+  Uploads uploads;
   Catalog catalog;
   Names names;
   Models models;

@@ -26,6 +26,7 @@ struct ServeOptions {
   uint64_t memory = 0;              ///< Bytes for weights; 0: half of the machine's.
   LoadOptions::Device device = LoadOptions::Device::automatic;
   size_t queue = 64;
+  int64_t uploads = 10'000'000'000;             ///< Bytes of the files that clients send.
   std::string studio;                           ///< A folder to serve the page from.
   std::function<void(const std::string&)> say;  ///< One line for people; may be empty.
 };

@@ -29,7 +29,7 @@ queued again and drawn after the next start.)";
 struct ServeFlags {
   server::ServeOptions options;
   std::string device;
-  double memory = 0;  // GB
+  double memory = 0, uploads = 10;  // GB
   bool quiet = false;
 };
 
@@ -82,6 +82,10 @@ void add_serve(CLI::App& app, Global&) {
   command->add_option("--memory", flags->memory, "GB for models' weights; else half of the machine's")
       ->group("Models")
       ->check(CLI::Range(0.1, 1e6));
+  command->add_option("--uploads", flags->uploads, "GB for files that clients send; then the oldest go")
+      ->group("Server")
+      ->check(CLI::Range(0.001, 1e6))
+      ->capture_default_str();
   add_device_flag(*command, flags->device);
   command->add_flag("-q,--quiet", flags->quiet, "Print nothing but errors")->group("Server");
   command->callback([flags] {
@@ -90,6 +94,7 @@ void add_serve(CLI::App& app, Global&) {
       *folder = expand_home(*folder);
     for (auto& folder : options.models) folder = expand_home(folder);
     options.memory = static_cast<uint64_t>(flags->memory * 1e9);
+    options.uploads = static_cast<int64_t>(flags->uploads * 1e9);
     options.device = load_options("auto", flags->device).device;
     options.say = [quiet = flags->quiet](const std::string& line) { note(line, quiet); };
     server::serve(options, *stop_flag());

@@ -8,6 +8,7 @@
 #include "files/catalog.h"
 #include "files/folder.h"
 #include "files/names.h"
+#include "files/uploads.h"
 #include "http/gate.h"
 #include "http/listener.h"
 #include "http/router.h"
@@ -27,6 +28,7 @@ struct HttpCounts {
 struct Context {
   Store& store;
   Folder& folder;
+  Uploads& uploads;
   Catalog& catalog;
   Names& names;
   Models& models;

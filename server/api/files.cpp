@@ -22,7 +22,7 @@ json described(const Upload& upload) {
 }
 
 Response upload_file(const Request& request, Context& context) {
-  const auto upload = keep_upload(context.folder, context.store, request.body);
+  const auto upload = context.uploads.keep(request.body);
   auto response = json_response(described(upload), 201);
   response.headers.set("Location", "/v1/files/" + upload.id);
   return response;

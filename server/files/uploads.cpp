@@ -6,6 +6,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "corepulse/host/image_bytes.h"
 
@@ -35,22 +36,44 @@ std::string upload_type(std::string_view bytes) {
 
 }  // namespace
 
-Upload keep_upload(const Folder& folder, Store& store, const std::string& bytes) {
+Uploads::Uploads(const Folder& folder, Store& store, int64_t most)
+    : folder_(folder), store_(store), most_(most), held_(store.upload_room()) {}
+
+void Uploads::make_room(int64_t room) {
+  auto left = most_ - held_ - room;
+  if (left >= 0) return;
+  const auto oldest = room > most_ ? std::vector<Upload>() : store_.free_uploads(-left);
+  for (const auto& upload : oldest) left += room_of(upload);
+  if (left < 0)
+    throw Problem(507, "quota",
+                  fmt::format("[file] {} bytes more; clients' files may hold {} in all (--uploads)", room, most_));
+  std::error_code ignored;
+  for (const auto& upload : oldest) {
+    store_.remove_upload(upload.id);
+    std::filesystem::remove(folder_.upload(upload.id), ignored);
+    held_ -= room_of(upload);
+  }
+}
+
+Upload Uploads::keep(const std::string& bytes) {
   Upload upload{.id = new_id(), .type = upload_type(bytes), .bytes = int64_t(bytes.size())};
   if (upload.type.starts_with("image/")) {
     const auto image = decode_image(bytes);  // a damaged one is told of now
     upload.width = image.width, upload.height = image.height;
   }
   upload.created = unix_time();
-  const auto file = folder.upload(upload.id);
+  const std::lock_guard lock(mutex_);
+  make_room(room_of(upload));
+  const auto file = folder_.upload(upload.id);
   write_file(file, bytes);
   try {
-    store.add(upload);
+    store_.add(upload);
   } catch (...) {
     std::error_code ignored;
     std::filesystem::remove(file, ignored);  // nobody could ever name it
     throw;
   }
+  held_ += room_of(upload);
   return upload;
 }
 

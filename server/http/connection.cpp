@@ -14,7 +14,8 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kMostPending = size_t{32} << 20;  // bytes of a stream that its client has not read
+constexpr size_t kMostUnread = size_t{32} << 20;   // bytes of a stream that its client has not read
+constexpr size_t kAlwaysUnread = size_t{1} << 20;  // so many it may be, whatever others hold
 constexpr size_t kReadAtOnce = size_t{64} << 10;
 constexpr double kBodyRate = 64 << 10;  // bytes a second that a body must arrive with
 
@@ -46,6 +47,7 @@ Connection::Connection(tcp::socket socket, std::shared_ptr<Listener::State> stat
 
 Connection::~Connection() {
   give_back_body();
+  settle(unread_);
   const std::lock_guard lock(state_->mutex);
   state_->connections.erase(this);
 }
@@ -263,6 +265,7 @@ void Connection::write(std::string bytes, bool whole) {
   arm(state_->options.write_seconds + double(out_.size()) / kBodyRate);
   net::async_write(socket_, net::buffer(out_), [self = shared_from_this(), whole](error_code error, size_t) {
     self->writing_ = false;
+    self->settle(std::exchange(self->out_bytes_, 0));
     if (error) return self->shut();
     whole ? self->wrote() : self->flush();
   });
@@ -309,18 +312,23 @@ void Connection::watch_on() {
 
 bool Connection::send(std::string bytes) {
   if (closed_) return false;
-  if (waiting_bytes_ += bytes.size(); waiting_bytes_ > kMostPending) {
+  const size_t mine = unread_ += bytes.size(), all = state_->stream_bytes += bytes.size();
+  if (mine > kMostUnread || (mine > kAlwaysUnread && all > state_->options.most_stream_bytes)) {
     close();
     return false;
   }
   net::post(socket_.get_executor(), [self = shared_from_this(), bytes = std::move(bytes)] {
-    self->waiting_bytes_ -= bytes.size();
-    if (self->closed_ || self->stream_ended_ || bytes.empty()) return;
-    if (self->pending_.size() > kMostPending) return self->shut();
+    if (self->closed_ || self->stream_ended_ || bytes.empty()) return self->settle(bytes.size());
+    self->pending_bytes_ += bytes.size();
     self->pending_ += self->http_1_0_ ? bytes : fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
     if (!self->writing_) self->flush();
   });
   return true;
+}
+
+void Connection::settle(size_t bytes) {
+  unread_ -= bytes;
+  state_->stream_bytes -= bytes;
 }
 
 void Connection::end() {
@@ -333,7 +341,10 @@ void Connection::end() {
 
 void Connection::flush() {
   deadline_.cancel();
-  if (!pending_.empty()) return write(std::exchange(pending_, {}), false);
+  if (!pending_.empty()) {
+    out_bytes_ = std::exchange(pending_bytes_, 0);
+    return write(std::exchange(pending_, {}), false);
+  }
   if (!stream_ended_) return;
   error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);

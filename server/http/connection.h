@@ -49,7 +49,7 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   std::mutex mutex;
   std::map<Connection*, std::weak_ptr<Connection>> connections;
   std::atomic<bool> stopping = false;
-  std::atomic<size_t> body_bytes = 0;
+  std::atomic<size_t> body_bytes = 0, stream_bytes = 0;
   std::atomic<uint64_t> accepted = 0, evicted = 0, refused = 0;
 };
 
@@ -94,6 +94,7 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   void arm(double seconds);
   void expect_head(double seconds);
   void give_back_body();
+  void settle(size_t bytes);
 
   tcp::socket socket_;
   net::steady_timer deadline_, comments_;
@@ -111,7 +112,8 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   std::chrono::steady_clock::time_point begun_;
   std::atomic<std::chrono::steady_clock::duration> idle_since_{};
   std::atomic<bool> idle_ = true, closed_ = false, soon_ = false;
-  std::atomic<size_t> waiting_bytes_ = 0;
+  size_t pending_bytes_ = 0, out_bytes_ = 0;  // of pending_ and out_, what a stream sent
+  std::atomic<size_t> unread_ = 0;            // sent, and not read by the client
 };
 
 }  // namespace corepulse::server

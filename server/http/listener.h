@@ -32,6 +32,8 @@ struct ListenOptions {
   int io_threads = 2, handlers = 4;            ///< Threads for sockets, and for handlers.
   int most_connections = 512;                  ///< Then the one that has been idle longest is closed.
   size_t most_body_bytes = size_t{512} << 20;  ///< Of all bodies that are being received or handled, else 503.
+  /** Of all streams, sent and not read by their clients; above it those end that hold more than 1 MiB of it. */
+  size_t most_stream_bytes = size_t{256} << 20;
   double head_seconds = 10, body_seconds = 120, idle_seconds = 60, write_seconds = 60, comment_seconds = 15;
 };
 

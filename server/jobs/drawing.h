@@ -45,7 +45,8 @@ struct Watch {
 struct Limits {
   int64_t most_pixels = 4 << 20;  ///< Of one picture.
   int most_steps = 1000, most_images = 16, most_controls = 256, most_cells = 1000;
-  size_t most_waiting = 64;  ///< Jobs.
+  size_t most_waiting = 64;                       ///< Jobs.
+  size_t most_waiting_bytes = size_t{256} << 20;  ///< Of their recipes.
 };
 
 class Drawing {

@@ -17,6 +17,11 @@ std::string job_text(const Job& job) {
   return to_json(job).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/** Of what its client sent, and of what that was resolved to. */
+size_t bytes_of(const Job& job) {
+  return job.asked.recipe.size() + job.asked.sweep.size() + job.resolved.size();
+}
+
 }  // namespace
 
 double unix_time() {
@@ -29,6 +34,17 @@ void Queue::State::insert(Job job) {
     return a.asked.priority != b.asked.priority ? a.asked.priority > b.asked.priority : a.number < b.number;
   };
   waiting.insert(std::upper_bound(waiting.begin(), waiting.end(), job, before), std::move(job));
+}
+
+void Queue::State::require_place(size_t bytes) {
+  if (stopping) throw Problem(503, "stopping", "[jobs] the server is stopping");
+  for (const auto& job : waiting) bytes += bytes_of(job);
+  const bool few = waiting.size() + reserved < limits.most_waiting;
+  if (few && bytes + reserved_bytes <= limits.most_waiting_bytes) return;
+  ++counts.refused;
+  if (!few) throw busy(fmt::format("[jobs] {} wait already; try again later", limits.most_waiting), 5);
+  throw busy(fmt::format("[jobs] those that wait hold {} bytes already; try again later", limits.most_waiting_bytes),
+             5);
 }
 
 std::vector<Job> Queue::State::waiting_jobs() const {
@@ -150,32 +166,27 @@ Job Queue::submit(Submission asked) {
 
 Queue::Watched Queue::submit(Submission asked, EventListener listener) {
   auto& state = *state_;
-  const auto require_place = [&] {
-    if (state.stopping) throw Problem(503, "stopping", "[jobs] the server is stopping");
-    if (state.waiting.size() + state.reserved < state.limits.most_waiting) return;
-    ++state.counts.refused;
-    throw busy(fmt::format("[jobs] {} wait already; try again later", state.limits.most_waiting), 5);
-  };
-  {
-    const std::lock_guard lock(state.mutex);
-    require_place();
-  }
   Job job{.id = new_id(), .asked = std::move(asked), .created = unix_time()};
-  state.drawing.check(job);
   {
     const std::lock_guard lock(state.mutex);
-    require_place();
-    ++state.reserved;
+    state.require_place(bytes_of(job));
+  }
+  state.drawing.check(job);
+  const auto bytes = bytes_of(job);
+  {
+    const std::lock_guard lock(state.mutex);
+    state.require_place(bytes);
+    ++state.reserved, state.reserved_bytes += bytes;
   }
   try {
     state.store.add(job);
   } catch (...) {
     const std::lock_guard lock(state.mutex);
-    --state.reserved;
+    --state.reserved, state.reserved_bytes -= bytes;
     throw;
   }
   const std::lock_guard lock(state.mutex);
-  --state.reserved, ++state.counts.submitted;
+  --state.reserved, state.reserved_bytes -= bytes, ++state.counts.submitted;
   state.insert(job);
   state.changed.notify_all();
   Watched watched{state.current(job.id).value_or(job), nullptr};

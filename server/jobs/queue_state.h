@@ -27,6 +27,8 @@ struct Queue::State {
   // Under the lock:
   void insert(Job job);
   std::vector<Job> waiting_jobs() const;
+  /** @param bytes of one more. @throws Problem 429, 503. */
+  void require_place(size_t bytes);
   int position_of(size_t place) const { return int(place) + (running ? 1 : 0); }
   void tell(const std::string& id, const char* name, const std::function<std::string()>& data);
   void tell(const Job& job);
@@ -59,9 +61,9 @@ struct Queue::State {
   std::string preview;                      ///< PNG, of the first image.
   std::vector<std::string> preview_events;  ///< The last of each image, for those who listen from now on.
   std::map<std::string, Channel> channels;
-  std::map<std::string, Job> ending;   ///< Taken out of `waiting`, and not told of yet.
-  std::map<std::string, Job> unsaved;  ///< The disk is full, say.
-  size_t reserved = 0;                 ///< Places of jobs that are being stored.
+  std::map<std::string, Job> ending;        ///< Taken out of `waiting`, and not told of yet.
+  std::map<std::string, Job> unsaved;       ///< The disk is full, say.
+  size_t reserved = 0, reserved_bytes = 0;  ///< Places of jobs that are being stored.
   QueueCounts counts;
   bool stopping = false;
   std::thread worker;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
 
 #include "corepulse/error.h"
 
@@ -109,6 +111,21 @@ void put_picture(const Database& database, const Job& job, const JobPicture& pic
   add.step();
   Statement words(database, "INSERT INTO prompts(rowid, prompt) VALUES(?, ?)");
   words.bind(number).bind(job.prompt).step();
+}
+
+Upload upload_of(const Statement& row) {
+  return {row.text(0), row.text(1), row.number(2), static_cast<int>(row.number(3)), static_cast<int>(row.number(4)),
+          row.real(5)};
+}
+
+/** The IDs behind "upload:" in a recipe's JSON. */
+void add_named_uploads(const std::string& text, std::set<std::string>& named) {
+  static constexpr std::string_view kName = "upload:";
+  for (auto at = text.find(kName); at != text.npos; at = text.find(kName, at)) {
+    at += kName.size();
+    const auto end = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-", at);
+    named.insert(text.substr(at, end - at));
+  }
 }
 
 /** Each word of the text quoted, so that nothing in it is FTS5's syntax; the last may be the beginning of one. */
@@ -255,13 +272,43 @@ void Store::add(const Upload& upload) {
   add.bind(upload.created).step();
 }
 
+int64_t room_of(const Upload& upload) {
+  return std::max(upload.bytes, kLeastUpload);
+}
+
 std::optional<Upload> Store::upload(const std::string& id) {
   const std::lock_guard lock(mutex_);
   Statement find(database_, "SELECT id, type, bytes, width, height, created FROM uploads WHERE id = ?");
-  if (!find.bind(id).step()) return std::nullopt;
-  return Upload{
-      find.text(0), find.text(1), find.number(2), static_cast<int>(find.number(3)), static_cast<int>(find.number(4)),
-      find.real(5)};
+  return find.bind(id).step() ? std::optional(upload_of(find)) : std::nullopt;
+}
+
+int64_t Store::upload_room() {
+  const std::lock_guard lock(mutex_);
+  Statement sum(database_, "SELECT ifnull(sum(max(bytes, ?)), 0) FROM uploads");
+  sum.bind(kLeastUpload).step();
+  return sum.number(0);
+}
+
+std::vector<Upload> Store::free_uploads(int64_t room) {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> named;
+  Statement texts(database_,
+                  "SELECT asked FROM jobs WHERE state IN ('queued', 'running') "
+                  "UNION ALL SELECT json FROM recipes");
+  while (texts.step()) add_named_uploads(texts.text(0), named);
+  std::vector<Upload> found;
+  Statement all(database_, "SELECT id, type, bytes, width, height, created FROM uploads ORDER BY rowid");
+  while (room > 0 && all.step()) {
+    if (named.contains(all.text(0))) continue;
+    found.push_back(upload_of(all));
+    room -= room_of(found.back());
+  }
+  return found;
+}
+
+void Store::remove_upload(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  Statement(database_, "DELETE FROM uploads WHERE id = ?").bind(id).step();
 }
 
 std::map<std::string, std::string> Store::recipes() {

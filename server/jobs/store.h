@@ -21,6 +21,10 @@ struct Upload {
   double created = 0;
 };
 
+constexpr int64_t kLeastUpload = 4096;  ///< Bytes: a file takes a block of the disk, and a row here.
+/** Bytes that it is counted as. */
+int64_t room_of(const Upload& upload);
+
 struct HistoryItem {
   std::string job, picture, prompt, label;
   uint64_t seed = 0;
@@ -54,6 +58,10 @@ class Store {
 
   void add(const Upload& upload);
   std::optional<Upload> upload(const std::string& id);
+  int64_t upload_room();  ///< Of all of them.
+  /** The oldest that no unfinished job and no recipe of the user names, as many as make so much room; or all such. */
+  std::vector<Upload> free_uploads(int64_t room);
+  void remove_upload(const std::string& id);
 
   std::map<std::string, std::string> recipes();  ///< JSON by name.
   std::optional<std::string> recipe(const std::string& name);

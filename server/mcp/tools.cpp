@@ -83,7 +83,7 @@ json recipe_of_arguments(const json& arguments) {
 std::string edited_recipe(const json& arguments, Context& context) {
   auto file = text_of(arguments, "image");
   if (!file.starts_with("upload:") && !file.starts_with("picture:"))
-    file = "upload:" + keep_upload(context.folder, context.store, picture_bytes(file, "image")).id;
+    file = "upload:" + context.uploads.keep(picture_bytes(file, "image")).id;
   auto json_recipe = recipe_of_arguments(arguments);
   json_recipe["init"] = {{"file", file}, {"strength", arguments.value("strength", json(0.6))}};
   auto recipe = recipe_from_json(json_recipe.dump());

@@ -20,7 +20,7 @@ json form_mask(const std::string& bytes, Context& context) {
   if (decode_image(bytes, "the mask").alpha.empty())
     throw Problem(400, "invalid_request", "[mask] expected a picture that is transparent where it is to be drawn anew");
   return {{"shape", "picture"},
-          {"file", "upload:" + keep_upload(context.folder, context.store, bytes).id},
+          {"file", "upload:" + context.uploads.keep(bytes).id},
           {"channel", "alpha"},
           {"invert", true}};
 }
@@ -39,7 +39,7 @@ json edit_recipe(const std::vector<Part>& parts, json& body, Context& context) {
     }
   }
   if (!picture) throw Problem(400, "invalid_request", "[image] missing");
-  json init = {{"file", "upload:" + keep_upload(context.folder, context.store, picture->body).id}};
+  json init = {{"file", "upload:" + context.uploads.keep(picture->body).id}};
   if (mask) init["mask"] = form_mask(mask->body, context);
   return recipe_of_openai(body, context, std::move(init));
 }

@@ -28,9 +28,7 @@ json shown_parameters(json body) {
 /** Waits in the queue as every job does; the client waits for its answer. */
 Response draw_for_sdapi(const Request& request, Context& context, SdOptions& options, bool from_picture) {
   auto body = read_json(request.body);
-  const auto keep = [&](const std::string& bytes) {
-    return "upload:" + keep_upload(context.folder, context.store, bytes).id;
-  };
+  const auto keep = [&](const std::string& bytes) { return "upload:" + context.uploads.keep(bytes).id; };
   auto made = read_sdapi(body, {from_picture, context.catalog, options, keep});
   const bool send = SdFields(body).flag("send_images", true);
   const auto job = context.queue.submit({.recipe = made.recipe.dump(), .origin = "a1111"});

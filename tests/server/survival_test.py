@@ -118,6 +118,13 @@ class SurvivalTest(unittest.TestCase):
         server.ask("DELETE", f"/v1/jobs/{first}")
         self.assertEqual([server.wait(id)["state"] for id in ids], ["done", "done"])
 
+    def test_clients_files_have_so_much_room(self):
+        server = self.serve("--uploads", "0.001")
+        paths = [server.ask("POST", "/v1/files", raw=b"\x93NUMPY" + bytes(600_000)).headers["Location"] for _ in range(2)]
+        self.assertEqual([server.ask("GET", path).status for path in paths], [404, 200])
+        answer = server.ask("POST", "/v1/files", raw=b"\x93NUMPY" + bytes(1_100_000))
+        self.assertEqual((answer.status, answer.json["code"]), (507, "quota"))
+
     def test_a_picture_that_cannot_be_written_fails_its_job_and_no_other(self):
         server = self.serve()
         pictures = server.folder / "data/pictures"
