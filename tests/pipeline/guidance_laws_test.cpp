@@ -101,6 +101,15 @@ TEST_CASE("where they ask for what is there anyway, they are near it") {
   }
 }
 
+TEST_CASE("guidance of less than 1 is not skimmed") {
+  for (const double guidance : {0.5, 0.}) {
+    auto recipe = short_run("small");
+    recipe.compat = Compat::a1111, recipe.guidance = guidance;  // whose guidance below 1 reads the negative prompt
+    const auto plain = latents("small", recipe);
+    CHECK(latents("small", recipe, {skimmed_guidance(0.2)}) == plain);
+  }
+}
+
 TEST_CASE("each of them changes the picture") {
   const Controls all{freeu({.b1 = 1.3, .s2 = 0.5}), freeu({.b1 = 1.3, .version = 1}).on(Rows::uncond),
                      rescaled_guidance(0.7),        zero_star_guidance(),

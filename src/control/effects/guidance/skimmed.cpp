@@ -29,7 +29,8 @@ struct SkimmedGuidanceKind {
   }
   static StepChange step(const SkimmedGuidance& e, TextTable&, const ProgramInputs&) {
     return [&e](StepPlan& plan, const Step& step) {
-      plan.shape.skim = GuidanceShape::Skim{e.scale.at(step.progress), e.full_negative, e.filter};
+      if (plan.guidance > 1)  // less takes no number further away
+        plan.shape.skim = GuidanceShape::Skim{e.scale.at(step.progress), e.full_negative, e.filter};
     };
   }
 };
