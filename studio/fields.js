@@ -42,6 +42,9 @@ export function choiceField(label, value, options, onChange, more = {}) {
   return h('label.field', h('span', label), select);
 }
 
+export const checkField = (label, value, onChange, more = {}) =>
+  h('label.check', h('input', { type: 'checkbox', checked: value, 'data-key': more.key ?? label, onchange: (e) => onChange(e.target.checked) }), label);
+
 export function slider(label, value, [low, high], onInput, more = {}) {
   const show = h('output', more.format ? more.format(value) : value);
   const input = h('input', {

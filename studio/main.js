@@ -53,7 +53,7 @@ const actions = {
     player.hold();
     store.close();
     store.edit({ recipe: taken, drafts: [] });
-    store.look({ selected: 0 });
+    score.model.select(0);
     return say(text);
   },
   startFrom(file) {

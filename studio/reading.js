@@ -103,7 +103,9 @@ export function makeReading(store, events) {
     state,
     ask,
     async models() {
-      state.models = await api.models();
+      const answer = await api.models();
+      const adapters = answer.models.filter(({ error }) => error?.includes('an IP-Adapter')); // among the models, with what they are instead
+      state.models = { adapters, ...answer };
       events.tell('models');
       return state.models;
     },

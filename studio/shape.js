@@ -23,6 +23,7 @@ function isRegion(v) {
   return Object.entries(SHAPES[v.shape] ?? {}).every(([field, least]) => areNumbers(v[field], least));
 }
 
+const areTexts = (v) => Array.isArray(v) && v.every(isText);
 const isPart = (v) => isObject(v) && (v.region === undefined || isRegion(v.region));
 const ANY_CONTROL = { where: isText, when: isWindow, phrase: isText, region: isRegion };
 const KNOWN_CONTROL = { prompt: isText, tokens: isText, file: isText, picture: isText, data: isText, target: isRegion, heads: Array.isArray, images: Array.isArray };
@@ -36,7 +37,7 @@ function wrongInControl(control) {
   if (!isText(control.kind)) return '.kind';
   const { level } = Object.hasOwn(KINDS, control.kind) ? KINDS[control.kind] : {};
   const known = Object.hasOwn(KINDS, control.kind) ? KNOWN_CONTROL : {};
-  const more = control.kind === 'regions' ? { prompts: (v) => Array.isArray(v) && v.every(isPart) } : {};
+  const more = { regions: { prompts: (v) => Array.isArray(v) && v.every(isPart) }, picture_prompt: { pictures: areTexts, data: areTexts } }[control.kind] ?? {};
   const field = wrongField(control, { ...ANY_CONTROL, ...known, ...more, ...(level ? { [level]: isCurve } : {}) });
   return field && `.${field}`;
 }

@@ -72,23 +72,32 @@ export const T = {
   },
   kinds: {
     inject: 'Inject a prompt', reweight: 'Reweight words', mask_tokens: 'Mask words', replace_tokens: 'Replace words', value_gain: 'Value gain', regions: 'Prompts by region', attend: 'Look at a part',
-    temperature: 'Temperature', smooth: 'Smooth', share: 'Share another image', prompt_to_prompt: 'Prompt to prompt', normalized_guidance: 'Normalised guidance', guide_by: 'Guide by', lora: 'LoRA', controlnet: 'ControlNet', capture: 'Capture',
+    temperature: 'Temperature', smooth: 'Smooth', share: 'Share another image', prompt_to_prompt: 'Prompt to prompt', normalized_guidance: 'Normalised guidance', guide_by: 'Guide by', lora: 'LoRA', controlnet: 'ControlNet', picture_prompt: 'Picture prompt', capture: 'Capture',
+    freeu: 'FreeU', rescaled_guidance: 'Rescaled guidance', zero_star_guidance: 'CFG-Zero*', tangential_guidance: 'Tangential guidance', projected_guidance: 'Projected guidance',
+    frequency_guidance: 'Frequency guidance', skimmed_guidance: 'Skimmed guidance', thresholded_guidance: 'Dynamic thresholds',
     guidance: 'Guidance', negative: 'Negative', pooled: 'Pooled prompt', time_ids: 'Size and crop',
+  },
+  lanes: {
+    rescaled_guidance: 'Rescaled', zero_star_guidance: 'CFG-Zero*', tangential_guidance: 'Tangential', projected_guidance: 'Projected', frequency_guidance: 'Frequency', skimmed_guidance: 'Skimmed', thresholded_guidance: 'Thresholds', pooled: 'Pooled', time_ids: 'Size, crop',
   },
   kindHints: {
     inject: 'The painted cells read another prompt', reweight: 'Some words count more or less', mask_tokens: 'Some words are not read', replace_tokens: 'Some words are read as others', value_gain: 'What words say, louder or turned around',
     regions: 'Each part of the picture reads its own prompt', attend: 'Pixels look more or less at a part', temperature: 'Sharper or softer attention', smooth: 'Look at everything alike', share: 'Look at another image of the batch',
     normalized_guidance: 'Away from a prompt, without guidance', guide_by: 'Away from what a worse attention predicts', lora: 'Weights from a file', controlnet: 'A picture of edges, a pose, depths leads', guidance: 'Guidance over the steps', negative: 'Another negative prompt in a window',
+    picture_prompt: 'Pictures are read like words (IP-Adapter)', freeu: 'Features inside count more, skips less', rescaled_guidance: 'Strong guidance without grey or glare',
+    zero_star_guidance: 'The negative prompt’s prediction, sized to the prompt’s', tangential_guidance: 'Of the negative prompt what it shares with the prompt (TCFG)', projected_guidance: 'Strong guidance without harsh colours (APG)',
+    frequency_guidance: 'Coarse and fine parts guided apart (FDG)', skimmed_guidance: 'No guidance too far from the picture', thresholded_guidance: 'Colours as of a weaker guidance',
   },
-  levels: { strength: 'strength', scale: 'scale', gain: 'gain', value: 'temperature', cross: 'cross' },
+  levels: { strength: 'strength', scale: 'scale', gain: 'gain', value: 'temperature', cross: 'cross', b1: 'b1', parallel: 'parallel', high: 'high', mimic: 'mimic' },
   fields: {
     prompt: 'prompt', phrase: 'words', with: 'read as', gain_k: 'key gain', gain_v: 'value gain', occurrence: 'occurrence', tokens: 'tokens', context: 'context', attention: 'attention', how: 'how', image: 'image',
     limit: 'limit', strength: 'strength', perturb: 'perturb', blur_sigma: 'blur σ', file: 'file', text_strength: 'text strength', base_share: 'base share', rows: 'rows', heads: 'heads', images: 'images', scale: 'scale', prepare: 'prepare', fit: 'fit', low: 'low', high: 'high', amount: 'amount', seed: 'seed',
+    where: 'where', b2: 'b2', s1: 's1', s2: 's2', version: 'version', stages: 'stages', zero_steps: 'zero steps', of: 'of', momentum: 'momentum', full_negative: 'skim the negative wholly', filter: 'only away from the picture', percentile: 'percentile', threshold: 'threshold',
   },
   tracks: {
     title: 'Tracks', add: 'Add track', label: 'Tracks, in the order they act', on: (t) => `Switch off ${t}`, off: (t) => `Switch on ${t}`, remove: (t) => `Remove ${t}`, up: (t) => `Move ${t} up`, down: (t) => `Move ${t} down`,
     everywhere: 'Everywhere', nowhere: 'Nowhere', unit: 'Windows in', units: { steps: 'steps', sigma: 'sigma', progress: 'progress' }, unitHint: 'Sigma windows keep their meaning when the number of steps changes',
-    picture: 'Choose its picture', otherPicture: 'Another picture', noFile: (folder) => `The server knows no such file: start it with ${folder}.`, folders: { controlnets: '--models and the ControlNet’s folder', loras: '--loras FOLDER' }, allLevels: (name) => `${name}, all alike`, curve: 'Curve over the run', flat: 'One number', point: (i) => `Point ${i + 1}`, at: 'at', is: 'is', addPoint: 'Add point', removePoint: (i) => `Remove point ${i + 1}`, base: 'Prompt', baseNote: 'read wherever nothing is painted',
+    picture: 'Choose its picture', otherPicture: 'Another picture', pictures: 'Choose pictures', morePictures: 'More pictures', removePicture: (i) => `Remove picture ${i + 1}`, noFile: (folder) => `The server knows no such file: start it with ${folder}.`, folders: { controlnets: '--models and the ControlNet’s folder', adapters: '--models and the IP-Adapter’s folder', loras: '--loras FOLDER' }, allLevels: (name) => `${name}, all alike`, curve: 'Curve over the run', flat: 'One number', point: (i) => `Point ${i + 1}`, at: 'at', is: 'is', addPoint: 'Add point', removePoint: (i) => `Remove point ${i + 1}`, base: 'Prompt', baseNote: 'read wherever nothing is painted',
     part: 'Add a part', removePart: (i) => `Remove part ${i + 1}`, rows: 'rows', json: 'As JSON', apply: 'Apply', kept: 'Kept as it is', keptNote: 'The score cannot show this; it stays in the recipe.', details: 'More',
     parts: (n) => count(n, 'stretch', 'stretches'), draft: 'not painted yet', bad: 'This is not JSON: ', which: 'Which block?', moment: 'Which moment?', much: 'How much?', explore: 'Explore', choose: 'choose…', missing: 'say what', all: 'all',
   },
@@ -127,7 +136,7 @@ export function titleOf(track) {
     case 'reweight': case 'value_gain': return `${c.phrase ?? c.tokens ?? '…'} × ${T.amount((track.controls[0] ?? c)[track.kind === 'reweight' ? 'scale' : 'gain'])}`;
     case 'mask_tokens': return `not ${quote(c.phrase ?? c.tokens)}`;
     case 'replace_tokens': return `${c.phrase ?? '…'} → ${c.with || '…'}`;
-    case 'lora': case 'controlnet': return (c.file || T.kinds[track.kind]).replace(/\.safetensors$/, '');
+    case 'lora': case 'controlnet': case 'picture_prompt': return (c.file || T.kinds[track.kind]).replace(/\.safetensors$/, '');
     case 'guide_by': return `guide by ${c.perturb}`;
     case 'regions': return (c.prompts ?? []).map((p) => p.prompt || '…').join(' | ');
     default: return T.kinds[track.kind] ?? track.kind;

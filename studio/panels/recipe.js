@@ -58,21 +58,37 @@ export function makeRecipe(store, reading, events, actions) {
     show();
   }
 
+  let turn = 0; // of the last question: answers of earlier ones come too late
   async function list() {
-    const { recipes, presets = [] } = await api.recipes().catch(() => ({ recipes: [] }));
+    const mine = ++turn;
+    const { recipes, presets = [] } = await api.recipes().catch(() => ({}));
+    if (!recipes || mine !== turn) return;
     fill(starts, presets.map((p) => h('li', h('button.quiet', { type: 'button', title: p.about, onclick: () => actions.takeRecipe(p.recipe, T.files.recipe) }, p.name))));
     startsTitle.hidden = !presets.length;
     fill(kept, recipes.length ? recipes.map((r) => h('li', h('button.quiet', { type: 'button', onclick: () => fetchKept(r.name) }, r.name), iconButton('close', T.recipe.forget(r.name), () => api.forget(r.name).then(list)))) : h('li.note', T.recipe.none));
   }
 
-  const fetchKept = (which) => api.recipe(which).then(({ recipe }) => actions.takeRecipe(recipe, T.files.recipe), (error) => actions.say(error.message));
+  let wanted; // of several clicks in a row the last one's
+  async function fetchKept(which) {
+    const mine = wanted = {};
+    try {
+      const { recipe } = await api.recipe(which);
+      if (mine === wanted) actions.takeRecipe(recipe, T.files.recipe);
+    } catch (error) {
+      actions.say(error.message);
+    }
+  }
 
   async function keep(event) {
     event.preventDefault();
     if (!name.value.trim()) return name.focus();
-    await api.keep(name.value.trim(), store.recipe).catch((error) => actions.say(error.message));
+    try {
+      await api.keep(name.value.trim(), store.recipe);
+    } catch (error) {
+      return actions.say(error.message);
+    }
     name.value = '';
-    list();
+    return list();
   }
 
   function save() {

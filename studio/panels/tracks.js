@@ -1,16 +1,22 @@
 // The list of tracks in the order they act, and everything about the chosen one.
 import { fill, h, icon, iconButton } from '../dom.js';
-import { choiceField, isTyping, jsonField, numberField, slider, textField } from '../fields.js';
+import { checkField, choiceField, isTyping, jsonField, numberField, slider, textField } from '../fields.js';
 import { addressOf } from '../region.js';
 import { addPoint, bend, isCurve, movePoint, points, removePoint } from '../score/curve.js';
 import { KINDS, OFFERED, fresh, kindOf, levelOf } from '../score/kinds.js';
 import { hueVar } from '../score/palette.js';
-import { levelsOf, moved, strongest, tracksOf, withControls, withFields, withLevelOf, withLevelsTimes, without } from '../score/tracks.js';
+import { levelsOf, moved, strongest, tracksOf, unplaced, withControls, withFields, withLevelOf, withLevelsTimes, without } from '../score/tracks.js';
 import { wrongIn } from '../shape.js';
 import { T, titleOf } from '../texts.js';
 
 /** Parts of a recipe that no cell shows: they stay as they are. */
 const KEPT = ['edits', 'second_pass', 'refiner', 'embeddings'];
+
+/** What numbers are when absent. */
+const PLACEHOLDERS = {
+  gain_k: '1', gain_v: '1', strength: '1', limit: '2.5', base_share: '0', low: '100', high: '200', seed: '0', b2: '1', s1: '1', s2: '1', zero_steps: '0',
+  percentile: '1', threshold: '1', momentum: '-0.5', 'projected_guidance limit': '15',
+};
 
 export function makeTracks(store, reading, events, score, actions) {
   const list = h('ol.tracks', { 'aria-label': T.tracks.label, id: 'tracks' });
@@ -45,7 +51,7 @@ export function makeTracks(store, reading, events, score, actions) {
   /** A new track: painted nowhere, but for kinds whose usual place is everywhere. */
   function add(kind, given) {
     const control = fresh(kind, given);
-    const placed = ['reweight', 'mask_tokens', 'replace_tokens', 'value_gain', 'guidance', 'lora', 'controlnet', 'negative', 'regions'].includes(kind);
+    const placed = KINDS[kind].lane || ['reweight', 'mask_tokens', 'replace_tokens', 'value_gain', 'lora', 'controlnet', 'picture_prompt', 'regions'].includes(kind);
     const doc = { ...store.doc, drafts: [...store.doc.drafts, control] };
     const draft = tracksOf(doc).at(-1);
     store.edit(placed ? withControls(doc, draft, [control]) : doc);
@@ -99,7 +105,7 @@ export function makeTracks(store, reading, events, score, actions) {
     const kind = kindOf(track.control);
     const c = track.controls[0] ?? track.control;
     return h('div.inspector',
-      h('div.fields', texts(track, i, kind, c), pictureOf(i, kind, c), parts(track, i, c), levelField(track, i, kind, c), choices(i, kind, c), numbers(i, kind, c)),
+      h('div.fields', texts(track, i, kind, c), pictureOf(i, kind, c), picturesOf(i, kind, c), parts(track, i, c), levelField(track, i, kind, c), choices(i, kind, c), numbers(i, kind, c), switches(i, kind, c)),
       curveTable(i, kind, c), places(track, i, kind), exploring(i, kind),
       kind.lane || !KINDS[track.kind] ? null : fold('more', T.tracks.details, h('div.fields', reach(i, kind, c))),
       fold('json', T.tracks.json, jsonField(track.controls.length > 1 ? track.controls : c, (value) => replace(i, Array.isArray(value) ? value : [value]), T.tracks.json, unsaid)));
@@ -119,8 +125,8 @@ export function makeTracks(store, reading, events, score, actions) {
   }
 
   function texts(track, i, kind, c) {
-    const field = (name, more) => textField(T.fields[name], c[name], (v) => change(i, { [name]: v === '' && track.kind === 'normalized_guidance' ? undefined : v }, `text ${name}`), {
-      key: `${i}-${name}`, onblur: () => store.close(), placeholder: T.tracks.missing, ...more,
+    const field = (name, more) => textField(T.fields[name], c[name], (v) => change(i, { [name]: v === '' && kind.optional ? undefined : v }, `text ${name}`), {
+      key: `${i}-${name}`, onblur: () => store.close(), placeholder: kind.optional?.length ? kind.optional : T.tracks.missing, ...more,
     });
     const names = kind.list ? (reading.state.models?.[kind.list] ?? []).map((m) => m.name ?? m) : undefined;
     const none = names && !names.length && !c[kind.text] ? h('p.note', T.tracks.noFile(T.tracks.folders[kind.list])) : null;
@@ -130,7 +136,9 @@ export function makeTracks(store, reading, events, score, actions) {
   /** A file among the server's: a choice, and the one that stands there if it is none of them. */
   function chosen(kind, c, names, i) {
     const options = [...(c[kind.text] ? [] : [{ value: '', label: T.tracks.choose }]), ...names];
-    return choiceField(T.fields[kind.text], c[kind.text], options, (v) => change(i, { [kind.text]: v }), { key: `${i}-${kind.text}` });
+    const field = choiceField(T.fields[kind.text], c[kind.text], options, (v) => change(i, { [kind.text]: v }), { key: `${i}-${kind.text}` });
+    field.classList.add('wide');
+    return field;
   }
 
   /** The picture that a side network reads: sent to the server, named in the recipe. */
@@ -140,6 +148,23 @@ export function makeTracks(store, reading, events, score, actions) {
     const there = c[kind.picture];
     return h('div.lead', file, there ? h('img.thumb', { src: addressOf(there), alt: '' }) : null,
       h('button.quiet', { type: 'button', 'data-key': `${i}-picture`, onclick: () => file.click() }, icon('image'), there || c.data ? T.tracks.otherPicture : T.tracks.picture));
+  }
+
+  /** Pictures that are read as one: each can be taken away, others join. */
+  function picturesOf(i, kind, c) {
+    if (!kind.pictures) return null;
+    const put = (fields) => change(i, { picture_sha256: undefined, ...fields });
+    const join = async (files) => {
+      for (const file of files) {
+        const name = await actions.upload(file);
+        if (name) put({ pictures: [...(now(i).controls[0] ?? now(i).control).pictures ?? [], name] });
+      }
+    };
+    const file = h('input', { type: 'file', accept: 'image/png,image/jpeg,image/webp', multiple: true, hidden: true, onchange: () => join([...file.files]) });
+    const each = (field, address, before) => (c[field] ?? []).map((one, k, all) => h('span.one-picture', h('img.thumb', { src: address(one), alt: '' }),
+      iconButton('close', T.tracks.removePicture(before + k), () => put({ [field]: all.length > 1 ? all.filter((_, n) => n !== k) : undefined }))));
+    return h('div.lead', file, each('pictures', addressOf, 0), each('data', (data) => `data:image/png;base64,${data}`, c.pictures?.length ?? 0),
+      h('button.quiet', { type: 'button', 'data-key': `${i}-pictures`, onclick: () => file.click() }, icon('image'), c.pictures || c.data ? T.tracks.morePictures : T.tracks.pictures));
   }
 
   function parts(track, i, c) {
@@ -174,10 +199,19 @@ export function makeTracks(store, reading, events, score, actions) {
   }
 
   const choices = (i, kind, c) => Object.entries(kind.choices ?? {}).map(([name, options]) =>
-    choiceField(T.fields[name], c[name], options, (v) => change(i, { [name]: v === options[0] && name !== 'perturb' ? undefined : v }), { key: `${i}-${name}` }));
+    choiceField(T.fields[name], c[name], options, (v) => change(i, { ...foreign(kind, name, v), [name]: v === String(options[0]) && name !== 'perturb' ? undefined : options.find((o) => String(o) === v) ?? v }), { key: `${i}-${name}` }));
+
+  const switches = (i, kind, c) => Object.entries(kind.switches ?? {}).map(([name, usual]) =>
+    checkField(T.fields[name], c[name] ?? usual, (v) => change(i, { [name]: v === usual ? undefined : v }), { key: `${i}-${name}` }));
+
+  /** Numbers that belong to other choices than this one go with them. */
+  function foreign(kind, name, choice) {
+    const of = kind.only?.[name] ?? {};
+    return Object.fromEntries(Object.values(of).flat().filter((number) => !of[choice]?.includes(number)).map((number) => [number, undefined]));
+  }
 
   const numbers = (i, kind, c) => [...(kind.numbers ?? []), ...(kind.words ? ['occurrence'] : []), ...Object.entries(kind.only ?? {}).flatMap(([name, of]) => of[c[name]] ?? [])].map((name) => (isCurve(c[name]) ? null
-    : numberField(T.fields[name], c[name], (v) => write(i, { [name]: v }), { key: `${i}-${name}`, placeholder: { gain_k: '1', gain_v: '1', strength: '1', occurrence: T.tracks.all, limit: '2.5', base_share: '0', low: '100', high: '200', amount: c.prepare === 'tile' ? '4' : '9', seed: '0' }[name] ?? '' })));
+    : numberField(T.fields[name], c[name], (v) => write(i, { [name]: v }), { key: `${i}-${name}`, placeholder: PLACEHOLDERS[`${c.kind} ${name}`] ?? { occurrence: T.tracks.all, amount: c.prepare === 'tile' ? '4' : '9', blur_sigma: c.perturb === 'map' ? '1' : '' }[name] ?? PLACEHOLDERS[name] ?? '' })));
 
   /** Which rows of a call, heads and images it reaches. */
   function reach(i, kind, c) {
@@ -185,7 +219,7 @@ export function makeTracks(store, reading, events, score, actions) {
       const numbers_ = text.split(/[\s,]+/).filter((v) => /^\d+$/.test(v)).map(Number);
       change(i, { [name]: numbers_.length ? numbers_ : undefined }, name);
     }, { key: `${i}-${name}`, placeholder: T.tracks.all, onblur: () => store.close() });
-    const usual = ['lora', 'controlnet'].includes(c.kind) ? 'both' : 'cond';
+    const usual = ['lora', 'controlnet', 'picture_prompt'].includes(c.kind) ? 'both' : 'cond';
     return [kind.noRows ? null : choiceField(T.fields.rows, c.rows ?? usual, ['cond', 'uncond', 'both'], (v) => change(i, { rows: v === usual ? undefined : v }), { key: `${i}-rows` }),
       kind.noHeads ? null : list('heads'), list('images')];
   }
@@ -215,8 +249,7 @@ export function makeTracks(store, reading, events, score, actions) {
   }
 
   function everywhere(i) {
-    const { where, when, ...control } = now(i).controls[0] ?? now(i).control;
-    store.edit(withControls(store.doc, now(i), [control]));
+    store.edit(withControls(store.doc, now(i), [unplaced(now(i).controls[0] ?? now(i).control)]));
     model.select(Math.min(i, tracksOf(store.doc).length - 1));
   }
 

@@ -33,13 +33,15 @@ export function makeModel(store, reading) {
       model.plan = layout({ grid, tracks: model.tracks, cells: model.cells, unfolded: store.view.unfolded, width, coarse, scale });
       model.cursor.row = Math.min(model.cursor.row, model.plan.rows.length - 1);
       model.cursor.column = Math.min(model.cursor.column, grid.steps.length - 1);
+      if (model.hover && (model.hover.row >= model.plan.rows.length || model.hover.column >= grid.steps.length)) model.hover = null; // it is gone
     },
 
     select(index) {
       store.close();
-      store.look({ selected: Math.max(0, Math.min(index, model.tracks.length - 1)) });
-      const first = model.track?.controls[0] ?? model.track?.control;
-      if (first) model.level = isCurve(levelOf(first)) ? KINDS[first.kind]?.range[1] ?? 1 : levelOf(first);
+      const selected = Math.max(0, Math.min(index, model.tracks.length - 1));
+      const first = model.tracks[selected]?.controls[0] ?? model.tracks[selected]?.control;
+      if (first) model.level = isCurve(levelOf(first)) ? KINDS[first.kind]?.range[1] ?? 1 : levelOf(first); // the tools show it
+      store.look({ selected });
     },
 
     /** What the brush lays down: the curve where the track has one, else the brush's number. */
@@ -115,7 +117,7 @@ export function makeModel(store, reading) {
       const track = model.tracks[index];
       if (!track?.controls.length || !model.grid) return null;
       const cells = model.cells[index];
-      const own = { ...extent(cells), ofSteps: model.grid.steps.length, ofLayers: model.grid.layers.length, own: true, ...blocksOf(track, cells) };
+      const own = { ...extent(cells), ofSteps: model.grid.steps.length, ofLayers: model.grid.layers.length, own: true, lane: kindOf(track.control).lane, ...blocksOf(track, cells) };
       const said = explained.slice(track.start, track.start + track.controls.length);
       if (stale || model.stroke || !said.length) return own;
       const acts = said.filter((s) => s.state === 'acts');
@@ -144,7 +146,7 @@ export function makeModel(store, reading) {
 
   /** Of the layers of its attention; of both attentions there are twice as many. A LoRA's are of every sort: rows are counted. */
   function layersOf(track, said, own) {
-    if (!said || track.kind === 'lora') return {};
+    if (!said || track.kind === 'lora' || own.lane) return {};
     return { layers: said, ofLayers: track.control.attention === 'both' ? 2 * own.ofLayers : own.ofLayers };
   }
 

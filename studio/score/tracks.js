@@ -6,9 +6,9 @@ import { isCurve, points } from './curve.js';
 import { KINDS, kindOf, levelOf, withLevel } from './kinds.js';
 import { layersOf, spellWhen, spellWhere, stepsIn, unitOf } from './grid.js';
 
-/** A control without where, when and level: what members of a track have in common. */
+/** A control without its place and its level: what members of a track have in common. */
 export function baseOf(control) {
-  const { where, when, ...base } = control;
+  const base = unplaced(control);
   const { level, usual } = kindOf(control);
   if (level && usual !== undefined) delete base[level];
   else if (level) base[level] = 0;
@@ -117,7 +117,12 @@ function withList(recipe, controls) {
 }
 
 const clean = (object) => Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined));
-const unplaced = ({ where, when, ...control }) => control;
+
+/** A control without where and when; of a lane without when alone: a `where` names no cells of it. */
+export function unplaced({ when, ...control }) {
+  if (!kindOf(control).lane) delete control.where;
+  return control;
+}
 
 /** What a track covers: data[layer * steps + step] is 0, or 1 + the index in levels. A lane has one layer. */
 export function cellsOf(track, grid, explained = []) {
@@ -125,7 +130,9 @@ export function cellsOf(track, grid, explained = []) {
   const rows = lane ? 1 : grid.layers.length;
   const cells = { rows, columns: grid.steps.length, data: new Uint8Array(rows * grid.steps.length), levels: [] };
   track.controls.forEach((control, i) => {
-    const layers = layersIn(track, grid, control.where) ?? layersSaid(grid, explained[track.start + i]);
+    const place = control.where === undefined ? kindOf(control).place?.(control) : undefined;
+    const said = layersSaid(grid, explained[track.start + i]);
+    const layers = (place && said) ?? layersIn(track, grid, place ?? control.where) ?? said;
     const steps = stepsIn(grid, control.when);
     if (layers && steps) fill(cells, layers, steps, levelIndex(cells, levelOf(control)));
   });
@@ -225,8 +232,9 @@ export function controlsOf(track, cells, grid, unit, explained = []) {
   const over = members.filter(({ cells: { data } }) => data.some((v, k) => v && together[k] > 1));
   const alone = { ...cells, data: cells.data.slice() };
   for (const { cells: { data } } of over) data.forEach((v, k) => { if (v && cells.data[k] === before.data[k]) alone.data[k] = 0; });
+  const whereOf = (control, layers) => (kindOf(control).lane ? control.where : spellWhere(grid, layers, kindOf(control).sides) ?? (kindOf(control).place?.(control) && 'all'));
   const spell = (control, { first, end, layers }, level, in_) => withLevel(clean({
-    ...unplaced(control), where: kindOf(control).lane ? undefined : spellWhere(grid, layers, kindOf(control).sides), when: spellWhen(grid, first, end, in_),
+    ...unplaced(control), where: whereOf(control, layers), when: spellWhen(grid, first, end, in_),
   }), level);
 
   for (const member of members) if (!member.cells.data.some(Boolean)) member.now = [member.control];

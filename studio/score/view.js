@@ -94,7 +94,7 @@ export function makeScore(store, reading, events, say) {
     fill(names, head, model.plan.rows.map((row) => {
       const first = !seen.has(row.block?.name);
       seen.add(row.block?.name);
-      const element = row.type === 'lane' ? h('div.row-name.lane', h('span.row-title', T.kinds[row.label] ?? row.label)) : rowButton(row, first);
+      const element = row.type === 'lane' ? h('div.row-name.lane', h('span.row-title', { title: T.kinds[row.label] }, T.lanes[row.label] ?? T.kinds[row.label] ?? row.label)) : rowButton(row, first);
       element.style.top = `${row.y}px`;
       element.style.height = `${row.height}px`;
       return element;
@@ -168,7 +168,7 @@ export function makeScore(store, reading, events, say) {
   }
 
   const board = h('div.score-board', names, h('div.score-sheet', canvas, keyboard.element));
-  new ResizeObserver(() => refresh()).observe(board);
+  new ResizeObserver(eachFrame(refresh)).observe(board); // it changes the board's height: not while sizes are being told
   const retheme = () => {
     theme = themeOf();
     hooks.redraw();

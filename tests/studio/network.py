@@ -5,8 +5,10 @@ import re
 import zlib
 
 KINDS = ("inject reweight mask_tokens replace_tokens value_gain regions attend temperature smooth share prompt_to_prompt "
-         "normalized_guidance guide_by lora controlnet guidance pooled time_ids negative capture").split()
-LANES = {"guidance", "pooled", "time_ids", "negative"}
+         "normalized_guidance guide_by lora controlnet picture_prompt freeu guidance rescaled_guidance zero_star_guidance "
+         "tangential_guidance projected_guidance frequency_guidance skimmed_guidance thresholded_guidance pooled time_ids "
+         "negative capture").split()
+LANES = {"guidance", "pooled", "time_ids", "negative", "freeu", *(k for k in KINDS if k.endswith("_guidance"))} - {"normalized_guidance"}
 BUILTIN = [("input:0", 32, 2, 1), ("input:1", 16, 2, 1), ("input:2", 8, 2, 1), ("middle:0", 8, 1, 1), ("output:0", 8, 3, 1),
            ("output:1", 16, 3, 1), ("output:2", 32, 3, 1)]
 LARGE = [("input:1", 64, 2, 2), ("input:2", 32, 2, 10), ("middle:0", 32, 1, 10), ("output:0", 32, 3, 10), ("output:1", 64, 3, 2)]
@@ -94,8 +96,11 @@ def explain(recipe):
             raise Problem(400, "invalid_request", f"[{at}.when] meets no step")
         if control["kind"] == "controlnet" and not (control.get("file") and control.get("picture")):
             raise Problem(400, "invalid_request", f"[{at}] expected either picture, a file's name, or data, the picture itself")
+        if control["kind"] == "picture_prompt" and not (control.get("file") and (control.get("pictures") or control.get("data"))):
+            raise Problem(400, "invalid_request", f"[{at}.pictures] no picture; expected at least one")
         if not lane and control["kind"] != "controlnet":
-            entry["layers"] = [p + ".attn2" for p in layers_of(control.get("where"), model, at)]
+            usual = "middle:0" if control.get("perturb") == "map" else None
+            entry["layers"] = [p + ".attn2" for p in layers_of(control.get("where", usual), model, at)]
         if control.get("enabled") is False:
             entry["state"] = "disabled"
         said.append(entry)

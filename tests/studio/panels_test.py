@@ -157,7 +157,7 @@ def test_a_button_is_clicked_straight_from_a_number(page):
 
 def test_a_list_stays_that_is_opened_straight_from_a_number(page):
     """It would close if it were replaced."""
-    page.set_recipe({**CAT, "controls": [{"kind": "guide_by", "perturb": "identity", "scale": 3, "where": "middle:0"}]})
+    page.set_recipe({**CAT, "controls": [{"kind": "guide_by", "perturb": "blur", "scale": 3, "where": "middle:0"}]})
     page.settled()
     for number, choice in (("[data-key=\"0-blur_sigma\"]", "[data-key=\"0-perturb\"]"), (".settings [data-key=Steps]", ".settings [data-key=Sampler]")):
         page.js("document.querySelector(arguments[0]).select()", number)
@@ -185,3 +185,39 @@ def test_json_that_is_being_written_stays_with_what_is_wrong_with_it(page):
     assert page.controls() == [{"kind": "smooth"}]
     page.wait("return document.querySelector('.chosen .json-field textarea').value.includes('smooth')")
     assert page.js("return document.querySelector('.chosen .json-field .wrong').textContent") == ""
+
+
+def test_a_forgotten_recipe_does_not_come_back_with_an_older_answer(page):
+    page.world.recipes.update(a={**CAT, "prompt": "an ape"}, b={**CAT, "prompt": "a bee"})
+    page.inside("s.panels.show('recipe')")
+    page.wait("return document.querySelectorAll('.kept .icon-button').length === 2")
+    page.hold_answers("^/v1/recipes$")
+    page.inside("(s.panels.show('sweep'), s.panels.show('recipe'))")
+    page.wait("return window.held.length === 1")
+    page.click("Forget a", ".kept")
+    page.wait("return window.held.length === 2")
+    page.js("window.held.pop()()")
+    page.wait("return document.querySelectorAll('.kept .icon-button').length === 1")
+    page.let_go()
+    assert page.js("return document.querySelectorAll('.kept .icon-button').length") == 1
+
+
+def test_of_several_kept_recipes_the_last_that_was_clicked_is_taken(page):
+    page.world.recipes.update(a={**CAT, "prompt": "an ape"}, b={**CAT, "prompt": "a bee"})
+    page.inside("s.panels.show('recipe')")
+    page.wait("return document.querySelectorAll('.kept .icon-button').length === 2")
+    page.hold_answers("^/v1/recipes/a$")
+    page.click("a", ".kept")
+    page.wait("return window.held.length === 1")
+    page.click("b", ".kept")
+    page.until(lambda: page.recipe()["prompt"] == "a bee", "the last one")
+    page.let_go()
+    assert page.recipe()["prompt"] == "a bee"
+
+
+def test_a_name_that_could_not_be_kept_stays(page):
+    page.inside("s.panels.show('recipe')")
+    page.kill()
+    page.js("const f = document.querySelector('.keep input'); f.value = 'my dragon'; f.form.requestSubmit()")
+    page.see("The server is away", ".toast")
+    assert page.js("return document.querySelector('.keep input').value") == "my dragon"

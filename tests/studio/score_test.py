@@ -34,6 +34,24 @@ def test_a_stroke_becomes_where_and_when_and_undo_takes_it_back(page):
     assert len(page.controls()) == 2
 
 
+def test_the_brush_paints_and_shows_the_chosen_tracks_level(page):
+    page.set_recipe({**CAT, "controls": [inject(where="middle:0", strength=0.3), {"kind": "reweight", "phrase": "park", "scale": 2.5}]})
+    for track, level, shown in ((1, 2.5, "2.5"), (0, 0.3, "30 %")):
+        page.inside("s.score.model.select(a[0])", track)
+        assert [page.inside("s.score.model.level"), page.js("return document.querySelector('.brush output').textContent")] == [level, shown]
+
+
+def test_a_window_of_another_size_is_no_mishap(page):
+    width = page.inside("s.score.model.plan.width")
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 3840, "height": 2160, "deviceScaleFactor": 1, "mobile": False})
+    try:
+        page.until(lambda: page.inside("s.score.model.plan.width") > width, "a wider score")
+        page.settled()
+        assert "went wrong" not in page.js("return document.querySelector('.toast').textContent")
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_a_rectangle_over_blocks_is_one_control_and_erasing_cuts_it(page):
     page.set_recipe({**CAT, "controls": [inject(when={"steps": [19, 20]}, where="output:2")]})
     page.drag(("output:0", 2), ("output:1", 5), hold=Keys.SHIFT)

@@ -224,7 +224,8 @@ def route(world, method, parts, query, body, handler):
         return 200, {"status": "ok"}
     what = parts[1]
     named = {"models": lambda: {"default": "builtin", "models": [{"name": "builtin", "title": "built-in", "family": "sd1", "size": [256, 256], "builtin": True},
-                                           {"name": "large", "title": "large", "family": "sdxl", "size": [1024, 1024]}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "controlnets": [{"name": "edges"}], "embeddings": []},
+                                           {"name": "large", "title": "large", "family": "sdxl", "size": [1024, 1024]},
+                                           {"name": "ip.safetensors", "title": "ip.safetensors", "family": "", "size": [0, 0], "error": "[model] ip.safetensors is an IP-Adapter (image_proj.norm.weight); expected a Stable Diffusion 1, 2 or XL model"}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "controlnets": [{"name": "edges"}], "embeddings": []},
              "blocks": lambda: {"blocks": blocks(query.get("model", "builtin"))}, "tokenize": lambda: tokenize(body["prompt"]), "explain": lambda: explain(body["recipe"]),
              "history": lambda: history(world, query), "read": lambda: read(world, body)}
     if what in named:
