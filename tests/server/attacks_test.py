@@ -2,6 +2,8 @@
 import base64
 import contextlib
 import json
+import pathlib
+import re
 import socket
 import subprocess
 import unittest
@@ -9,6 +11,7 @@ import zlib
 
 from server_case import LIMIT, PROGRAM, SMALL, Server, ServerCase, png
 
+FUZZ = pathlib.Path(__file__).parents[1] / "fuzz"
 GET = "GET /v1/models HTTP/1.1\r\n"
 
 
@@ -163,6 +166,17 @@ class HttpTest(ServerCase):
                 self.assertGreaterEqual(self.server.ask("POST", "/v1/read", raw=bomb).status, 400)
                 recipe = {**SMALL, "init": {"data": base64.b64encode(bomb).decode()}}
                 self.assertGreaterEqual(self.server.ask("POST", "/v1/jobs", {"recipe": recipe}).status, 400)
+
+    def test_bodies_that_fuzzing_begins_with_or_has_found_are_answered(self):
+        routes = re.findall(r'{"(\w+)", "(/[^"]*)", "([^"]*)"}', (FUZZ / "fuzz_bodies.cpp").read_text())
+        id = self.server.draw({"steps": 1000})
+        self.server.wait(id, "running")
+        for file in sorted((FUZZ / "seeds/bodies").iterdir()):
+            with self.subTest(file.name):
+                method, path, kind = routes[file.read_bytes()[0] % len(routes)]
+                answer = self.server.ask(method, path.replace("drawn", id), raw=file.read_bytes()[1:], headers={"Content-Type": kind})
+                self.assertNotIn(answer.status, (404, 405, 415, 500), answer.body)
+                self.server.ask("DELETE", f"/v1/jobs/{id}")  # the controls come first; others' jobs wait for it
 
     def test_thousands_of_idle_sockets_keep_nobody_out(self):
         with contextlib.ExitStack() as stack:

@@ -1,0 +1,128 @@
+// A request's bytes on their way to a handler: refused with a status, or read in one way only, however they arrive.
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <memory>
+
+#include "fuzz.h"
+#include "http/base64.h"
+#include "http/events.h"
+#include "http/gate.h"
+#include "http/head.h"
+#include "http/multipart.h"
+#include "http/problem.h"
+
+using namespace corepulse;
+using namespace corepulse::server;
+
+namespace {
+
+namespace http = boost::beast::http;
+using Parser = http::request_parser<http::string_body>;
+
+/** Whether it threw nothing. A problem has one of the statuses that a client is to blame for, and can be shown. */
+template <class Act>
+bool passes(const Act& act) {
+  try {
+    act();
+    return true;
+  } catch (const Problem& problem) {
+    const std::string detail = problem.what();
+    fuzz::require(problem.status >= 400 && problem.status != 500 && problem.status < 506);
+    fuzz::require(detail.size() < 2000 && detail.starts_with('['));
+    (void)problem_response(problem);
+    return false;
+  }
+}
+
+/** As Connection reads one; nullptr: the parser refuses it. */
+std::unique_ptr<Parser> read(std::string_view head, std::string_view rest, size_t at_once, size_t& left) {
+  auto parser = std::make_unique<Parser>();
+  parser->header_limit(kMostHead + 1024);
+  parser->body_limit(UINT64_MAX);
+  boost::system::error_code error;
+  const auto taken = parser->put(boost::asio::buffer(head.data(), head.size()), error);
+  if ((error && error != http::error::need_more) || !parser->is_header_done() || taken != head.size()) return {};
+  parser->body_limit(4096);
+  parser->eager(true);
+  std::string in;
+  while (!parser->is_done() && !rest.empty()) {
+    const auto more = std::min(at_once, rest.size());
+    in += rest.substr(0, more), rest.remove_prefix(more);
+    while (!in.empty() && !parser->is_done()) {
+      const auto used = parser->put(boost::asio::buffer(in), error);
+      in.erase(0, used);
+      if (error && error != http::error::need_more) return {};
+      if (used == 0) break;
+    }
+  }
+  left = in.size() + rest.size();
+  return parser;
+}
+
+Request request_of(const Parser& parser) {
+  Request request;
+  const auto& message = parser.get();
+  request.method = std::string(message.method_string());
+  for (const auto& field : message) request.headers.add(std::string(field.name_string()), std::string(field.value()));
+  return request;
+}
+
+void look_at_path(const std::string& path) {
+  fuzz::require(path.starts_with('/') && is_utf8(path));
+  fuzz::require((path + "/").find("/../") == path.npos && (path + "/").find("/./") == path.npos);
+  for (const unsigned char c : path) fuzz::require(c >= 0x20 && c != '\\');
+}
+
+/** What handlers and the gate ask of it. */
+void use(const Request& request) {
+  static const Gate gate({.token = "secret", .hosts = {"example.org"}});
+  static const Route route{"POST", "/", {}, {.body = Body::json}};
+  if (passes([&] { gate.check(request, route); })) {
+    const auto name = host_name(request.headers.get("host"));
+    fuzz::require(is_loopback_name(name) || name == "example.org");
+    fuzz::require(gate.has_token(request));
+  }
+  passes([&] { (void)request.query_number("limit", 1, 0, 10); });
+  passes([&] {
+    for (const auto& part : read_multipart(request, 8)) fuzz::require(!part.name.empty());
+  });
+  passes([&] { (void)read_form(request.body); });
+  if (const auto bytes = from_base64(request.body)) fuzz::require(from_base64(to_base64(*bytes)) == bytes);
+}
+
+/** However the text is made, it stays the data of one event. */
+void send(std::string_view text) {
+  const auto event = sse("step", text);
+  fuzz::require(event.starts_with("event: step\ndata: ") && event.ends_with("\n\n"));
+  fuzz::require(event.find("\n\n") == event.size() - 2 && event.find('\r') == event.npos);
+  for (size_t at = event.find('\n') + 1; at + 1 < event.size(); at = event.find('\n', at) + 1)
+    fuzz::require(event.compare(at, 6, "data: ") == 0);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto text = fuzz::text(data, size);
+  send(text);
+  const auto end = text.find("\r\n\r\n");
+  if (end == text.npos) return 0;
+  const auto head = text.substr(0, end + 4), rest = text.substr(end + 4);
+  if (!passes([&] { check_head(head); })) return 0;
+  size_t left = 0, left_slowly = 0;
+  const auto parser = read(head, rest, rest.size() + 1, left), slowly = read(head, rest, 1, left_slowly);
+  fuzz::require(!parser == !slowly);
+  if (!parser) return 0;
+  fuzz::require(parser->is_done() == slowly->is_done() && parser->get().body() == slowly->get().body());
+  fuzz::require(left == left_slowly || !parser->is_done());
+  auto request = request_of(*parser);
+  fuzz::require(request.headers.count("host") == 1 && request.headers.count("content-length") <= 1);
+  fuzz::require(!request.headers.has("content-length") || !request.headers.has("transfer-encoding"));
+  const auto target = parser->get().target();
+  if (!passes([&] { read_target({target.data(), target.size()}, request); })) return 0;
+  look_at_path(request.path);
+  request.body = parser->get().body();
+  use(request);
+  return 0;
+}
