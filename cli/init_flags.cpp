@@ -12,6 +12,13 @@ namespace corepulse::cli {
 
 namespace {
 
+const std::map<std::string, Fit> kFits{{"crop", Fit::crop}, {"pad", Fit::pad}, {"stretch", Fit::stretch}};
+const std::map<std::string, SoftMask> kSofts{{"blend", SoftMask::blend}, {"strength", SoftMask::strength}};
+const std::map<std::string, Resample> kFilters{{"lanczos", Resample::lanczos},
+                                               {"nearest", Resample::nearest},
+                                               {"bilinear", Resample::bilinear},
+                                               {"bicubic", Resample::bicubic}};
+
 InitPicture& init_of(Recipe& recipe) {
   return recipe.init ? *recipe.init : recipe.init.emplace();
 }
@@ -55,8 +62,6 @@ void RunFlags::init_flag(const std::string& flag, const std::string& help, void 
 }
 
 void RunFlags::add_init() {
-  static const std::map<std::string, Fit> fits{{"crop", Fit::crop}, {"pad", Fit::pad}, {"stretch", Fit::stretch}};
-  static const std::map<std::string, SoftMask> softs{{"blend", SoftMask::blend}, {"strength", SoftMask::strength}};
   text("--init", "A picture to start from, instead of noise alone: PNG, JPEG or WebP",
        [](Recipe& recipe, const std::string& value) {
          auto& init = init_of(recipe);
@@ -69,7 +74,7 @@ void RunFlags::add_init() {
   text("--repaint", "\"left half feather 0.05\", or a mask's file: what is drawn anew; the rest stays",
        [](Recipe& recipe, const std::string& value) { init_of(recipe).mask = region_or_file(value); });
   text("--soft", "What the mask's values between 0 and 1 mean [blend]", [](Recipe& recipe, const std::string& value) {
-    init_of(recipe).soft = softs.at(value);
+    init_of(recipe).soft = kSofts.at(value);
   })->check(CLI::IsMember({"blend", "strength"}));
   text("--only-masked", "Draw the mask's surroundings alone, with so many pixels around it [32]",
        [](Recipe& recipe, const std::string& value) { init_of(recipe).only_masked = padding(value); })
@@ -77,8 +82,11 @@ void RunFlags::add_init() {
   text("--grow", "LEFT,TOP,RIGHT,BOTTOM: pixels of new canvas around it, drawn anew",
        [](Recipe& recipe, const std::string& value) { init_of(recipe).grow = four_numbers(value); });
   text("--fit", "How it comes to the run's size [crop]", [](Recipe& recipe, const std::string& value) {
-    init_of(recipe).fit = fits.at(value);
+    init_of(recipe).fit = kFits.at(value);
   })->check(CLI::IsMember({"crop", "pad", "stretch"}));
+  text("--resample", "How its pixels of that size are computed [lanczos]",
+       [](Recipe& recipe, const std::string& value) { init_of(recipe).resample = kFilters.at(value); })
+      ->check(CLI::IsMember({"lanczos", "nearest", "bilinear", "bicubic"}));
   init_flag("--exact-steps", "All --steps run, whatever the strength", [](InitPicture& i) { i.exact_steps = true; });
   add_inversion();
   text("--second-pass",

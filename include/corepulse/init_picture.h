@@ -18,6 +18,9 @@ namespace corepulse {
  */
 enum class Fit { crop, pad, stretch };
 
+/** How pixels of another size are computed of a picture's: Pillow's filters, byte for byte. */
+enum class Resample { lanczos, nearest, bilinear, bicubic };
+
 /**
  * What a mask's values between 0 and 1 mean. blend: after each step, so much of what was drawn, the rest of the
  * picture. strength: the pixel takes part in the last of the run's steps, so much of them (differential img2img).
@@ -49,6 +52,7 @@ struct InitPicture {
   /** All of the recipe's steps run, of a schedule that is longer. False: fewer run. compat comfy: always true. */
   bool exact_steps = false;
   Fit fit = Fit::crop;
+  Resample resample = Resample::lanczos;  ///< How it is resized for `fit`; the part of only_masked, there and back.
   std::vector<int> grow;       ///< Empty, or pixels of new canvas at its left, top, right, bottom; they are drawn, too.
   std::optional<Region> mask;  ///< What is drawn anew (inpainting); absent: all, or where the canvas grew.
   SoftMask soft = SoftMask::blend;

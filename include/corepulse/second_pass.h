@@ -12,8 +12,20 @@
 
 namespace corepulse {
 
-/** How the first pass's picture, or its latents, come to the second's size. latent_*: as torch's interpolate. */
-enum class Upscale { lanczos, latent_nearest, latent_nearest_exact, latent_bilinear, latent_bicubic };
+/**
+ * How the first pass's picture (as Pillow resizes it), or its latents (latent_*, as torch's interpolate), come to the
+ * second's size.
+ */
+enum class Upscale {
+  lanczos,
+  nearest,
+  bilinear,
+  bicubic,
+  latent_nearest,
+  latent_nearest_exact,
+  latent_bilinear,
+  latent_bicubic
+};
 
 /**
  * A run that starts from what the first pass drew. Prompts, seeds, compat and all that is not here are the recipe's.

@@ -77,7 +77,7 @@ json list_embeddings(Catalog& catalog) {
 /** Those that a second pass knows; they are no networks. */
 json list_upscalers() {
   auto list = json::array();
-  for (const char* upscaler : {"None", "Lanczos"})
+  for (const char* upscaler : {"None", "Lanczos", "Nearest"})
     list.push_back(
         {{"name", upscaler}, {"model_name", nullptr}, {"model_path", nullptr}, {"model_url", nullptr}, {"scale", 4}});
   return list;

@@ -25,6 +25,7 @@ const char* hires_upscale_of(const std::string& upscaler) {
       {"Latent (nearest)", "latent-nearest"},
       {"Latent (nearest-exact)", "latent-nearest-exact"},
       {"Lanczos", "lanczos"},
+      {"Nearest", "nearest"},
       {"None", "lanczos"}};
   for (const auto& [there, here] : kUpscalers)
     if (upscaler == there) return here;

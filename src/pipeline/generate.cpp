@@ -56,7 +56,7 @@ StartFrom enlarged(const Setting& setting, const mx::array& latents, const Prepa
   StartFrom from;
   for (int i = 0; i < latents.shape(0); ++i)
     from.pictures.push_back(fitted(decoded(setting, attention::row_of(latents, i), &first, false), Fit::stretch,
-                                   resolved.recipe.width, resolved.recipe.height));
+                                   resolved.recipe.width, resolved.recipe.height, *picture_filter(pass.upscale)));
   return from;
 }
 

@@ -91,7 +91,7 @@ TEST_CASE("levels come one by one, or as a schedule and its steps") {
 TEST_CASE("flags of the picture to start from change its fields, in any order") {
   const auto recipe = parse({"--strength", "0.4", "--init", "cat.png", "--fit", "pad", "--exact-steps"});
   CHECK(recipe.init == InitPicture{.file = "cat.png", .strength = 0.4, .exact_steps = true, .fit = Fit::pad});
-  CHECK_THROWS_AS(parse({"--fit", "shrink"}), CLI::ValidationError);
+  for (const char* f : {"--fit", "--resample"}) CHECK_THROWS_AS(parse({f, "shrink"}), CLI::ValidationError);
   CHECK_THROWS_AS(parse({"--strength", "half"}), CLI::ConversionError);
 }
 

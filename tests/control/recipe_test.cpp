@@ -118,10 +118,9 @@ Recipe everything() {
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);
-  r.init = InitPicture{"cat.png",     "iVBORw0K", "cd90",
-                       0.1 + 0.2,     true,       Fit::pad,
-                       {8, 0, 16, 0}, region,     SoftMask::strength,
-                       false,         24,         Inversion{"a cat", 3, false}};
+  r.init = InitPicture{"cat.png", "iVBORw0K", "cd90", 0.1 + 0.2, true, Fit::pad, Resample::bicubic};
+  r.init->grow = {8, 0, 16, 0}, r.init->mask = region, r.init->soft = SoftMask::strength;
+  r.init->paste = false, r.init->only_masked = 24, r.init->invert = Inversion{"a cat", 3, false};
   r.second_pass = SecondPass{1.25,
                              640,
                              480,

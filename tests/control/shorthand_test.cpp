@@ -56,6 +56,7 @@ TEST_CASE("the short form of a second pass is a size and items in any order") {
   CHECK(parse_second_pass("1.5x, strength 0.4, steps 12") == SecondPass{.scale = 1.5, .strength = 0.4, .steps = 12});
   CHECK(parse_second_pass("upscale latent-bicubic, 512x768") ==
         SecondPass{.width = 512, .height = 768, .upscale = Upscale::latent_bicubic});
+  CHECK(parse_second_pass("2x, upscale nearest") == SecondPass{.scale = 2, .upscale = Upscale::nearest});
   CHECK(parse_second_pass("upscale latent") == SecondPass{.upscale = Upscale::latent_bilinear});  // A1111's
   CHECK(parse_second_pass("sampler DPM++ 2M Karras, guidance 3.5, exact_steps, no_controls") ==
         SecondPass{.exact_steps = true,

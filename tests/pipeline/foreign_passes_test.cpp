@@ -96,9 +96,21 @@ TEST_CASE("ComfyUI's second KSampler over an enlarged latent or picture is a sec
   REQUIRE(by_picture.recipe.second_pass);
   CHECK(by_picture.recipe.second_pass->width == 1024);
   CHECK(by_picture.recipe.second_pass->upscale == Upscale::lanczos);
-  const auto area = graph(two_samplers(first, second(R"(["10", 0])"), pictures + R"("area"}})"));
-  CHECK_FALSE(area.recipe.second_pass);
-  CHECK(noted(area, "node 11 (ImageScale)"));
+  for (const auto& [method, here] :
+       {std::pair{"nearest-exact", Upscale::nearest}, std::pair{"bilinear", Upscale::bilinear}}) {
+    const auto read = graph(two_samplers(first, second(R"(["10", 0])"), pictures + '"' + method + R"("}})"));
+    REQUIRE(read.recipe.second_pass);
+    CHECK(read.recipe.second_pass->upscale == here);
+  }
+  for (const char* method : {"area", "bicubic"}) {
+    const auto other = graph(two_samplers(first, second(R"(["10", 0])"), pictures + '"' + method + R"("}})"));
+    CHECK_FALSE(other.recipe.second_pass);
+    CHECK(noted(other, "node 11 (ImageScale)"));
+  }
+  auto smaller = pictures;
+  smaller.replace(smaller.find("1024"), 4, "256").replace(smaller.find("1536"), 4, "384");
+  CHECK_FALSE(graph(two_samplers(first, second(R"(["10", 0])"), smaller + R"("bilinear"}})")).recipe.second_pass);
+  CHECK(graph(two_samplers(first, second(R"(["10", 0])"), smaller + R"("nearest-exact"}})")).recipe.second_pass);
   const auto other_text = graph(two_samplers(
       first,
       R"("KSampler" "denoise": 0.5, "model": ["9", 0], "positive": ["7", 0], "negative": ["7", 0], "latent_image": ["10", 0])",

@@ -138,13 +138,14 @@ TEST_CASE("A1111's Hires. fix is a second pass where it does the same, and named
   REQUIRE(more.recipe.second_pass);
   CHECK(more.recipe.second_pass->width == 1024);
   CHECK(more.recipe.second_pass->upscale == Upscale::lanczos);
+  CHECK(with("Hires upscale: 2, Hires upscaler: Nearest").recipe.second_pass->upscale == Upscale::nearest);
   CHECK(more.recipe.second_pass->sampler == SamplerKind::dpmpp_2m);
   CHECK(more.recipe.second_pass->schedule == ScheduleKind::karras);
   CHECK(more.recipe.second_pass->guidance == 3.5);
   CHECK(with("Hires upscale: 1.1, Hires upscaler: Latent (nearest)").recipe.second_pass->width == 560);  // of 563
   for (const char* other :
        {"Hires upscale: 2, Hires upscaler: 4x-UltraSharp", "Hires upscale: 1.1, Hires upscaler: Lanczos",
-        "Hires resize: 1024x1024, Hires upscaler: Latent",
+        "Hires upscale: 1.1, Hires upscaler: Nearest", "Hires resize: 1024x1024, Hires upscaler: Latent",
         "Hires upscale: 2, Hires upscaler: Latent, Hires prompt: a dog",
         "Hires upscale: 2, Hires upscaler: Latent, Hires checkpoint: other",
         "Hires upscale: 99, Hires upscaler: Latent", "Hires upscale: nan, Hires upscaler: Latent",

@@ -1,5 +1,6 @@
 // A run that starts from a picture: Diffusers' numbers, and what it promises beside them.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <fstream>
 
 #include "corepulse/init_picture.h"
@@ -103,6 +104,32 @@ TEST_CASE("a picture comes to a size as Pillow brings it there, byte for byte") 
     CHECK(inside > pad.pixels.size() / 4);
   }
   CHECK(pipeline::fitted(source, Fit::crop, source.width, source.height).pixels == source.pixels);
+}
+
+TEST_CASE("by nearest, bilinear and bicubic a picture is Pillow's, too, byte for byte") {
+  const Golden golden("resize");
+  const auto source = golden_picture(golden, "source");
+  int found = 0;
+  for (const auto& [name, filter] :
+       {std::pair{"nearest", Resample::nearest}, {"bilinear", Resample::bilinear}, {"bicubic", Resample::bicubic}})
+    for (const auto& [how, fit] : {std::pair{"stretch", Fit::stretch}, {"crop", Fit::crop}, {"pad", Fit::pad}})
+      for (const auto& [width, height] : {std::pair{20, 16}, {48, 40}, {12, 32}, {73, 29}}) {
+        const auto size = fmt::format("{}/{}/{}x{}", name, how, width, height);
+        CAPTURE(size);
+        const auto theirs = golden_picture(golden, size), ours = pipeline::fitted(source, fit, width, height, filter);
+        size_t same = 0, around = 0;  // Pillow pads with black, and no pixel of the source is that
+        for (size_t i = 0; i < theirs.pixels.size(); ++i) {
+          const auto at = theirs.pixels.begin() + static_cast<ptrdiff_t>(i / 3 * 3);
+          if (fit == Fit::pad && at[0] + at[1] + at[2] == 0)
+            ++around;
+          else
+            same += ours.pixels[i] == theirs.pixels[i];
+        }
+        CHECK(same + around == theirs.pixels.size());
+        CHECK(same > around / 4);
+        ++found;
+      }
+  CHECK(found == 36);
 }
 
 TEST_CASE("padding repeats the picture's edges") {

@@ -93,6 +93,30 @@ TEST_CASE("a part that reaches over the picture's edges repeats them") {
   CHECK(row(picture, 199) == row(scene().image, 151));
 }
 
+TEST_CASE("the part comes to the run's size, and back, by the filter that init names") {
+  auto recipe = scene().around(rectangle(0.3, 0.3, 0.3, 0.3), 8);
+  std::vector<Image> drawn;
+  for (const auto filter : {Resample::lanczos, Resample::nearest}) {
+    recipe.init->resample = filter;
+    const auto start = pipeline::start_from(masked(*recipe.init->mask, 8), 64, 64, filter);
+    const auto& part = start.around->part;
+    const pipeline::Margins around{-part.left, -part.top, part.left + part.width - 200, part.top + part.height - 152};
+    CHECK(start.picture.pixels ==
+          pipeline::fitted(pipeline::with_margins(scene().image, around), Fit::stretch, 64, 64, filter).pixels);
+    Image back = start.picture;
+    auto init = *recipe.init;
+    init.paste = false;
+    pipeline::finish(start, init, 3, true, back);
+    const auto there = pipeline::fitted(start.picture, Fit::stretch, part.width, part.height, filter);
+    const auto at = [](const Image& image, int x, int y) {
+      return image.pixels[(static_cast<size_t>(y) * image.width + x) * 3];
+    };
+    CHECK(at(back, part.left + 5, part.top + 7) == at(there, 5, 7));
+    drawn.push_back(back);
+  }
+  CHECK(drawn[0].pixels != drawn[1].pixels);
+}
+
 TEST_CASE("outside the mask every byte is the picture's, which keeps its size, and inside it is drawn") {
   const auto region = circle(70, 60, 20).pixels().feather(8);
   for (const bool paste : {true, false}) {

@@ -105,6 +105,27 @@ TEST_CASE("law: two passes are a run, and a run from its picture enlarged, bit f
   CHECK(both.model_calls == 3 + second.model_calls);
 }
 
+TEST_CASE("law: whatever filter enlarges the picture, it is the same run from that picture, bit for bit") {
+  auto recipe = two_passes();
+  recipe.second_pass->steps = 2;
+  auto first = recipe;
+  first.second_pass.reset();
+  const PictureFile picture("second_pass_filters.png", run("small", first, true).images.at(0));
+  first.width = first.height = 96, first.steps = 2;
+  std::set<std::vector<float>> drawn;
+  for (const auto& [upscale, filter] : {std::pair{Upscale::lanczos, Resample::lanczos},
+                                        {Upscale::nearest, Resample::nearest},
+                                        {Upscale::bilinear, Resample::bilinear},
+                                        {Upscale::bicubic, Resample::bicubic}}) {
+    recipe.second_pass->upscale = upscale;
+    const auto both = run("small", recipe).latents;
+    first.init = InitPicture{.file = picture.path.string(), .strength = 0.7, .fit = Fit::stretch, .resample = filter};
+    CHECK(both == run("small", first).latents);
+    drawn.insert(both.at(0));
+  }
+  CHECK(drawn.size() == 4);
+}
+
 TEST_CASE("law: a region in pixels of the first pass is the same part of the second one's picture") {
   auto recipe = two_passes();
   const double half = recipe.width / 2.0, height = recipe.height;

@@ -108,6 +108,7 @@ void fields(V& v, Type<InitPicture>) {
   v.always("strength", &InitPicture::strength);
   v("exact_steps", &InitPicture::exact_steps);
   v("fit", &InitPicture::fit);
+  v("resample", &InitPicture::resample);
   v("grow", &InitPicture::grow);
   v("mask", &InitPicture::mask);
   v("soft", &InitPicture::soft);

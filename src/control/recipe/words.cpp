@@ -18,8 +18,10 @@ constexpr const char* kFits[] = {"crop", "pad", "stretch"};
 constexpr const char* kSyntaxes[] = {"plain", "a1111", "comfy", "compel"};
 constexpr const char* kFewSteps[] = {"lcm", "turbo", "lightning", "hyper", "dmd2"};
 constexpr const char* kSoftMasks[] = {"blend", "strength"};
-constexpr const char* kUpscales[] = {"lanczos", "latent-nearest", "latent-nearest-exact", "latent-bilinear",
-                                     "latent-bicubic"};
+constexpr const char* kResamples[] = {"lanczos", "nearest", "bilinear", "bicubic"};
+constexpr const char* kUpscales[] = {"lanczos",         "nearest",        "bilinear",
+                                     "bicubic",         "latent-nearest", "latent-nearest-exact",
+                                     "latent-bilinear", "latent-bicubic"};
 constexpr const char* kWindows[] = {"always", "steps", "progress", "sigma", "percent"};
 
 }  // namespace
@@ -63,6 +65,10 @@ std::span<const char* const> names_of<PictureChannel>() {
 template <>
 std::span<const char* const> names_of<Fit>() {
   return kFits;
+}
+template <>
+std::span<const char* const> names_of<Resample>() {
+  return kResamples;
 }
 template <>
 std::span<const char* const> names_of<SoftMask>() {

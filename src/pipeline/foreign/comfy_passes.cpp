@@ -20,12 +20,19 @@ bool are_alike(const ComfyNodes& nodes, const ComfySampling& first, const ComfyS
                              });
 }
 
+/** Pictures' bicubic is torch's there, with another curve than Pillow's. */
 std::optional<Upscale> upscale_named(std::string_view method, bool of_latents) {
-  if (!of_latents) return method == "lanczos" ? std::optional(Upscale::lanczos) : std::nullopt;
-  if (method == "nearest-exact") return Upscale::latent_nearest_exact;
-  if (method == "bilinear") return Upscale::latent_bilinear;
-  if (method == "bicubic") return Upscale::latent_bicubic;
+  if (method == "nearest-exact") return of_latents ? Upscale::latent_nearest_exact : Upscale::nearest;
+  if (method == "bilinear") return of_latents ? Upscale::latent_bilinear : Upscale::bilinear;
+  if (method == "bicubic" && of_latents) return Upscale::latent_bicubic;
+  if (method == "lanczos" && !of_latents) return Upscale::lanczos;
   return std::nullopt;
+}
+
+/** Torch's bilinear leaves pixels out where a picture shrinks; Pillow's weighs them all. */
+bool shrinks(const SecondPass& pass, const Recipe& first) {
+  if (pass.scale) return *pass.scale < 1;
+  return pass.width < first.width || pass.height < first.height;
 }
 
 /** The one node between two samplers that enlarges, besides the VAE's on both sides of one that enlarges pictures. */
@@ -96,6 +103,7 @@ std::optional<SecondPass> comfy_second_pass(const ComfyNodes& nodes, const Comfy
   SecondPass pass{.upscale = *upscale, .strength = *sampling.denoise, .steps = static_cast<int>(*sampling.steps)};
   if (sampling.guidance && *sampling.guidance >= 0 && *sampling.guidance <= 1000) pass.guidance = *sampling.guidance;
   if (!take_pass_size(nodes, *node, recipe, pass) || !take_pass_sampler(sampling, pass)) return {};
+  if (pass.upscale == Upscale::bilinear && shrinks(pass, recipe)) return {};
   return pass;
 }
 

@@ -6,6 +6,7 @@
 #include "corepulse/error.h"
 
 #include "pipeline/foreign/reading.h"
+#include "pipeline/init/second_pass.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -21,9 +22,13 @@ bool is_hires_side(double pixels) {
   return pixels >= kHiresCell && pixels <= kMostHiresSide;
 }
 
-/** What a picture is enlarged by; "None" is Pillow's Lanczos, too. */
+/** What a picture is enlarged by; "None" is Pillow's Lanczos, too. Bilinear and Bicubic stand in our own pictures'
+ * text. */
 std::optional<Upscale> hires_upscale(std::string_view name) {
   if (name == "Lanczos" || name == "None") return Upscale::lanczos;
+  if (name == "Nearest") return Upscale::nearest;
+  if (name == "Bilinear") return Upscale::bilinear;
+  if (name == "Bicubic") return Upscale::bicubic;
   if (name == "Latent") return Upscale::latent_bilinear;
   if (name == "Latent (bicubic)") return Upscale::latent_bicubic;
   if (name == "Latent (nearest)") return Upscale::latent_nearest;
@@ -57,7 +62,7 @@ std::optional<HiresSize> given_size(std::string_view text, const Recipe& first) 
 bool fit_to_cells(HiresSize& size, Upscale upscale) {
   const bool whole = size.width % kHiresCell == 0 && size.height % kHiresCell == 0;
   size.width -= size.width % kHiresCell, size.height -= size.height % kHiresCell;
-  return whole || upscale != Upscale::lanczos;
+  return whole || !picture_filter(upscale);
 }
 
 /** The settings one by one; each that is read is no longer among them. */

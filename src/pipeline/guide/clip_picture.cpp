@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pipeline/init/lanczos.h"
+#include "pipeline/init/resize.h"
 
 namespace corepulse::pipeline {
 
@@ -11,7 +11,7 @@ std::vector<float> clip_picture(const Image& image, int size) {
   constexpr float kDeviation[] = {0.26862954f, 0.26130258f, 0.27577711f};
   const int64_t shorter = std::min(image.width, image.height);
   const auto side = [&](int pixels) { return static_cast<int>(int64_t{size} * pixels / shorter); };
-  const auto small = resize_bicubic(image, side(image.width), side(image.height));
+  const auto small = resize(image, Resample::bicubic, whole_of(image), side(image.width), side(image.height));
   const int left = (small.width - size) / 2, top = (small.height - size) / 2;
   std::vector<float> values;
   values.reserve(size_t{3} * size * size);

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "pipeline/guide/edges.h"
-#include "pipeline/init/lanczos.h"
+#include "pipeline/init/resize.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -31,11 +31,8 @@ Image of_edges(const Image& image, const ControlNet& net) {
 
 Image coarse(const Image& image, double times) {
   const auto side = [=](int pixels) { return std::max(1, static_cast<int>(std::nearbyint(pixels / times))); };
-  const auto whole = [](const Image& of) {
-    return Box{0, 0, static_cast<float>(of.width), static_cast<float>(of.height)};
-  };
-  const auto small = resize_lanczos(image, whole(image), side(image.width), side(image.height));
-  return resize_lanczos(small, whole(small), image.width, image.height);
+  const auto small = resize(image, Resample::lanczos, whole_of(image), side(image.width), side(image.height));
+  return resize(small, Resample::lanczos, whole_of(small), image.width, image.height);
 }
 
 std::vector<float> gaussian(double sigma) {

@@ -25,7 +25,8 @@ class Beginning {
   }
 
   Start start(Recipe& recipe, MaskPictures& masks) const {
-    return part_ ? start_from(*part_, recipe.width, recipe.height) : start_from(source_, margins_, recipe, masks);
+    return part_ ? start_from(*part_, recipe.width, recipe.height, recipe.init->resample)
+                 : start_from(source_, margins_, recipe, masks);
   }
 
  private:

@@ -79,12 +79,12 @@ control::PixelBox drawn_part(const MaskedPart& masked, int width, int height) {
   return {begin_of(left, across, w, masked.whole.width), begin_of(top, down, h, masked.whole.height), w, h};
 }
 
-Start start_from(const MaskedPart& masked, int width, int height) {
+Start start_from(const MaskedPart& masked, int width, int height, Resample filter) {
   const auto& whole = masked.whole;
   const auto part = drawn_part(masked, width, height);
   const Margins around{-part.left, -part.top, part.left + part.width - whole.width,
                        part.top + part.height - whole.height};
-  return {fitted(with_margins(whole, around), Fit::stretch, width, height),
+  return {fitted(with_margins(whole, around), Fit::stretch, width, height, filter),
           control::part_of(masked.mask, whole.height, whole.width, part), Surroundings{whole, part}};
 }
 

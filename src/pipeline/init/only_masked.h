@@ -25,6 +25,6 @@ MaskedPart masked_part(const StartPicture& source, const Margins& margins, InitP
 control::PixelBox drawn_part(const MaskedPart& masked, int width, int height);
 
 /** That part at the run's size. @throws as drawn_part. */
-Start start_from(const MaskedPart& masked, int width, int height);
+Start start_from(const MaskedPart& masked, int width, int height, Resample filter = Resample::lanczos);
 
 }  // namespace corepulse::pipeline

@@ -9,7 +9,7 @@
 #include "io/base64.h"
 #include "io/file.h"
 #include "io/picture/image_format.h"
-#include "pipeline/init/lanczos.h"
+#include "pipeline/init/resize.h"
 #include "pipeline/picture/picture_file.h"
 
 namespace corepulse::pipeline {
@@ -47,10 +47,6 @@ Box middle_of(const Image& image, int width, int height) {
           static_cast<float>(top + part_height)};
 }
 
-Box whole(const Image& image) {
-  return {0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
-}
-
 /** The picture at a place on a canvas, its edges repeated to all sides. */
 Image on_canvas(const Image& image, int left, int top, int width, int height) {
   Image canvas{width, height, std::vector<uint8_t>(size_t{3} * width * height), {}};
@@ -63,13 +59,13 @@ Image on_canvas(const Image& image, int left, int top, int width, int height) {
   return canvas;
 }
 
-Image padded(const Image& image, int width, int height) {
+Image padded(const Image& image, int width, int height, Resample filter) {
   const double own = static_cast<double>(image.width) / image.height, wanted = static_cast<double>(width) / height;
   const double down = static_cast<double>(image.height) / image.width * width;
   const double across = static_cast<double>(image.width) / image.height * height;
   const int inner_height = own > wanted ? std::max(1, static_cast<int>(std::nearbyint(down))) : height;
   const int inner_width = own < wanted ? std::max(1, static_cast<int>(std::nearbyint(across))) : width;
-  const auto inner = resize_lanczos(image, whole(image), inner_width, inner_height);
+  const auto inner = resize(image, filter, whole_of(image), inner_width, inner_height);
   const auto half = [](int room) { return static_cast<int>(std::nearbyint(room * 0.5)); };
   return on_canvas(inner, half(width - inner_width), half(height - inner_height), width, height);
 }
@@ -82,14 +78,14 @@ StartPicture read_start_picture(const InitPicture& init, const char* where) {
   return {std::move(read.image), std::move(read.sha256)};
 }
 
-Image fitted(const Image& image, Fit fit, int width, int height) {
+Image fitted(const Image& image, Fit fit, int width, int height, Resample filter) {
   switch (fit) {
     case Fit::crop:
-      return resize_lanczos(image, middle_of(image, width, height), width, height);
+      return resize(image, filter, middle_of(image, width, height), width, height);
     case Fit::pad:
-      return padded(image, width, height);
+      return padded(image, width, height, filter);
     case Fit::stretch:
-      return resize_lanczos(image, whole(image), width, height);
+      return resize(image, filter, whole_of(image), width, height);
   }
   fail(ErrorCode::internal, "init", "no such fit");
 }

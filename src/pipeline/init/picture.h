@@ -16,8 +16,8 @@ struct StartPicture {
  * says); invalid_request without one. */
 StartPicture read_start_picture(const InitPicture& init, const char* where = "init");
 
-/** The picture at this size. Lanczos, as Pillow's ImageOps.fit, pad and Image.resize. */
-Image fitted(const Image& image, Fit fit, int width, int height);
+/** The picture at this size, as Pillow's ImageOps.fit, pad and Image.resize. */
+Image fitted(const Image& image, Fit fit, int width, int height, Resample filter = Resample::lanczos);
 
 /** Pixels of canvas around a picture. */
 struct Margins {

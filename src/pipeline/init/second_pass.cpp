@@ -79,8 +79,23 @@ SecondPass resolved_pass(SecondPass pass, const Recipe& run) {
   return pass;
 }
 
+std::optional<Resample> picture_filter(Upscale how) {
+  switch (how) {
+    case Upscale::lanczos:
+      return Resample::lanczos;
+    case Upscale::nearest:
+      return Resample::nearest;
+    case Upscale::bilinear:
+      return Resample::bilinear;
+    case Upscale::bicubic:
+      return Resample::bicubic;
+    default:
+      return std::nullopt;
+  }
+}
+
 bool starts_from_pictures(const SecondPass& pass) {
-  return pass.upscale == Upscale::lanczos;
+  return picture_filter(pass.upscale).has_value();
 }
 
 mx::array resize_latents(const mx::array& latents, Upscale how, int height, int width) {
@@ -94,7 +109,7 @@ mx::array resize_latents(const mx::array& latents, Upscale how, int height, int 
         return resample_linear(plane, from, to);
       case Upscale::latent_bicubic:
         return resample_cubic(plane, from, to);
-      case Upscale::lanczos:
+      default:
         break;
     }
     fail(ErrorCode::internal, "second_pass", "latents do not come to a size in this way");

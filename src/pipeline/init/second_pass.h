@@ -1,6 +1,7 @@
 #pragma once
 // The second pass of a recipe, as a run of its own.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ Recipe second_run(const Recipe& first, int multiple);
 
 /** The pass as the finished picture's recipe has it, when its run was resolved. */
 SecondPass resolved_pass(SecondPass pass, const Recipe& run);
+
+/** How the first pass's pictures are resized; nothing: it starts from its latents. */
+std::optional<Resample> picture_filter(Upscale how);
 
 /** Whether it starts from the first pass's pictures, not from its latents. */
 bool starts_from_pictures(const SecondPass& pass);

@@ -8,17 +8,17 @@
 namespace corepulse::pipeline {
 namespace {
 
-Image placed(const Image& image, Fit fit, const Margins& m, int width, int height) {
-  return with_margins(fitted(image, fit, width - m.left - m.right, height - m.top - m.bottom), m);
+Image placed(const Image& image, const InitPicture& init, const Margins& m, int width, int height) {
+  return with_margins(fitted(image, init.fit, width - m.left - m.right, height - m.top - m.bottom, init.resample), m);
 }
 
 /** A mask that was painted over the picture's file goes where the picture goes. */
-control::MaskPicture placed_like(const Image& source, Fit fit, const Margins& m, int width, int height,
+control::MaskPicture placed_like(const Image& source, const InitPicture& init, const Margins& m, int width, int height,
                                  control::MaskPicture mask) {
   if (mask.width != source.width || mask.height != source.height) return mask;
   Image grey{mask.width, mask.height, std::vector<uint8_t>(3 * mask.values.size()), {}};
   for (size_t i = 0; i < mask.values.size(); ++i) std::fill_n(grey.pixels.begin() + 3 * i, 3, mask.values[i]);
-  const auto there = placed(grey, fit, m, width, height);
+  const auto there = placed(grey, init, m, width, height);
   mask = {width, height, std::vector<uint8_t>(there.pixels.size() / 3)};
   for (size_t i = 0; i < mask.values.size(); ++i) mask.values[i] = there.pixels[3 * i];
   return mask;
@@ -55,7 +55,7 @@ std::optional<control::Mask> start_mask(const StartPicture& source, const Margin
                                         PictureSize size, bool finely, MaskPictures& masks) {
   const int width = size.width, height = size.height;
   control::Canvas canvas{height, width, [&](const Region& region) {
-                           return placed_like(source.image, init.fit, margins, width, height, masks.read(region));
+                           return placed_like(source.image, init, margins, width, height, masks.read(region));
                          }};
   if (finely) canvas.view = control::PixelBox{0, 0, width, height};
   std::optional<control::Mask> mask;
@@ -75,7 +75,7 @@ std::optional<control::Mask> start_mask(const StartPicture& source, const Margin
 
 Start start_from(const StartPicture& source, const Margins& margins, Recipe& recipe, MaskPictures& masks) {
   auto& init = *recipe.init;
-  return {placed(source.image, init.fit, margins, recipe.width, recipe.height),
+  return {placed(source.image, init, margins, recipe.width, recipe.height),
           start_mask(source, margins, init, {recipe.width, recipe.height}, /*finely=*/false, masks)};
 }
 
@@ -100,7 +100,7 @@ void finish(const Start& start, const InitPicture& init, int steps, bool set_bac
   if (!around && !(init.paste && start.mask)) return;
   auto whole = around ? around->picture : start.picture;
   const control::PixelBox part = around ? around->part : control::PixelBox{0, 0, whole.width, whole.height};
-  const auto there = around ? fitted(drawn, Fit::stretch, part.width, part.height) : std::move(drawn);
+  const auto there = around ? fitted(drawn, Fit::stretch, part.width, part.height, init.resample) : std::move(drawn);
   lay_over(
       there, part.left, part.top,
       [&](int x, int y) {

@@ -72,6 +72,12 @@ const char* a1111_upscaler(Upscale upscale) {
   switch (upscale) {
     case Upscale::lanczos:
       return "Lanczos";
+    case Upscale::nearest:
+      return "Nearest";
+    case Upscale::bilinear:
+      return "Bilinear";
+    case Upscale::bicubic:
+      return "Bicubic";
     case Upscale::latent_nearest:
       return "Latent (nearest)";
     case Upscale::latent_nearest_exact:

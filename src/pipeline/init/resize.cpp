@@ -1,10 +1,12 @@
-// Lanczos resampling with a = 3 and bicubic with a = -0.5, widened when a picture shrinks, in Pillow's fixed point
-// (src/libImaging/Resample.c).
-#include "pipeline/init/lanczos.h"
+// Lanczos resampling with a = 3, bicubic with a = -0.5 and bilinear, each widened when a picture shrinks, in Pillow's
+// fixed point (src/libImaging/Resample.c); and its nearest neighbours (Geometry.c).
+#include "pipeline/init/resize.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+
+#include "base/fail.h"
 
 namespace corepulse::pipeline {
 namespace {
@@ -36,6 +38,7 @@ constexpr Kernel kBicubic{2, [](double x) {
                             if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
                             return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
                           }};
+constexpr Kernel kBilinear{1, [](double x) { return std::max(0.0, 1 - std::abs(x)); }};
 
 std::vector<Weights> weights(const Kernel& kernel, int size, float begin, float end, int new_size) {
   const double scale = static_cast<double>(end - begin) / new_size, widening = std::max(scale, 1.0);
@@ -99,15 +102,46 @@ Image resized(const Kernel& kernel, const Image& image, const Box& box, int widt
   return result;
 }
 
-}  // namespace
-
-Image resize_lanczos(const Image& image, const Box& box, int width, int height) {
-  return resized(kLanczos, image, box, width, height);
+/** For each pixel of a new line the one of the old line under its middle, summed up as Pillow does. */
+std::vector<int> nearest(int size, float begin, float end, int new_size) {
+  const double step = static_cast<double>(end - begin) / new_size;
+  double at = begin + step * 0.5;
+  std::vector<int> all(new_size);
+  for (auto& from : all) from = std::clamp(static_cast<int>(at), 0, size - 1), at += step;
+  return all;
 }
 
-Image resize_bicubic(const Image& image, int width, int height) {
-  const Box whole{0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
-  return resized(kBicubic, image, whole, width, height);
+Image picked(const Image& image, const Box& box, int width, int height) {
+  const auto columns = nearest(image.width, box.left, box.right, width);
+  const auto rows = nearest(image.height, box.top, box.bottom, height);
+  Image result{width, height, {}, {}};
+  result.pixels.reserve(size_t{3} * width * height);
+  for (const int y : rows)
+    for (const int x : columns) {
+      const auto from = image.pixels.begin() + (static_cast<ptrdiff_t>(y) * image.width + x) * 3;
+      result.pixels.insert(result.pixels.end(), from, from + 3);
+    }
+  return result;
+}
+
+}  // namespace
+
+Box whole_of(const Image& image) {
+  return {0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
+}
+
+Image resize(const Image& image, Resample filter, const Box& box, int width, int height) {
+  switch (filter) {
+    case Resample::lanczos:
+      return resized(kLanczos, image, box, width, height);
+    case Resample::nearest:
+      return picked(image, box, width, height);
+    case Resample::bilinear:
+      return resized(kBilinear, image, box, width, height);
+    case Resample::bicubic:
+      return resized(kBicubic, image, box, width, height);
+  }
+  fail(ErrorCode::internal, "init", "no such filter");
 }
 
 }  // namespace corepulse::pipeline
