@@ -11,8 +11,8 @@
 #include "ip_adapter_file.h"
 #include "model/pictures/picture_adapter.h"
 #include "pipeline/guide/clip_picture.h"
-#include "pipeline/init/lanczos.h"
 #include "pipeline/init/picture.h"
+#include "pipeline/init/resize.h"
 
 using namespace corepulse;
 using namespace corepulse::test;
@@ -57,7 +57,8 @@ std::string hint(int i) {
 
 Image picture_of_golden(int i) {
   const auto picture = pipeline::read_start_picture({.file = hint(i == 2 ? 0 : i)}).image;
-  return i == 2 ? pipeline::resize_bicubic(picture, 17, 40) : picture;
+  if (i != 2) return picture;
+  return pipeline::resize(picture, Resample::bicubic, pipeline::whole_of(picture), 17, 40);
 }
 
 /** The controls that a golden's run has. */
