@@ -29,8 +29,10 @@ class RecipeGenerator : public Dice {
 
  private:
   SamplerKind sampler();
+  static SamplerKind with_little_guidance(SamplerKind sampler);
   InitPicture init();
   SecondPass second_pass();
+  void draw_otherwise(Recipe& recipe);
   void add_words(Recipe& recipe);
   Curve share();
   Tokens words();
@@ -41,6 +43,9 @@ class RecipeGenerator : public Dice {
   Control shape_control();
   Control legacy_control();
   Control changed_weights();
+  /** Of a ControlNet or a T2I-Adapter; for sd1 and sdxl. */
+  Control side_network();
+  Control read_pictures();
   void place(Control& control);
 
   std::string family_, model_;

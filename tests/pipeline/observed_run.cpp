@@ -70,6 +70,7 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
     const auto& loaded = loaded_model(family);
     const auto& [outline, model] = std::tie(loaded.outline, loaded.model);
     const auto prepared = pipeline::prepare(recipe, outline, {}, elide);
+    if (prepared.inversion) throw Error(ErrorCode::invalid_request, "the way back from a picture is not watched");
     const auto& program = prepared.control.programs().front().second;
     const auto& resolved = prepared.resolved;
     ObservedRun result;
@@ -83,6 +84,7 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
     const pipeline::LoadedModel whole{model, mx::float32, variants, known};
     pipeline::encode_texts(whole, *model, {}, outline.parts, prepared, texts);
     pipeline::Networks networks(whole, outline.parts, prepared, texts);
+    pipeline::PromptKeys pictures(nullptr, prepared.pictures, mx::float32);
     const pipeline::FunctionList none;
     const sampler::BatchNoise noise(recipe.rng, recipe.seeds, height, width);
     const auto start = pipeline::start_latents(*model, outline.parts, resolved,
@@ -101,7 +103,8 @@ ObservedRun observed_run(const std::string& family, const Recipe& recipe, bool e
         .beside = start.beside,
         .between_steps = start.between_steps,
         .networks = &networks,
-        .instruments = {.functions = pipeline::attention_functions(prepared.control, none, height, width)}};
+        .instruments = {.functions = pipeline::attention_functions(prepared.control, none, height, width),
+                        .pictures = [&](const auto&... at) { return pictures(at...); }}};
     int calls = 0;
     pipeline::denoise(
         run, start.first, [&](auto) { return noise(); },
