@@ -209,7 +209,8 @@ void RunFlags::add_controls() {
   control("--temperature", "\"0.8 @ fine\": below 1 sharper, above softer", parse_temperature);
   control("--attend", "\"right half=0 @ region left half\": look at a part of the picture more or less", parse_attend);
   control("--smooth", "\"0.2 @ coarse\": look at everything alike", parse_smooth);
-  control("--share", "\"0 @ rows both\": look at an image of the batch, or at a recording's file", parse_share);
+  control("--share", "\"0 @ align, rows both\": look at an image of the batch, too, or at a recording's file",
+          parse_share);
   control("--prompt-to-prompt",
           "\"a dog in a park @ self 0.3\", with --seed 3,3: the second picture, drawn as the first",
           parse_prompt_to_prompt);

@@ -93,6 +93,7 @@ export const T = {
     prompt: 'prompt', phrase: 'words', with: 'read as', gain_k: 'key gain', gain_v: 'value gain', occurrence: 'occurrence', tokens: 'tokens', context: 'context', attention: 'attention', how: 'how', image: 'image',
     limit: 'limit', strength: 'strength', perturb: 'perturb', blur_sigma: 'blur σ', file: 'file', text_strength: 'text strength', base_share: 'base share', rows: 'rows', heads: 'heads', images: 'images', scale: 'scale', prepare: 'prepare', fit: 'fit', low: 'low', high: 'high', amount: 'amount', seed: 'seed',
     where: 'where', b2: 'b2', s1: 's1', s2: 's2', version: 'version', stages: 'stages', zero_steps: 'zero steps', of: 'of', momentum: 'momentum', full_negative: 'skim the negative wholly', filter: 'only away from the picture', percentile: 'percentile', threshold: 'threshold',
+    shift: 'shift', fidelity: 'fidelity', align: 'take its statistics', align_values: 'of values, too',
   },
   tracks: {
     title: 'Tracks', add: 'Add track', label: 'Tracks, in the order they act', on: (t) => `Switch off ${t}`, off: (t) => `Switch on ${t}`, remove: (t) => `Remove ${t}`, up: (t) => `Move ${t} up`, down: (t) => `Move ${t} down`,

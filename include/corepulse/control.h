@@ -55,7 +55,7 @@ struct Control {
   [[nodiscard]] Control enable(bool on) const;
   /** @throws Error{invalid_request} if the effect has no strength (likewise below). */
   [[nodiscard]] Control strength(Curve curve) const;
-  [[nodiscard]] Control gains(Curve k, Curve v) const;      ///< inject, picture_prompt.
+  [[nodiscard]] Control gains(Curve k, Curve v) const;      ///< inject, picture_prompt, share.
   [[nodiscard]] Control occurrence(int n) const;            ///< Those with a phrase.
   [[nodiscard]] Control context(TokenContext which) const;  ///< mask_tokens, replace_tokens.
 };
@@ -75,6 +75,7 @@ Control temperature(Curve value, AttentionKind attention = AttentionKind::self);
 Control smooth(Curve strength);
 Control share_image(int image, Share::How how = Share::How::with);
 Control share_recording(std::string file, Share::How how = Share::How::instead);
+Control share(Share numbers);
 Control prompt_to_prompt(std::string prompt, PromptToPrompt::Method method = PromptToPrompt::Method::refine);
 /** @param prompt absent: the request's negative prompt. */
 Control normalized_guidance(std::optional<std::string> prompt = {}, Curve scale = 2);

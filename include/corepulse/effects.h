@@ -192,8 +192,13 @@ struct Share {
   enum class How { with, instead } how = How::with;  ///< with: one softmax over both.
   Curve strength = 1;
   std::string sha256;  ///< Of the recording's file, checked before the run; "": unknown.
-  /** How::with another image: own queries and keys first take its mean and deviation (StyleAligned, Hertz 2023). */
+  /** How::with: own queries and keys first take the other's mean and deviation (StyleAligned, Hertz et al. 2023); */
   bool align = false;
+  bool align_values = false;     ///< with `align`: own values, too.
+  Curve gain_k = 1, gain_v = 1;  ///< Multiply the other's keys and values; any finite number.
+  Curve shift = 0;               ///< How::with: added to the logits of the other's keys; any finite number.
+  /** 0..1: rows of the negative prompt have 1 - fidelity times the strength ("style fidelity" of reference-only). */
+  Curve fidelity = 0;
   bool operator==(const Share&) const = default;
 };
 

@@ -68,7 +68,7 @@ kernels::Sum Attention::operator()(const mx::array& x, const Pass& pass) const {
 
 mx::array Attention::heads(const mx::array& x, const AttentionPlan& plan, const Pass& pass) const {
   const auto projected = self_ ? (*self_)(x) : std::vector<mx::array>{to_q(x)};
-  const auto q = pass.beside ? pass.beside->linear(to_q.path, x, projected[0]).array() : projected[0];
+  const auto q = asked(x, projected[0], pass);
   CallKeys keys(site, to_k, to_v, x, pass, self_ ? std::optional(KeyValue{projected[1], projected[2]}) : std::nullopt);
   if (plan.looks && pass.instruments.looks) tell_looks(site, q, *plan.looks, keys, pass);
   if (!plan.captures.empty()) watch(q, plan, x, keys, pass);
@@ -76,6 +76,18 @@ mx::array Attention::heads(const mx::array& x, const AttentionPlan& plan, const 
   if (const auto* probe = pass.instruments.probe; probe && probe->wants(Point::map, site.index, pass.step))
     found = show_maps(found, q, plan, keys, pass);
   return plan.finishes.empty() ? found : finish_rows(found, q, plan, keys, pass);
+}
+
+mx::array Attention::asked(const mx::array& x, const mx::array& q, const Pass& pass) const {
+  return pass.beside ? pass.beside->linear(to_q.path, x, q).array() : q;
+}
+
+mx::array Attention::queries(const mx::array& q, const Reading& reading, int row, const CallKeys& keys,
+                             const Pass& pass) const {
+  if (!reading.align || reading.align->kind != control::Source::Kind::recording)
+    return queries_of(q, reading, row, pass, {});
+  const auto x = keys.hidden_states(*reading.align, row);
+  return queries_of(q, reading, row, pass, asked(x, to_q(x), pass));
 }
 
 mx::array Attention::read_rows(const mx::array& q, const AttentionPlan& plan, CallKeys& keys, const Pass& pass) const {
@@ -94,7 +106,7 @@ mx::array Attention::read_rows(const mx::array& q, const AttentionPlan& plan, Ca
       rows.push_back(row_of(*together, static_cast<int>(next++)));
       continue;
     }
-    const Reader reader{[&](const Reading& reading) { return queries_of(q, reading, r, pass); },
+    const Reader reader{[&](const Reading& reading) { return queries(q, reading, r, keys, pass); },
                         [&](const mx::array& queries, const Reading& reading) {
                           return read(queries, reading, keys.of(reading, r), pass);
                         }};
@@ -147,7 +159,7 @@ std::optional<mx::array> Attention::show_maps_of(int r, const mx::array& q, cons
   for (int i = 0; i < static_cast<int>(plan.rows[r].size()); ++i) {
     const auto& reading = plan.rows[r][i];
     if (reading.identity || reading.function >= 0) continue;
-    Logits logits{queries_of(q, reading, r, pass),
+    Logits logits{queries(q, reading, r, keys, pass),
                   edited(q, reading, keys.of(reading, r), pass),
                   {},
                   reading.temperature,
@@ -204,7 +216,7 @@ void Attention::watch(const mx::array& q, const AttentionPlan& plan, const mx::a
     return;
   }
   const auto read_indicator = [&](int row, const Indicator& indicator) {
-    const Reader reader{[&](const Reading& reading) { return queries_of(q, reading, row, pass); },
+    const Reader reader{[&](const Reading& reading) { return queries(q, reading, row, keys, pass); },
                         [&](const mx::array& queries, const Reading& reading) {
                           std::vector<mx::array> values;
                           for (const auto& source : reading.says())

@@ -25,6 +25,11 @@ struct Attention {
   std::optional<kernels::JoinedLinear> self_;  ///< Query, key and value of self-attention.
   /** What to_out is given: what the heads found, side by side. */
   mx::array heads(const mx::array& x, const control::AttentionPlan& plan, const Pass& pass) const;
+  /** The queries of x, which to_q makes q of, with what stands beside the weights. */
+  mx::array asked(const mx::array& x, const mx::array& q, const Pass& pass) const;
+  /** Those of a reading of row `row` of q [B, N, C]: [1, N or 1, C]. */
+  mx::array queries(const mx::array& q, const control::Reading& reading, int row, const CallKeys& keys,
+                    const Pass& pass) const;
   /** What the rows of q [B, N, C] find. */
   mx::array read_rows(const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys, const Pass& pass) const;
   mx::array finish_rows(const mx::array& found, const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys,

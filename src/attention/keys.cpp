@@ -99,7 +99,13 @@ KeyValue CallKeys::of_picture(const Reading& reading, size_t i, int row) {
   };
   const auto& key = reading.sources[i];
   auto kv = of(key, reading.says()[i]);
-  if (reading.align && key.kind == Source::Kind::own) kv.k = aligned(kv.k, of(*reading.align, *reading.align).k);
+  if (!reading.align) return kv;
+  const bool keys = key.kind == Source::Kind::own;
+  const bool values = reading.align_values && reading.says()[i].kind == Source::Kind::own;
+  if (!keys && !values) return kv;
+  const auto style = of(*reading.align, *reading.align);
+  if (keys) kv.k = aligned(kv.k, style.k);
+  if (values) kv.v = aligned(kv.v, style.v);
   return kv;
 }
 

@@ -29,6 +29,8 @@ class CallKeys {
    * one and no gain comes before.
    */
   KeyValue of(const control::Reading& reading, int row);
+  /** What a source of self-attention is to row `row`, before it is projected: [1, N, C]. */
+  mx::array hidden_states(const control::Source& source, int row) const;
 
  private:
   KeyValue project(const mx::array& x) const { return {to_k_(x), to_v_(x)}; }
@@ -43,9 +45,6 @@ class CallKeys {
   KeyValue changed(const KeyValue& kv, const control::Reading& reading, const mx::array& keys_of,
                    const mx::array& values_of) const;
   const KeyValue& recorded(int recording, int row);
-  /** What a source of self-attention is: [1, N, C]. */
-  mx::array hidden_states(const control::Source& source, int row) const;
-
   const control::Site& site_;
   const nn::Linear &to_k_, &to_v_;
   const mx::array& x_;

@@ -34,9 +34,10 @@ mx::array queries_of_rows(const mx::array& q, const std::vector<std::vector<cont
   return own ? q : rows_of(q, asking);
 }
 
-mx::array queries_of(const mx::array& q, const control::Reading& reading, int row, const Pass& pass) {
+mx::array queries_of(const mx::array& q, const control::Reading& reading, int row, const Pass& pass,
+                     const std::optional<mx::array>& recorded) {
   auto own = row_of(q, asking_row(reading, pass.step, row));
-  if (reading.align) own = aligned(own, row_of(q, row_of(*reading.align, pass.step, row)));
+  if (reading.align) own = aligned(own, recorded ? *recorded : row_of(q, row_of(*reading.align, pass.step, row)));
   return reading.blur ? blurred(own, *reading.blur, pass.cache) : own;
 }
 

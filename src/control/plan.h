@@ -84,9 +84,11 @@ struct Reading {
   std::optional<Blur> blur;     ///< Of the queries.
   std::vector<Source> values;   ///< Of the values. Empty: `sources`.
   Values map;                   ///< [keys, values]: V := map V, after value_gain. null: V itself.
-  /** Own queries and keys take this image's mean and deviation over the tokens, channel by channel (AdaIN). */
+  /** Own queries and keys take the mean and deviation of this image's or recording's over the tokens, channel by
+   * channel (AdaIN). */
   std::optional<Source> align;
-  bool identity = false;  ///< Every token looks at itself alone: P := 1, the result is V.
+  bool align_values = false;  ///< And own values those of its values.
+  bool identity = false;      ///< Every token looks at itself alone: P := 1, the result is V.
   /** Stands beside the readings whose shares sum to 1 at every pixel and head: its share is a weight of its own. */
   bool added = false;
   /** The controls (WeightChange::control) whose regional changes its keys and values have, whole. */

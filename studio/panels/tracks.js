@@ -15,7 +15,7 @@ const KEPT = ['edits', 'second_pass', 'refiner', 'embeddings'];
 /** What numbers are when absent. */
 const PLACEHOLDERS = {
   gain_k: '1', gain_v: '1', strength: '1', limit: '2.5', base_share: '0', low: '100', high: '200', seed: '0', b2: '1', s1: '1', s2: '1', zero_steps: '0',
-  percentile: '1', threshold: '1', momentum: '-0.5', 'projected_guidance limit': '15',
+  percentile: '1', threshold: '1', shift: '0', fidelity: '0', momentum: '-0.5', 'projected_guidance limit': '15',
 };
 
 export function makeTracks(store, reading, events, score, actions) {

@@ -62,6 +62,12 @@ class Generator {
     if (below(2)) e.words.push_back({Tokens("a park"), pick({0.0, 0.7})});
     return e;
   }
+  Effect other_image() {
+    Share e{below(2), "", pick({Share::How::with, Share::How::instead}), part()};
+    e.gain_k = pick({1.0, 1.5, -1.0}), e.gain_v = pick({1.0, 0.5});
+    if (e.how == Share::How::with) e.shift = pick({0.0, 0.7, -1.0});
+    return e;
+  }
   Effect cross_effect() {
     switch (below(11)) {
       case 0:
@@ -102,7 +108,7 @@ class Generator {
         return GuideBy{GuideBy::Perturb::blur, 3,
                        pick<std::optional<double>>({std::nullopt, control::test::kBlurSigma})};
       default:
-        return Share{below(2), "", pick({Share::How::with, Share::How::instead}), part()};
+        return other_image();
     }
   }
   std::mt19937 random_;

@@ -191,39 +191,63 @@ TEST_CASE_FIXTURE(Looking, "share reads another image too, in one softmax, or in
   });
 }
 
-TEST_CASE_FIXTURE(Looking, "share aligned: own queries and keys take the other image's mean and deviation first") {
-  const auto like = [](Matrix own, const Matrix& style) {
-    const auto statistics = [](const Matrix& m, int c) {
-      double mean = 0, square = 0;
-      for (int p = 0; p < m.rows; ++p) mean += m(p, c) / m.rows;
-      for (int p = 0; p < m.rows; ++p) square += (m(p, c) - mean) * (m(p, c) - mean) / (m.rows - 1);
-      return std::pair(mean, std::sqrt(square + 1e-5));
-    };
-    for (int c = 0; c < own.columns; ++c) {
-      const auto [mean, deviation] = statistics(own, c);
-      const auto [other, others] = statistics(style, c);
-      for (int p = 0; p < own.rows; ++p) own(p, c) = (own(p, c) - mean) / deviation * others + other;
-    }
-    return own;
+namespace {
+
+/** own with the mean and the deviation of style, column by column. */
+Matrix like(Matrix own, const Matrix& style) {
+  const auto statistics = [](const Matrix& m, int c) {
+    double mean = 0, square = 0;
+    for (int p = 0; p < m.rows; ++p) mean += m(p, c) / m.rows;
+    for (int p = 0; p < m.rows; ++p) square += (m(p, c) - mean) * (m(p, c) - mean) / (m.rows - 1);
+    return std::pair(mean, std::sqrt(square + 1e-5));
   };
-  auto aligned = share_image(0);
-  std::get<Share>(aligned.effect).align = true;
-  check(aligned, [&](int r) {
-    if (r == 0) return looks(0);
-    const auto &own = scene.x[1], &other = scene.x[0];
-    const auto q = like(layer.queries(own), layer.queries(other));
-    const auto k = stacked(like(layer.keys(own), layer.keys(other)), layer.keys(other));
-    Heads logits;
-    for (int h = 0; h < layer.site.heads; ++h) {
-      logits.emplace_back(q.rows, k.rows);
-      for (int p = 0; p < q.rows; ++p)
-        for (int t = 0; t < k.rows; ++t)
-          for (int c = 0; c < layer.head_size(); ++c)
-            logits[h](p, t) += q(p, h * layer.head_size() + c) * k(t, h * layer.head_size() + c) /
-                               std::sqrt(double(layer.head_size()));
-    }
-    return layer.say(Layer::softmax(logits), stacked(own, other));
-  });
+  for (int c = 0; c < own.columns; ++c) {
+    const auto [mean, deviation] = statistics(own, c);
+    const auto [other, others] = statistics(style, c);
+    for (int p = 0; p < own.rows; ++p) own(p, c) = (own(p, c) - mean) / deviation * others + other;
+  }
+  return own;
+}
+
+/** What row 1 of Looking finds in itself and in row 0, by a share's numbers; align: queries and keys. */
+Matrix beside(const Layer& layer, const Scene& scene, const Share& e) {
+  const auto &own = scene.x[1], &other = scene.x[0];
+  auto q = layer.queries(own), k = layer.keys(own), v = layer.values(own);
+  if (e.align) q = like(q, layer.queries(other)), k = like(k, layer.keys(other));
+  if (e.align_values) v = like(v, layer.values(other));
+  const int size = layer.head_size();
+  const auto keys = stacked(k, layer.keys(other)), values = stacked(v, layer.values(other));
+  Matrix found(q.rows, q.columns);
+  for (int h = 0; h < layer.site.heads; ++h) {
+    Matrix logits(q.rows, keys.rows);
+    for (int p = 0; p < q.rows; ++p)
+      for (int t = 0; t < keys.rows; ++t) {
+        const bool others = t >= k.rows;
+        for (int c = h * size; c < (h + 1) * size; ++c)
+          logits(p, t) += q(p, c) * keys(t, c) * (others ? e.gain_k.at(0) : 1) / std::sqrt(double(size));
+        if (others) logits(p, t) += e.shift.at(0);
+      }
+    const auto p = Layer::softmax({logits})[0];
+    for (int i = 0; i < q.rows; ++i)
+      for (int t = 0; t < keys.rows; ++t)
+        for (int c = h * size; c < (h + 1) * size; ++c)
+          found(i, c) += p(i, t) * values(t, c) * (t >= k.rows ? e.gain_v.at(0) : 1);
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Looking, "share: aligned, with values too, with gains and a shift of the other's, in a region") {
+  for (const Share& e : {Share{.image = 0, .align = true}, Share{.image = 0, .align = true, .align_values = true},
+                         Share{.image = 0, .gain_k = 1.5, .gain_v = -0.5, .shift = 0.7},
+                         Share{.image = 0, .align = true, .shift = -2}}) {
+    check(share(e), [&](int r) { return r == 0 ? looks(0) : beside(layer, scene, e); });
+    check(share(e).within(kLeft).strength(0.8), [&](int r) {
+      if (r == 0) return looks(0);
+      return blend(beside(layer, scene, e), looks(1), [](int p, int) { return 0.8 * left(p); });
+    });
+  }
 }
 
 TEST_CASE("how near the single controls are") {

@@ -110,6 +110,14 @@ TEST_CASE("fields a kind does not have are errors, whoever set them") {
   CHECK(refuses(reweight("  ", 2), "[controls[0].phrase] no words"));
   CHECK(refuses(corepulse::Control{.effect = Attend{}}, "the field \"target\" is missing"));
   CHECK(refuses(corepulse::Control{.effect = Share{}}, "expected either image"));
+  const Share instead{.image = 0, .how = Share::How::instead};
+  const auto with = [](Share e, auto change) { return change(e), share(e); };
+  CHECK(refuses(with(instead, [](Share& e) { e.align = true; }), "[controls[0].align] nothing of its own"));
+  CHECK(refuses(with(instead, [](Share& e) { e.shift = 1; }), "[controls[0].shift] no other keys"));
+  CHECK(refuses(share({.image = 0, .align_values = true}), "[controls[0].align_values] it belongs to align"));
+  CHECK(refuses(share({.image = 0, .fidelity = 0.5}), "[controls[0].fidelity] it is of the negative prompt's rows"));
+  CHECK(refuses(share({.image = 0, .fidelity = 1.5}).on(Rows::both), "[controls[0].fidelity]"));
+  CHECK(refuses(share({.image = 0, .gain_k = {{0, INFINITY}}}), "[controls[0].gain_k]"));
   CHECK(refuses(corepulse::Control{.effect = Inject{.prompt = "x", .noise = 1}}, "[controls[0].noise]"));
   CHECK(refuses(mask_tokens("cat").context(TokenContext::replace), "[controls[0].context]"));
   CHECK(refuses(pooled("x"), "pooled needs a model of the SDXL family"));

@@ -58,6 +58,12 @@ class Generator : public corepulse::test::Dice {
         return edit();
     }
   }
+  Effect other_image() {
+    Share e{below(2), "", pick({Share::How::with, Share::How::instead}), share()};
+    e.gain_k = pick({1.0, 1.0, 1.5, -0.5}), e.gain_v = pick({1.0, 1.0, 0.5});
+    if (e.how == Share::How::with) e.shift = pick<Curve>({0.0, 0.7, Curve{{0, -1}, {1, 1}}});
+    return e;
+  }
   Effect edit() {
     PromptToPrompt e{
         .prompt = pick<std::string>({"a huge crocodile", "a red dog in a park", "snow, a red cat in a park"}),
@@ -90,7 +96,7 @@ class Generator : public corepulse::test::Dice {
         return Temperature{pick({0.5, 1.0, 2.0}),
                            pick({AttentionKind::cross, AttentionKind::self, AttentionKind::both}), share()};
       case 9:
-        return Share{below(2), "", pick({Share::How::with, Share::How::instead}), share()};
+        return other_image();
       default:
         return method();
     }
@@ -106,6 +112,7 @@ class Generator : public corepulse::test::Dice {
     }
     if (below(3) == 0) c.region = region();
     if (below(4) == 0 && !guide) c.rows = pick({Rows::both, Rows::uncond});
+    if (auto* other = std::get_if<Share>(&c.effect); other && c.rows) other->fidelity = pick({0.0, 0.25, 1.0});
     if (below(6) == 0) c.images = {below(2)};
     if (below(6) == 0 && !std::holds_alternative<NormalizedGuidance>(c.effect)) c.heads = {below(2)};
     return c;

@@ -73,7 +73,7 @@ Recipe everything() {
       temperature({{0.5, 2}}, AttentionKind::both),
       smooth(0.5).as(Mode::corepulse),
       share_image(1),
-      share_recording("style run"),
+      share_recording("style run").on(Rows::both),
       prompt_to_prompt("a dog", PromptToPrompt::Method::replace),
       normalized_guidance("blurry", 3).strength(0.4),
       guide_by(GuideBy::Perturb::blur, {{0, 3}, {0.5, 1}}),
@@ -96,7 +96,7 @@ Recipe everything() {
       record("run")};
   std::get<Attend>(r.controls[6].effect).interaction = Attend::Interaction::redirect;
   r.controls[14].region = region, r.controls[14].images = {1};
-  std::get<Share>(r.controls[10].effect).sha256 = "ef56";
+  r.controls[10].effect = Share{{}, "style run", {}, 1, "ef56", true, true, 1.5, -1, {{0, -1}, {1, 2}}, 0.25};
   auto& edited = std::get<PromptToPrompt>(r.controls[11].effect);
   edited.image = 1, edited.cross = {{0, 1}, {0.7, 0.25}}, edited.self = 0.125, edited.self_tokens = 64;
   edited.words = {{Tokens("dog", 1), 0.5}, {Tokens::Part::padding, Curve::ramp(0.1, 0.9)}};

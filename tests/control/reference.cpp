@@ -240,12 +240,15 @@ struct Act {
   }
   void operator()(const Share& e) const {
     if (*e.image == w.row.image) return;
-    const auto other = of_text(fmt::format("image {}", *e.image), w.pixels);
-    if (e.how == Share::How::instead) return inject_into(pixel, part, other);
-    edit(pixel, part, [&](Read& r) {
+    auto other = of_text(fmt::format("image {}", *e.image), w.pixels);
+    other.key_gain.assign(w.pixels, at(e.gain_k)), other.value_gain.assign(w.pixels, at(e.gain_v));
+    const double whole = w.row.role == kNegative ? part * (1 - at(e.fidelity)) : part;
+    if (e.how == Share::How::instead) return inject_into(pixel, whole, other);
+    edit(pixel, whole, [&](Read& r) {
       r.keys.append(other.keys);
       if (!r.values.empty()) r.values.append(other.keys);
-      for (auto* list : {&r.weight, &r.key_gain, &r.value_gain}) list->resize(r.keys.size(), 1);
+      r.weight.resize(r.keys.size(), std::exp(at(e.shift)));
+      r.key_gain.append(other.key_gain), r.value_gain.append(other.value_gain);
       return true;
     });
   }

@@ -108,6 +108,16 @@ TEST_CASE("attend, smooth, share and guidance have short forms, too") {
   CHECK(parse_share("0 @ rows both") == share_image(0).on(Rows::both));
   CHECK(parse_share("a cat-style.safetensors @ how instead, strength 0.7") ==
         share_recording("a cat-style.safetensors").strength(0.7));
+  CHECK(parse_share("0 @ align, align_values, shift 0.7, gain_k 1.2, gain_v 0:1 1:2, fidelity 0.5, rows both") ==
+        share({.image = 0,
+               .align = true,
+               .align_values = true,
+               .gain_k = 1.2,
+               .gain_v = {{0, 1}, {1, 2}},
+               .shift = 0.7,
+               .fidelity = 0.5})
+            .on(Rows::both));
+  CHECK(parse_share("0 @ gain 2") == share_image(0).gains(2, 2));
   CHECK(parse_guidance("0:8 1:3") == guidance({{0, 8}, {1, 3}}));
   CHECK(parse_guidance("1 @ sigma 2..0") == guidance(1).sigma(2, 0));
   CHECK(parse_temperature("0.5 @ attention both") == temperature(0.5, AttentionKind::both));

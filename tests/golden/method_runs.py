@@ -1,4 +1,4 @@
-"""What the scripts of the attention methods' goldens (make_{pag,seg,nag,p2p}_goldens.py) share: one form of run.
+"""What the scripts of the attention methods' goldens (make_{pag,seg,nag,p2p,style}_goldens.py) share: one form of run.
 
 A run is 10 Euler steps of a tiny model at 192x128 pixels (latents 16x24: the grids are 16x24, 8x12, 4x6, 2x3, never
 square) with the noise of seed 3, through Diffusers' own pipeline. Of each are kept: `first/rows`, the UNet's answer of
@@ -24,8 +24,8 @@ def noise():
     return normal(SEED, 1, 4, HEIGHT, WIDTH)
 
 
-def run(pipe, images=1, **arguments):
-    """{"first/rows", "first/guided", "latents/9"} of one run; all `images` start from the same noise."""
+def run(pipe, images=1, latents=None, **arguments):
+    """{"first/rows", "first/guided", "latents/9"} of one run; all `images` start from the same noise, or from `latents`."""
     kept, step = {}, pipe.scheduler.step
 
     def keep_rows(module, inputs, output):
@@ -37,8 +37,8 @@ def run(pipe, images=1, **arguments):
 
     hook, pipe.scheduler.step = pipe.unet.register_forward_hook(keep_rows), keep_guided
     try:
-        out = pipe(latents=noise().repeat(images, 1, 1, 1), num_inference_steps=STEPS, output_type="latent", **SIZE,
-                   **arguments)
+        begin = noise().repeat(images, 1, 1, 1) if latents is None else latents
+        out = pipe(latents=begin, num_inference_steps=STEPS, output_type="latent", **SIZE, **arguments)
     finally:
         hook.remove()
         pipe.scheduler.step = step

@@ -168,8 +168,17 @@ Effect RecipeGenerator::picture_effect() {
     case 4:
       return GuideBy{GuideBy::Perturb::blur, 2, pick<std::optional<double>>({std::nullopt, 0.8, 3.0})};
     default:
-      return Share{0, "", pick({Share::How::with, Share::How::instead}), share()};
+      return other_image();
   }
+}
+
+Effect RecipeGenerator::other_image() {
+  Share e{0, "", pick({Share::How::with, Share::How::instead}), share()};
+  e.gain_k = pick({1.0, 1.3}), e.gain_v = pick({1.0, 0.8});
+  if (e.how == Share::How::instead) return e;
+  e.align = below(2), e.align_values = e.align && below(2);
+  e.shift = pick<Curve>({0.0, 0.7, Curve{{0, -1}, {1, 0.5}}});
+  return e;
 }
 
 Control RecipeGenerator::step_control() {

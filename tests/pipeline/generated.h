@@ -39,6 +39,7 @@ class RecipeGenerator : public Dice {
   Region region();
   Effect text_effect();
   Effect picture_effect();
+  Effect other_image();
   Control step_control();
   Control shape_control();
   Control legacy_control();

@@ -1,7 +1,9 @@
 // A picture inverted into latents that draw it: Diffusers' numbers, and what it promises beside them.
 #include <doctest/doctest.h>
+#include <filesystem>
 
 #include "corepulse/recipe.h"
+#include "corepulse/recording.h"
 
 #include "engine/engine.h"
 #include "lora_file.h"
@@ -29,6 +31,12 @@ Recipe inverted(int images = 1, Inversion how = {}) {
   recipe.init = InitPicture{.file = golden_file().path.string(), .strength = 1, .invert = std::move(how)};
   return recipe;
 }
+
+/** A file that goes away. */
+struct Recorded {
+  std::string path = (std::filesystem::temp_directory_path() / "corepulse_inverted_style.safetensors").string();
+  ~Recorded() { std::filesystem::remove(path); }
+};
 
 /** What the VAE's encoder takes for the picture's latent, as torch orders it. */
 std::vector<float> latent_of(const std::string& family, const Image& picture) {
@@ -255,4 +263,24 @@ TEST_CASE("an inversion that cannot be says why") {
                  }),
                  "[init.invert.prompt] <lora:style>"));
   CHECK(contains(refused([](Recipe& r) { r.init->invert->prompt = std::string(20000, 'a'); }), "init.invert.prompt"));
+}
+
+TEST_CASE("an inverted picture's style is shared beside it, and by a recording of it") {
+  const Recorded file;
+  auto recipe = inverted();
+  recipe.controls = {record("style")};
+  save_recording(run("sd1", recipe).recordings.at(0), file.path);
+  recipe = inverted(2);
+  const auto plain = run("sd1", recipe).latents;
+  recipe.controls = {share({.image = 0, .align = true}).on(Rows::both)};
+  const auto beside = run("sd1", recipe).latents;
+  CHECK(beside[0] == plain[0]);
+  CHECK(relative_error(beside[1], plain[1]) > 0.01);
+  // Image 0 is the picture; where it is not, it is drawn as image 1 was.
+  recipe = inverted(1, {.correct = false});
+  recipe.controls = {share({.recording = file.path, .align = true}).on(Rows::both)};
+  CHECK(relative_error(run("sd1", recipe).latents[0], beside[1]) <= 1e-4);
+  // From noise, too.
+  recipe.init.reset();
+  CHECK(relative_error(run("sd1", recipe).latents[0], beside[1]) > 0.01);
 }

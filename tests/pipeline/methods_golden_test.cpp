@@ -1,5 +1,5 @@
-// Whole runs of perturbed, smoothed and normalised attention guidance and of prompt-to-prompt end in the latents that
-// Diffusers and scripts with explicit attention matrices computed (tests/golden/README.md).
+// Whole runs of perturbed, smoothed and normalised attention guidance, of prompt-to-prompt and of shared styles end in
+// the latents that Diffusers and scripts with explicit attention matrices computed (tests/golden/README.md).
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -202,5 +202,27 @@ TEST_CASE("prompt-to-prompt follows explicit attention matrices: replaced, refin
   two.controls = edit_of(runs.at("replace"), 1);
   for (const auto& control : edit_of(runs.at("refine"), 2)) two.controls.push_back(control);
   check("sd1", two, golden, "two", kOfEdits);
+  tell_error();
+}
+
+TEST_CASE("a shared style follows explicit attention matrices: StyleAligned, reference-only, placed by strength") {
+  const Golden golden("style");
+  auto recipe = recipe_of("sdxl", 5);
+  recipe.seeds = {3, 4};
+  check("sdxl", recipe, golden, "plain");
+  for (const auto& [name, given] : runs_of(golden)) {
+    const io::Json& numbers_of = given;
+    const auto number = [&](const char* field) { return numbers_of[field].get<double>(); };
+    const Share shared{.image = 0,
+                       .strength = number("strength"),
+                       .align = given["align"],
+                       .align_values = given["values"],
+                       .gain_k = number("scale"),
+                       .shift = number("shift"),
+                       .fidelity = number("fidelity")};
+    const std::string where = given["layers"];
+    recipe.controls = {share(shared).on(Rows::both).steps(given["steps"][0], given["steps"][1]).at(where)};
+    check("sdxl", recipe, golden, name);
+  }
   tell_error();
 }

@@ -109,6 +109,29 @@ TEST_CASE("a run that looks at its own recording is the plain run, bit for bit")
   }
 }
 
+TEST_CASE("a recorded style is looked at as its image beside is, aligned or not") {
+  const File file("style.safetensors");
+  auto recipe = short_run("sdxl");
+  save("sdxl", recipe, record("style"), file);
+  const auto both = [&](Share numbers) {
+    numbers.image = 0;
+    recipe.seeds = {3, 4};
+    const auto beside = with("sdxl", recipe, {share(numbers).on(Rows::both)}).latents.at(1);
+    numbers.image.reset(), numbers.recording = file.path;
+    recipe.seeds = {4};
+    return std::pair(beside, with("sdxl", recipe, {share(numbers).on(Rows::both)}).latents.at(0));
+  };
+  recipe.seeds = {4};
+  const auto plain = with("sdxl", recipe, {}).latents.at(0);
+  for (const Share& numbers :
+       {Share{}, Share{.align = true}, Share{.align = true, .align_values = true, .gain_k = 1.2, .shift = 0.7},
+        Share{.fidelity = 0.5}}) {
+    const auto [beside, recorded] = both(numbers);
+    CHECK(relative_error(recorded, beside) <= 1e-4);
+    CHECK(relative_error(plain, beside) > 0.01);
+  }
+}
+
 TEST_CASE("without guidance only the prompt's row is recorded, and read") {
   const File file("unguided.safetensors");
   auto recipe = short_run("small");

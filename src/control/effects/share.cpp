@@ -25,10 +25,17 @@ std::optional<Share::How> older_word(std::string_view word, Type<Share::How>) {
 
 namespace {
 
+/** What a reading holds of its own keys, and of those that stand behind them. */
+void extend(std::vector<double>& numbers, size_t own, size_t all, double normal, double behind) {
+  if (numbers.empty() && behind == normal) return;
+  numbers.resize(own, normal);
+  numbers.resize(all, behind);
+}
+
 class ShareEffect : public AttentionEffect {
  public:
   ShareEffect(const Share& e, Source source)
-      : AttentionEffect({&e.strength}), how_(e.how), align_(e.align), source_(source) {}
+      : AttentionEffect({&e.strength, &e.gain_k, &e.gain_v, &e.shift, &e.fidelity}), share_(e), source_(source) {}
 
   AttentionKind attention() const override { return AttentionKind::self; }
   std::optional<int> image() const override { return id_of(Source::Kind::image); }
@@ -36,18 +43,19 @@ class ShareEffect : public AttentionEffect {
   bool apply(Mix& mix, const Moment& m) const override {
     // The image that is looked at goes its own way.
     if (image() == m.row.image) return false;
-    if (how_ == Share::How::instead) {
-      mix.append({{.sources = {source_}, .share = m.part}}, m.part);
+    const auto part = m.row.conditional() ? m.part : m.part * Part{.values = {1 - m.numbers[4]}};
+    if (share_.how == Share::How::instead) {
+      Draft other{.sources = {source_}, .share = part};
+      look(other, 0, m);
+      mix.append({other}, part);
       return true;
     }
-    mix.edit(m.part, [&](Draft& draft) {
+    mix.edit(part, [&](Draft& draft) {
+      const auto own = draft.sources.size();
       draft.sources.push_back(source_);
-      if (align_) draft.align = source_;
       if (!draft.values.empty()) draft.values.push_back(source_);
-      const auto keys = static_cast<size_t>(m.grid.tokens()) * draft.sources.size();
-      if (!draft.bias.empty()) draft.bias.resize(keys, 0);
-      if (!draft.key_gain.empty()) draft.key_gain.resize(keys, 1);
-      if (!draft.value_gain.empty()) draft.value_gain.resize(keys, 1);
+      if (share_.align) draft.align = source_, draft.align_values |= share_.align_values;
+      look(draft, own, m);
       return true;
     });
     return true;
@@ -55,14 +63,22 @@ class ShareEffect : public AttentionEffect {
   std::string never(const std::string&) const override {
     return fmt::format("image {} would look at itself; expected other images in the batch", source_.id);
   }
-  std::string neutral() const override { return "the strength is 0"; }
+  std::string neutral() const override { return "its strength is 0, or what fidelity leaves of it"; }
 
  private:
   std::optional<int> id_of(Source::Kind kind) const {
     return source_.kind == kind ? std::optional(source_.id) : std::nullopt;
   }
-  Share::How how_;
-  bool align_;
+  /** The numbers of the source's keys, behind those of `own` sources. */
+  static void look(Draft& draft, size_t own, const Moment& m) {
+    const auto pixels = static_cast<size_t>(m.grid.tokens());
+    const size_t before = own * pixels, all = draft.sources.size() * pixels;
+    extend(draft.bias, before, all, 0, m.numbers[3]);
+    extend(draft.key_gain, before, all, 1, m.numbers[1]);
+    extend(draft.value_gain, before, all, 1, m.numbers[2]);
+  }
+
+  const Share& share_;
   Source source_;
 };
 
@@ -71,19 +87,38 @@ bool is_index(const std::string& text) {
   return text.size() < 10 && text.find_first_not_of("0123456789") == text.npos;
 }
 
-void take_how(Scanner& s, corepulse::Control& c) {
-  std::get<Share>(c.effect).how = word_of<Share::How>(s);
+Share& share_of(corepulse::Control& c) {
+  return std::get<Share>(c.effect);
 }
 
-void take_align(Scanner&, corepulse::Control& c) {
-  std::get<Share>(c.effect).align = true;
+void take_share_gains(Scanner& s, corepulse::Control& c) {
+  const auto gain = s.curve();
+  c = c.gains(gain, gain);
+}
+
+template <Curve Share::* number>
+void take_share_number(Scanner& s, corepulse::Control& c) {
+  share_of(c).*number = s.curve();
+}
+
+void take_how(Scanner& s, corepulse::Control& c) {
+  share_of(c).how = word_of<Share::How>(s);
 }
 
 struct ShareKind {
   using Struct = Share;
   static constexpr const char* name = "share";
   static constexpr ShortForm short_forms[] = {{"share", parse_share}};
-  static constexpr Item word_items[] = {{"how", take_how, "how"}, {"align", take_align, "align"}};
+  static constexpr Item number_items[] = {kStrength,
+                                          {"gain", take_share_gains, "gain"},
+                                          {"gain_k", take_share_number<&Share::gain_k>, "gain_k"},
+                                          {"gain_v", take_share_number<&Share::gain_v>, "gain_v"},
+                                          {"shift", take_share_number<&Share::shift>, "shift"},
+                                          {"fidelity", take_share_number<&Share::fidelity>, "fidelity"}};
+  static constexpr Item word_items[] = {
+      {"how", take_how, "how"},
+      {"align", [](Scanner&, corepulse::Control& c) { share_of(c).align = true; }, "align"},
+      {"align_values", [](Scanner&, corepulse::Control& c) { share_of(c).align_values = true; }, "align_values"}};
 
   template <class V>
   static void fields(V& v) {
@@ -92,14 +127,29 @@ struct ShareKind {
     v("sha256", &Share::sha256);
     v("how", &Share::how);
     v("align", &Share::align);
+    v("align_values", &Share::align_values);
+    v("gain_k", &Share::gain_k);
+    v("gain_v", &Share::gain_v);
+    v("shift", &Share::shift);
+    v("fidelity", &Share::fidelity);
     v("strength", &Share::strength);
   }
-  static void check(const Share& e, const corepulse::Control&, const std::string& path) {
+  static void check(const Share& e, const corepulse::Control& control, const std::string& path) {
     if (e.image.has_value() == !e.recording.empty())
       refuse(path, "expected either image (an index in the batch) or recording (a name)");
-    if (e.align && (!e.image || e.how != Share::How::with))
-      refuse(path + ".align", "it belongs to an image that is looked at too; leave it out, or expected how with");
     if (!e.sha256.empty() && e.recording.empty()) refuse(path + ".sha256", "it belongs to a recording; leave it out");
+    const bool with = e.how == Share::How::with;
+    if (e.align && !with)
+      refuse(path + ".align", "nothing of its own is looked at; leave it out, or expected how with");
+    if (e.align_values && !e.align) refuse(path + ".align_values", "it belongs to align; expected both");
+    check_curve(e.gain_k, Range::any, path + ".gain_k");
+    check_curve(e.gain_v, Range::any, path + ".gain_v");
+    check_curve(e.shift, Range::any, path + ".shift");
+    check_curve(e.fidelity, Range::share, path + ".fidelity");
+    if (e.shift != Curve(0) && !with)
+      refuse(path + ".shift", "no other keys stand beside those; leave it out, or expected how with");
+    if (e.fidelity != Curve(0) && control.rows.value_or(Rows::cond) == Rows::cond)
+      refuse(path + ".fidelity", "it is of the negative prompt's rows, which this leaves alone; expected rows both");
   }
   static EffectPointer attention(const Share& e, Mode, Tables& tables, const std::string& path) {
     if (e.image) return std::make_unique<ShareEffect>(e, Source{Source::Kind::image, *e.image});
@@ -129,6 +179,10 @@ Control share_image(int image, Share::How how) {
 
 Control share_recording(std::string file, Share::How how) {
   return {.effect = Share{.recording = std::move(file), .how = how}};
+}
+
+Control share(Share numbers) {
+  return {.effect = std::move(numbers)};
 }
 
 Control parse_share(std::string_view text) {

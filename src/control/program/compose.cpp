@@ -198,7 +198,7 @@ class Composer {
 
   static bool joins(const Reading& reading) {
     const auto image = [](const Source& source) { return source.kind == Source::Kind::image; };
-    return (reading.query && image(*reading.query)) || reading.align ||
+    return (reading.query && image(*reading.query)) || (reading.align && image(*reading.align)) ||
            std::any_of(reading.sources.begin(), reading.sources.end(), image) ||
            std::any_of(reading.values.begin(), reading.values.end(), image);
   }
@@ -265,7 +265,7 @@ class Composer {
     Reading r;
     for (const auto& source : draft.sources) r.sources.push_back(published(source));
     for (const auto& source : draft.values) r.values.push_back(published(source));
-    r.query = draft.query, r.align = draft.align;
+    r.query = draft.query, r.align = draft.align, r.align_values = draft.align_values;
     if (draft.blur)
       r.blur = Blur{interner_(draft.blur->down), interner_(draft.blur->across), draft.blur->down_rows,
                     draft.blur->across_rows};

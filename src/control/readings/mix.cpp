@@ -82,8 +82,8 @@ void Draft::soften(double t) {
 bool Draft::reads_same(const Draft& o) const {
   return sources == o.sources && bias == o.bias && key_gain == o.key_gain && value_gain == o.value_gain &&
          temperature == o.temperature && function == o.function && query == o.query && blur == o.blur &&
-         align == o.align && values == o.values && map == o.map && identity == o.identity && added == o.added &&
-         beside == o.beside;
+         align == o.align && align_values == o.align_values && values == o.values && map == o.map &&
+         identity == o.identity && added == o.added && beside == o.beside;
 }
 
 bool Draft::bars_every_key(const Part& part) const {

@@ -30,6 +30,7 @@ struct Draft {
   std::optional<Source> query;  ///< As Reading's.
   std::optional<BlurMatrices> blur;
   std::optional<Source> align;
+  bool align_values = false;
   std::vector<Source> values;
   std::vector<double> map;  ///< [keys, values]
   bool identity = false, added = false;
