@@ -124,26 +124,6 @@ bool has_joints(const Outline& outline, const std::string& where) {
   return where.empty() || selects(outline, sites, where);
 }
 
-/** Whether a LoRA, a ControlNet or an IP-Adapter is of weights as the model's. */
-bool fits(const Outline& outline, Control control, const std::string& loras) {
-  try {
-    if (const auto* net = side_network_of(control)) {
-      model::understand_side(net->file, outline.parts);
-      return control.where.empty() || selects(outline, unet::skips(outline.parts.unet), control.where);
-    }
-    if (const auto* prompt = picture_prompt_of(control)) {
-      model::understand_picture_adapter(prompt->file, outline.parts);
-      return has_layers(outline, control.where);
-    }
-    std::vector one{std::move(control)};
-    find_adapters(one, loras, kField);
-    with_adapters({}, one, kField, outline.parts);
-    return one[0].where.empty() || selects(outline, model::weighted_layers(outline.parts), one[0].where);
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 /** Whether the control is of what only the recipe's model is: a recording of it. */
 bool is_of_recording(const Control& control) {
   const auto* capture = std::get_if<Capture>(&control.effect);
@@ -177,6 +157,25 @@ std::string note_of(size_t i, const Control& control, const std::string& path, b
 }
 
 }  // namespace
+
+bool fits(const Outline& outline, Control control, const std::string& loras) {
+  try {
+    if (const auto* net = side_network_of(control)) {
+      model::understand_side(net->file, outline.parts);
+      return control.where.empty() || selects(outline, unet::skips(outline.parts.unet), control.where);
+    }
+    if (const auto* prompt = picture_prompt_of(control)) {
+      model::understand_picture_adapter(prompt->file, outline.parts);
+      return has_layers(outline, control.where);
+    }
+    std::vector one{std::move(control)};
+    find_adapters(one, loras, kField);
+    with_adapters({}, one, kField, outline.parts);
+    return one[0].where.empty() || selects(outline, model::weighted_layers(outline.parts), one[0].where);
+  } catch (const Error&) {
+    return false;
+  }
+}
 
 std::optional<Handover> handover(const Resolved& pass, const Outline& own, const OutlineOf& open,
                                  std::vector<std::string>& notes) {

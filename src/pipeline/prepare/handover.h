@@ -34,6 +34,9 @@ struct Handover {
 std::optional<Handover> handover(const Resolved& pass, const Outline& own, const OutlineOf& open,
                                  std::vector<std::string>& notes);
 
+/** Whether a LoRA, a ControlNet or an IP-Adapter is of weights as the model's. @param loras see Recipe. */
+bool fits(const Outline& outline, Control control, const std::string& loras);
+
 /** Controls as each of the two models is given them: those that do not act there are switched off. */
 struct Divided {
   std::vector<Control> before, behind;

@@ -191,10 +191,10 @@ std::unique_ptr<Prepared> inversion_of(const Prepared& first) {
   if (const auto& prompt = recipe.init->invert->prompt) recipe.prompt = *prompt, recipe.prompt_2.clear();
   recipe.negative_prompt.clear(), recipe.negative_prompt_2.clear();
   recipe.guidance = 1, recipe.guidance_rescale = 0;
-  if (first.handover)
-    recipe.controls = divided(recipe.controls, *first.handover, outline, first.loras, "controls").before;
-  for (auto& control : recipe.controls)  // there is no negative prompt
-    control.enabled &= std::holds_alternative<Lora>(control.effect) && control.rows != Rows::uncond;
+  for (auto& control : recipe.controls) {
+    control.enabled &= adapter_of(control) && control.rows != Rows::uncond;  // there is no negative prompt
+    if (control.enabled && first.handover) control.enabled = fits(outline, control, first.loras);
+  }
   recipe.init.reset(), recipe.second_pass.reset(), recipe.edits.clear();
   resolved.encodings = 0;
   const auto pass = pass_of(resolved, first.start, *first.masks, outline, first.words, {}, std::nullopt);
