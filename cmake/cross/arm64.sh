@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Library, program and tests for arm64 Linux, built on Debian and run by qemu. All of it takes some 13 minutes of processor
 # time to compile and as much to emulate.
-#   cmake/cross/arm64.sh PYTHON [kernels]     an interpreter with pip; the kernels and their tests alone
+#   cmake/cross/arm64.sh PYTHON [kernels|picture]   an interpreter with pip; the kernels and their tests alone, or the library
+#                                                   and the program, which draws a picture and examines itself
 set -euo pipefail
 python=$1
 # shellcheck source=cmake/cross/common.sh
@@ -77,19 +78,25 @@ kernels() {
   emulated "$folder/kernels/bin/test_kernels_core"
 }
 
+# The program as a user has it. Small, and no step is timed: at the model's own size an emulator needs minutes for one.
+picture() {
+  local program=$folder/build/bin/corepulse
+  build build -- corepulse corepulse_cli
+  check build
+  emulated "$program" --version | grep neon || stop "the kernels for NEON are off"
+  emulated "$program" generate -p "a cat in a park" --steps 2 -W 64 -H 64 --dtype f32 -q --force -o "$folder/cat.png"
+  emulated "$program" doctor --dtype f32 --steps 0
+}
+
 everything() {
   build build -- corepulse corepulse_cli test_kernels test_control test_sampler test_io test_text test_unet test_pipeline
-  check build
   local bin=$folder/build/bin name
-  emulated "$bin/corepulse" --version | grep neon || stop "the kernels for NEON are off"
   for name in kernels control sampler io text; do
     emulated "$bin/test_$name"
   done
   cases "$bin/test_unet" "*Diffusers*"
   cases "$bin/test_pipeline" "guidance rescale follows Diffusers"
-  # Small, and no step is timed: at the model's own size an emulator needs minutes for one.
-  emulated "$bin/corepulse" generate -p "a cat in a park" --steps 2 -W 64 -H 64 --dtype f32 -q -o "$folder/cat.png"
-  emulated "$bin/corepulse" doctor --dtype f32 --steps 0
+  picture
 }
 
 need aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
@@ -97,8 +104,8 @@ need qemu-aarch64 qemu-user
 wheel mlx-cpu manylinux_2_35_aarch64 "$folder/wheel"
 unpack_libraries
 case ${2:-} in
-  kernels) kernels ;;
+  kernels | picture) "$2" ;;
   "") everything ;;
-  *) stop "unknown part '$2'; expected kernels, or nothing for everything" ;;
+  *) stop "unknown part '$2'; expected kernels, picture, or nothing for everything" ;;
 esac
 say "arm64: ${2:-everything} ran under qemu"
