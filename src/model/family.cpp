@@ -46,6 +46,13 @@ int64_t context_width(const io::Tensors& unet) {
   return 0;
 }
 
+const char* family_of_text_width(int width) {
+  return width == 768    ? "Stable Diffusion 1"
+         : width == 1024 ? "Stable Diffusion 2"
+         : width == 2048 ? "Stable Diffusion XL"
+                         : "";
+}
+
 int64_t input_channels(const io::Tensors& unet) {
   return dimension(unet, "conv_in.weight", 1);
 }

@@ -18,6 +18,8 @@ std::optional<Prediction> parse_source_prediction(std::string_view name);
 
 /** Numbers per token that the first cross-attention of a UNet reads (Diffusers' names); 0 if there is none. */
 int64_t context_width(const io::Tensors& unet);
+/** For people, of models whose texts have so many numbers per token; "": of none that is known. */
+const char* family_of_text_width(int width);
 /** Channels that the UNet reads: 4, 9 for inpainting, 8 for instruct-pix2pix; 0 if unknown. */
 int64_t input_channels(const io::Tensors& unet);
 

@@ -6,6 +6,7 @@
 #include "io/file.h"
 #include "io/tensors/safetensors.h"
 #include "io/utf8.h"
+#include "model/family.h"
 #include "model/files/scales.h"
 #include "model/pictures/picture_adapter.h"
 #include "nn/stored.h"
@@ -108,10 +109,6 @@ const char* name_of_kind(Kind kind) {
   }
 }
 
-const char* models_of_width(int width) {
-  return width == 768 ? "Stable Diffusion 1" : width == 1024 ? "Stable Diffusion 2" : width == 2048 ? "SDXL" : "other";
-}
-
 /** The UNet's cross-attention in the order of its modules, which the files count by: the middle block is the last. */
 std::vector<control::Site> sites_in_order(const unet::Config& unet) {
   std::vector<control::Site> ordered;
@@ -124,11 +121,12 @@ std::vector<control::Site> sites_in_order(const unet::Config& unet) {
 
 /** Places of the keys and values, and their widths. */
 void fit_to(const unet::Config& unet, const AdapterSizes& sizes, PictureAdapterParts& parts) {
+  const std::string family = family_of_text_width(parts.config.context_width);
   if (parts.config.context_width != unet.context_width)
     sizes.unsupported(
         fmt::format("it makes tokens of {} numbers, as adapters for {} models do; this model's texts have {}: an "
                     "IP-Adapter goes with one family of models",
-                    parts.config.context_width, models_of_width(parts.config.context_width), unet.context_width));
+                    parts.config.context_width, family.empty() ? "other" : family, unet.context_width));
   const auto sites = sites_in_order(unet);
   int number = 1;
   for (const auto& site : sites) {

@@ -8,6 +8,7 @@
 #include "corepulse/adapter.h"
 
 #include "io/file.h"
+#include "model/family.h"
 #include "model/files/folder.h"
 #include "model/side/side_parts.h"
 

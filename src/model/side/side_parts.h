@@ -38,8 +38,6 @@ SideFile read_side_file(const std::filesystem::path& path);
 std::string side_kind(const SideFile& file);
 /** Of the texts that a network's cross-attention reads; 0: it reads none. */
 int text_width(const io::Tensors& tensors);
-/** For people; "": of none that is known. */
-const char* family_of_text_width(int width);
 
 struct SideParts {
   SideFile file;

@@ -142,13 +142,6 @@ int text_width(const io::Tensors& tensors) {
   return 0;
 }
 
-const char* family_of_text_width(int width) {
-  return width == 768    ? "Stable Diffusion 1"
-         : width == 1024 ? "Stable Diffusion 2"
-         : width == 2048 ? "Stable Diffusion XL"
-                         : "";
-}
-
 std::string side_kind(const SideFile& file) {
   if (file.form == SideForm::t2i_adapter) return "T2I-Adapter";
   if (file.form == SideForm::control_lora) return "control-lora";
