@@ -6,6 +6,7 @@
 
 #include "corepulse/live_controls.h"
 
+#include "golden_runs.h"
 #include "refiner_model.h"
 #include "side_network_runs.h"
 
@@ -52,24 +53,10 @@ TEST_CASE("a ControlNet makes of a call what Diffusers' makes, whoever's names i
 }
 
 TEST_CASE("runs with ControlNets end in the latents that Diffusers' pipelines give") {
-  constexpr double kTolerance = 1e-4;
-  const Golden golden("controlnet");
-  const auto runs = io::parse_json(golden.metadata().at("runs"), "runs");
-  double largest = 0;
-  for (const auto& [family, cases] : runs.items())
-    for (const auto& [name, one] : cases.items()) {
-      CAPTURE(family);
-      CAPTURE(name);
-      auto recipe = golden_recipe(family);
-      recipe.width = 192, recipe.height = 128, recipe.steps = 10, recipe.negative_prompt.clear();
-      recipe.guidance = one["cfg"];
-      for (size_t i = 0; i < one["nets"].size(); ++i) recipe.controls.push_back(of_golden(one, i, recipe.steps));
-      const double error =
-          relative_error(run(family, recipe).latents[0], numbers(golden, fmt::format("{}/{}/latents/9", family, name)));
-      CHECK(error <= kTolerance);
-      largest = std::max(largest, error);
-    }
-  MESSAGE("largest relative error ", largest);
+  check_golden_runs("controlnet", [](const std::string& family, Recipe recipe, const io::Json& one) {
+    for (size_t i = 0; i < one["nets"].size(); ++i) recipe.controls.push_back(of_golden(one, i, recipe.steps));
+    return run(family, recipe);
+  });
 }
 
 TEST_CASE("law: a ControlNet of strength 0, switched off or taken away is the plain run, bit for bit") {

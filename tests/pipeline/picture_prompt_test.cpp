@@ -7,6 +7,7 @@
 #include "corepulse/live_controls.h"
 
 #include "engine/engine.h"
+#include "golden_runs.h"
 #include "io/picture/image_format.h"
 #include "ip_adapter_file.h"
 #include "model/pictures/picture_adapter.h"
@@ -101,23 +102,9 @@ TEST_CASE("a picture comes to the encoder as transformers brings it, which sees 
 }
 
 TEST_CASE("runs with IP-Adapters end in the latents that Diffusers' pipelines give") {
-  constexpr double kTolerance = 1e-4;
-  const Golden golden("ip_adapter");
-  const auto runs = io::parse_json(golden.metadata().at("runs"), "runs");
-  double largest = 0;
-  for (const auto& [family, cases] : runs.items())
-    for (const auto& [name, one] : cases.items()) {
-      CAPTURE(family);
-      CAPTURE(name);
-      auto recipe = golden_recipe(family);
-      recipe.width = 192, recipe.height = 128, recipe.steps = 10, recipe.negative_prompt.clear();
-      recipe.guidance = one["cfg"];
-      const auto found = with(family, recipe, of_golden(family, one)).latents[0];
-      const double error = relative_error(found, numbers(golden, fmt::format("{}/{}/latents/9", family, name)));
-      CHECK(error <= kTolerance);
-      largest = std::max(largest, error);
-    }
-  MESSAGE("largest relative error ", largest);
+  check_golden_runs("ip_adapter", [](const std::string& family, const Recipe& recipe, const io::Json& one) {
+    return with(family, recipe, of_golden(family, one));
+  });
 }
 
 TEST_CASE("law: a picture prompt of no strength, or outside its window, is the plain run bit for bit") {

@@ -4,6 +4,7 @@
 #include "corepulse/adapter.h"
 #include "corepulse/shorthand.h"
 
+#include "golden_runs.h"
 #include "nn/stored.h"
 #include "side_network_runs.h"
 
@@ -78,23 +79,10 @@ TEST_CASE("a ControlNet of several types makes of a call what Diffusers' makes")
 }
 
 TEST_CASE("runs with side networks of each kind end in the latents that Diffusers' pipelines give") {
-  const Golden golden("side_networks");
-  const auto runs = io::parse_json(golden.metadata().at("runs"), "runs");
-  double largest = 0;
-  for (const auto& [family, cases] : runs.items())
-    for (const auto& [name, one] : cases.items()) {
-      CAPTURE(family);
-      CAPTURE(name);
-      auto recipe = golden_recipe(family);
-      recipe.width = 192, recipe.height = 128, recipe.steps = 10, recipe.negative_prompt.clear();
-      recipe.guidance = one["cfg"];
-      for (size_t i = 0; i < one["nets"].size(); ++i) recipe.controls.push_back(golden_side(one, i, recipe.steps));
-      const double error =
-          relative_error(run(family, recipe).latents[0], numbers(golden, fmt::format("{}/{}/latents/9", family, name)));
-      CHECK(error <= 1e-4);
-      largest = std::max(largest, error);
-    }
-  MESSAGE("largest relative error ", largest);
+  check_golden_runs("side_networks", [](const std::string& family, Recipe recipe, const io::Json& one) {
+    for (size_t i = 0; i < one["nets"].size(); ++i) recipe.controls.push_back(golden_side(one, i, recipe.steps));
+    return run(family, recipe);
+  });
 }
 
 TEST_CASE("law: a T2I-Adapter of strength 0 is the plain run, and its parts add up to all of it") {

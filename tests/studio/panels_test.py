@@ -85,8 +85,9 @@ def sweep(page):
 CELLS = "return document.querySelectorAll('.cell img').length === arguments[0]"
 
 
-def test_a_sweeps_pictures_stay_when_an_answer_comes_after_its_end(page):
-    """At its first step the page asks what there is; what it hears last may have been said first."""
+def sweep_with_held_answer(page):
+    """It ends while an answer about it is on its way: at its first step the page asks what there is, and what it hears last may
+    have been said first."""
     sweep(page)
     page.hold_answers("^/v1/jobs/j1$")
     page.world.hold()
@@ -96,20 +97,16 @@ def test_a_sweeps_pictures_stay_when_an_answer_comes_after_its_end(page):
     page.wait("return window.held.length === 1")
     page.world.go()
     page.wait(CELLS, 7)
+
+
+def test_a_sweeps_pictures_stay_when_an_answer_comes_after_its_end(page):
+    sweep_with_held_answer(page)
     page.let_go()
     assert page.js(CELLS, 7)
 
 
 def test_an_answer_about_one_sweep_is_not_the_next_ones(page):
-    sweep(page)
-    page.hold_answers("^/v1/jobs/j1$")
-    page.world.hold()
-    page.click("Draw 7 pictures")
-    page.until(lambda: "j1" in page.world.heard, "the events' connection")
-    page.world.until_cell(3)
-    page.wait("return window.held.length === 1")
-    page.world.go()
-    page.wait(CELLS, 7)
+    sweep_with_held_answer(page)
     page.world.hold()
     page.click("Draw 7 pictures")
     page.wait(CELLS, 0)
