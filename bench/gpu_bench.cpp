@@ -1,5 +1,5 @@
 // UNet calls of Stable Diffusion 1.5 (512 x 512) and SDXL (1024 x 1024) in float16 on a GPU, two rows, random weights.
-//   gpu_bench [--repeat N] [part of a name]
+//   gpu_bench [--repeat N] [--lora] [part of a name]      --lora: what a LoRA costs, and nothing else
 // One line per case in milliseconds, medians: graph is making MLX's graph, encode until the host has handed everything
 // to the GPU, wait what remains until the GPU is done. Where wait is near 0 the host is the limit.
 #include <algorithm>
@@ -24,6 +24,7 @@ namespace {
 
 int repeat = 20;
 std::string wanted;
+bool lora_alone = false;
 
 double now() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -133,53 +134,154 @@ test::EditedControl::Edit edit_prompt(bool refine) {
   };
 }
 
+/** A network of random weights, and what its calls are given. */
+class Model {
+ public:
+  Model(std::string name, const test::LdmUNet& shape, Family family, int size)
+      : name_(std::move(name)),
+        tensors_(random(shape)),
+        config_(model::derive_unet(tensors_, family, "bench")),
+        network_(weights({}), config_),
+        most_(normal({4, size, size, config_.in_channels})) {
+    for (int i = 0; i < 3; ++i) texts_.push_back(normal({1, 77, config_.context_width}));
+    step.t = 500;
+    step.rows = {{0, false}, {0, true}};
+  }
+  control::Step step;
+
+  /** Recorded, where calls are. @param of what to call. */
+  double time(const std::string& what, const control::Control& control, double plain = 0,
+              const nn::Branches* beside = nullptr, const unet::UNet* of = nullptr) {
+    attention::RunCache cache;
+    engine::Replay replay(of ? *of : network_);
+    const auto x = sample();
+    const auto added = added_of();
+    const attention::Pass pass{control, step, texts_, cache, {}, beside};
+    return report(name_ + " " + what, [&] { return replay(network_.inputs(x, pass, added), pass); }, plain);
+  }
+
+  void kernel_by_kernel() {
+    const auto x = sample();
+    const auto added = added_of();
+    const test::PlainControl none;
+    attention::RunCache cache;
+    const auto once = [&] { return network_(x, {none, step, texts_, cache}, added); };
+    report(name_ + " kernel by kernel", once);
+    std::printf("%s: a recording holds %.2f GB\n", name_.c_str(),
+                static_cast<double>(kernels::CudaGraph::bytes(once())) / 1e9);
+  }
+
+  /** With other numbers in the weights of all linear layers of the attention blocks, as merging makes them. */
+  unet::UNet merged() const {
+    nn::Additions additions;
+    for (const auto& layer : linear_layers())
+      additions.emplace(layer + ".weight", [](const mx::array& original) {
+        const auto* const numbers = original.data<float>();
+        std::vector<float> part(numbers, numbers + original.size());
+        for (auto& x : part) x *= 0.1f;
+        return mx::array(part.begin(), original.shape(), mx::float32);
+      });
+    return {weights(std::move(additions)), config_};
+  }
+
+  /** Products of this rank beside the same layers, at every pixel. */
+  nn::Branches branches(int rank) const {
+    auto layers = std::make_shared<nn::LayerBranches>();
+    for (const auto& layer : linear_layers()) {
+      const auto& shape = tensors_.at(layer + ".weight").shape;
+      const int out = static_cast<int>(shape[0]), in = static_cast<int>(shape[1]);
+      const auto numbers = [=] {
+        const auto small = mx::array(0.01f);
+        auto down = mx::random::normal({rank, in}) * small, up = mx::random::normal({out, rank}) * small;
+        mx::eval(down, up);
+        return nn::BranchNumbers{down, up, {}};
+      };
+      layers->emplace(layer, std::make_shared<nn::LayerBranch>(numbers));
+    }
+    nn::Branches::Change change{0, mx::array({0.5f}), {}, std::move(layers)};
+    for (int pixels = most_.shape(1) * most_.shape(2); pixels > 0; pixels /= 4)
+      change.share.emplace(pixels, mx::full({pixels}, 0.5f));
+    return nn::Branches({std::move(change)});
+  }
+
+ private:
+  static io::Tensors random(const test::LdmUNet& shape) {
+    double bytes = 0;
+    return random_tensors(io::Naming::ldm_unet, test::unet_shapes(shape, ""), bytes);
+  }
+  nn::Weights weights(nn::Additions additions) const {
+    return {tensors_, "unet", mx::float16, {}, false, made_, std::move(additions)};
+  }
+  mx::array sample() const {
+    auto shape = most_.shape();
+    shape[0] = static_cast<int>(step.rows.size());
+    return mx::slice(most_, {0, 0, 0, 0}, shape);
+  }
+  std::optional<unet::AddedConditioning> added_of() const {
+    if (!config_.addition_input) return {};
+    const std::vector<std::vector<float>> sizes(step.rows.size(), {1024, 1024, 0, 0, 1024, 1024});
+    return unet::AddedConditioning{normal({static_cast<int>(step.rows.size()), 1280}), sizes};
+  }
+  std::vector<std::string> linear_layers() const {
+    std::vector<std::string> layers;
+    for (const auto& [name, view] : tensors_)
+      if (view.shape.size() == 2 && name.find(".attentions.") != std::string::npos)
+        layers.push_back(name.substr(0, name.rfind('.')));
+    return layers;
+  }
+
+  std::string name_;
+  io::Tensors tensors_;
+  unet::Config config_;
+  std::shared_ptr<nn::Made> made_ = std::make_shared<nn::Made>();
+  unet::UNet network_;
+  mx::array most_;
+  std::vector<mx::array> texts_;
+};
+
+/** All keys and values have the changes that stand beside the weights. */
+void beside_everywhere(control::AttentionPlan& plan, const control::Site&, const control::Step&) {
+  for (auto& row : plan.rows)
+    for (auto& reading : row) reading.beside = {0};
+}
+
+/** A LoRA of rank 32 on all linear layers: in the weights, beside them, and in the weights of the prompt's row alone.
+ */
+void time_lora(Model& model, double plain) {
+  const test::PlainControl none;
+  const auto merged = model.merged();
+  model.time("lora merged", none, plain, nullptr, &merged);
+  const auto branches = model.branches(32);
+  model.time("lora beside", test::EditedControl(beside_everywhere), plain, &branches);
+  const auto both = model.step.rows;
+  model.step.rows = {both[0]};
+  const double negative = model.time("lora rows, negative", none);
+  model.step.rows = {both[1]};
+  const double prompt = model.time("lora rows, prompt", none, 0, nullptr, &merged);
+  std::printf("  both rows %.2f ms, %.3f x plain\n", negative + prompt, (negative + prompt) / plain);
+  model.step.rows = both;
+}
+
 void time_model(const std::string& name, const test::LdmUNet& shape, Family family, int size) {
   if (name.find(wanted) == std::string::npos) return;
-  double bytes = 0;
-  auto tensors = random_tensors(io::Naming::ldm_unet, test::unet_shapes(shape, ""), bytes);
-  const auto config = model::derive_unet(tensors, family, "bench");
-  const unet::UNet network(nn::Weights(std::move(tensors), "unet", mx::float16), config);
-  const auto most = normal({4, size, size, config.in_channels});
-  std::vector<mx::array> texts;
-  for (int i = 0; i < 3; ++i) texts.push_back(normal({1, 77, config.context_width}));
-  control::Step step;
-  step.t = 500;
-  step.rows = {{0, false}, {0, true}};
-  const auto x_of = [&] { return mx::slice(most, {0, 0, 0, 0}, {int(step.rows.size()), size, size, most.shape(3)}); };
-  const auto added_of = [&]() -> std::optional<unet::AddedConditioning> {
-    if (!config.addition_input) return {};
-    const std::vector<std::vector<float>> sizes(step.rows.size(), {1024, 1024, 0, 0, 1024, 1024});
-    return unet::AddedConditioning{normal({int(step.rows.size()), 1280}), sizes};
-  };
-  const auto time = [&](const std::string& what, const control::Control& control, double plain = 0) {
-    attention::RunCache cache;
-    engine::Replay replay(network);
-    const auto x = x_of();
-    const auto added = added_of();
-    const attention::Pass pass{control, step, texts, cache};
-    return report(name + " " + what, [&] { return replay(network.inputs(x, pass, added), pass); }, plain);
-  };
-  const auto x = x_of();
-  const auto added = added_of();
+  Model model(name, shape, family, size);
   const test::PlainControl none;
-  attention::RunCache cache;
-  const auto once = [&] { return network(x, {none, step, texts, cache}, added); };
-  report(name + " kernel by kernel", once);
-  std::printf("%s: a recording holds %.2f GB\n", name.c_str(),
-              static_cast<double>(kernels::CudaGraph::bytes(once())) / 1e9);
-  const double plain = time("plain", none);
-  time("inject middle", test::EditedControl(injection(false, false)), plain);
-  time("inject everywhere", test::EditedControl(injection(true, false)), plain);
-  time("half inject everywhere", test::EditedControl(injection(true, true)), plain);
-  step.rows = {{0, false}, {0, true}, {0, 2}};
-  time("guide by identity", test::EditedControl(perturb), plain);
-  step.rows = {{0, true}};
-  const double unguided = time("plain, one row", none);
-  time("normalised, one row", test::EditedControl(normalise), unguided);
-  step.rows = {{0, false}, {1, false}, {0, true}, {1, true}};
-  const double images = time("plain, two images", none);
-  time("p2p replace", test::EditedControl(edit_prompt(false)), images);
-  time("p2p refine", test::EditedControl(edit_prompt(true)), images);
+  model.kernel_by_kernel();
+  const double plain = model.time("plain", none);
+  if (lora_alone) return time_lora(model, plain);
+  model.time("inject middle", test::EditedControl(injection(false, false)), plain);
+  model.time("inject everywhere", test::EditedControl(injection(true, false)), plain);
+  model.time("half inject everywhere", test::EditedControl(injection(true, true)), plain);
+  time_lora(model, plain);
+  model.step.rows = {{0, false}, {0, true}, {0, 2}};
+  model.time("guide by identity", test::EditedControl(perturb), plain);
+  model.step.rows = {{0, true}};
+  const double unguided = model.time("plain, one row", none);
+  model.time("normalised, one row", test::EditedControl(normalise), unguided);
+  model.step.rows = {{0, false}, {1, false}, {0, true}, {1, true}};
+  const double images = model.time("plain, two images", none);
+  model.time("p2p replace", test::EditedControl(edit_prompt(false)), images);
+  model.time("p2p refine", test::EditedControl(edit_prompt(true)), images);
 }
 
 }  // namespace
@@ -191,6 +293,8 @@ int main(int argc, char** argv) {
     const std::string word = argv[i];
     if (word == "--repeat" && i + 1 < argc)
       repeat = std::max(1, std::atoi(argv[++i]));
+    else if (word == "--lora")
+      lora_alone = true;
     else
       wanted = word;
   }
