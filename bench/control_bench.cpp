@@ -19,6 +19,7 @@
 #include "attention/attention.h"
 #include "control/program/program.h"
 #include "nn/weights.h"
+#include "random_control_net.h"
 #include "random_lora.h"
 #include "random_tensors.h"
 #include "unet/sites.h"
@@ -55,7 +56,7 @@ std::vector<Variant> variants() {
 }
 
 /** Those that only whole runs show: more images, more rows, other guidance than the plain run's. */
-std::vector<Variant> variants_of_runs(const RandomLora& file) {
+std::vector<Variant> variants_of_runs(const RandomLora& file, const RandomControlNet& network, int steps) {
   const auto always = [](Control control) {
     auto& edit = std::get<PromptToPrompt>(control.effect);
     edit.cross = edit.self = 1;
@@ -73,6 +74,10 @@ std::vector<Variant> variants_of_runs(const RandomLora& file) {
   all.push_back({"lora merged", {style}, 1.00});
   all.push_back({"lora beside", {style.strength({{0, 0.5}, {1, 0.4}})}, 1.10});
   all.push_back({"lora region", {style.within(rectangle(0, 0, 0.5, 1))}, 0});
+  all.push_back({"lora rows", {style.on(Rows::cond)}, 0});
+  const auto pose = controlnet(network.file(), network.picture());
+  all.push_back({"controlnet", {pose}, 1.40});
+  all.push_back({"controlnet half", {pose.steps(0, steps / 2)}, 1.20});  // of the run
   return all;
 }
 
@@ -130,7 +135,8 @@ void whole_runs(const std::string& model, int size, int steps, const std::string
              steps);
   fmt::print("{:<18}{:<26}{:<26}goal\n", "", "run / plain run", "step / plain step");
   const RandomLora lora(model, 32);
-  for (const auto& variant : variants_of_runs(lora)) {
+  const RandomControlNet network(model);
+  for (const auto& variant : variants_of_runs(lora, network, steps)) {
     if (!only.empty() && variant.name != only) continue;
     recipe.seeds = variant.seeds, recipe.guidance = variant.guidance;
     std::vector<double> whole, step;

@@ -1,8 +1,6 @@
 #pragma once
 // A LoRA of true shapes without meaning.
 
-#include <filesystem>
-#include <fmt/format.h>
 #include <random>
 #include <string>
 
@@ -10,6 +8,7 @@
 
 #include "io/tensors/safetensors.h"
 #include "random_tensors.h"
+#include "temporary_file.h"
 
 namespace corepulse {
 
@@ -25,18 +24,12 @@ class RandomLora {
       tensors.emplace(name + ".lora_A.weight", random_tensor("", {rank, layer.in}, random));
       tensors.emplace(name + ".lora_B.weight", random_tensor("", {layer.out, rank}, random));
     }
-    io::write_safetensors(path_, tensors);
+    io::write_safetensors(file_.path(), tensors);
   }
-  ~RandomLora() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  RandomLora(const RandomLora&) = delete;
-  std::string path() const { return path_.string(); }
+  std::string path() const { return file_.path().string(); }
 
  private:
-  std::filesystem::path path_ =
-      std::filesystem::temp_directory_path() / fmt::format("corepulse_bench_{}.safetensors", std::random_device()());
+  TemporaryFile file_{".safetensors"};
 };
 
 }  // namespace corepulse
