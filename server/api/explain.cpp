@@ -16,10 +16,7 @@ using nlohmann::json;
 Response explain_recipe(const Request& request, Context& context) {
   const auto body = read_json(request.body);
   check_fields(body, {"recipe"});
-  const auto recipe = body.find("recipe");
-  if (recipe == body.end() || !recipe->is_object())
-    throw Problem(400, "invalid_request", "[recipe] expected an object");
-  const auto explanation = context.drawing.explain(recipe->dump());
+  const auto explanation = context.drawing.explain(object_of(body, "recipe").dump());
   auto result = json::parse(explanation.json);
   result["text"] = explanation.text;
   result["recipe"] = json::parse(to_json(explanation.recipe));

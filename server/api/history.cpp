@@ -17,7 +17,7 @@ constexpr int kThumb = 256;  // pixels
 
 Response show_history(const Request& request, Context& context) {
   const auto query = request.query_value("q");
-  if (query.size() > 1000) throw Problem(400, "invalid_request", "[q] expected at most 1000 bytes");
+  if (characters(query) > 500) throw Problem(400, "invalid_request", "[q] expected at most 500 characters");
   const auto before = request.query_number("before", 0, 0, INT64_MAX);
   const auto limit = static_cast<int>(request.query_number("limit", 50, 1, 200));
   const auto found = context.store.history(query, before, limit);

@@ -16,7 +16,7 @@ using nlohmann::json;
 
 std::string recipe_name(const Request& request) {
   const auto& name = request.parameters.at("name");  // a segment: no slash, no control character
-  if (name.size() > 200) throw Problem(400, "invalid_request", "[name] expected at most 200 bytes");
+  if (characters(name) > 200) throw Problem(400, "invalid_request", "[name] expected at most 200 characters");
   return name;
 }
 
@@ -48,8 +48,8 @@ Response show_recipe(const Request& request, Context& context) {
 
 Response put_recipe(const Request& request, Context& context) {
   const auto body = read_json(request.body);
-  const auto inner = body.find("recipe");
-  const auto& recipe = inner == body.end() ? body : *inner;
+  check_fields(body, {"recipe"});
+  const auto& recipe = object_of(body, "recipe");
   const auto text = recipe.dump();
   (void)recipe_from_json(text);  // only what a run would take
   context.store.put_recipe(recipe_name(request), text);

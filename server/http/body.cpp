@@ -1,8 +1,10 @@
 #include "http/body.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "corepulse/nearest_name.h"
@@ -47,6 +49,18 @@ const char* kind_of(const json& value) {
                              : value.type_name();
 }
 
+/** As JSON Schema has whole numbers: 3.0 is one, too. Beyond 2^53 a double does not tell them apart. */
+std::optional<int64_t> whole_number(const json& value) {
+  if (value.is_number_float()) {
+    const auto number = value.get<double>();
+    if (number != std::floor(number) || std::abs(number) > 9007199254740992.0) return std::nullopt;
+    return static_cast<int64_t>(number);
+  }
+  if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX))
+    return std::nullopt;
+  return value.get<int64_t>();
+}
+
 }  // namespace
 
 json read_json(std::string_view text) {
@@ -71,6 +85,12 @@ void check_fields(const json& object, const std::vector<std::string>& known, con
   }
 }
 
+const json& object_of(const json& object, const std::string& field) {
+  const auto found = object.find(field);
+  if (found == object.end() || !found->is_object()) refuse_json(fmt::format("[{}] expected an object", field));
+  return *found;
+}
+
 std::string text_of(const json& object, const std::string& field) {
   const auto found = object.find(field);
   if (found == object.end()) refuse_json(fmt::format("[{}] missing; expected a text", field));
@@ -86,10 +106,10 @@ std::string text_of(const json& object, const std::string& field, const std::str
 int64_t number_of(const json& object, const std::string& field, int64_t otherwise, int64_t least, int64_t most) {
   const auto found = object.find(field);
   if (found == object.end() || found->is_null()) return otherwise;
-  const bool whole = found->is_number_integer() && !(found->is_number_unsigned() && found->get<uint64_t>() > INT64_MAX);
-  if (!whole || found->get<int64_t>() < least || found->get<int64_t>() > most)
+  const auto number = whole_number(*found);
+  if (!number || *number < least || *number > most)
     refuse_json(fmt::format("[{}] expected a whole number of {} to {}", field, least, most));
-  return found->get<int64_t>();
+  return *number;
 }
 
 }  // namespace corepulse::server

@@ -21,6 +21,8 @@ nlohmann::json read_json(std::string_view text);
 /** For APIs of our own: refuses fields that are not among `known`, with the nearest one. @throws Problem 400. */
 void check_fields(const nlohmann::json& object, const std::vector<std::string>& known, const std::string& where = "");
 
+/** The field, an object. @throws Problem 400. */
+const nlohmann::json& object_of(const nlohmann::json& object, const std::string& field);
 /** @throws Problem 400 where the field is missing or of another type; with `otherwise` it may be missing or null. */
 std::string text_of(const nlohmann::json& object, const std::string& field);
 std::string text_of(const nlohmann::json& object, const std::string& field, const std::string& otherwise);

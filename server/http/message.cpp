@@ -71,6 +71,11 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+size_t characters(std::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
 void Headers::set(std::string name, std::string value) {
   std::erase_if(all_, [&](const auto& one) { return same_letters(one.first, name); });
   add(std::move(name), std::move(value));

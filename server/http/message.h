@@ -89,5 +89,7 @@ std::map<std::string, std::string> read_form(std::string_view text);
 
 bool same_letters(std::string_view a, std::string_view b);  ///< But for ASCII's case.
 bool is_utf8(std::string_view text);
+/** Code points of a text that is UTF-8, as JSON Schema's maxLength counts them. */
+size_t characters(std::string_view text);
 
 }  // namespace corepulse::server

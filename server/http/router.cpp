@@ -39,10 +39,13 @@ void Router::add(std::string method, std::string pattern, Handler handler, Route
 
 const Route& Router::find(Request& request) const {
   const auto& method = request.method == "HEAD" ? "GET" : request.method;
+  const Route* resource = nullptr;  // the first pattern that matches: another one's methods are not this path's
   std::string allowed;
   for (const auto& route : routes_) {
+    if (resource && route.pattern != resource->pattern) continue;
     if (!matches(route.pattern, request.path, request.parameters)) continue;
     if (route.method == method) return route;
+    resource = &route;
     if (allowed.find(route.method) == allowed.npos) allowed += (allowed.empty() ? "" : ", ") + route.method;
   }
   if (allowed.empty()) throw missing(fmt::format("[path] there is no {}", request.path.substr(0, 200)));

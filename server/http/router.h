@@ -34,7 +34,8 @@ struct Route {
 
 class Router {
  public:
-  /** @param pattern segments in braces match any one segment. */
+  /** @param pattern segments in braces match any one segment. Of several that match a path, the first one added is it.
+   */
   void add(std::string method, std::string pattern, Handler handler, RouteOptions options = {});
   /** Fills request.parameters. HEAD finds GET's. @throws Problem 404, 405 with Allow. */
   const Route& find(Request& request) const;

@@ -30,13 +30,6 @@ std::vector<std::string> words_of(const json& body) {
   return words;
 }
 
-std::string object_text(const json& body, const char* field) {
-  const auto found = body.find(field);
-  if (found == body.end() || !found->is_object())
-    throw Problem(400, "invalid_request", fmt::format("[{}] expected an object", field));
-  return found->dump();
-}
-
 json pictures_of(const Job& job) {
   auto pictures = json::array();
   for (const auto& picture : job.pictures) {
@@ -110,7 +103,7 @@ Submission submission_of(const json& body) {
   const bool sweep = asked.kind == "sweep";
   if (body.contains(sweep ? "recipe" : "spec"))
     throw Problem(400, "invalid_request", sweep ? "[recipe] of a sweep it stands in spec" : "[spec] it is a sweep's");
-  (sweep ? asked.sweep : asked.recipe) = object_text(body, sweep ? "spec" : "recipe");
+  (sweep ? asked.sweep : asked.recipe) = object_of(body, sweep ? "spec" : "recipe").dump();
   asked.priority = static_cast<int>(number_of(body, "priority", 0, -100, 100));
   asked.previews = static_cast<int>(number_of(body, "previews", 1, 0, 1000));
   asked.heat_maps = words_of(body);

@@ -59,6 +59,10 @@ class ApiTest(ServerCase):
             stream = self.server.events(self.server.draw(recipe))
             first = next(stream)
         events = [first, *stream]
+        for name, data in events:
+            if jsonschema:
+                one = DESCRIPTION["components"]["schemas"][name.capitalize()]
+                jsonschema.validate(data, {**one, "components": DESCRIPTION["components"]})
         names = [name for name, _ in events]
         self.assertEqual(names[0], "job")
         self.assertEqual((names[-1], events[-1][1]["state"]), ("job", "done"))
@@ -165,7 +169,8 @@ class ApiTest(ServerCase):
         self.assertIn("two-regions", [p["name"] for p in listed["presets"]])
         self.assertEqual(self.server.ask("DELETE", name).status, 204)
         self.refused(self.server.ask("GET", name), 404, "not_found")
-        self.refused(self.server.ask("PUT", name, {"recipe": {"version": 1, "x": 1}}), 400, "invalid_request")
+        for wrong in ({"recipe": {"version": 1, "x": 1}}, {"recipe": []}, SMALL, {"recipe": SMALL, "x": 1}):
+            self.refused(self.server.ask("PUT", name, wrong), 400, "invalid_request")
 
     def test_history_is_searched_by_words_of_prompts(self):
         for prompt in ("an owl at night", "an owl in a park", "snow"):
@@ -178,6 +183,8 @@ class ApiTest(ServerCase):
         second = self.server.ask("GET", f"/v1/history?limit=1&before={first['next']}").json
         self.assertEqual([item["prompt"] for item in second["items"]], ["an owl at night"])
         self.assertEqual(self.server.ask("GET", "/v1/history?q=%22%29+OR+*").status, 200)
+        self.assertEqual(self.server.ask("GET", "/v1/history?q=" + "%C3%A4" * 500).status, 200)
+        self.refused(self.server.ask("GET", "/v1/history?q=" + "%C3%A4" * 501), 400, "invalid_request")
         self.server.ask("DELETE", f"/v1/jobs/{found[0]['job']}?purge=1")
         self.assertEqual(self.server.ask("GET", "/v1/history?q=owl+pa").json["items"], [])
         self.assertEqual(self.server.ask("GET", found[0]["url"]).status, 404)

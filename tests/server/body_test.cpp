@@ -44,16 +44,19 @@ TEST_CASE("JSON is an object of bounded depth and size, without a key twice") {
 }
 
 TEST_CASE("fields are known, of their type and in their range") {
-  const auto body = read_json(R"({"prompt": "a", "steps": 3, "big": 18446744073709551615, "half": 0.5})");
+  const auto body = read_json(R"({"prompt": "a", "steps": 3, "big": 18446744073709551615, "half": 0.5,
+                                   "five": 5.0, "far": 1e300})");
   CHECK(text_of(body, "prompt") == "a");
   CHECK(text_of(body, "syntax", "plain") == "plain");
   CHECK(number_of(body, "steps", 0, 1, 5) == 3);
   CHECK(number_of(body, "none", 7, 1, 9) == 7);
-  for (const char* field : {"prompt", "big", "half"})
+  CHECK(number_of(body, "five", 0, 1, 5) == 5);
+  CHECK(complaint([&] { number_of(body, "five", 0, 1, 4); }) != "");
+  for (const char* field : {"prompt", "big", "half", "far"})
     CHECK(complaint([&] { number_of(body, field, 0, 0, INT64_MAX); }) != "");
   CHECK(complaint([&] { number_of(body, "steps", 0, 4, 5); }) != "");
   CHECK(complaint([&] { text_of(body, "steps"); }) != "");
-  CHECK(complaint([&] { check_fields(body, {"prompts", "steps", "big", "half"}); }).find("prompts") !=
+  CHECK(complaint([&] { check_fields(body, {"prompts", "steps", "big", "half", "five", "far"}); }).find("prompts") !=
         std::string::npos);
 }
 

@@ -41,6 +41,16 @@ TEST_CASE("a path finds its route and gives the pattern's names") {
   for (const char* target : {"/v1", "/v1/jobs/", "/v1/jobs//events", "/v1/jobs/a", "/v1/jobs/a/b/events"})
     CHECK(status_of([&] { answer("GET", target); }) == 404);
   CHECK(status_of([&] { answer("DELETE", "/v1/jobs"); }) == 405);
+
+  router.add("POST", "/read", named("read"));
+  router.add("GET", "/{file}", named("file"));
+  CHECK(answer("GET", "/reed") == "file");
+  CHECK(status_of([&] { answer("GET", "/read"); }) == 405);
+  try {
+    answer("PUT", "/read");
+  } catch (const Problem& problem) {
+    CHECK(problem.headers.get("Allow") == "POST");
+  }
 }
 
 TEST_CASE("a target that two readers may read differently is refused") {
