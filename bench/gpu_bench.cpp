@@ -200,7 +200,7 @@ class Model {
     }
     nn::Branches::Change change{0, mx::array({0.5f}), {}, std::move(layers)};
     for (int pixels = most_.shape(1) * most_.shape(2); pixels > 0; pixels /= 4)
-      change.share.emplace(pixels, mx::full({pixels}, 0.5f));
+      change.share.emplace(pixels, mx::array({0.5f}));
     return nn::Branches({std::move(change)});
   }
 

@@ -26,15 +26,15 @@ int length_of(const Reading& reading, const Pass& pass) {
   return source.kind == control::Source::Kind::text ? pass.texts.at(static_cast<size_t>(source.id)).shape(1) : 0;
 }
 
-/** The rows of one plain reading each that are read as one: those with texts as long as the first's. */
+/** The rows of one reading without edits each that are read as one: those with texts as long as the first's, and the
+ * same beside the weights. */
 std::vector<int> fused_rows(const std::vector<std::vector<Reading>>& rows, const Pass& pass) {
   std::vector<int> fused;
-  std::optional<int> length;
   for (size_t r = 0; r < rows.size(); ++r) {
-    if (rows[r].size() != 1 || !rows[r][0].plain()) continue;
-    const int own = length_of(rows[r][0], pass);
-    if (!length) length = own;
-    if (own == *length) fused.push_back(static_cast<int>(r));
+    if (rows[r].size() != 1 || !rows[r][0].unedited()) continue;
+    const auto& first = rows[static_cast<size_t>(fused.empty() ? r : static_cast<size_t>(fused.front()))][0];
+    if (length_of(rows[r][0], pass) == length_of(first, pass) && rows[r][0].beside == first.beside)
+      fused.push_back(static_cast<int>(r));
   }
   return fused;
 }
@@ -67,6 +67,7 @@ kernels::Sum Attention::operator()(const mx::array& x, const Pass& pass) const {
 }
 
 mx::array Attention::heads(const mx::array& x, const AttentionPlan& plan, const Pass& pass) const {
+  // On the CPU these are lazy products of their own, of which those that nobody asks for are never made.
   const auto projected = self_ ? (*self_)(x) : std::vector<mx::array>{to_q(x)};
   const auto q = asked(x, projected[0], pass);
   CallKeys keys(site, to_k, to_v, x, pass, self_ ? std::optional(KeyValue{projected[1], projected[2]}) : std::nullopt);
@@ -79,7 +80,8 @@ mx::array Attention::heads(const mx::array& x, const AttentionPlan& plan, const 
 }
 
 mx::array Attention::asked(const mx::array& x, const mx::array& q, const Pass& pass) const {
-  return pass.beside ? pass.beside->linear(to_q.path, x, q).array() : q;
+  if (!pass.beside) return q;
+  return kernels::on_cuda() ? pass.beside->added(to_q.path, x, q) : to_q(x, pass.beside).array();
 }
 
 mx::array Attention::queries(const mx::array& q, const Reading& reading, int row, const CallKeys& keys,

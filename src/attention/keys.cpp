@@ -52,13 +52,23 @@ int row_of(const Source& source, const control::Step& step, int row) {
 
 KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows, const std::vector<int>& places) {
   const auto reading = [&](int place) -> const Reading& { return rows[static_cast<size_t>(place)][0]; };
+  const auto& beside = reading(places.front()).beside;
   if (site_.cross) {
     std::vector<RunCache::TextPair> pairs;
     for (const int place : places) pairs.push_back(text_pair(reading(place), 0));
-    return texts(pairs);
+    const auto& kv = texts(pairs);
+    if (beside.empty()) return kv;
+    std::vector<mx::array> keys, values;
+    for (const int place : places) {
+      keys.push_back(pass_.texts.at(static_cast<size_t>(reading(place).sources[0].id)));
+      values.push_back(pass_.texts.at(static_cast<size_t>(reading(place).says()[0].id)));
+    }
+    return changed(kv, beside, mx::concatenate(keys, 0), mx::concatenate(values, 0));
   }
-  if (std::all_of(places.begin(), places.end(), [&](int place) { return looks_at_itself(reading(place)); }))
-    return places.size() == rows.size() ? *own_ : KeyValue{rows_of(own_->k, places), rows_of(own_->v, places)};
+  if (std::all_of(places.begin(), places.end(), [&](int place) { return looks_at_itself(reading(place)); })) {
+    const auto& kv = own(beside, places.size() == rows.size());
+    return places.size() == rows.size() ? kv : KeyValue{rows_of(kv.k, places), rows_of(kv.v, places)};
+  }
   // Hidden states are gathered before they are projected: the same matrices as in a plain call, and so its bits where
   // the hidden states are the same.
   std::vector<mx::array> keys, values;
@@ -66,7 +76,20 @@ KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows, const 
     keys.push_back(hidden_states(reading(place).sources[0], place));
     values.push_back(hidden_states(reading(place).says()[0], place));
   }
-  return {to_k_(mx::concatenate(keys, 0)), to_v_(mx::concatenate(values, 0))};
+  const auto keys_of = mx::concatenate(keys, 0), values_of = mx::concatenate(values, 0);
+  const KeyValue kv{to_k_(keys_of), to_v_(values_of)};
+  return beside.empty() ? kv : changed(kv, beside, keys_of, values_of);
+}
+
+const KeyValue& CallKeys::own(const std::vector<int>& beside, bool alone) {
+  if (beside.empty()) return *own_;
+  const auto found = changed_.find(beside);
+  if (found != changed_.end()) return found->second;
+  const auto at_once = [&](const nn::Linear& layer) { return pass_.beside->whole(layer.path, x_, layer, beside); };
+  // On CUDA the three products are one, whatever is asked of them.
+  const auto kv =
+      alone && !kernels::on_cuda() ? KeyValue{at_once(to_k_), at_once(to_v_)} : changed(*own_, beside, x_, x_);
+  return changed_.emplace(beside, kv).first->second;
 }
 
 KeyValue CallKeys::of(const Reading& reading, int row) {
@@ -85,17 +108,15 @@ KeyValue CallKeys::of(const Reading& reading, int row) {
 KeyValue CallKeys::of_text(const Reading& reading, size_t i) const {
   if (reading.beside.empty()) return texts({text_pair(reading, i)});
   const int key = reading.sources[i].id, value = reading.says()[i].id;
-  auto kv = changed({texts({{key, key, nullptr}}).k, texts({{value, value, nullptr}}).v}, reading, pass_.texts.at(key),
-                    pass_.texts.at(value));
+  auto kv = changed({texts({{key, key, nullptr}}).k, texts({{value, value, nullptr}}).v}, reading.beside,
+                    pass_.texts.at(key), pass_.texts.at(value));
   if (reading.map && !reading.value_gain) kv.v = pass_.cache.mapped(reading.map, kv.v);
   return kv;
 }
 
 KeyValue CallKeys::of_picture(const Reading& reading, size_t i, int row) {
   const auto of = [&](const Source& key, const Source& value) {
-    const KeyValue plain{of_picture(key, row).k, of_picture(value, row).v};
-    if (reading.beside.empty()) return plain;
-    return changed(plain, reading, hidden_states(key, row), hidden_states(value, row));
+    return KeyValue{of_picture(key, row, reading.beside).k, of_picture(value, row, reading.beside).v};
   };
   const auto& key = reading.sources[i];
   auto kv = of(key, reading.says()[i]);
@@ -109,20 +130,26 @@ KeyValue CallKeys::of_picture(const Reading& reading, size_t i, int row) {
   return kv;
 }
 
-KeyValue CallKeys::changed(const KeyValue& kv, const Reading& reading, const mx::array& keys_of,
+KeyValue CallKeys::changed(const KeyValue& kv, const std::vector<int>& beside, const mx::array& keys_of,
                            const mx::array& values_of) const {
-  return {pass_.beside->whole(to_k_.path, keys_of, kv.k, reading.beside),
-          pass_.beside->whole(to_v_.path, values_of, kv.v, reading.beside)};
+  return {pass_.beside->whole(to_k_.path, keys_of, kv.k, beside),
+          pass_.beside->whole(to_v_.path, values_of, kv.v, beside)};
 }
 
 const KeyValue& CallKeys::texts(const std::vector<RunCache::TextPair>& rows) const {
   return pass_.cache.texts(site_.index, rows, [&](int id) { return project(pass_.texts.at(id)); });
 }
 
-KeyValue CallKeys::of_picture(const Source& source, int row) {
-  if (source.kind == Source::Kind::recording) return recorded(source.id, row);
+KeyValue CallKeys::of_picture(const Source& source, int row, const std::vector<int>& beside) {
+  if (source.kind == Source::Kind::recording) {
+    const auto& kv = recorded(source.id, row);
+    if (beside.empty()) return kv;
+    const auto x = hidden_states(source, row);
+    return changed(kv, beside, x, x);
+  }
   const int from = row_of(source, pass_.step, row);
-  return {attention::row_of(own_->k, from), attention::row_of(own_->v, from)};
+  const auto& kv = own(beside, false);
+  return {attention::row_of(kv.k, from), attention::row_of(kv.v, from)};
 }
 
 const KeyValue& CallKeys::recorded(int recording, int row) {

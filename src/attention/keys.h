@@ -22,7 +22,7 @@ class CallKeys {
            const Pass& pass, std::optional<KeyValue> own)
       : site_(site), to_k_(to_k), to_v_(to_v), x_(x), pass_(pass), own_(std::move(own)) {}
 
-  /** For these rows of the call, of one plain reading each: [places, T, C]. */
+  /** For these rows of the call, of one unedited reading each and the same beside the weights: [places, T, C]. */
   KeyValue of_rows(const std::vector<std::vector<control::Reading>>& rows, const std::vector<int>& places);
   /**
    * Of all sources of one reading, one after the other: [1, T, C]. The values are those of the reading's map, if it has
@@ -34,15 +34,16 @@ class CallKeys {
 
  private:
   KeyValue project(const mx::array& x) const { return {to_k_(x), to_v_(x)}; }
+  /** What x itself gives, with these changes that stand beside the weights. @param alone nobody asks for it without. */
+  const KeyValue& own(const std::vector<int>& beside, bool alone);
   const KeyValue& texts(const std::vector<RunCache::TextPair>& rows) const;
   /** Of source `i` of a reading. */
   KeyValue of_text(const control::Reading& reading, size_t i) const;
   KeyValue of_picture(const control::Reading& reading, size_t i, int row);
-  /** Of a source of self-attention: [1, N, C]. */
-  KeyValue of_picture(const control::Source& source, int row);
-  /** kv, which keys_of and values_of [1, T, C'] give, with the changes that stand beside the weights for this reading.
-   */
-  KeyValue changed(const KeyValue& kv, const control::Reading& reading, const mx::array& keys_of,
+  /** Of a source of self-attention: [1, N, C], with these changes. */
+  KeyValue of_picture(const control::Source& source, int row, const std::vector<int>& beside);
+  /** kv, which keys_of and values_of [B, T, C'] give, with these changes. */
+  KeyValue changed(const KeyValue& kv, const std::vector<int>& beside, const mx::array& keys_of,
                    const mx::array& values_of) const;
   const KeyValue& recorded(int recording, int row);
   const control::Site& site_;
@@ -50,6 +51,7 @@ class CallKeys {
   const mx::array& x_;
   const Pass& pass_;
   std::optional<KeyValue> own_;                        ///< Of the pictures of this batch.
+  std::map<std::vector<int>, KeyValue> changed_;       ///< The same with changes.
   std::map<std::pair<int, bool>, KeyValue> recorded_;  ///< By recording and role.
 };
 

@@ -97,10 +97,12 @@ struct Reading {
   bool operator==(const Reading&) const = default;
   /** What the values come from. */
   const std::vector<Source>& says() const { return values.empty() ? sources : values; }
-  /** Whole row, one source of keys and values each, no edit: rows of such readings are one fused call. */
-  bool plain() const {
+  /** Whole row, one source of keys and values each, no edit. */
+  bool plain() const { return unedited() && beside.empty(); }
+  /** The same but for what stands beside the weights: rows of such readings are one fused call. */
+  bool unedited() const {
     return sources.size() == 1 && values.size() <= 1 && !share && !bias && !key_gain && !value_gain &&
-           temperature == 1 && function < 0 && !blur && !align && !identity && beside.empty();
+           temperature == 1 && function < 0 && !blur && !align && !identity && (beside.empty() || !map);
   }
 };
 

@@ -1,5 +1,6 @@
 #include "kernels/linear.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "base/fail.h"
@@ -17,6 +18,23 @@ void check(const mx::array& x, int in, int out, const std::optional<mx::array>& 
     fail(ErrorCode::internal, "linear", fmt::format("shape {}; expected [..., {}]", to_string(shape), in));
   shape.back() = out;
   if (added) check_shape(*added, shape, "linear");
+}
+
+/** Throws Error{internal} if what stands beside a matrix [out, in] of x does not fit. */
+void check(const Thins& beside, const mx::array& x, int in, int out) {
+  const int batch = x.ndim() > 1 ? x.shape(0) : 1;
+  for (const auto& [down, up, share] : beside) {
+    const bool pixels = share.size() == 1 || share.size() * static_cast<size_t>(batch * in) == x.size();
+    if (down.in() != in || up.out() != out || down.out() != up.in() || !pixels || share.dtype() != mx::float32)
+      fail(ErrorCode::internal, "linear",
+           fmt::format("[{}, {}] . [{}, {}] for {} pixels stands beside [{}, {}] of {}", up.out(), up.in(), down.out(),
+                       down.in(), share.size(), out, in, to_string(x.shape())));
+  }
+}
+
+/** The array with zeros behind its numbers on one axis. */
+mx::array filled(const mx::array& x, int axis, int size) {
+  return size == x.shape(axis) ? x : mx::pad(x, {axis}, {0}, {size - x.shape(axis)}, mx::array(0, x.dtype()));
 }
 
 }  // namespace
@@ -37,6 +55,7 @@ mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>&
   const auto arrays = plain_->arrays();
   if (arrays.empty())
     fail(ErrorCode::internal, "linear", "weights are packed for the CPU; expected x of their type there");
+  if (added && !plain_->has_bias()) return mx::addmm(*added, x, mx::transpose(arrays[0]));
   const auto y = linear_reference(x, arrays[0], plain_->has_bias() ? std::optional(arrays[1]) : std::nullopt);
   return added ? y + *added : y;
 }
@@ -50,6 +69,60 @@ mx::array Linear::operator()(const Beside& x) const {
 Sum Linear::later(const mx::array& x) const {
   check(x, in_, out_, {});
   return Sum(Term{.make = [*this, x](const Addends& added) { return (*this)(x, added.residual); }});
+}
+
+std::vector<cpu::ThinWeights> Linear::packed(const Thins& beside) {
+  std::vector<cpu::ThinWeights> all;
+  for (const auto& [down, up, share] : beside) all.push_back({down.packed_, up.packed_, share});
+  return all;
+}
+
+mx::array Linear::with(const Thins& beside, const mx::array& x, const std::optional<mx::array>& added) const {
+  check(x, in_, out_, added);
+  check(beside, x, in_, out_);
+  if (const auto y = cpu::linear(packed_, x, added, packed(beside))) return *y;
+  return add_thin_reference(beside, x, (*this)(x, added));
+}
+
+Sum Linear::later(const mx::array& x, const Thins& beside) const {
+  if (beside.empty()) return later(x);
+  check(beside, x, in_, out_);
+  return Sum(Term{.make = [*this, x, beside](const Addends& added) { return with(beside, x, added.residual); }});
+}
+
+int thin_rank(int rank, mx::Dtype dtype) {
+  const int step = cpu::thin_step(dtype);
+  return (rank + step - 1) / step * step;
+}
+
+std::pair<Linear, Linear> thin_matrices(const mx::array& down, const mx::array& up) {
+  const int rank = thin_rank(down.shape(0), down.dtype());
+  return {Linear(filled(down, 0, rank), std::nullopt), Linear(filled(up, 1, rank), std::nullopt)};
+}
+
+mx::array add_thin(const Thins& beside, const mx::array& x, const mx::array& y) {
+  if (beside.empty()) return y;
+  check(beside, x, x.shape(-1), y.shape(-1));
+  check(x, x.shape(-1), y.shape(-1), y);
+  const auto sum = cpu::linear(nullptr, x, y, Linear::packed(beside));
+  return sum ? *sum : add_thin_reference(beside, x, y);
+}
+
+mx::array add_thin_reference(const Thins& beside, const mx::array& x, const mx::array& y) {
+  auto sum = y;
+  for (const auto& [down, up, share] : beside) {
+    auto shape = x.shape();
+    shape.front() = shape.back() = 1;
+    if (share.size() == 1) std::fill(shape.begin(), shape.end(), 1);
+    const auto made = down(x);
+    if (share.size() == 1 && share.is_available() && !up.packed_) {  // a number that the product can take with it
+      const auto arrays = up.plain_->arrays();
+      sum = mx::addmm(sum, made, mx::transpose(arrays.at(0)), mx::array(share).item<float>());
+      continue;
+    }
+    sum = up(made * mx::astype(mx::reshape(share, shape), made.dtype()), sum);
+  }
+  return sum;
 }
 
 std::optional<mx::array> Linear::bias() const {
@@ -96,21 +169,29 @@ std::vector<mx::array> JoinedLinear::operator()(const mx::array& x) const {
   return results;
 }
 
-Sum gated_linear_later(const mx::array& x, const Linear& first, const Linear& second) {
+Sum gated_linear_later(const mx::array& x, const Linear& first, const Linear& second, const Thins& beside_first,
+                       const Thins& beside_second) {
   check(x, first.in(), first.out(), {});
-  return Sum(
-      Term{.make = [=](const Addends& added) { return gated_linear(x, first, second, added); }, .id = second.id()});
+  return Sum(Term{
+      .make = [=](const Addends& added) { return gated_linear(x, first, second, added, beside_first, beside_second); },
+      .id = second.id()});
 }
 
-mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second, const Addends& addends) {
+mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second, const Addends& addends,
+                       const Thins& beside_first, const Thins& beside_second) {
   const auto& added = addends.residual;
   check(x, first.in(), second.out(), added);
-  if (const auto y = cpu::gated_linear(first.packed_, second.packed_, x, added)) return *y;
+  check(beside_first, x, first.in(), first.out());
+  if (const auto y = cpu::gated_linear(first.packed_, second.packed_, x, added, Linear::packed(beside_first),
+                                       Linear::packed(beside_second)))
+    return *y;
   if (on_cuda() && !second.packed_ && added) {
     const auto bias = addends.biased ? std::nullopt : second.bias();
-    return mx::addmm(bias ? *added + *bias : *added, geglu(first(x)), mx::transpose(second.plain_->arrays()[0]));
+    const auto wide = geglu(first.with(beside_first, x));
+    const auto y = mx::addmm(bias ? *added + *bias : *added, wide, mx::transpose(second.plain_->arrays()[0]));
+    return add_thin_reference(beside_second, wide, y);
   }
-  return second(geglu(first(x)), added);
+  return second.with(beside_second, geglu(first.with(beside_first, x)), added);
 }
 
 mx::array linear_reference(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/tensor.h"
@@ -14,7 +15,11 @@
 namespace corepulse::kernels {
 namespace cpu {
 class LinearWeights;
-}
+struct ThinWeights;
+}  // namespace cpu
+
+struct Thin;
+using Thins = std::vector<Thin>;
 
 /** A matrix to multiply with: on the CPU it is read and repacked at first use, and no plain copy is kept. */
 class Linear {
@@ -28,8 +33,11 @@ class Linear {
   mx::array operator()(const mx::array& x, const std::optional<mx::array>& added = {}) const;
   /** The same bits as of x.whole(), which the CPU's own products do without. */
   mx::array operator()(const Beside& x) const;
+  /** With what thin matrices beside it add: on the CPU in one pass, and with the same bits where their shares are 0. */
+  mx::array with(const Thins& beside, const mx::array& x, const std::optional<mx::array>& added = {}) const;
   /** The same, computed when it is known what is added to it. */
   Sum later(const mx::array& x) const;
+  Sum later(const mx::array& x, const Thins& beside) const;
   /** [out], in a form to add to results; nothing if there is none, or weights are packed for the CPU. */
   std::optional<mx::array> bias() const;
   int in() const { return in_; }
@@ -39,11 +47,31 @@ class Linear {
 
  private:
   friend class JoinedLinear;
-  friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const Addends&);
+  friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const Addends&, const Thins&,
+                                const Thins&);
+  friend mx::array add_thin(const Thins&, const mx::array&, const mx::array&);
+  friend mx::array add_thin_reference(const Thins&, const mx::array&, const mx::array&);
+  static std::vector<cpu::ThinWeights> packed(const Thins& beside);
   std::shared_ptr<PlainWeights> plain_;
   std::shared_ptr<cpu::LinearWeights> packed_;  // null in a build without kernels of the CPU
   int in_, out_;
 };
+
+/** A matrix of low rank that stands beside another: share_p up (down x_p) is added at pixel p of every batch row. */
+struct Thin {
+  Linear down, up;  // [rank, in], [out, rank], without biases
+  mx::array share;  // float32, [1] or [pixels]
+};
+
+/** With the zeros that fill a rank up to what the CPU's tiles multiply. */
+int thin_rank(int rank, mx::Dtype dtype);
+/** The two matrices of a Thin, of one dtype, with such zeros. */
+std::pair<Linear, Linear> thin_matrices(const mx::array& down, const mx::array& up);
+
+/** y [B, ..., out] with what they make of x [B, ..., in]. */
+mx::array add_thin(const Thins& beside, const mx::array& x, const mx::array& y);
+/** The same, by the plain formula. */
+mx::array add_thin_reference(const Thins& beside, const mx::array& x, const mx::array& y);
 
 /** Matrices that multiply the same x, all with or without bias: on CUDA one product, whose array theirs are parts of.
  */
@@ -65,11 +93,14 @@ class JoinedLinear {
 
 /**
  * second(geglu(first(x))) + added.residual: what a transformer's GEGLU feed-forward computes (Shazeer 2020). On the CPU
- * the wide part in between is never in memory. first has twice as many outputs as second has inputs.
+ * the wide part in between is never in memory. first has twice as many outputs as second has inputs. `beside_*`: what
+ * stands beside the two.
  */
-mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second, const Addends& added = {});
+mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& second, const Addends& added = {},
+                       const Thins& beside_first = {}, const Thins& beside_second = {});
 /** The same, computed when it is known what is added to it. */
-Sum gated_linear_later(const mx::array& x, const Linear& first, const Linear& second);
+Sum gated_linear_later(const mx::array& x, const Linear& first, const Linear& second, const Thins& beside_first = {},
+                       const Thins& beside_second = {});
 
 /** The plain formula, MLX ops only: what tests compare with and other devices run. */
 mx::array linear_reference(const mx::array& x, const mx::array& weight, const std::optional<mx::array>& bias);

@@ -31,13 +31,34 @@ const BranchNumbers& LayerBranch::numbers() {
   return numbers_;
 }
 
+std::optional<kernels::Thin> LayerBranch::thin(mx::Dtype dtype, const mx::array& share) {
+  if (!thin_ && numbers().first && numbers().up) {
+    const auto& [first, up, bias] = numbers();
+    const auto down = mx::reshape(*first, {first->shape(0), first->shape(1)});
+    thin_.emplace(kernels::thin_matrices(mx::astype(down, dtype), mx::astype(*up, dtype)));
+    numbers_.first.reset(), numbers_.up.reset();  // a layer is a product or a convolution, never both
+  }
+  if (!thin_) return {};
+  return kernels::Thin{thin_->first, thin_->second, share};
+}
+
 const kernels::Linear& LayerBranch::linear(mx::Dtype dtype) {
   if (!linear_) {
     const auto& first = *numbers().first;
     linear_.emplace(LazyArray(mx::astype(mx::reshape(first, {first.shape(0), first.shape(1)}), dtype)), std::nullopt);
-    numbers_.first.reset();  // a layer is a product or a convolution, never both
+    numbers_.first.reset();
   }
   return *linear_;
+}
+
+bool LayerBranch::has_rest() {
+  const auto& [first, up, bias] = numbers();
+  return linear_ || (first && !up) || bias;
+}
+
+mx::array LayerBranch::rest(const mx::array& y, const mx::array& x, const mx::array& share) {
+  const bool whole = linear_ || (numbers().first && !numbers().up);
+  return joined(y, whole ? std::optional(linear(x.dtype())(x)) : std::nullopt, share);
 }
 
 const kernels::Conv2d& LayerBranch::convolution(const kernels::Conv2d& layer, mx::Dtype dtype) {
@@ -65,10 +86,6 @@ mx::array LayerBranch::joined(const mx::array& y, const std::optional<mx::array>
   return sum;
 }
 
-mx::array LayerBranch::added(const mx::array& y, const mx::array& x, const mx::array& share) {
-  return joined(y, linear_ || numbers().first ? std::optional(linear(x.dtype())(x)) : std::nullopt, share);
-}
-
 mx::array LayerBranch::convolved(const mx::array& y, const mx::array& x, const mx::array& share,
                                  const kernels::Conv2d& layer) {
   return joined(y, convolution_ || numbers().first ? std::optional(convolution(layer, x.dtype())(x)) : std::nullopt,
@@ -87,74 +104,110 @@ std::pair<mx::array, mx::array> LayerBranch::norm() {
   return {first ? *first : mx::zeros_like(like), bias ? *bias : mx::zeros_like(like)};
 }
 
-template <class Visit>
-void Branches::each(const std::string& layer, int pixels, const Visit& visit) const {
+std::vector<Branches::Acting> Branches::acting(const std::string& layer, int pixels) const {
+  std::vector<Acting> all;
   for (const auto& change : changes_) {
     const auto share = change.share.find(pixels);
     const auto branch = change.layers->find(layer);
-    if (share != change.share.end() && branch != change.layers->end()) visit(branch->second, share->second);
+    if (share != change.share.end() && branch != change.layers->end()) all.push_back({branch->second, share->second});
   }
+  return all;
+}
+
+std::vector<Branches::Acting> Branches::acting(const std::string& layer, const std::vector<int>& ids) const {
+  std::vector<Acting> all;
+  for (const int id : ids)
+    for (const auto& change : changes_)
+      if (const auto branch = change.layers->find(layer); change.id == id && branch != change.layers->end())
+        all.push_back({branch->second, change.strength});
+  return all;
+}
+
+kernels::Thins Branches::thins(const std::vector<Acting>& all, mx::Dtype dtype) {
+  kernels::Thins thins;
+  for (const auto& [branch, share] : all)
+    if (auto thin = branch->thin(dtype, share)) thins.push_back(*std::move(thin));
+  return thins;
+}
+
+mx::array Branches::with_rest(const std::vector<Acting>& all, const mx::array& x, mx::array y) {
+  for (const auto& [branch, share] : all)
+    if (branch->has_rest()) y = branch->rest(y, x, share);
+  return y;
+}
+
+Sum Branches::sum(const std::vector<Acting>& all, const mx::array& x, const kernels::Linear& own) {
+  auto y = own.later(x, thins(all, x.dtype()));
+  const bool more = std::any_of(all.begin(), all.end(), [](const Acting& one) { return one.branch->has_rest(); });
+  return more ? y.then([=](const mx::array& made) { return with_rest(all, x, made); }) : y;
 }
 
 bool Branches::holds(const std::string& layer) const {
   return std::any_of(changes_.begin(), changes_.end(), [&](const Change& c) { return c.layers->contains(layer); });
 }
 
-bool Branches::acts(const std::string& layer, int pixels) const {
-  bool any = false;
-  each(layer, pixels, [&](const auto&, const auto&) { any = true; });
-  return any;
+Sum Branches::linear(const std::string& layer, const mx::array& x, const kernels::Linear& own) const {
+  return sum(acting(layer, pixels_of(x)), x, own);
 }
 
-Sum Branches::linear(const std::string& layer, const mx::array& x, Sum y) const {
-  each(layer, pixels_of(x), [&](const auto& branch, const mx::array& share) {
-    y = y.then([=](const mx::array& made) { return branch->added(made, x, share); });
-  });
-  return y;
+mx::array Branches::added(const std::string& layer, const mx::array& x, mx::array y) const {
+  const auto all = acting(layer, pixels_of(x));
+  return with_rest(all, x, kernels::add_thin(thins(all, x.dtype()), x, y));
+}
+
+Sum Branches::gated_linear(const std::string& first_layer, const kernels::Linear& first,
+                           const std::string& second_layer, const kernels::Linear& second, const mx::array& x) const {
+  const auto to_first = acting(first_layer, pixels_of(x)), to_second = acting(second_layer, pixels_of(x));
+  const auto is_thin = [](const Acting& one) { return !one.branch->has_rest(); };
+  if (std::all_of(to_first.begin(), to_first.end(), is_thin) &&
+      std::all_of(to_second.begin(), to_second.end(), is_thin))
+    return kernels::gated_linear_later(x, first, second, thins(to_first, x.dtype()), thins(to_second, x.dtype()));
+  return sum(to_second, kernels::geglu(sum(to_first, x, first)), second);
 }
 
 Sum Branches::conv2d(const std::string& layer, const mx::array& x, Sum y, const kernels::Conv2d& like) const {
-  each(layer, like.pixels(x.shape()), [&](const auto& branch, const mx::array& share) {
-    y = y.then([=](const mx::array& made) { return branch->convolved(made, x, share, like); });
-  });
+  for (const auto& [branch, share] : acting(layer, like.pixels(x.shape())))
+    y = y.then(
+        [=, branch = branch, share = share](const mx::array& made) { return branch->convolved(made, x, share, like); });
   return y;
 }
 
 mx::array Branches::upsampled(const std::string& layer, const mx::array& x, mx::array y,
                               const kernels::Conv2d& like) const {
-  each(layer, pixels_of(y),
-       [&](const auto& branch, const mx::array& share) { y = branch->upsampled(y, x, share, like); });
+  for (const auto& [branch, share] : acting(layer, pixels_of(y))) y = branch->upsampled(y, x, share, like);
   return y;
 }
 
 mx::array Branches::norm(const std::string& layer, mx::array y,
                          const std::function<mx::array(const mx::array&, const mx::array&)>& normalize) const {
   // A norm is linear in its numbers.
-  each(layer, pixels_of(y), [&](const auto& branch, const mx::array& share) {
-    const auto [weight, bias] = branch->norm();
-    y = y + normalize(weight, bias) * at_pixels(share, y);
-  });
+  for (const auto& [branch, share] : acting(layer, pixels_of(y))) {
+    const auto numbers = branch->norm();
+    y = y + normalize(numbers.first, numbers.second) * at_pixels(share, y);
+  }
   return y;
 }
 
 Sum Branches::row(const std::string& layer, const mx::array& x, Sum y, int height, int width) const {
-  each(layer, height * width, [&](const auto& branch, const mx::array& share) {
-    y = y.then([=](const mx::array& made) {
+  for (const auto& [branch, share] : acting(layer, height * width))
+    y = y.then([=, branch = branch, share = share](const mx::array& made) {
+      const std::vector<Acting> whole{{branch, mx::array({1.f})}};
       const auto none = mx::zeros({x.shape(0), made.shape(3)}, made.dtype());
-      const auto one = branch->added(none, x, mx::array(1.f));
+      const auto one = with_rest(whole, x, kernels::add_thin(thins(whole, x.dtype()), x, none));
       return made + mx::reshape(one, {x.shape(0), 1, 1, -1}) * at_pixels(share, made);
     });
-  });
   return y;
+}
+
+mx::array Branches::whole(const std::string& layer, const mx::array& x, const kernels::Linear& own,
+                          const std::vector<int>& ids) const {
+  return sum(acting(layer, ids), x, own);
 }
 
 mx::array Branches::whole(const std::string& layer, const mx::array& x, mx::array y,
                           const std::vector<int>& ids) const {
-  for (const int id : ids)
-    for (const auto& change : changes_)
-      if (const auto branch = change.layers->find(layer); change.id == id && branch != change.layers->end())
-        y = branch->second->added(y, x, change.strength);
-  return y;
+  const auto all = acting(layer, ids);
+  return with_rest(all, x, kernels::add_thin(thins(all, x.dtype()), x, y));
 }
 
 }  // namespace corepulse::nn

@@ -28,8 +28,13 @@ struct BranchNumbers {
 class LayerBranch {
  public:
   explicit LayerBranch(std::function<BranchNumbers()> read) : read_(std::move(read)) {}
-  /** y + share * what this makes of x [..., in]; share of y's pixels. */
-  mx::array added(const mx::array& y, const mx::array& x, const mx::array& share);
+  /** What this makes of a layer's x, as matrices of x's type that stand beside the layer's; nothing: it is no product
+   * of two. */
+  std::optional<kernels::Thin> thin(mx::Dtype dtype, const mx::array& share);
+  /** y + share * the rest of what this makes of x [..., in]; share of y's pixels. */
+  mx::array rest(const mx::array& y, const mx::array& x, const mx::array& share);
+  /** Whether there is more than thin(). */
+  bool has_rest();
   /** The same of a convolution with the geometry of `layer`. */
   mx::array convolved(const mx::array& y, const mx::array& x, const mx::array& share, const kernels::Conv2d& layer);
   /** Of Conv2d::upsampled. */
@@ -46,6 +51,7 @@ class LayerBranch {
 
   std::function<BranchNumbers()> read_;  ///< Until they are read.
   BranchNumbers numbers_;
+  std::optional<std::pair<kernels::Linear, kernels::Linear>> thin_;
   std::optional<kernels::Linear> linear_, up_;
   std::optional<kernels::Conv2d> convolution_;
 };
@@ -57,19 +63,23 @@ using LayerBranches = std::unordered_map<std::string, std::shared_ptr<LayerBranc
 class Branches {
  public:
   struct Change {
-    int id = 0;                      ///< As control calls it.
-    mx::array strength;              ///< [1]: of what is no pixel's own.
-    std::map<int, mx::array> share;  ///< By the number of pixels: [pixels], times the strength. Absent: nothing there.
+    int id = 0;          ///< As control calls it.
+    mx::array strength;  ///< [1]: of what is no pixel's own.
+    /** By the number of pixels: [pixels], or [1] for all, times the strength. Absent: nothing there. */
+    std::map<int, mx::array> share;
     std::shared_ptr<LayerBranches> layers;
   };
   explicit Branches(std::vector<Change> changes) : changes_(std::move(changes)) {}
 
-  /** Whether some change holds the layer, */
+  /** Whether some change holds the layer. */
   bool holds(const std::string& layer) const;
-  /** and something is added to what it makes of so many pixels. */
-  bool acts(const std::string& layer, int pixels) const;
-  /** y, which the layer makes of x [B, ..., in], with what is added. */
-  kernels::Sum linear(const std::string& layer, const mx::array& x, kernels::Sum y) const;
+  /** What the layer, whose matrix is `own`, makes of x [B, ..., in], with what is added. */
+  kernels::Sum linear(const std::string& layer, const mx::array& x, const kernels::Linear& own) const;
+  /** The same, where the layer has made y already. */
+  mx::array added(const std::string& layer, const mx::array& x, mx::array y) const;
+  /** second(geglu(first(x))). */
+  kernels::Sum gated_linear(const std::string& first_layer, const kernels::Linear& first,
+                            const std::string& second_layer, const kernels::Linear& second, const mx::array& x) const;
   kernels::Sum conv2d(const std::string& layer, const mx::array& x, kernels::Sum y, const kernels::Conv2d& like) const;
   mx::array upsampled(const std::string& layer, const mx::array& x, mx::array y, const kernels::Conv2d& like) const;
   /** normalize(weight, bias): the layer's x with other numbers than its own, which made y of it. */
@@ -77,13 +87,24 @@ class Branches {
                  const std::function<mx::array(const mx::array&, const mx::array&)>& normalize) const;
   /** What is added to every pixel of y [B, H, W, C] for x [B, in], whose product is the same for all of them. */
   kernels::Sum row(const std::string& layer, const mx::array& x, kernels::Sum y, int height, int width) const;
-  /** y with all of what the changes of these ids add, wherever their pixels are. */
+  /** What the layer makes of x with all of what the changes of these ids add, wherever their pixels are. */
+  mx::array whole(const std::string& layer, const mx::array& x, const kernels::Linear& own,
+                  const std::vector<int>& ids) const;
+  /** The same, where the layer has made y already. */
   mx::array whole(const std::string& layer, const mx::array& x, mx::array y, const std::vector<int>& ids) const;
 
  private:
-  /** visit(branch, share) of those that act on the layer at so many pixels. */
-  template <class Visit>
-  void each(const std::string& layer, int pixels, const Visit& visit) const;
+  /** One of a layer's branches, and its share of every pixel. */
+  struct Acting {
+    std::shared_ptr<LayerBranch> branch;
+    mx::array share;
+  };
+  /** Those that act on the layer at so many pixels; or those of the changes of these ids, wherever their pixels are. */
+  std::vector<Acting> acting(const std::string& layer, int pixels) const;
+  std::vector<Acting> acting(const std::string& layer, const std::vector<int>& ids) const;
+  static kernels::Thins thins(const std::vector<Acting>& all, mx::Dtype dtype);
+  static mx::array with_rest(const std::vector<Acting>& all, const mx::array& x, mx::array y);
+  static kernels::Sum sum(const std::vector<Acting>& all, const mx::array& x, const kernels::Linear& own);
   std::vector<Change> changes_;
 };
 

@@ -18,11 +18,11 @@ struct Linear : kernels::Linear {
   Linear(const Weights& w, int in, int out, bool bias = true)
       : kernels::Linear(w.linear(out, in, bias)), path(w.path()) {}
   kernels::Sum operator()(const mx::array& x, const Branches* beside = nullptr) const {
-    return beside ? beside->linear(path, x, later(x)) : later(x);
+    return beside ? beside->linear(path, x, *this) : later(x);
   }
   mx::array operator()(const kernels::Beside& x, const Branches* beside = nullptr) const {
     auto y = kernels::Linear::operator()(x);
-    return beside ? beside->linear(path, x.whole(), std::move(y)).array() : y;
+    return beside && beside->holds(path) ? beside->added(path, x.whole(), std::move(y)) : y;
   }
   std::string path;
 };

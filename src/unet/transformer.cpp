@@ -6,10 +6,8 @@ FeedForward::FeedForward(const nn::Weights& w, int channels)
     : net_0_proj(w / "net" / 0 / "proj", channels, 8 * channels), net_2(w / "net" / 2, 4 * channels, channels) {}
 
 kernels::Sum FeedForward::operator()(const mx::array& x, const Pass& pass) const {
-  const auto* beside = pass.beside;
-  const auto acts = [&](const nn::Linear& layer) { return beside && beside->acts(layer.path, x.shape(1)); };
-  if (!acts(net_0_proj) && !acts(net_2)) return kernels::gated_linear_later(x, net_0_proj, net_2);
-  return net_2(kernels::geglu(net_0_proj(x, beside)), beside);
+  if (!pass.beside) return kernels::gated_linear_later(x, net_0_proj, net_2);
+  return pass.beside->gated_linear(net_0_proj.path, net_0_proj, net_2.path, net_2, x);
 }
 
 TransformerBlock::TransformerBlock(const nn::Weights& w, const control::Site& self, const control::Site& cross,

@@ -132,6 +132,55 @@ TEST_CASE_TEMPLATE("rows on tiles whose ends are in another array give the bits 
   });
 }
 
+TEST_CASE_TEMPLATE("thin products on tiles add to the sums, and nothing where their share is 0", T, float, BFloat16) {
+  on_each([](bool plain) {
+    // The last: many outputs of few rows, which several units share.
+    for (const auto& [rows, out, in, rank] :
+         {std::array<int64_t, 4>{1, 32, 32, 32}, {77, 96, 64, 64}, {600, 64, 96, 32}, {70, 2048, 64, 32}}) {
+      CAPTURE(rows);
+      const Matrix<T> w(out, in), down(rank, in), up(out, rank);
+      const auto x = numbers<T>(rows * in, 3), added = numbers<T>(rows * out, 4);
+      std::vector<float> shares(50);
+      for (size_t i = 0; i < shares.size(); ++i) shares[i] = i < 40 ? 0.5f * static_cast<float>(i % 3) : 0;
+      const auto share = [&](int64_t row) { return shares[static_cast<size_t>(row) % shares.size()]; };
+      TileProduct p{.w = w.tiles(), .x = x.data(), .width = in, .rows = rows};
+      p.added = added.data();
+      const auto without = result<T>(p, rows * out, plain);
+      const float half = -0.5f;
+      p.thin = {{down.tiles(), up.tiles(), shares.data(), 50}, {down.tiles(), up.tiles(), &half, 1}};
+      const auto both = result<T>(p, rows * out, plain);
+      p.thin.pop_back();
+      const auto one = result<T>(p, rows * out, plain);
+      p.w.weights = nullptr, p.w.bias = nullptr;
+      const auto alone = result<T>(p, rows * out, plain);
+      std::vector<double> exact, exact_both, exact_alone;
+      for (int64_t r = 0; r < rows; ++r) {
+        std::vector<double> made(static_cast<size_t>(rank));
+        for (int64_t k = 0; k < rank; ++k)
+          for (int64_t i = 0; i < in; ++i)
+            made[static_cast<size_t>(k)] += down.at(k, i) * value(x[static_cast<size_t>(r * in + i)]);
+        for (int64_t o = 0; o < out; ++o) {
+          const auto at = static_cast<size_t>(r * out + o);
+          double sum = 0, thin = 0;
+          for (int64_t i = 0; i < in; ++i) sum += w.at(o, i) * value(x[static_cast<size_t>(r * in + i)]);
+          for (int64_t k = 0; k < rank; ++k) thin += up.at(o, k) * made[static_cast<size_t>(k)];
+          sum += w.bias[static_cast<size_t>(o)] + value(added[at]);
+          exact.push_back(sum + share(r) * thin);
+          exact_both.push_back(sum + (share(r) + half) * thin);
+          exact_alone.push_back(value(added[at]) + share(r) * thin);
+          if (share(r) != 0) continue;
+          CHECK(value(one[at]) == value(without[at]));
+          CHECK(value(alone[at]) == value(added[at]));
+        }
+      }
+      const double bound = std::is_same_v<T, float> ? 1e-5 : 4e-3;  // what is thin in between is rounded
+      CHECK(beyond_rounding(one, exact) <= bound);
+      CHECK(beyond_rounding(both, exact_both) <= bound);
+      CHECK(beyond_rounding(alone, exact_alone) <= bound);
+    }
+  });
+}
+
 /** Numbers of which 32 high parts stand before 32 low ones. */
 std::vector<float> joined(const std::vector<BFloat16>& split) {
   std::vector<float> x(split.size() / 2);

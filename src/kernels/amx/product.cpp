@@ -54,16 +54,27 @@ void pack_tiles(ConstNumbers weight, int64_t out, int64_t in, BFloat16* packed, 
 }
 
 int64_t tile_product_workspace(const TileProduct& p) {
-  return threads() * worker_bytes(p, unit_rows(p));
+  const int64_t thin = round_up(p.rows, kBlockRows) * thin_numbers(p) * int64_t{sizeof(BFloat16)};
+  return threads() * worker_bytes(p, unit_rows(p)) + thin;
 }
 
 void run_tile_product(const TileProduct& p, void* workspace, bool plain) {
   const int64_t step = unit_rows(p), units = divide_up(p.rows, step), blocks = output_blocks(p);
-  const int64_t width = unit_blocks(p, units), parts = divide_up(blocks, width);
+  const int64_t width = unit_blocks(p, units), parts = divide_up(blocks, width), bytes = worker_bytes(p, step);
+  auto* const thin = reinterpret_cast<BFloat16*>(static_cast<char*>(workspace) + threads() * bytes);
+  const auto run = [&](const TileUnit& unit, int worker) {
+    multiply_unit(p, unit, static_cast<char*>(workspace) + worker * bytes, plain);
+  };
+  // What the thin matrices make of a row is made while its only unit has it in the cache; of several units, before all.
+  const bool before = parts > 1 && !p.thin.empty();
+  if (before)
+    parallel_for(divide_up(p.rows, kBlockRows), [&](int64_t index, int worker) {
+      const int64_t first = index * kBlockRows;
+      run({first, std::min(first + kBlockRows, p.rows), 0, 0, thin, true}, worker);
+    });
   parallel_for(units * parts, [&](int64_t index, int worker) {
     const int64_t first = index / parts * step, begin = index % parts * width;
-    multiply_unit(p, {first, std::min(first + step, p.rows), begin, std::min(begin + width, blocks)},
-                  static_cast<char*>(workspace) + worker * worker_bytes(p, step), plain);
+    run({first, std::min(first + step, p.rows), begin, std::min(begin + width, blocks), thin, !before}, worker);
   });
 }
 

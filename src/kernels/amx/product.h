@@ -27,6 +27,13 @@ struct TileMatrix {
   int64_t parts() const { return split ? 2 : 1; }  // bfloat16 of a number
 };
 
+/** What is added to a product's sums before they are stored: share_r up (down x_r) for row r. */
+struct TileThin {
+  TileMatrix down, up;  // [rank, w.in] and [w.out, rank], both split if w is; rank is a multiple of 32
+  const float* share;   // of row r share[r % pixels]
+  int64_t pixels;
+};
+
 /** y = x W^T + b + added, or where the matrix is gated, y = a gelu(g), [a, g] = x W^T + b. */
 struct TileProduct {
   TileMatrix w;
@@ -42,6 +49,7 @@ struct TileProduct {
   ConstNumbers added = {};            // of y's shape and type; or null
   ConstNumbers per_row = {};          // [batch rows, w.out], the same for `pixels` rows of y; or null
   int64_t pixels = 1;
+  std::vector<TileThin> thin = {};  // x is not in planes then. Without weights in w these are all of the sums
   Numbers y = {};
 
   int64_t result_of(int64_t row) const { return results.empty() ? row : results[static_cast<size_t>(row)]; }
@@ -54,7 +62,7 @@ bool tile_product_fits(const PlainWeights& weights);
  */
 void pack_tiles(ConstNumbers weight, int64_t out, int64_t in, BFloat16* packed, int64_t taps = 1);
 
-/** Bytes of scratch memory, a multiple of 64. */
+/** Bytes of scratch memory. */
 int64_t tile_product_workspace(const TileProduct& p);
 
 /**

@@ -111,13 +111,16 @@ class Waiting {
 
 /** The two panels of weights of a block of outputs. */
 struct Panels {
-  const BFloat16 *left, *right;
+  const BFloat16 *left = nullptr, *right = nullptr;
 };
 
+Panels panels(const TileMatrix& w, bool gated, int64_t block) {
+  const int64_t panel = kPanel * w.in * w.parts();
+  const BFloat16* const left = w.weights + block * panel * (gated ? 1 : 2);
+  return {left, left + (gated ? w.out / 2 / kPanel * panel : panel)};
+}
 Panels panels(const TileProduct& p, int64_t block) {
-  const int64_t panel = kPanel * p.w.in * p.w.parts();
-  const BFloat16* const left = p.w.weights + block * panel * (p.gated ? 1 : 2);
-  return {left, left + (p.gated ? p.w.out / 2 / kPanel * panel : panel)};
+  return p.w.weights ? panels(p.w, p.gated, block) : Panels{};
 }
 
 // A block's rows as tiles are loaded from them: where they are, or a copy.
@@ -138,21 +141,78 @@ const BFloat16* block_rows(const TileProduct& p, int64_t first, int64_t rows, BF
   return copy;
 }
 
+// Of one of the thin products at the rows of a block, and whether any is not 0; 0 beyond them.
+struct Shares {
+  Shares(const TileThin& thin, int64_t first, int64_t rows) {
+    int64_t pixel = first % thin.pixels;
+    for (int64_t r = 0; r < rows; ++r) {
+      of_row[r] = thin.share[pixel], any |= of_row[r] != 0;
+      if (++pixel == thin.pixels) pixel = 0;
+    }
+  }
+  float of_row[kBlockRows] = {};
+  bool any = false;
+};
+using ThinShares = std::vector<Shares>;
+
+// What the thin matrices make of a block's rows x, `stride` bytes apart, times the shares: to `made`.
+template <class Tiles, bool kSplit>
+void make_thin(const TileProduct& p, const ThinShares& shares, const BFloat16* x, int64_t stride, BFloat16* made,
+               float* sums) {
+  constexpr int64_t kParts = kSplit ? 2 : 1;
+  for (size_t i = 0; i < shares.size(); ++i) {
+    const auto& thin = p.thin[i];
+    const int64_t panel = kPanel * thin.down.in * kParts, blocks = shares[i].any ? thin.down.out / 32 : 0;
+    for (int64_t block = 0; block < blocks; ++block) {
+      const BFloat16 *const left = thin.down.weights + 2 * block * panel, *const right = left + panel;
+      zero_sums<Tiles>();
+      for (int64_t k = 0; k < thin.down.in / 32; ++k)
+        multiply<Tiles, kSplit>(x + k * 32 * kParts, stride, left + k * kTileNumbers * kParts,
+                                right + k * kTileNumbers * kParts);
+      store_sums<Tiles>(sums);
+      store_thin_rows(sums, shares[i].of_row, kSplit, made + block * 32 * kParts, thin_numbers(p));
+    }
+    made += thin.down.out * kParts;
+  }
+}
+
+// And what that adds to the sums of a block of outputs, which lie in tiles.
+template <class Tiles, bool kSplit>
+void add_thin(const TileProduct& p, const ThinShares& shares, int64_t block, const BFloat16* made) {
+  constexpr int64_t kParts = kSplit ? 2 : 1;
+  const int64_t stride = thin_numbers(p) * int64_t{sizeof(BFloat16)};
+  for (size_t i = 0; i < shares.size(); ++i) {
+    const auto& thin = p.thin[i];
+    const auto [left, right] = panels(thin.up, p.gated, block);
+    const int64_t steps = shares[i].any ? thin.up.in / 32 : 0;
+    for (int64_t k = 0; k < steps; ++k)
+      multiply<Tiles, kSplit>(made + k * 32 * kParts, stride, left + k * kTileNumbers * kParts,
+                              right + k * kTileNumbers * kParts);
+    made += thin.up.in * kParts;
+  }
+}
+
 // The rows of a block pass all weights of the unit.
 template <class Tiles, bool kSplit>
 void run_rows(const TileProduct& p, const TileUnit& u, float* sums, BFloat16* copy) {
   constexpr int64_t kParts = kSplit ? 2 : 1;
   const int64_t stride = p.width * kParts * int64_t{sizeof(BFloat16)}, step = p.gated ? 16 : 32;
-  const int64_t from_width = (p.width - p.ends_width) * (p.x.bf16() ? kParts : 1), steps = p.width / 32;
+  const int64_t from_width = (p.width - p.ends_width) * (p.x.bf16() ? kParts : 1);
+  const int64_t steps = p.w.weights ? p.width / 32 : 0;
   Waiting waiting(p);
+  ThinShares shares;
   int64_t turn = 0;
   for (int64_t first = u.first; first < u.last; first += kBlockRows) {
     const int64_t rows = std::min(kBlockRows, u.last - first);
     const BFloat16* const x = block_rows(p, first, rows, copy);
     const int64_t next_rows = std::min(kBlockRows, u.last - first - rows);
+    BFloat16* const thin = u.thin + first * thin_numbers(p);
+    shares.clear();
+    for (const auto& one : p.thin) shares.emplace_back(one, first, rows);
+    if (u.makes_thin) make_thin<Tiles, kSplit>(p, shares, x, stride, thin, sums + 2 * kSums);
     for (int64_t block = u.begin; block < u.end; ++block) {
       const auto [left, right] = panels(p, block);
-      const bool fetch_weights = first == u.first && block + 1 < u.end;
+      const bool fetch_weights = p.w.weights && first == u.first && block + 1 < u.end;
       const auto next = panels(p, fetch_weights ? block + 1 : block);
       fetch_part(p.x.at((first + rows) * from_width).data(), next_rows * stride, block - u.begin, u.end - u.begin);
       fetch_results(p, first, rows, block * step);
@@ -165,6 +225,8 @@ void run_rows(const TileProduct& p, const TileUnit& u, float* sums, BFloat16* co
         fetch_part(next.left + k * kTileNumbers * kParts, kParts * kTileRows * kTileBytes, 0, 1);
         fetch_part(next.right + k * kTileNumbers * kParts, kParts * kTileRows * kTileBytes, 0, 1);
       }
+      if (!steps) waiting.store_rest();
+      add_thin<Tiles, kSplit>(p, shares, block, thin);
       float* const to = sums + turn % 2 * kSums;
       store_sums<Tiles>(to);
       waiting.put({to, first, rows, block * step}), ++turn;
@@ -215,7 +277,7 @@ void run_planes(const TileProduct& p, const TileUnit& u, float* sums) {
 template <class Tiles, bool kSplit>
 void run_unit(const TileProduct& p, const TileUnit& u, void* workspace) {
   auto* const sums = static_cast<float*>(workspace);
-  auto* const copy = reinterpret_cast<BFloat16*>(sums + 2 * kSums);
+  auto* const copy = reinterpret_cast<BFloat16*>(sums + 3 * kSums);
   Tiles::begin();
   p.plane ? run_planes<Tiles, kSplit>(p, u, sums) : run_rows<Tiles, kSplit>(p, u, sums, copy);
   Tiles::end();
@@ -234,7 +296,13 @@ int64_t output_blocks(const TileProduct& p) {
 
 int64_t worker_bytes(const TileProduct& p, int64_t rows) {
   if (p.plane) return rows * kSumsPitch;
-  return 2 * kSums * int64_t{sizeof(float)} + kBlockRows * p.width * p.w.parts() * int64_t{sizeof(BFloat16)};
+  return 3 * kSums * int64_t{sizeof(float)} + kBlockRows * p.width * p.w.parts() * int64_t{sizeof(BFloat16)};
+}
+
+int64_t thin_numbers(const TileProduct& p) {
+  int64_t numbers = 0;
+  for (const auto& thin : p.thin) numbers += thin.down.out * thin.down.parts();
+  return numbers;
 }
 
 void multiply_unit(const TileProduct& p, const TileUnit& unit, void* workspace, bool plain) {

@@ -12,11 +12,15 @@ constexpr int64_t kPanel = 16;  // outputs whose weights lie together: [in / 32]
 /** Rows [first, last) by all blocks of outputs [begin, end). */
 struct TileUnit {
   int64_t first, last, begin, end;
+  BFloat16* thin = nullptr;  // what TileThin::down makes of all rows: thin_numbers() of each,
+  bool makes_thin = true;    // here or by another unit before
 };
 
 /** Blocks of outputs, and the bytes that a worker needs for units of so many rows. */
 int64_t output_blocks(const TileProduct& p);
 int64_t worker_bytes(const TileProduct& p, int64_t rows);
+/** Of a row, in TileUnit::thin. */
+int64_t thin_numbers(const TileProduct& p);
 
 /** Sums [32][32] of a block: rows from `first` on, results from `column` on. */
 struct BlockSums {
@@ -26,6 +30,9 @@ struct BlockSums {
 
 /** Stores rows [begin, end) of a block, with what is added to them. */
 void store_rows(const TileProduct& p, const BlockSums& block, int64_t begin, int64_t end);
+
+/** Sums [32][32], each row times its share, to 32 rows `stride` apart as tiles multiply them. */
+void store_thin_rows(const float* sums, const float* shares, bool split, BFloat16* to, int64_t stride);
 
 void multiply_unit(const TileProduct& p, const TileUnit& unit, void* workspace, bool plain);
 

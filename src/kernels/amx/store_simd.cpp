@@ -112,6 +112,15 @@ void take_tile_rows(ConstNumbers numbers, int64_t stride, int64_t count, BFloat1
   });
 }
 
+void store_thin_rows(const float* sums, const float* shares, bool split, BFloat16* to, int64_t stride) {
+  for (int64_t row = 0; row < kBlockRows; ++row, sums += 32, to += stride) {
+    const __m512 share = _mm512_set1_ps(shares[row]);
+    const __m512 a = _mm512_mul_ps(load(sums), share), b = _mm512_mul_ps(load(sums + 16), share);
+    split ? store_split(a, to) : store(a, to);
+    split ? store_split(b, to + 16) : store(b, to + 16);
+  }
+}
+
 void pack_tile(ConstNumbers rows, int64_t stride, BFloat16* tile) {
   for (int64_t row = 0; row < kPanel; ++row) {
     BFloat16 parts[64];
@@ -138,6 +147,7 @@ void store_gated_row(const TileProduct&, const float*, int64_t, int64_t) {}
 
 void take_tile_rows(ConstNumbers, int64_t, int64_t, BFloat16*, int64_t) {}
 void pack_tile(ConstNumbers, int64_t, BFloat16*) {}
+void store_thin_rows(const float*, const float*, bool, BFloat16*, int64_t) {}
 
 }  // namespace corepulse::kernels
 #endif

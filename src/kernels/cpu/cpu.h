@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/tensor.h"
 #include "kernels/number.h"
@@ -35,13 +36,25 @@ class LinearWeights;
 using SharedLinear = std::shared_ptr<LinearWeights>;
 /** Null in a build without kernels; for null, nothing below is theirs. */
 SharedLinear linear_weights(const std::shared_ptr<PlainWeights>& plain);
-/** x W^T + b + added. */
-std::optional<mx::array> linear(const SharedLinear& weights, const mx::array& x, const std::optional<mx::array>& added);
+/** share up (down x) for every row of x, without biases: share float32, [1] or as many as there are rows in a batch
+ * row.
+ */
+struct ThinWeights {
+  SharedLinear down, up;
+  mx::array share;
+};
+using ThinList = std::vector<ThinWeights>;
+/** Ranks are a multiple of this, or the two are multiplied by other kernels. */
+int thin_step(mx::Dtype dtype);
+/** x W^T + b + added + all that is thin; without weights, of those alone. */
+std::optional<mx::array> linear(const SharedLinear& weights, const mx::array& x, const std::optional<mx::array>& added,
+                                const ThinList& thin = {});
 /** Of x and skip concatenated. @throws Error{internal} if skip's shape does not fit. */
 std::optional<mx::array> joined_linear(const SharedLinear& weights, const mx::array& x, const mx::array& skip);
-/** second(geglu(first(x))) + added. */
+/** second(geglu(first(x))) + added, each matrix with what is thin beside it. */
 std::optional<mx::array> gated_linear(const SharedLinear& first, const SharedLinear& second, const mx::array& x,
-                                      const std::optional<mx::array>& added);
+                                      const std::optional<mx::array>& added, const ThinList& thin1 = {},
+                                      const ThinList& thin2 = {});
 
 /** The same for a convolution. */
 class ConvWeights;

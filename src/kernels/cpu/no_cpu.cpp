@@ -65,7 +65,11 @@ SharedLinear linear_weights(const std::shared_ptr<PlainWeights>&) {
   return nullptr;
 }
 
-Result linear(const SharedLinear&, const mx::array&, const std::optional<mx::array>&) {
+int thin_step(mx::Dtype) {
+  return 1;
+}
+
+Result linear(const SharedLinear&, const mx::array&, const std::optional<mx::array>&, const ThinList&) {
   return {};
 }
 
@@ -73,7 +77,8 @@ Result joined_linear(const SharedLinear&, const mx::array&, const mx::array&) {
   return {};
 }
 
-Result gated_linear(const SharedLinear&, const SharedLinear&, const mx::array&, const std::optional<mx::array>&) {
+Result gated_linear(const SharedLinear&, const SharedLinear&, const mx::array&, const std::optional<mx::array>&,
+                    const ThinList&, const ThinList&) {
   return {};
 }
 

@@ -53,11 +53,13 @@ void ProductWeights::pack() {
   plain_->drop();
 }
 
-void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y, RowEnds ends) {
+void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y, RowEnds ends,
+                 ThinProducts thin) {
   const int64_t step = unit_rows(rows), units = divide_up(rows, step), blocks = divide_up(w.out, product_block());
   // Few rows are shared among the threads by their outputs.
   const int64_t width = units >= 2 * threads() ? blocks : divide_up(blocks, divide_up(2 * threads(), units));
-  const int64_t parts = divide_up(blocks, width), sums = product_workspace(step);
+  const int64_t parts = divide_up(blocks, width);
+  const int64_t sums = round_up(product_workspace(step) + thin_workspace(step, thin), 16);
   const int64_t each = sums + (ends.width ? round_up(step * w.in, 16) : 0);
   float* const workspaces = scratch(static_cast<size_t>(threads() * each) * sizeof(float));
   parallel_for(units * parts, [&](int64_t index, int worker) {
@@ -66,18 +68,20 @@ void run_product(const float* x, int64_t rows, const PackedMatrix& w, const floa
     const float* const from =
         ends.width ? joined_rows(x, w.in - ends.width, ends, row, count, workspace + sums) : x + row * w.in;
     product(from, count, w, begin, std::min(begin + width, blocks), added ? added + row * w.out : nullptr,
-            y + row * w.out, workspace);
+            y + row * w.out, workspace, {thin, row});
   });
 }
 
 void run_gated_product(const float* x, int64_t rows, const PackedMatrix& w1, const PackedMatrix& w2, const float* added,
-                       float* y) {
-  const int64_t step = unit_rows(rows), each = gated_workspace(step, w2.in);
+                       float* y, ThinProducts thin1, ThinProducts thin2) {
+  const int64_t step = unit_rows(rows);
+  const int64_t each =
+      round_up(gated_workspace(step, w2.in) + std::max(thin_workspace(step, thin1), thin_workspace(step, thin2)), 16);
   float* const workspaces = scratch(static_cast<size_t>(threads() * each) * sizeof(float));
   parallel_for(divide_up(rows, step), [&](int64_t index, int worker) {
     const int64_t row = index * step;
     gated_product(x + row * w1.in, std::min(step, rows - row), w1, w2, added ? added + row * w2.out : nullptr,
-                  y + row * w2.out, workspaces + worker * each);
+                  y + row * w2.out, workspaces + worker * each, {thin1, row}, {thin2, row});
   });
 }
 

@@ -37,11 +37,14 @@ struct RowEnds {
   int64_t width = 0;
 };
 
-/** y = x W^T + b (+ added, or null) for `rows` rows, on all threads. The bits do not depend on their number. */
-void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y, RowEnds ends = {});
+using ThinProducts = std::span<const PackedThin>;
+
+/** y = x W^T + b (+ added, or null; + thin) for `rows` rows, on all threads. The bits do not depend on their number. */
+void run_product(const float* x, int64_t rows, const PackedMatrix& w, const float* added, float* y, RowEnds ends = {},
+                 ThinProducts thin = {});
 
 /** gated_product() on all threads. */
 void run_gated_product(const float* x, int64_t rows, const PackedMatrix& w1, const PackedMatrix& w2, const float* added,
-                       float* y);
+                       float* y, ThinProducts thin1 = {}, ThinProducts thin2 = {});
 
 }  // namespace corepulse::kernels

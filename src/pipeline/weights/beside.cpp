@@ -7,6 +7,7 @@
 #include "mlx/ops.h"
 
 #include "control/program/program_data.h"
+#include "kernels/linear.h"
 #include "nn/stored.h"
 #include "pipeline/weights/variants.h"
 
@@ -67,15 +68,17 @@ std::shared_ptr<nn::LayerBranches> branches_of(const Deltas& deltas, const model
   return branches;
 }
 
-/** Of every grid on which something is changed, by its number of tokens: the region times the strength. */
+/** Of every grid on which something is changed, by its number of tokens: the region times the strength, or that alone
+ * where the region is everything. */
 std::map<int, mx::array> shares_of(const WeightChange& change, float strength) {
   std::map<int, mx::array> shares;
   for (const auto& region : change.region) {
     if (std::all_of(region->begin(), region->end(), [](float v) { return v == 0; })) continue;
     std::vector<float> numbers(*region);
-    for (auto& v : numbers) v *= strength;
     const int n = static_cast<int>(numbers.size());
-    shares.emplace(n, mx::array(numbers.begin(), {n}, mx::float32));
+    if (std::all_of(numbers.begin(), numbers.end(), [](float v) { return v == 1; })) numbers = {1};
+    for (auto& v : numbers) v *= strength;
+    shares.emplace(n, mx::array(numbers.begin(), {static_cast<int>(numbers.size())}, mx::float32));
   }
   return shares;
 }
@@ -94,15 +97,22 @@ struct Counted {
   size_t held = 1;  ///< and as many as have different strengths in one call.
 };
 
+/** Numbers of two matrices between as many inputs and outputs, as they are packed. */
+uint64_t numbers_of_rank(int rank, const io::TensorView& view, mx::Dtype dtype) {
+  const bool product = view.shape.size() == 2 || (view.shape.size() == 4 && view.shape[2] == 1 && view.shape[3] == 1);
+  const auto outputs = static_cast<uint64_t>(view.shape.at(0));
+  return static_cast<uint64_t>(product ? kernels::thin_rank(rank, dtype) : rank) *
+         (outputs + view.elements() / outputs);
+}
+
 /** Packed in the type of the UNet's numbers; what is added to pixels, or is a norm's, stays float32. */
 uint64_t packed_bytes(const Deltas& deltas, const model::Parts& parts, model::Precision precision) {
   uint64_t bytes = 0;
   const auto& tensors = parts.collection.networks.at(Part::unet).stored.tensors;
   for (const auto& [tensor, delta] : deltas) {
     const auto& view = tensors.at(tensor);
-    const uint64_t outputs = static_cast<uint64_t>(view.shape.at(0)), all = view.elements();
-    const auto rank = static_cast<uint64_t>(delta->rank());
-    const uint64_t numbers = rank > 0 ? rank * (outputs + all / outputs) : all;
+    const auto rank = static_cast<int>(delta->rank());
+    const uint64_t numbers = rank > 0 ? numbers_of_rank(rank, view, precision.dtype) : view.elements();
     bytes += numbers * (view.shape.size() == 1 ? sizeof(float) : size_of(precision.dtype));
   }
   return bytes;
