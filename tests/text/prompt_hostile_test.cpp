@@ -94,4 +94,36 @@ TEST_CASE("the longest prompts of one piece of syntax are read or refused") {
     }
 }
 
+TEST_CASE("a word as long as a prompt may be is cut into chunks, or refused") {
+  for (const auto syntax : kSyntaxes)
+    for (const std::string_view what : {"{", "a)", "7"}) {
+      try {
+        const auto made = chunked(clip_tokenizer(), read_prompt(many(kMaxPromptBytes, what), syntax), syntax);
+        CHECK(made.positions.size() <= made.tokens.size());
+      } catch (const Error& error) {
+        CHECK(error.code() == ErrorCode::invalid_request);
+      }
+    }
+}
+
+TEST_CASE("what is longer than a prompt may be is refused before its brackets are looked at") {
+  const auto written = many(50 * kMaxPromptBytes, "[a:b:");
+  for (const auto syntax : kSyntaxes)
+    CHECK_THROWS_WITH_AS(read_prompt(written, syntax), doctest::Contains("16384"), Error);
+  CHECK_THROWS_WITH_AS(texts_by_step(written, 20), doctest::Contains("16384"), Error);
+}
+
+TEST_CASE("braces that do not close are text, and hide no choice behind or inside them") {
+  const auto one = [](std::string_view written) {
+    uint64_t seed = 1;
+    return choose(written, seed);
+  };
+  for (const char* text : {"{", "{{a}|b", "{a|b", "a|b}", "{a}|b}", "{}", "\\{a|b}", "{a\\|b}"})
+    CHECK(one(text) == text);
+  CHECK((one("{{a|b}") == "{a" || one("{{a|b}") == "{b"));
+  CHECK((one("{a|b}{") == "a{" || one("{a|b}{") == "b{"));
+  CHECK(one("{{a|a}|{a|a}}") == "a");
+  CHECK(one(many(kMaxPromptBytes, "{") + "{a|a}") == many(kMaxPromptBytes, "{") + "a");
+}
+
 }  // namespace corepulse::text

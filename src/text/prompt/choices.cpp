@@ -15,38 +15,61 @@ uint64_t next_random(uint64_t& seed) {
   return z ^ (z >> 31);
 }
 
-/** The parts of the braces that open at `at`, and the byte behind them; none if they do not close. */
-std::vector<std::string_view> parts_of(std::string_view text, size_t at, size_t& end) {
-  std::vector<std::string_view> parts;
-  int open = 0;
-  size_t from = at + 1;
-  for (size_t i = from; i < text.size(); ++i) {
+constexpr auto kNone = std::string_view::npos;
+
+/** By byte, where the braces close that open there and hold a bar of their own; kNone for all else. */
+std::vector<size_t> choices_in(std::string_view text) {
+  struct Open {
+    size_t at;
+    bool has_bar;
+  };
+  std::vector<size_t> ends(text.size(), kNone);
+  std::vector<Open> open;
+  for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\\') {
       ++i;
     } else if (text[i] == '{') {
-      ++open;
-    } else if (open == 0 && (text[i] == '|' || text[i] == '}')) {
-      parts.push_back(text.substr(from, i - from));
-      from = i + 1;
-      if (text[i] == '}') return end = i + 1, parts;
-    } else if (text[i] == '}') {
-      --open;
+      open.push_back({i, false});
+    } else if (text[i] == '|' && !open.empty()) {
+      open.back().has_bar = true;
+    } else if (text[i] == '}' && !open.empty()) {
+      if (open.back().has_bar) ends[open.back().at] = i;
+      open.pop_back();
     }
   }
-  return {};
+  return ends;
+}
+
+/** What stands between bars, of which none is inside other braces. */
+std::vector<std::string_view> parts_of(std::string_view inside) {
+  std::vector<std::string_view> parts;
+  int open = 0;
+  size_t from = 0;
+  for (size_t i = 0; i < inside.size(); ++i) {
+    if (inside[i] == '\\')
+      ++i;
+    else if (inside[i] == '{')
+      ++open;
+    else if (inside[i] == '}')
+      --open;
+    else if (inside[i] == '|' && open == 0)
+      parts.push_back(inside.substr(from, i - from)), from = i + 1;
+  }
+  parts.push_back(inside.substr(from));
+  return parts;
 }
 
 std::string chosen(std::string_view text, uint64_t& seed, int depth) {
   if (depth > kDeepestBrackets) refuse_prompt("braces too deep inside one another");
+  const auto ends = choices_in(text);
   std::string made;
   for (size_t at = 0; at < text.size();) {
-    size_t end = 0;
-    if (text[at] == '{')
-      if (const auto parts = parts_of(text, at, end); parts.size() > 1) {
-        made += chosen(parts[next_random(seed) % parts.size()], seed, depth + 1);
-        at = end;
-        continue;
-      }
+    if (const size_t end = ends[at]; end != kNone) {
+      const auto parts = parts_of(text.substr(at + 1, end - at - 1));
+      made += chosen(parts[next_random(seed) % parts.size()], seed, depth + 1);
+      at = end + 1;
+      continue;
+    }
     const size_t bytes = text[at] == '\\' && at + 1 < text.size() ? 2 : 1;
     made += text.substr(at, bytes);
     at += bytes;

@@ -105,7 +105,8 @@ class Cutter {
   /** Behind the word that token i belongs to: words stand between spaces, and in one stretch. */
   size_t word_end(size_t i, size_t end) const {
     const auto apart = [&](const Token& a, const Token& b) {
-      return text_.find_first_of(" \n", static_cast<size_t>(a.end)) < static_cast<size_t>(b.begin);
+      const auto from = static_cast<size_t>(a.end), to = static_cast<size_t>(b.begin);
+      return to > from && std::string_view(text_).substr(from, to - from).find_first_of(" \n") != text_.npos;
     };
     for (++i; i < end; ++i)
       if (tokens_.stretch[i] != tokens_.stretch[i - 1] || apart(tokens_.all[i - 1], tokens_.all[i])) break;

@@ -44,6 +44,7 @@ void refuse_unread(std::string_view written) {
 }  // namespace
 
 PromptText read_prompt(std::string_view written, PromptSyntax syntax) {
+  check_prompt_size(written);
   switch (syntax) {
     case PromptSyntax::a1111:
       refuse_unread(written);

@@ -15,8 +15,8 @@ namespace corepulse::text {
 /**
  * The prompt without its syntax: emphasis as weights, BREAK as stretches that break, escapes undone. Prompt editing,
  * choices and AND are no part of it: see schedule.h, choices.h and split_prompts.
- * @throws Error{invalid_request} for a weight that is no finite number, for brackets nested too deep, for what a tool
- *   has and this program has not.
+ * @throws Error{invalid_request} for a weight that is no finite number, for brackets nested too deep, for more than
+ *   kMaxPromptBytes, for what a tool has and this program has not.
  */
 PromptText read_prompt(std::string_view written, PromptSyntax syntax);
 

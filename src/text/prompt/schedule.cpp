@@ -132,6 +132,7 @@ std::string at_step(const Nodes& nodes, int step) {
 }  // namespace
 
 std::vector<std::string> texts_by_step(std::string_view written, int steps, bool from_zero) {
+  check_prompt_size(written);
   std::set<int> ends{steps};
   const auto nodes = ScheduleReader(steps, ends).read(written);
   std::vector<std::string> texts;

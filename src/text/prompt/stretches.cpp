@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/number.h"
 #include "io/utf8.h"
+#include "text/clip_tokenizer.h"
 
 namespace corepulse::text {
 
@@ -57,6 +58,11 @@ bool parse_weight(std::string_view text, double& weight) {
     refuse_prompt(fmt::format("the weight {}; expected a finite number", io::printable(number)));
   weight = found->value;
   return true;
+}
+
+void check_prompt_size(std::string_view written) {
+  if (written.size() > kMaxPromptBytes)
+    refuse_prompt(fmt::format("{} bytes of text; expected at most {}", written.size(), kMaxPromptBytes));
 }
 
 void refuse_prompt(std::string_view message) {

@@ -30,6 +30,10 @@ class Stretches {
 /** The number that all of the text is, with or without a sign. @throws Error{invalid_request} if it is not finite. */
 bool parse_weight(std::string_view text, double& weight);
 
+/** A prompt as it is written may be as long as one that is read: whoever reads brackets goes over them many times.
+ * @throws Error{invalid_request} for more than kMaxPromptBytes. */
+void check_prompt_size(std::string_view written);
+
 [[noreturn]] void refuse_prompt(std::string_view message);
 
 }  // namespace corepulse::text
