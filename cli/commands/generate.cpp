@@ -33,7 +33,7 @@ struct Generate {
   std::string output, device = "auto", taesd;
   int preview = 0;
   HeatMapForm heat_maps;
-  bool quiet = false, force = false;
+  bool quiet = false, force = false, split_guidance = false;
 };
 
 /** "isa avx512 there, avx2 here", for what may change the bits of a repeated picture. */
@@ -116,24 +116,37 @@ void show_previews(Request& request, const Files& files, const Generate& flags) 
   };
 }
 
+Pipeline opened(const Recipe& recipe, const Generate& flags) {
+  auto options = load_options(recipe.dtype, flags.device);
+  options.lazy = true;  // what is wrong with the request is said before weights are read
+  options.split_guidance = flags.split_guidance;
+  return Pipeline::load(model_source(recipe), options);
+}
+
+/** Of --split-guidance, in all processes but the first: it computes its rows, and writes nothing. */
+void compute_rows(Request request, const Pipeline& pipeline) {
+  request.decode = false;
+  request.stop = stop_flag();
+  (void)pipeline.generate(request);
+  stop_if_interrupted();
+}
+
 void generate(const Generate& flags, bool json) {
   Request request;
   auto notes = flags.run.notes();
   request.recipe = flags.run.recipe(&notes);
+  const auto pipeline = opened(request.recipe, flags);
+  if (pipeline.rank() > 0) return compute_rows(std::move(request), pipeline);
   for (const auto& line : notes) note("note: " + line, flags.quiet);
   std::optional<StandardOutput> pipe;
   if (flags.output == "-") check_standard_output(request.recipe, json, flags.preview > 0), pipe.emplace();
   const auto made_with = request.recipe.made_with;
-  const auto source = model_source(request.recipe);
   auto files = output_files(pipe ? pipe->file().string() : flags.output, request.recipe.prompt, request.recipe.seeds);
   check_output(files);
   check_recipe_fits(request.recipe, files);
   check_recordings(request.recipe, files);
 
-  note(fmt::format("loading {}", source.model), flags.quiet);
-  auto options = load_options(request.recipe.dtype, flags.device);
-  options.lazy = true;  // what is wrong with the request is said before weights are read
-  const auto pipeline = Pipeline::load(source, options);
+  note(fmt::format("loading {}", model_source(request.recipe).model), flags.quiet);
   ProgressLine progress("drawing", flags.quiet);
   request.progress = progress.callback();
   if (flags.preview > 0) show_previews(request, files, flags);
@@ -205,6 +218,10 @@ void add_generate(CLI::App& app, Global& global) {
       ->needs(preview)
       ->group("Output");
   add_device_flag(*command, flags->device);
+  command
+      ->add_flag("--split-guidance", flags->split_guidance,
+                 "One of several processes, each with a GPU, that compute the rows of each model call; see docs/gpu.md")
+      ->group("Model");
   command->add_flag("-q,--quiet", flags->quiet, "No progress, no notes")->group("Output");
   add_json_flag(*command, global);
   command->callback([flags, &global] { generate(*flags, global.json); });

@@ -28,6 +28,13 @@ struct LoadOptions {
   enum class Device { automatic, cpu, gpu } device = Device::automatic;
   /** Read the weights at the first generate, after its request was checked: a wrong request then costs milliseconds. */
   bool lazy = false;
+  /**
+   * The rows of each model call (the negative prompt's, the prompt's, others) are dealt out among the processes that
+   * were started together (docs/gpu.md), each with this model on a GPU of its own. All of them load, and then run the
+   * same requests in the same order; all get the same result, to the bit. What ends a run in one of them ends it in
+   * all. Loading waits for the others. @throws Error invalid_request: nothing says who they are; io: they do not come.
+   */
+  bool split_guidance = false;
 };
 
 /** What a run will take, roughly. */
@@ -98,7 +105,7 @@ std::vector<Result> generate_together(std::vector<PreparedRun> runs);
  */
 class Pipeline {
  public:
-  /** @throws Error not_found, bad_file, unsupported_model, out_of_memory. */
+  /** @throws Error not_found, bad_file, unsupported_model, out_of_memory; as LoadOptions::split_guidance. */
   static Pipeline load(const ModelSource& source, const LoadOptions& options = {});
 
   /**
@@ -118,6 +125,8 @@ class Pipeline {
   Estimate estimate(const Request& request) const;
 
   const ModelInfo& info() const;
+  /** Which of the processes of LoadOptions::split_guidance this is, from 0. */
+  int rank() const;
   /** Whether several pictures go through the UNet in one call here: on a GPU. */
   bool shares_calls() const;
 

@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 #include <memory>
+#include <span>
 
 #include "mlx/transforms.h"
 
 #include "attention/keys.h"
+#include "base/fail.h"
 #include "engine/memory.h"
+#include "engine/ranks.h"
+#include "io/digest/sha256.h"
 #include "kernels/stop.h"
 #include "pipeline/finite.h"
 #include "pipeline/forecast/estimate.h"
@@ -142,6 +146,25 @@ std::vector<mx::array> draw(const std::vector<Setting>& settings, const std::vec
   return draw(ready);
 }
 
+/** Before anything is drawn: the processes among which the run is split do the same. */
+void agree(engine::Ranks& ranks, const Result& result, const Request& request) {
+  io::Sha256 given;
+  for (const auto& latents : request.latents) given.update(std::as_bytes(std::span(latents)));
+  const auto& made = result.recipe.made_with;
+  const std::pair<const char*, std::string> all[] = {
+      {"computes with another program, device or number type", made.program + made.backend + made.isa + made.dtype},
+      {"has other weights", made.model + made.refiner},
+      {"has another recipe", io::sha256_of(to_json(result.recipe))},
+      {"starts from other latents", given.hex()}};
+  for (const auto& [what, mine] : all) {
+    const auto said = ranks.say(mine);
+    for (size_t rank = 1; rank < said.size(); ++rank)
+      if (said[rank] != said[0])
+        fail(ErrorCode::invalid_request, "split_guidance",
+             fmt::format("process {} {} than process 0; expected the same in all of them", rank, what));
+  }
+}
+
 /** The second pass of each run over its first one's latents; `passes` become the second ones. */
 std::vector<mx::array> draw_again(const std::vector<Setting>& settings, std::vector<Prepared*>& passes,
                                   const std::vector<mx::array>& latents, std::vector<Result>& results) {
@@ -173,6 +196,11 @@ std::vector<Result> generate(const LoadedModel& model, const Outline& outline, c
     passes.push_back(&prepared), live.push_back(&edits);
     from.push_back({.init = prepared.start ? &*prepared.start : nullptr});
     start_from_given(request, prepared.resolved, from.back());
+  }
+  if (model.ranks) {
+    agree(*model.ranks, results[0], runs[0].request);
+    results[0].notes.push_back(
+        fmt::format("the rows of each model call were split between {} processes", model.ranks->size()));
   }
   make_room(settings, runs);
   const bool twice = passes[0]->second != nullptr;

@@ -61,6 +61,7 @@ Run ModelRun::run(mx::Dtype dtype, bool one_by_one) {
           .guidance_rescale = resolved.recipe.guidance_rescale,
           .one_by_one = one_by_one,
           .networks = &networks_,
+          .ranks = model_.ranks,
           .instruments = instruments()};
 }
 

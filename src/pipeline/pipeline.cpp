@@ -16,18 +16,20 @@
 #include "control/program/program_data.h"
 #include "engine/engine.h"
 #include "engine/memory.h"
+#include "engine/ranks.h"
 #include "kernels/device.h"
 #include "pipeline/callback.h"
 #include "pipeline/forecast/estimate.h"
 #include "pipeline/generate.h"
 #include "pipeline/init/given.h"
 #include "pipeline/init/second_pass.h"
+#include "pipeline/picture/preview.h"
 #include "pipeline/placement.h"
 #include "pipeline/prepare/apart.h"
 #include "pipeline/prepare/prepare.h"
 #include "pipeline/prepare/recipe_model.h"
+#include "pipeline/prepare/split.h"
 #include "pipeline/probes.h"
-#include "vae/tiny_decoder.h"
 
 namespace corepulse {
 
@@ -54,11 +56,18 @@ struct Pipeline::State {
   };
 
   State(const ModelSource& from, const LoadOptions& load_options)
-      : source(from), outline(source), placement(load_options) {}
+      : source(from),
+        outline(source),
+        placement(load_options),
+        ranks(load_options.split_guidance ? &engine::Ranks::join() : nullptr) {}
 
   ~State() {
     // Arrays are freed on the thread that made them; waited for, since freeing must not race the end of the process.
     if (own.model || refiner.held.model) Engine::instance().run([this] { own.free(), refiner.held.free(); });
+  }
+
+  pipeline::LoadedModel of_held(Held& held) const {
+    return {held.model, precision(), held.variants, held.texts, &held.side, &held.pictures, {}, ranks};
   }
 
   /** On the engine's thread. */
@@ -70,7 +79,7 @@ struct Pipeline::State {
                                model::weight_bytes(outline.parts, precision()));
       own.model = model::load(outline.parts, precision());
     }
-    return {own.model, precision(), own.variants, own.texts, &own.side, &own.pictures};
+    return of_held(own);
   }
 
   /** What a recipe's refiner is, which is read once as long as recipes name the same. From any thread. */
@@ -92,7 +101,7 @@ struct Pipeline::State {
       held.model = model::load(of->parts, precision());
       refiner.loaded = of;
     }
-    return {{held.model, precision(), held.variants, held.texts, &held.side, &held.pictures}, of->fingerprint()};
+    return {of_held(held), of->fingerprint()};
   }
 
   /** Memory runs short: what runs before left goes, and the refiner if this run has none. @return there was any. */
@@ -123,6 +132,7 @@ struct Pipeline::State {
   ModelSource source;
   pipeline::Outline outline;
   pipeline::ComputeTarget placement;
+  engine::Ranks* ranks;  ///< Who computes the rows of each call together; null: this process all of them.
   Held own;
 
   /** The model that ended a run last. */
@@ -180,15 +190,6 @@ struct PreparedRun::State {
 };
 
 namespace {
-
-/** Before weights are read: whether the file can draw this model's latents. */
-void check_previews(const std::string& file, const ModelInfo& model) {
-  if (model.builtin)
-    fail(
-        ErrorCode::invalid_request, "taesd",
-        "the built-in model has latents of its own, which tiny decoders of Stable Diffusion do not know; leave it out");
-  vae::check_tiny_decoder(file);
-}
 
 /** Below this any machine is done in seconds, and a tenth of one is not worth spending to know better. */
 constexpr double kLong = 1e12;
@@ -262,6 +263,7 @@ std::string PreparedRun::kept_apart_from(const PreparedRun& other) const {
   }
   if (a.request.stop != b.request.stop) return "they are stopped by different flags";
   if (a.request.decode != b.request.decode) return "one is not decoded";
+  if (a.owner->ranks) return "their guidance is split between processes";
   return pipeline::why_apart(a.prepared, b.prepared);
 }
 
@@ -281,7 +283,7 @@ size_t how_many_together(const std::vector<PreparedRun>& runs, size_t most) {
     if (!run.state_) fail_spent();
   if (runs.empty()) return 0;
   auto& owner = *runs[0].state_->owner;
-  if (owner.one_by_one()) return 1;
+  if (owner.one_by_one() || owner.ranks) return 1;
   const size_t room = guarded("memory", [&owner] {
     mx::set_default_device(owner.placement.device);
     return room_beside_weights(owner.outline, owner.precision(), owner.own.model != nullptr);
@@ -317,7 +319,7 @@ std::vector<Result> generate_together(std::vector<PreparedRun> runs) {
     live.emplace_back(request, prepared, owner.precision());
     all.push_back({prepared, live.back(), request});
   }
-  return guarded("generate", [&] {
+  const auto draw = [&] {
     auto model = owner.loaded();
     auto made = owner.made_with();
     std::optional<pipeline::Refining> refiner;
@@ -325,7 +327,8 @@ std::vector<Result> generate_together(std::vector<PreparedRun> runs) {
     model.yield = [&owner, refined] { return owner.yield(refined != nullptr); };
     if (refined) made.refiner = refiner.emplace(owner.loaded_refiner(refined->handover->outline)).fingerprint;
     return pipeline::generate(model, owner.outline, made, all, owner.one_by_one(), refiner ? &*refiner : nullptr);
-  });
+  };
+  return guarded("generate", [&] { return engine::Ranks::run(owner.ranks, draw); });
 }
 
 Result PreparedRun::generate() && {
@@ -353,11 +356,12 @@ void check_beside_recipe(const Request& request, const unet::Config& unet, pipel
 }  // namespace
 
 PreparedRun Pipeline::prepare(const Request& request) const {
-  if (!request.taesd.empty()) check_previews(request.taesd, state_->outline.info);
+  if (!request.taesd.empty()) pipeline::check_previews(request.taesd, state_->outline.info);
   auto prepared = pipeline::prepare(pipeline::with_model(request.recipe, state_->source), state_->outline,
                                     request.functions, /*elide=*/true,
                                     [&state = *state_](const ModelSource& source) { return state.outline_of(source); });
   check_beside_recipe(request, state_->outline.parts.unet, prepared);
+  if (state_->ranks) pipeline::check_split(prepared, request, state_->ranks->size(), state_->one_by_one());
   return PreparedRun(std::unique_ptr<PreparedRun::State>(new PreparedRun::State{state_, request, std::move(prepared)}));
 }
 
@@ -373,8 +377,12 @@ const ModelInfo& Pipeline::info() const {
   return state_->outline.info;
 }
 
+int Pipeline::rank() const {
+  return state_->ranks ? state_->ranks->rank() : 0;
+}
+
 bool Pipeline::shares_calls() const {
-  return !state_->one_by_one();
+  return !state_->one_by_one() && !state_->ranks;
 }
 
 std::string version() {

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "attention/keys.h"
+#include "engine/ranks.h"
 #include "pipeline/guidance/blurred.h"
 #include "pipeline/weights/networks.h"
 #include "sampler/prediction.h"
@@ -120,21 +121,55 @@ mx::array call_unet(const Run& run, const mx::array& x, const control::StepPlan&
   return call_unet(run, x, pass, network, added, plan);
 }
 
+/** Rows are dealt out among the processes of a run like cards. */
+class Deal {
+ public:
+  Deal(const engine::Ranks* ranks, size_t rows)
+      : rank_(ranks ? ranks->rank() : 0),
+        size_(ranks ? ranks->size() : 1),
+        most_((static_cast<int>(rows) - 1) / size_ + 1) {}
+
+  bool mine(int row) const { return row % size_ == rank_; }
+  /** Where the row's prediction stands among those of all processes, of which each has as many. */
+  int place(int row) const { return row % size_ * most_ + row / size_; }
+  /** As many predictions of this process's as of any. */
+  mx::array padded(const std::vector<mx::array>& predicted, mx::Shape one) const {
+    auto all = predicted;
+    one[0] = most_;
+    for (const auto& some : predicted) one[0] -= some.shape(0);
+    if (one[0] > 0) all.push_back(mx::zeros(one, mx::float32));
+    return mx::concatenate(all, 0);
+  }
+
+ private:
+  int rank_, size_, most_;
+};
+
 /** What all these rows predict: those of equal weights together. @param input theirs. */
 mx::array call_rows(const Run& run, const mx::array& input, const control::StepPlan& plan, control::Step step,
                     const std::vector<control::Row>& all, Network& own, const attention::Instruments& instruments) {
   const auto groups = groups_of(plan, all);
+  const Deal deal(run.ranks, all.size());
   std::vector<mx::array> outputs;
   std::vector<int> order(all.size());  // where each row's prediction stands among them
   int next = 0;
   for (const auto& [weights, places] : groups) {
+    std::vector<int> mine;
+    for (const int place : places) {
+      if (deal.mine(next)) mine.push_back(place);
+      order[place] = deal.place(next++);
+    }
+    if (mine.empty()) continue;
     auto& network = weights.empty() ? own : run.networks->at(weights, step);
     step.rows.clear();
-    for (const int place : places) step.rows.push_back(all[place]), order[place] = next++;
-    const auto x_t = groups.size() == 1 ? input : attention::rows_of(input, places);
+    for (const int place : mine) step.rows.push_back(all[place]);
+    const auto x_t = mine.size() == all.size() ? input : attention::rows_of(input, mine);
     outputs.push_back(call_unet(run, x_t, plan, step, network, instruments));
   }
-  return groups.size() == 1 ? outputs[0] : attention::rows_of(mx::concatenate(outputs, 0), order);
+  if (!run.ranks && groups.size() == 1) return outputs[0];
+  const mx::Shape one{1, input.shape(1), input.shape(2), run.model.unet.config().out_channels};
+  if (run.ranks) outputs = {run.ranks->gather(deal.padded(outputs, one))};
+  return attention::rows_of(mx::concatenate(outputs, 0), order);
 }
 
 /** What the plan's blurred calls add, by image. @param output what all rows predicted. */

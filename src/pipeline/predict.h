@@ -16,6 +16,10 @@
 #include "pipeline/guidance/sum.h"
 #include "sampler/sampler.h"
 
+namespace corepulse::engine {
+class Ranks;
+}
+
 namespace corepulse::pipeline {
 
 struct Network;
@@ -42,6 +46,7 @@ struct Run {
   /** Of step i: x as it was made -> as the next step, or the decoder, is given it. Empty: the same. */
   std::function<mx::array(int i, const mx::array& x)> between_steps = {};
   Networks* networks = nullptr;             ///< For calls whose weights control changes.
+  engine::Ranks* ranks = nullptr;           ///< The processes among which the rows of each call are dealt; null: none.
   attention::Instruments instruments = {};  ///< For the program's captures, functions and recordings.
   /** Another model makes the calls from this one on; its run's `control` counts them from 0. Not of runs together. */
   const Run* later = nullptr;

@@ -6,6 +6,9 @@
 
 #include "mlx/transforms.h"
 
+#include "base/fail.h"
+#include "vae/tiny_decoder.h"
+
 namespace corepulse::pipeline {
 namespace {
 
@@ -55,6 +58,14 @@ Image preview(const mx::array& latents, int i, const ModelInfo& info) {
       image.pixels[pixel * 3 + c] =
           to_byte(z[0] * map[0][c] + z[1] * map[1][c] + z[2] * map[2][c] + z[3] * map[3][c] + map[4][c]);
   return image;
+}
+
+void check_previews(const std::string& file, const ModelInfo& model) {
+  if (model.builtin)
+    fail(
+        ErrorCode::invalid_request, "taesd",
+        "the built-in model has latents of its own, which tiny decoders of Stable Diffusion do not know; leave it out");
+  vae::check_tiny_decoder(file);
 }
 
 Image to_image(const mx::array& picture) {

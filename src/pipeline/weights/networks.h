@@ -17,6 +17,10 @@
 #include "pipeline/weights/beside.h"
 #include "pipeline/weights/variants.h"
 
+namespace corepulse::engine {
+class Ranks;
+}
+
 namespace corepulse::pipeline {
 
 /** A UNet, the texts that it reads, and what its calls leave behind for the next ones. */
@@ -39,6 +43,7 @@ struct LoadedModel {
   PictureStore* pictures = nullptr;  ///< Likewise.
   /** Memory runs short before a run: what others left goes. False: there was nothing. */
   std::function<bool()> yield = {};
+  engine::Ranks* ranks = nullptr;  ///< See Run.
 };
 
 /** Those with changed weights; of the last kVariants sets of changes, or as many as a call has. */
