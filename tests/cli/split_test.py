@@ -10,15 +10,20 @@ import unittest
 from program_case import PROGRAM, ProgramCase
 
 RUN = os.environ["COREPULSE_SPLIT_RUN"]
-MODEL = pathlib.Path(__file__).parents[1] / "golden" / "models" / "small"
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+MODEL = GOLDEN / "models" / "small"
 RECIPE = {"version": 1, "prompt": "a cat in a park", "negative_prompt": "rain", "width": 64, "height": 64, "steps": 3, "seed": 3,
           "sampler": "euler", "guidance": 5}
 NEVER = 600  # seconds after which something hangs
 GUIDE = {"kind": "guide_by", "perturb": "identity", "scale": 2, "where": "middle"}
 THREE_ROWS = RECIPE | {"sampler": "heun", "controls": [GUIDE | {"when": {"steps": [0, 2]}}]}
+# Rows of other weights, which are calls of their own: of the second image, and of the prompt.
+CHANGED = RECIPE | {"seeds": [1, 2], "controls": [GUIDE, *({"kind": "lora", "file": str(GOLDEN / "lora_sd1.safetensors")} | rows
+                                                           for rows in ({"images": [1]}, {"rows": "cond", "strength": 0.5}))]}
+TWICE = RECIPE | {"second_pass": {"scale": 2, "strength": 0.6, "upscale": "lanczos"}}
 # Of both, calls of one row for two processes: guidance 1 in some steps.
 SOME_GUIDED = RECIPE | {"sampler": "euler_a", "seeds": [3, 4], "controls": [{"kind": "guidance", "scale": 1, "when": {"steps": [1, 2]}}]}
-SOME_GUIDED.pop("seed")
+del SOME_GUIDED["seed"], CHANGED["seed"]
 
 
 class SplitTest(ProgramCase):
@@ -44,18 +49,18 @@ class SplitTest(ProgramCase):
             self.addCleanup(pipe.close)
         return process
 
-    def split(self, runs_of):
+    def split(self, runs_of, model=MODEL):
         """Processes that draw these runs together, a list for each rank."""
         processes = []
         for rank, environment in enumerate(self.ring(len(runs_of))):
             file = self.folder / f"runs-{rank}.json"
             file.write_text(json.dumps(runs_of[rank]))
-            processes.append(self.started(RUN, MODEL, file, "--split", environment=environment))
+            processes.append(self.started(RUN, model, file, "--split", environment=environment))
         return processes
 
-    def alone(self, recipes):
+    def alone(self, recipes, model):
         (self.folder / "runs.json").write_text(json.dumps([{"recipe": recipe} for recipe in recipes]))
-        return self.lines(self.started(RUN, MODEL, "runs.json"))
+        return self.lines(self.started(RUN, model, "runs.json"))
 
     def lines(self, process):
         out, err = process.communicate(timeout=NEVER)
@@ -63,12 +68,13 @@ class SplitTest(ProgramCase):
         return [json.loads(line) for line in out.splitlines() if line != "paused"]
 
     def test_all_processes_have_the_bits_of_one(self):
-        for size, recipes in ((2, [RECIPE, THREE_ROWS, SOME_GUIDED]), (3, [THREE_ROWS])):
+        model = GOLDEN / "models" / "sd1"
+        for size, recipes in ((2, [RECIPE, THREE_ROWS, SOME_GUIDED, CHANGED, TWICE]), (3, [THREE_ROWS, CHANGED])):
             with self.subTest(size):
-                made = [self.lines(process) for process in self.split([[{"recipe": r} for r in recipes]] * size)]
+                made = [self.lines(process) for process in self.split([[{"recipe": r} for r in recipes]] * size, model)]
                 for here in made[1:]:
                     self.assertEqual(here, made[0])
-                for split, alone in zip(made[0], self.alone(recipes), strict=True):
+                for split, alone in zip(made[0], self.alone(recipes, model), strict=True):
                     self.assertIn("sha256", alone)
                     note = f"the rows of each model call were split between {size} processes"
                     self.assertEqual(split, alone | {"notes": [*alone["notes"], note]})
