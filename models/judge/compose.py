@@ -75,21 +75,31 @@ def sample(rng):
     return Description(BACKGROUNDS.index(kind), style, effect, objects, layout)
 
 
-def draw_batch(rng, size, sprite_index):
-    """@return `size` random descriptions, and the same as the Composer's tensors."""
+def as_tensors(rng, descriptions, size, sprite_index):
+    """`size` descriptions, which may be made while they are read, as the Composer's tensors."""
     whole = np.zeros((size, 5), np.int64)  # background, its variant, style, effect, mirrored
     objects = np.zeros((size, OBJECTS, 3), np.int64)  # sprite (-1: none), object, tint
     places = np.ones((size, OBJECTS, 5), np.float32)  # x, y, size, turn, mirror (1 or -1)
     objects[:, :, 0] = -1
-    descriptions = []
-    for n in range(size):
-        d = sample(rng)
-        descriptions.append(d)
+    for n, d in enumerate(descriptions):
         whole[n] = d.background, rng.randrange(1 << 20), d.style, d.effect, rng.random() < 0.5
         for k, (which, tint, x, y, extent, turn, mirrored) in enumerate(d.objects):
             objects[n, k] = sprite_index[which][d.style], which, tint
             places[n, k] = x, y, extent, turn, -1 if mirrored else 1
-    return descriptions, (torch.from_numpy(whole), torch.from_numpy(objects), torch.from_numpy(places))
+    return torch.from_numpy(whole), torch.from_numpy(objects), torch.from_numpy(places)
+
+
+def draw_batch(rng, size, sprite_index):
+    """@return `size` random descriptions, and the same as the Composer's tensors."""
+    descriptions = []
+
+    def drawn():
+        while len(descriptions) < size:
+            descriptions.append(sample(rng))
+            yield descriptions[-1]
+
+    tensors = as_tensors(rng, drawn(), size, sprite_index)
+    return descriptions, tensors
 
 
 class Batches(torch.utils.data.Dataset):
