@@ -24,7 +24,8 @@ struct Fact {
   int scene = 0, tint = -1;
   Look look = Look::plain;
   double outside = 1;     ///< Similarity to the plain picture outside the box around its object.
-  double overlap = 1;     ///< Of the cells that show an object here or in the plain picture, those that do in both.
+  double overlap = 1;     ///< Of the cells that show an object here or in the plain picture (the shown one, where the
+                          ///< suite has one), those that do in both.
   double background = 1;  ///< Likewise outside all cells that show an object in either picture.
 };
 

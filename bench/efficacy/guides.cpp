@@ -25,25 +25,16 @@ Variant edited(std::string name, const PromptToPrompt& edit) {
           true};
 }
 
-/** A table with a row for each variant. */
-std::string table(const char* head, const Query& query, const std::function<std::string(const std::string&)>& cells) {
-  std::string text = head, line = "\n|";
-  for (auto i = std::count(text.begin(), text.end(), '|') - 1; i > 0; --i) line += "---|";
-  text += line + "\n";
-  for (const auto& variant : query.variants()) text += fmt::format("| {} | {} |\n", variant, cells(variant));
-  return text + "\n";
-}
-
 std::string edit_table(const Facts& facts) {
   const Query query(facts, "edit", true);
   return fmt::format("{} held-out pairs. ", query.pairs()) +
          "*Same place*: of all cells that show an object in the picture or the plain one, how many do so in both.\n\n" +
-         table("| how | turned | scene kept | same place | SSIM outside the box | outside objects |", query,
-               [&](const std::string& v) {
-                 return fmt::format("{} | {} | {:.2f} | {:.3f} | {:.3f}", percent(query.rate(v, shows_to)),
-                                    percent(query.rate(v, keeps_scene)), query.mean(v, &Fact::overlap),
-                                    query.mean(v, &Fact::outside), query.mean(v, &Fact::background));
-               });
+         rows_table("| how | turned | scene kept | same place | SSIM outside the box | outside objects |", query,
+                    [&](const std::string& v) {
+                      return fmt::format("{} | {} | {:.2f} | {:.3f} | {:.3f}", percent(query.rate(v, shows_to)),
+                                         percent(query.rate(v, keeps_scene)), query.mean(v, &Fact::overlap),
+                                         query.mean(v, &Fact::outside), query.mean(v, &Fact::background));
+                    });
 }
 
 std::string negative_tables(const Facts& facts) {
@@ -56,7 +47,7 @@ std::string negative_tables(const Facts& facts) {
       fmt::format("To compare: guidance 5 with the same negative prompt draws A in {} and B in {} of all pictures.\n\n",
                   percent(guided.rate("plain", [&](const Fact& f, const Pair& p) { return !gone(f, p); })),
                   percent(guided.rate("plain", stays)));
-  return text + table("| how | A gone | B stays | scene kept |", query, [&](const std::string& v) {
+  return text + rows_table("| how | A gone | B stays | scene kept |", query, [&](const std::string& v) {
            return fmt::format("{} | {} | {}", percent(query.rate(v, gone, both)), percent(query.rate(v, stays, both)),
                               percent(query.rate(v, keeps_scene, both)));
          });
@@ -70,11 +61,21 @@ std::string guide_tables(const Facts& facts) {
                        percent(of.rate(v, keeps_scene)));
   };
   return fmt::format("{} held-out pairs.\n\n", query.pairs()) +
-         table("| at guidance 1, 5 | both right | one right | scene | both right | one right | scene |", query,
-               [&](const std::string& v) { return cells(query, v) + " | " + cells(guided, v); });
+         rows_table("| at guidance 1, 5 | both right | one right | scene | both right | one right | scene |", query,
+                    [&](const std::string& v) { return cells(query, v) + " | " + cells(guided, v); });
 }
 
 }  // namespace
+
+std::string rows_table(const char* head, const Query& query,
+                       const std::function<std::string(const std::string&)>& cells) {
+  std::string text = head, line = "\n|";
+  for (auto i = std::count(text.begin(), text.end(), '|') - 1; i > 0; --i) line += "---|";
+  text += line + "\n";
+  for (const auto& variant : query.variants())
+    if (variant != "shown") text += fmt::format("| {} | {} |\n", variant, cells(variant));
+  return text + "\n";
+}
 
 Suite edit_suite(const Pair& pair, bool all) {
   const auto whole = pair.to.name + " " + pair.from.place;

@@ -37,7 +37,8 @@ void add_run(CLI::App& app, Options& options) {
   command->add_option("--shard", options.shard, "This part of the pairs, 0 ..")->capture_default_str();
   command->add_option("--shards", options.shards, "of so many")->capture_default_str();
   command->add_option("--pictures", options.pictures, "Held-out pairs whose pictures are kept")->capture_default_str();
-  command->add_option("--suites", options.suites, "inject region mask places roles edit negative guide [all]")
+  command
+      ->add_option("--suites", options.suites, "inject region mask places roles edit negative guide led picture [all]")
       ->delimiter(',');
   const std::map<std::string, Options::Part> parts{
       {"both", Options::Part::both}, {"tuning", Options::Part::tuning}, {"held_out", Options::Part::held_out}};

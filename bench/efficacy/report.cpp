@@ -243,7 +243,8 @@ std::string report_text(const Facts& facts) {
       "## Two objects, each in its half\n\"An A left and a B right\", beside the square of the rate of single "
       "objects, {:.2f}.\n![Two objects in their halves](efficacy/places.webp)\n\n",
       single);
-  return text + places_table(facts, m, single) + places_note(facts) + guide_text(facts) + role_tables(facts);
+  return text + places_table(facts, m, single) + places_note(facts) + guide_text(facts) + pictures_text(facts) +
+         role_tables(facts);
 }
 
 }  // namespace corepulse::efficacy

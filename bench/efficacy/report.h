@@ -14,6 +14,9 @@ std::string report_text(const Facts& facts);
 /** The parts about prompt_to_prompt, normalized_guidance and guide_by, for the same page; "" without facts. */
 std::string guide_text(const Facts& facts);
 
+/** The parts about ControlNets and picture prompts, likewise. */
+std::string pictures_text(const Facts& facts);
+
 /** The tables of the blocks' roles, for the same page. */
 std::string role_tables(const Facts& facts);
 
@@ -31,6 +34,10 @@ bool same(const Tile& a, const Tile& b);
 
 /** Writes the page's picture sheets into `folder`. @throws Error io, bad_file (a picture was not kept). */
 void write_sheets(const Facts& facts, const std::filesystem::path& folder);
+
+/** A Markdown table with a row for each variant that was tried. */
+std::string rows_table(const char* head, const Query& query,
+                       const std::function<std::string(const std::string&)>& cells);
 
 /** "97 %", or "-" of nothing. */
 std::string percent(const Rate& rate);

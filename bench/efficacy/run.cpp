@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "choose.h"
+#include "io/base64.h"
+#include "io/picture/image_format.h"
 #include "ppm.h"
 
 namespace corepulse::efficacy {
@@ -13,6 +15,7 @@ namespace {
 constexpr Box kUsualBox{3, 3, 13, 14};  // where the judge saw nothing
 constexpr size_t kBest = 4;             // variants that the tuning pairs send on
 constexpr int kTooLarge = kCells * kCells * 3 / 4;
+constexpr uint64_t kShownSeeds = 50;  // of a hundred that a pair has
 
 /** Pairs of both kinds by turns, so that a run that is cut short has some of each. */
 std::vector<Pair> by_turns(std::vector<Pair> pairs, int tuning) {
@@ -82,6 +85,8 @@ void Runner::run(const Pair& pair) {
     for (const auto& suite : negative_suites(pair)) run(suite, pair);
   if (wanted("guide") && pair.held_out)
     for (const auto& suite : guide_suites(pair)) run(suite, pair);
+  if (wanted("led") && pair.held_out) run(led_suite(pair), pair);
+  if (wanted("picture") && pair.held_out) run(picture_suite(pair), pair);
 }
 
 void Runner::run(const Suite& suite, const Pair& pair) {
@@ -92,9 +97,15 @@ void Runner::run(const Suite& suite, const Pair& pair) {
   for (const auto& drawn : plain) {
     auto tight = object_box(drawn.answer, 0), wide = object_box(drawn.answer, 1);
     if (wide.empty() || wide.cells() > kTooLarge) tight = wide = kUsualBox;
-    spots.push_back({tight, wide, 0});
+    spots.push_back({tight, wide, 0, ""});
   }
-  for (int k = 0; k < options_.seeds; ++k) note(suite, pair, variants[0], k, plain[k], plain[k], spots[k].wide);
+  const auto shown = draw_shown(suite, pair);
+  for (size_t k = 0; k < shown.size(); ++k) spots[k].shown = io::to_base64(io::encode_png(shown[k].image, {}));
+  const auto noted = [&](const std::string& variant, int k, const Drawn& drawn) {
+    note(suite, pair, variant, k, drawn, {plain[k], spots[k].wide, shown.empty() ? plain[k].answer : shown[k].answer});
+  };
+  for (int k = 0; k < options_.seeds; ++k) noted("plain", k, plain[k]);
+  for (size_t k = 0; k < shown.size(); ++k) noted("shown", int(k), shown[k]);
   // Whole batches; variants that look at the plain picture go with it in batches of their own.
   const size_t together = std::max(2, options_.batch / options_.seeds);
   for (const bool beside : {false, true}) {
@@ -103,8 +114,7 @@ void Runner::run(const Suite& suite, const Pair& pair) {
       if (batch.size() <= size_t(beside)) return;
       const auto drawn = draw(suite, pair, batch, spots);
       for (size_t i = beside * options_.seeds; i < drawn.size(); ++i) {
-        const int k = int(i) % options_.seeds;
-        note(suite, pair, *batch[i / options_.seeds], k, drawn[i], plain[k], spots[k].wide);
+        noted(batch[i / options_.seeds]->name, int(i) % options_.seeds, drawn[i]);
       }
       batch.clear();
     };
@@ -129,9 +139,10 @@ std::vector<Runner::Drawn> Runner::draw(const Suite& suite, const Pair& pair,
   for (const auto* variant : variants)
     for (int k = 0; k < options_.seeds; ++k) {
       const int image = int(recipe.seeds.size());
-      recipe.seeds.push_back(seed_of(pair, k));
-      for (auto control : variant->controls({spots[k].tight, spots[k].wide, k}))
-        recipe.controls.push_back(control.for_images({image}));
+      recipe.seeds.push_back(seed_of(pair, k) + suite.reseed);
+      auto spot = spots[k];
+      spot.plain_image = k;
+      for (auto control : variant->controls(spot)) recipe.controls.push_back(control.for_images({image}));
     }
   // A GPU plans each convolution of a new shape, which takes seconds: few shapes are worth pictures nobody looks at.
   while (recipe.seeds.size() % options_.multiple) recipe.seeds.push_back(recipe.seeds.back());
@@ -173,22 +184,33 @@ std::vector<Runner::Drawn> Runner::draw_each(const Suite& suite, const Pair& pai
   return all;
 }
 
-void Runner::note(const Suite& suite, const Pair& pair, const Variant& variant, int seed, const Drawn& drawn,
-                  const Drawn& plain, const Box& box) {
+std::vector<Runner::Drawn> Runner::draw_shown(const Suite& suite, const Pair& pair) {
+  if (suite.shown.empty()) return {};
+  const Suite alone{.name = suite.name,
+                    .prompt = suite.shown,
+                    .variants = {suite.variants[0]},
+                    .negative = "",
+                    .reseed = kShownSeeds};
+  return draw(alone, pair, {&alone.variants[0]}, std::vector<Spot>(options_.seeds));
+}
+
+void Runner::note(const Suite& suite, const Pair& pair, const std::string& variant, int seed, const Drawn& drawn,
+                  const Beside& beside) {
   const auto& answer = drawn.answer;
-  Fact fact{suite.name, variant.name, pair.index, seed, pair.held_out};
+  const auto& plain = beside.plain;
+  Fact fact{suite.name, variant, pair.index, seed, pair.held_out};
   fact.object = main_object(answer);
   fact.left = main_object(answer, 0, kCells / 2), fact.right = main_object(answer, kCells / 2, kCells);
   fact.from_cells = cells_of(answer, pair.from.object), fact.to_cells = cells_of(answer, pair.to.object);
   fact.left_cells = cells_of(answer, pair.from.object, 0, kCells / 2);
   fact.right_cells = cells_of(answer, pair.to.object, kCells / 2, kCells);
   fact.scene = answer.scene, fact.tint = main_tint(answer), fact.look = answer.look;
-  fact.outside = similarity_outside(drawn.image, plain.image, mask_of(box));
-  fact.overlap = overlap(answer, plain.answer);
+  fact.outside = similarity_outside(drawn.image, plain.image, mask_of(beside.box));
+  fact.overlap = overlap(answer, beside.places);
   fact.background = similarity_outside(drawn.image, plain.image, mask_of(answer, plain.answer));
   facts_.facts.push_back(fact);
   const bool shown = pair.held_out && seed == 0 && pair.index - options_.tuning < options_.pictures;
-  if (shown) facts_.tiles.push_back({suite.name, variant.name, pair.index, halved(drawn.image)});
+  if (shown) facts_.tiles.push_back({suite.name, variant, pair.index, halved(drawn.image)});
 }
 
 }  // namespace corepulse::efficacy

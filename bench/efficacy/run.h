@@ -22,7 +22,8 @@ struct Options {
   enum class Part { both, tuning, held_out } part = Part::both;
   /** Parts of a run over the tuning pairs: held-out pairs then draw its best variants and those of a quick look. */
   std::vector<std::filesystem::path> tuned;
-  std::set<std::string> suites{"inject", "region", "mask", "places", "roles", "edit", "negative", "guide"};
+  std::set<std::string> suites{"inject", "region",   "mask",  "places", "roles",
+                               "edit",   "negative", "guide", "led",    "picture"};
 };
 
 class Runner {
@@ -44,8 +45,15 @@ class Runner {
   /** As draw, one variant at a time. */
   std::vector<Drawn> draw_each(const Suite& suite, const Pair& pair, const std::vector<const Variant*>& variants,
                                const std::vector<Spot>& spots);
-  void note(const Suite& suite, const Pair& pair, const Variant& variant, int seed, const Drawn& drawn,
-            const Drawn& plain, const Box& box);
+  /** What is beside the pictures: the plain one and where its object is; the one whose places are compared. */
+  struct Beside {
+    const Drawn& plain;
+    const Box& box;
+    const Answer& places;
+  };
+  void note(const Suite& suite, const Pair& pair, const std::string& variant, int seed, const Drawn& drawn,
+            const Beside& beside);
+  std::vector<Drawn> draw_shown(const Suite& suite, const Pair& pair);
   bool late() const;
   uint64_t seed_of(const Pair& pair, int k) const { return uint64_t(pair.index) * 100 + k; }
 

@@ -98,6 +98,9 @@ std::vector<Sheet> sheets(const Facts& facts) {
                {"plain", "normalized_guidance; scale 2", "normalized_guidance; scale 8", "asked plainly"}),
           rows(facts, "guide.webp", {"guide"},
                {"plain", "identity; middle:0", "identity; all", "blur; middle:0", "blur; all"}),
+          rows(facts, "led.webp", {"led"}, {"shown", "plain", "edges", "edges; strength 0.5", "edges; sigma > 3"}),
+          rows(facts, "picture.webp", {"picture"},
+               {"shown", "plain", "asked plainly", "picture", "picture; strength 0.6", "picture; middle:0"}),
           roles(facts)};
 }
 

@@ -16,6 +16,7 @@ namespace corepulse::efficacy {
 struct Spot {
   Box tight, wide;      ///< Around the object of the plain picture of the same seed; one cell more on each side.
   int plain_image = 0;  ///< Index in the batch of that plain picture, where the variant asks for it.
+  std::string shown;    ///< The suite's shown picture of the same seed: a PNG file in base64.
 };
 
 struct Variant {
@@ -30,6 +31,9 @@ struct Suite {
   std::vector<Variant> variants;
   double guidance = 5;
   std::string negative;
+  /** Not "": a picture of this prompt is drawn first, with seeds of its own, and shown to the variants. */
+  std::string shown = {};
+  uint64_t reseed = 0;  ///< Added to the seeds.
 };
 
 /** "a cat in a park", from the parts of `side` that are asked for. */
@@ -55,5 +59,9 @@ Suite edit_suite(const Pair& pair, bool all);
 std::vector<Suite> negative_suites(const Pair& pair);
 /** Two objects and their places asked for, without guidance and with it, guided by perturbed attention or not. */
 std::vector<Suite> guide_suites(const Pair& pair);
+/** The edges of a picture of the object in another scene, which a ControlNet follows. */
+Suite led_suite(const Pair& pair);
+/** A scene without an object, and a picture of the object in another scene, which an IP-Adapter reads. */
+Suite picture_suite(const Pair& pair);
 
 }  // namespace corepulse::efficacy
