@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Library, program and examples for macOS arm64, built and inspected on Debian, and an archive that a Mac needs no compiler
 # for. Its result HAS RUN ON NO MAC.
-#   cmake/cross/macos.sh PYTHON     an interpreter with pip
+#   cmake/cross/macos.sh PYTHON              an interpreter with pip
+#   cmake/cross/macos.sh PYTHON wheel STUB   the Python package instead, for Python of PYTHON's version, which has nanobind and
+#                                            scikit-build-core; without `corepulse serve`
 set -euo pipefail
 python=$1
 # shellcheck source=cmake/cross/common.sh
@@ -24,6 +26,10 @@ make_tools() {
   printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang cc -target %s "$@"\n' "$folder" "$target" >"$tools/cc"
   cat >"$tools/c++" <<END
 #!/bin/sh
+for argument; do  # this linker reads no lists of names from files
+  shift
+  case \$argument in -Wl,@*) ;; *) set -- "\$@" "\$argument" ;; esac
+done
 for argument; do  # -nostdlib++ takes away the headers, too
   [ "\$argument" != -c ] || exec "$folder/zig/bin/python" -m ziglang c++ -target $target "\$@"
 done
@@ -80,9 +86,14 @@ build_libraries() {
   done
 }
 
-build_corepulse() {
+# build FLAG...: one folder for both kinds of installation, which differ in names and rpaths alone.
+build() {
   cross_cmake . "$folder/build" -DPython_EXECUTABLE="$python" -DMLX_SITE="$mlx" -DCOREPULSE_TESTS=OFF -DCOREPULSE_BENCH=OFF \
-    -DCOREPULSE_CPU_KERNELS=OFF -DCOREPULSE_CUDA=OFF -DCOREPULSE_SERVER=OFF
+    -DCOREPULSE_CPU_KERNELS=OFF -DCOREPULSE_CUDA=OFF -DCOREPULSE_SERVER=OFF "$@"
+}
+
+build_corepulse() {
+  build -DSKBUILD=OFF -DCOREPULSE_PYTHON=OFF
   rm -rf "$folder/corepulse"
   cmake --install "$folder/build" --prefix "$folder/corepulse"
   cross_cmake examples "$folder/examples" -DCMAKE_PREFIX_PATH="$folder/corepulse" -DCOREPULSE_ROOT="$folder/corepulse"
@@ -133,6 +144,32 @@ END
   say "packed ${folder##*/}/$name.tar.gz: never run on a Mac"
 }
 
+# CPython's headers, with what they ask of the system answered for a Mac.
+python_headers() {
+  local headers
+  headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  [[ -f $headers/Python.h ]] || stop "$python has no headers; on Debian: apt-get install python3-dev"
+  "$python" cmake/cross/check_pyconfig.py cmake/cross/macos_pyconfig.h "$headers"
+  rm -rf "$folder/python"
+  cp -Rp "$headers" "$folder/python"
+  cp -p cmake/cross/macos_pyconfig.h "$folder/python/pyconfig.h"
+}
+
+# The Python package as a wheel into out-wheel/. Its extension shares MLX's arrays if both carry one mark of nanobind.
+python_wheel() {
+  local number frontend=$folder/mlx
+  number=$("$python" -c 'import sys; print(*sys.version_info[:2], sep="")')
+  python_headers
+  build -DSKBUILD=ON -DCOREPULSE_PYTHON=ON -DPython_INCLUDE_DIR="$folder/python" -DSKBUILD_SOABI="cpython-$number-darwin" \
+    -DCOREPULSE_STUB="$1"
+  rm -rf "$folder/stage"
+  cmake --install "$folder/build" --component python --prefix "$folder/stage" >/dev/null
+  "$python" python/wheel/make.py out-wheel --staged "$folder/stage"
+  wheel mlx macosx_14_0_arm64 "$frontend"
+  "$python" python/wheel/examine.py "$(compgen -G "out-wheel/corepulse-*-cp$number-macosx_14_0_arm64.whl")" \
+    --mlx "$(compgen -G "$frontend/mlx/core.*.so")"
+}
+
 need llvm-objdump-19 llvm-19
 need llvm-install-name-tool-19 llvm-19
 need dpkg-source dpkg-dev
@@ -140,6 +177,14 @@ make_tools
 wheel mlx-metal macosx_14_0_arm64 "$folder/wheel"
 fetch_sources
 build_libraries
-build_corepulse
-check
-pack
+case ${2:-} in
+  wheel)
+    python_wheel "$3"
+    ;;
+  "")
+    build_corepulse
+    check
+    pack
+    ;;
+  *) stop "unknown part '$2'; expected wheel, or nothing" ;;
+esac

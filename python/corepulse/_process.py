@@ -34,7 +34,7 @@ def _check_mlx() -> None:
         if name != COMPUTES and _installed(name) is not None:
             raise ImportError(
                 f"corepulse was built for {COMPUTES}, and {name} is installed, whose library takes its place; expected: pip "
-                f"uninstall {name}, then pip install --force-reinstall --no-deps {COMPUTES}=={MLX}"
+                f"uninstall {name}, then pip install --force-reinstall --no-deps {COMPUTES}=={MLX}; or corepulse's wheel for {name}"
             )
 
 
@@ -46,13 +46,13 @@ def _load_mlx() -> None:
     for folder in folders:
         library = pathlib.Path(folder, "lib", f"libmlx.{suffix}")
         if library.is_file():
-            ctypes.CDLL(str(library))
+            try:
+                ctypes.CDLL(str(library))
+            except OSError as error:
+                driver = " and NVIDIA's driver" if "cuda" in COMPUTES else ""
+                raise ImportError(f"MLX's library does not load: {error}; expected {COMPUTES} {MLX}{driver}") from error
             return
-    raise ImportError(
-        "corepulse computes with MLX, whose library is not installed here; expected: pip install 'mlx[cpu]'"
-        if sys.platform == "linux"
-        else "corepulse computes with MLX, which is not installed here; expected: pip install mlx"
-    )
+    raise ImportError(f"corepulse computes with MLX, whose library is not installed here; expected: pip install mlx=={MLX} {COMPUTES}=={MLX}")
 
 
 _check_mlx()

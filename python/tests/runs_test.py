@@ -207,9 +207,23 @@ def test_another_mlx_is_refused_before_it_is_loaded(tmp_path):
     assert "was built for MLX" in done.stderr and "0.1.0 is installed" in done.stderr
 
 
+def test_an_mlx_that_does_not_load_is_named(tmp_path):
+    from corepulse import _process
+
+    (tmp_path / "mlx" / "lib").mkdir(parents=True)
+    (tmp_path / "mlx" / "__init__.py").touch()
+    where = {**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ['PYTHONPATH']}"}
+    done = script("import corepulse", env=where)
+    assert done.returncode != 0 and f"is not installed here; expected: pip install mlx=={_process.MLX}" in done.stderr, done.stderr
+    (tmp_path / "mlx" / "lib" / f"libmlx.{'dylib' if sys.platform == 'darwin' else 'so'}").write_text("no library")
+    done = script("import corepulse", env=where)
+    assert "MLX's library does not load" in done.stderr and f"expected {_process.COMPUTES} {_process.MLX}" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("name, version, message", [
     ("mlx_cpu", "0.31.0", "mlx-cpu 0.31.0 is installed"),
     ("mlx_cuda_13", "0.32.4", "mlx-cuda-13 is installed, whose library takes its place"),
+    ("mlx_cuda_12", "0.32.4", "or corepulse's wheel for mlx-cuda-12"),
 ])
 @pytest.mark.skipif(sys.platform == "darwin", reason="Linux's wheels")
 def test_another_computing_half_of_mlx_is_refused(name, version, message, tmp_path):
