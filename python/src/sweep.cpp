@@ -41,7 +41,7 @@ std::vector<std::pair<std::vector<std::string>, std::string>> cell_list(const st
 }
 
 /** Python's callback: False stops. */
-std::function<bool(const SweepProgress&)> callback(nb::object function) {
+std::function<bool(const SweepProgress&)> sweep_callback(nb::object function) {
   if (function.is_none()) return {};
   return [held = Held(std::move(function))](const SweepProgress& at) {
     const nb::gil_scoped_acquire gil;
@@ -62,7 +62,7 @@ Told run(const std::string& spec, const std::string& folder, const std::string& 
   SweepOptions options{.folder = out, .resume = resume, .shard = shard.first, .shards = shard.second};
   options.together = together;
   options.device = device_of(device);
-  options.progress = callback(std::move(progress));
+  options.progress = sweep_callback(std::move(progress));
   const auto flag = stop ? stop->flag : std::make_shared<std::atomic<bool>>();
   options.stop = flag;
   return interruptible(flag, [&] { return told(run_sweep(sweep, options)); });
@@ -86,7 +86,7 @@ class Coordinator {
               nb::object progress) {
     const auto sweep = sweep_of(spec, folder);
     SweepOptions options{.folder = out, .resume = resume, .device = LoadOptions::Device::cpu};
-    options.progress = callback(std::move(progress));
+    options.progress = sweep_callback(std::move(progress));
     const auto flag = std::make_shared<std::atomic<bool>>();
     options.stop = flag;
     coordinator_ = interruptible(flag, [&] { return std::make_unique<SweepCoordinator>(sweep, options); });

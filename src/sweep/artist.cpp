@@ -11,7 +11,7 @@ namespace corepulse::sweep {
 namespace {
 
 /** Each may hold a picture to start from, and hints of ControlNets. */
-constexpr size_t kMostKept = 32;
+constexpr size_t kMostKeptRuns = 32;
 
 ComputeType compute_type(const std::string& name) {
   if (name == "f32") return ComputeType::float32;
@@ -73,7 +73,7 @@ void PipelineArtist::check(const Recipe& recipe) {
 }
 
 void PipelineArtist::keep(const Recipe& recipe, PreparedRun run) {
-  if (kept_.size() < kMostKept) kept_.emplace_back(recipe, std::move(run));
+  if (kept_.size() < kMostKeptRuns) kept_.emplace_back(recipe, std::move(run));
 }
 
 PreparedRun PipelineArtist::run_of(const Recipe& recipe) {

@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "model/config/fields.h"
+#include "io/fields.h"
 
 namespace corepulse::model {
 namespace {
+
+using io::Fields, io::Fixed, io::Range;
 
 constexpr Range kChannels{1, 16384}, kLayers{1, 16}, kGroups{1, 1024}, kHeads{1, 1024}, kDepth{0, 64};
 constexpr Range kWidth{1, 65536}, kPictureChannels{1, 64}, kSize{1, 8192};

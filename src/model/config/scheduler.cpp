@@ -6,12 +6,14 @@
 #include <optional>
 #include <span>
 
+#include "io/fields.h"
 #include "io/utf8.h"
-#include "model/config/fields.h"
 #include "sampler/schedule/training.h"
 
 namespace corepulse::model {
 namespace {
+
+using io::Fields, io::Fixed;
 
 /** A scheduler class of Diffusers: our sampler, and the betas that it assumes when its config is silent. */
 struct SchedulerClass {

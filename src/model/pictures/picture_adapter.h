@@ -23,8 +23,14 @@ struct PictureAdapterParts {
 };
 
 /**
+ * What the file is, without a model: `sites` and the widths of its keys and values stay empty.
+ * @throws Error not_found, bad_file; unsupported_model, by name for files of other kinds.
+ */
+PictureAdapterParts read_picture_adapter(const std::filesystem::path& path);
+
+/**
  * Checks that the adapter fits the model's UNet and has all of its tensors and no others; no number is read.
- * @throws Error not_found, bad_file; unsupported_model, by name for files of other kinds and for another family's.
+ * @throws as read_picture_adapter; unsupported_model for another family's, too.
  */
 PictureAdapterParts understand_picture_adapter(const std::filesystem::path& path, const Parts& model);
 

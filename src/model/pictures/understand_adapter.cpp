@@ -8,6 +8,7 @@
 #include "io/utf8.h"
 #include "model/family.h"
 #include "model/files/scales.h"
+#include "model/files/tensor_sizes.h"
 #include "model/pictures/picture_adapter.h"
 #include "nn/stored.h"
 #include "unet/sites.h"
@@ -19,7 +20,6 @@ namespace fs = std::filesystem;
 using Kind = vision::IpAdapterConfig::Kind;
 
 constexpr int kMostResamplerLayers = 64;
-constexpr int64_t kMostAdapterWidth = 1 << 16;
 constexpr const char* kAdapter = "picture_prompt";
 
 /** Files that are something else; `part` of a name is enough. The first that fits names the file. */
@@ -32,48 +32,26 @@ constexpr std::pair<std::string_view, const char*> kOthers[] = {
     {"adapter_modules.", "an adapter in a layout of training code"},
     {"vision_model.", "CLIP's vision encoder, which an IP-Adapter reads: give it as its encoder"}};
 
-class AdapterSizes {
- public:
-  explicit AdapterSizes(const PictureAdapterParts& parts) : parts_(parts) {}
+TensorSizes sizes_of(const PictureAdapterParts& parts) {
+  return {parts.tensors, parts.path, {.part = kAdapter}};
+}
 
-  bool has(const std::string& name) const { return parts_.tensors.contains(name); }
-  bool begins(std::string_view beginning) const {
-    return std::any_of(parts_.tensors.begin(), parts_.tensors.end(),
-                       [&](const auto& t) { return t.first.starts_with(beginning); });
-  }
-  int size(const std::string& name, size_t axis) const {
-    const auto found = parts_.tensors.find(name);
-    if (found == parts_.tensors.end()) unsupported(fmt::format("tensor {} is missing", name));
-    const auto& shape = found->second.shape;
-    if (shape.size() <= axis || shape[axis] < 1 || shape[axis] > kMostAdapterWidth)
-      unsupported(fmt::format("tensor {} has an impossible shape", name));
-    return static_cast<int>(shape[axis]);
-  }
-  [[noreturn]] void unsupported(const std::string& message) const {
-    fail(ErrorCode::unsupported_model, kAdapter, fmt::format("{}: {}", parts_.path.string(), message));
-  }
-
- private:
-  const PictureAdapterParts& parts_;
-};
-
-int whole_number_of(int all, int each, const AdapterSizes& sizes) {
+int whole_number_of(int all, int each, const TensorSizes& sizes) {
   if (all % each != 0) sizes.unsupported(fmt::format("its projection makes {} numbers, no multiple of {}", all, each));
   return all / each;
 }
 
-void read_resampler(const AdapterSizes& sizes, vision::IpAdapterConfig& config) {
+void read_resampler(const TensorSizes& sizes, vision::IpAdapterConfig& config) {
   config.tokens = sizes.size("image_proj.latents", 1), config.inner = sizes.size("image_proj.latents", 2);
   config.input = sizes.size("image_proj.proj_in.weight", 1);
   config.context_width = sizes.size("image_proj.proj_out.weight", 0);
-  while (config.layers < kMostResamplerLayers && sizes.begins(fmt::format("image_proj.layers.{}.", config.layers)))
-    ++config.layers;
+  config.layers = sizes.count("image_proj.layers.", kMostResamplerLayers);
   config.heads = whole_number_of(sizes.size("image_proj.layers.0.0.to_q.weight", 0), config.head_size, sizes);
   config.mlp = sizes.size("image_proj.layers.0.1.1.weight", 0);
 }
 
 /** What is read of a picture, told by what reads it. */
-vision::IpAdapterConfig projection_of(const AdapterSizes& sizes) {
+vision::IpAdapterConfig projection_of(const TensorSizes& sizes) {
   vision::IpAdapterConfig config;
   if (sizes.has("image_proj.proj.weight")) {
     config.kind = Kind::base;
@@ -120,7 +98,7 @@ std::vector<control::Site> sites_in_order(const unet::Config& unet) {
 }
 
 /** Places of the keys and values, and their widths. */
-void fit_to(const unet::Config& unet, const AdapterSizes& sizes, PictureAdapterParts& parts) {
+void fit_to(const unet::Config& unet, const TensorSizes& sizes, PictureAdapterParts& parts) {
   const std::string family = family_of_text_width(parts.config.context_width);
   if (parts.config.context_width != unet.context_width)
     sizes.unsupported(
@@ -177,16 +155,21 @@ uint64_t PictureAdapterParts::bytes(mx::Dtype dtype) const {
   return all;
 }
 
-PictureAdapterParts understand_picture_adapter(const fs::path& path, const Parts& model) {
+PictureAdapterParts read_picture_adapter(const fs::path& path) {
   PictureAdapterParts parts{.path = path, .tensors = {}, .mappings = {}, .config = {}, .what = {}, .sites = {}};
   open_file(parts);
-  const AdapterSizes sizes(parts);
+  const auto sizes = sizes_of(parts);
   if (!sizes.begins("image_proj.") || !sizes.begins("ip_adapter."))
     sizes.unsupported("it is no IP-Adapter: it lacks image_proj or ip_adapter");
   parts.config = projection_of(sizes);
   parts.what = name_of_kind(parts.config.kind);
   refuse_lora(parts);
-  fit_to(model.unet, sizes, parts);
+  return parts;
+}
+
+PictureAdapterParts understand_picture_adapter(const fs::path& path, const Parts& model) {
+  auto parts = read_picture_adapter(path);
+  fit_to(model.unet, sizes_of(parts), parts);
   const auto weights = nn::Weights::header(parts.tensors, kAdapter);
   const vision::IpAdapter adapter(weights, parts.config);
   weights.require_all_taken();

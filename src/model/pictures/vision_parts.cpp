@@ -8,6 +8,7 @@
 #include "io/tensors/safetensors.h"
 #include "io/utf8.h"
 #include "model/files/folder.h"
+#include "model/files/tensor_sizes.h"
 #include "model/pictures/picture_adapter.h"
 #include "nn/stored.h"
 
@@ -18,44 +19,34 @@ namespace fs = std::filesystem;
 using Reads = vision::IpAdapterConfig;
 
 constexpr const char* kEncoder = "image encoder";
+constexpr int kMostEncoderLayers = 256;
 
 [[noreturn]] void refuse_encoder(const fs::path& path, const std::string& why) {
   fail(ErrorCode::unsupported_model, kEncoder, fmt::format("{}: {}", path.string(), why));
 }
 
-int vision_size(const VisionParts& parts, const std::string& name, size_t axis) {
-  const auto found = parts.tensors.find(name);
-  if (found == parts.tensors.end())
-    refuse_encoder(parts.path, fmt::format("tensor {} is missing; expected CLIP's vision encoder under transformers' "
-                                           "names, as CLIPVisionModelWithProjection is saved",
-                                           name));
-  const auto& shape = found->second.shape;
-  if (shape.size() <= axis || shape[axis] < 1 || shape[axis] > (1 << 16))
-    refuse_encoder(parts.path, fmt::format("tensor {} has an impossible shape", name));
-  return static_cast<int>(shape[axis]);
-}
-
 /** What published encoders have that no tensor tells, by their width. */
 vision::Config config_by_tensors(const VisionParts& parts) {
+  const TensorSizes sizes(parts.tensors, parts.path,
+                          {.part = kEncoder,
+                           .missing = "; expected CLIP's vision encoder under transformers' names, as "
+                                      "CLIPVisionModelWithProjection is saved"});
   const std::string embeddings = "vision_model.embeddings.";
   vision::Config c;
-  c.width = vision_size(parts, embeddings + "class_embedding", 0);
+  c.width = sizes.size(embeddings + "class_embedding", 0);
   if (c.width != 1024 && c.width != 1280 && c.width != 1664)
     refuse_encoder(parts.path, fmt::format("its width, {}, is of no encoder that is known by it; expected a folder "
                                            "with a config.json",
                                            c.width));
   c.heads = 16, c.quick_gelu = c.width == 1024;
-  c.patch_size = vision_size(parts, embeddings + "patch_embedding.weight", 2);
-  const int patches = vision_size(parts, embeddings + "position_embedding.weight", 0) - 1;
+  c.patch_size = sizes.size(embeddings + "patch_embedding.weight", 2);
+  const int patches = sizes.size(embeddings + "position_embedding.weight", 0) - 1;
   const int side = static_cast<int>(std::lround(std::sqrt(static_cast<double>(patches))));
   if (side < 1 || side * side != patches) refuse_encoder(parts.path, "its patches are no square");
   c.image_size = side * c.patch_size;
-  c.projection = vision_size(parts, "visual_projection.weight", 0);
-  c.mlp_width = vision_size(parts, "vision_model.encoder.layers.0.mlp.fc1.weight", 0);
-  c.layers = 0;
-  while (c.layers < 256 &&
-         parts.tensors.contains(fmt::format("vision_model.encoder.layers.{}.layer_norm1.weight", c.layers)))
-    ++c.layers;
+  c.projection = sizes.size("visual_projection.weight", 0);
+  c.mlp_width = sizes.size("vision_model.encoder.layers.0.mlp.fc1.weight", 0);
+  c.layers = sizes.count("vision_model.encoder.layers.", kMostEncoderLayers);
   return c;
 }
 

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "io/tensors/ldm_names.h"
 #include "io/utf8.h"
+#include "model/files/tensor_sizes.h"
 
 namespace corepulse::model {
 namespace {
@@ -102,10 +103,6 @@ SideForm form_of(const io::Tensors& tensors) {
 }
 
 }  // namespace
-
-bool some_begins(const io::Tensors& tensors, std::string_view beginning) {
-  return std::any_of(tensors.begin(), tensors.end(), [&](const auto& t) { return t.first.starts_with(beginning); });
-}
 
 io::Tensors side_tensors(const io::Tensors& tensors, const std::filesystem::path& path, SideForm& form) {
   io::Tensors bare;

@@ -14,6 +14,4 @@ namespace corepulse::model {
  */
 io::Tensors side_tensors(const io::Tensors& tensors, const std::filesystem::path& path, SideForm& form);
 
-bool some_begins(const io::Tensors& tensors, std::string_view beginning);
-
 }  // namespace corepulse::model

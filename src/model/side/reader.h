@@ -1,39 +1,28 @@
 #pragma once
-// Sizes of a side network, read off its tensors.
-
-#include <cstdint>
-#include <filesystem>
-#include <string>
+// A side network's sizes, read off its tensors, and what its folder says beside them.
 
 #include "io/json.h"
-#include "io/tensors/tensor_view.h"
+#include "model/files/tensor_sizes.h"
 #include "model/side/side_parts.h"
 
 namespace corepulse::model {
 
-class SideReader {
+class SideReader : public TensorSizes {
  public:
   /** @param tensors of the network in the file, which outlive this. */
-  SideReader(const io::Tensors& tensors, const SideFile& file) : tensors_(tensors), file_(file) {}
+  SideReader(const io::Tensors& tensors, const SideFile& file)
+      : TensorSizes(tensors, file.path, {.part = "controlnet", .missing = " (name as in Diffusers)"}), file_(file) {}
 
-  bool begins(const std::string& beginning) const;
-  /** Of "X0.", "X1." ... in a row: how many begin some tensor's name. */
-  int count(const std::string& prefix, int most) const;
-  /** @throws as unsupported, if the tensor is not there or has no such axis. */
-  int size(const std::string& name, size_t axis) const;
   /** What a folder's config says where no tensor shows it. Null: it does not say. */
   io::Json said(const char* field) const;
   /** Refuses a field of the config. */
   [[noreturn]] void refuse(const char* field) const;
-  [[noreturn]] void unsupported(const std::string& message) const;
 
  private:
-  const io::Tensors& tensors_;
   const SideFile& file_;
 };
 
 constexpr int kMostLayers = 64;
-constexpr int64_t kMostWidth = 1 << 16;
 
 /** A T2I-Adapter's shape, and by skip whether it adds to it. @throws Error unsupported_model. */
 void understand_t2i_adapter(SideParts& parts, const Parts& model);

@@ -1,5 +1,8 @@
 #pragma once
 // The fields of one config.json: each is read with its range, and what nobody read can be listed.
+//
+//   const io::Fields fields(json, "config.json", {.part = "image encoder"});
+//   const int width = fields.integer("hidden_size", 768, {1, 16384});
 
 #include <cstdint>
 #include <filesystem>
@@ -9,9 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "corepulse/error.h"
+
 #include "io/json.h"
 
-namespace corepulse::model {
+namespace corepulse::io {
 
 /** A range of integers, both ends included. */
 struct Range {
@@ -25,18 +30,24 @@ struct Fixed {
   const char* values;
 };
 
+struct FieldsOptions {
+  std::string_view part = {};  ///< What messages begin with, before the file: "image encoder"; "": the file does.
+  bool nulls = true;           ///< null means the default, as an absent field; else it is wrong.
+};
+
 /**
- * Reads an untrusted JSON object; an absent field and null mean the default. Messages name the
- * file, the field and the value. Errors: bad_file for a value that no program could use,
- * unsupported_model for one that this program does not implement.
+ * Reads an untrusted JSON object; an absent field means the default. Messages name the file, the field and the value.
+ * Errors: bad_file for a value that no program could use, unsupported_model for one that this program does not
+ * implement.
  */
 class Fields {
  public:
-  Fields(const io::Json& object, std::string where);
+  Fields(const Json& object, std::string where, FieldsOptions options = {});
 
   bool has(const char* name) const;      ///< Present and not null.
   bool is_null(const char* name) const;  ///< Present and null.
   int integer(const char* name, int fallback, Range range) const;
+  int integer(const char* name, Range range) const;  ///< One that must be there.
   double number(const char* name, double fallback, double least, double most) const;
   bool flag(const char* name, bool fallback) const;
   std::string text(const char* name, const char* fallback) const;
@@ -65,13 +76,15 @@ class Fields {
   const std::string& where() const { return where_; }
 
  private:
-  const io::Json* find(const char* name) const;
+  const Json* find(const char* name) const;
   std::string shown(const char* name) const;
-  int to_integer(const char* name, const io::Json& value, Range range) const;
+  [[noreturn]] void refuse(ErrorCode code, const std::string& message) const;
+  int to_integer(const char* name, const Json& value, Range range) const;
 
-  const io::Json& object_;
-  std::string where_;
+  const Json& object_;
+  std::string where_, part_;
+  bool nulls_;
   mutable std::set<std::string, std::less<>> read_;
 };
 
-}  // namespace corepulse::model
+}  // namespace corepulse::io

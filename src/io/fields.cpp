@@ -1,4 +1,4 @@
-#include "model/config/fields.h"
+#include "io/fields.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,19 +6,23 @@
 
 #include "base/fail.h"
 
-namespace corepulse::model {
+namespace corepulse::io {
 
-using io::Json;
+Fields::Fields(const Json& object, std::string where, FieldsOptions options)
+    : object_(object), where_(std::move(where)), part_(options.part), nulls_(options.nulls) {
+  if (!object.is_object()) refuse(ErrorCode::bad_file, "the file holds no JSON object; expected a model's config");
+}
 
-Fields::Fields(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
-  if (!object.is_object())
-    fail(ErrorCode::bad_file, where_, "the file holds no JSON object; expected a Diffusers config");
+void Fields::refuse(ErrorCode code, const std::string& message) const {
+  if (part_.empty()) fail(code, where_, message);
+  fail(code, part_, fmt::format("{}: {}", where_, message));
 }
 
 const Json* Fields::find(const char* name) const {
   read_.emplace(name);
   const auto found = object_.find(name);
-  return found == object_.end() || found->is_null() ? nullptr : &*found;
+  if (found == object_.end() || (nulls_ && found->is_null())) return nullptr;
+  return &*found;
 }
 
 bool Fields::has(const char* name) const {
@@ -31,22 +35,23 @@ bool Fields::is_null(const char* name) const {
 
 // Short enough for a message, whatever the file holds; replace: a string may end inside a UTF-8 sequence.
 std::string Fields::shown(const char* name) const {
-  const auto* value = find(name);
-  auto text = value ? value->dump(-1, ' ', true, Json::error_handler_t::replace) : "null";
+  const auto value = object_.find(name);
+  if (value == object_.end()) return fmt::format("{} is missing", name);
+  auto text = value->dump(-1, ' ', true, Json::error_handler_t::replace);
   if (text.size() > 80) text = text.substr(0, 80) + "...";
   return fmt::format("{} is {}", name, text);
 }
 
 void Fields::bad(const char* name, std::string_view expected) const {
-  fail(ErrorCode::bad_file, where_, fmt::format("{}; expected {}", shown(name), expected));
+  refuse(ErrorCode::bad_file, fmt::format("{}; expected {}", shown(name), expected));
 }
 
 void Fields::unsupported(const char* name, std::string_view expected) const {
-  fail(ErrorCode::unsupported_model, where_, fmt::format("{}; this program implements {}", shown(name), expected));
+  refuse(ErrorCode::unsupported_model, fmt::format("{}; this program implements {}", shown(name), expected));
 }
 
 int Fields::to_integer(const char* name, const Json& value, Range range) const {
-  const auto expected = fmt::format("an integer from {} to {}", range.least, range.most);
+  const auto expected = fmt::format("a whole number from {} to {}", range.least, range.most);
   // Some writers store integers as 8.0; anything beyond the range is refused before it is converted.
   if (!value.is_number()) bad(name, expected);
   const double number = value.get<double>();
@@ -59,6 +64,11 @@ int Fields::to_integer(const char* name, const Json& value, Range range) const {
 int Fields::integer(const char* name, int fallback, Range range) const {
   const auto* value = find(name);
   return value ? to_integer(name, *value, range) : fallback;
+}
+
+int Fields::integer(const char* name, Range range) const {
+  if (!find(name)) bad(name, fmt::format("a whole number from {} to {}", range.least, range.most));
+  return integer(name, 0, range);
 }
 
 double Fields::number(const char* name, double fallback, double least, double most) const {
@@ -187,4 +197,4 @@ std::vector<std::string> Fields::unread() const {
   return result;
 }
 
-}  // namespace corepulse::model
+}  // namespace corepulse::io
