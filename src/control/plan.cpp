@@ -22,6 +22,14 @@ bool takes(const Row& row, bool negative, bool prompt, const std::vector<int>& i
          (images.empty() || std::find(images.begin(), images.end(), row.image) != images.end());
 }
 
+/** But for the strength of what stands beside them, which is a number that calls are given. */
+bool same_weights(WeightChanges before, WeightChanges now) {
+  for (auto* changes : {&before, &now})
+    for (auto& change : *changes)
+      if (!change.region.empty()) change.strength = 0;
+  return before == now;
+}
+
 /** Whether the same features are changed in the same rows, by whatever numbers. */
 bool same_form(const FeatureGains& a, const FeatureGains& b) {
   const auto same = [](const std::vector<float>& one, const std::vector<float>& other) {
@@ -90,12 +98,12 @@ TextId StepPlan::text_of(const Row& row) const {
 bool alike(const Control& control, const std::vector<Site>& sites, const Step& a, const Step& b) {
   if (a.rows != b.rows) return false;
   const auto before_all = control.step(a), now_all = control.step(b);
-  const bool same_weights = std::all_of(a.rows.begin(), a.rows.end(), [&](const Row& row) {
-    return before_all.weights_of(row) == now_all.weights_of(row);
+  const bool weights_alike = std::all_of(a.rows.begin(), a.rows.end(), [&](const Row& row) {
+    return same_weights(before_all.weights_of(row), now_all.weights_of(row));
   });
   const bool same_features = std::equal(before_all.features.begin(), before_all.features.end(),
                                         now_all.features.begin(), now_all.features.end(), same_form);
-  return same_weights && same_features && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
+  return weights_alike && same_features && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
            const auto before = control.plan(site, a), now = control.plan(site, b);
            return before.rows == now.rows && before.finishes == now.finishes && before.orders == now.orders &&
                   closed(before) && closed(now);

@@ -301,7 +301,7 @@ class Control {
 
 /**
  * True if every layer does the same at both calls and needs nothing from outside them (a function, a recording, an
- * observer): they differ in the picture and the moment only.
+ * observer): they differ in the picture, the moment and the strengths of what stands beside the weights only.
  */
 bool alike(const Control& control, const std::vector<Site>& sites, const Step& a, const Step& b);
 

@@ -20,7 +20,20 @@ std::vector<mx::array> arrays(unet::CallInputs& inputs) {
   return all;
 }
 
+bool same_form(const std::optional<nn::Branches>& before, const nn::Branches* now) {
+  return before && now ? before->same_form(*now) : !before && !now;
+}
+
 }  // namespace
+
+Replay::Replay(const unet::UNet& network)
+    : Replay(network.sites(), [&network](const unet::CallInputs& inputs, const attention::Pass& pass) {
+        if (!pass.beside) return network(inputs, pass);
+        const auto beside = pass.beside->with(inputs.beside);  // a recording's own arrays
+        auto own_pass = pass;
+        own_pass.beside = &beside;
+        return network(inputs, own_pass);
+      }) {}
 
 mx::array Replay::operator()(const unet::CallInputs& given, const attention::Pass& pass) {
   auto inputs = given;
@@ -29,13 +42,15 @@ mx::array Replay::operator()(const unet::CallInputs& given, const attention::Pas
   each(inputs, [&](const mx::array& input) { shapes.push_back(input.shape()); });
   const bool same = repeats(shapes, pass);
   last_ = pass.step, shapes_ = std::move(shapes);
+  beside_.reset();
+  if (pass.beside) beside_ = *pass.beside;
   if (!same) graph_.reset();
   if (!same || (!graph_ && !record(inputs, pass))) return network_(inputs, pass);
   return (*graph_)(arrays(inputs));
 }
 
 bool Replay::repeats(const std::vector<mx::Shape>& shapes, const attention::Pass& pass) const {
-  return !pass.instruments.probe && last_ && shapes_ == shapes &&
+  return !pass.instruments.probe && last_ && shapes_ == shapes && same_form(beside_, pass.beside) &&
          control::alike(pass.control, sites_, *last_, pass.step);
 }
 

@@ -20,10 +20,7 @@ class Replay {
   /** For calls whose passes share their control, texts and cache. Elsewhere than on CUDA it just calls the network.
    * @param sites the network's, which must outlive this. */
   Replay(const std::vector<control::Site>& sites, Call network) : sites_(sites), network_(std::move(network)) {}
-  explicit Replay(const unet::UNet& network)
-      : Replay(network.sites(), [&network](const unet::CallInputs& inputs, const attention::Pass& pass) {
-          return network(inputs, pass);
-        }) {}
+  explicit Replay(const unet::UNet& network);
 
   /** What the network makes of the inputs. */
   mx::array operator()(const unet::CallInputs& inputs, const attention::Pass& pass);
@@ -34,8 +31,9 @@ class Replay {
 
   const std::vector<control::Site>& sites_;
   Call network_;
-  std::optional<control::Step> last_;  ///< The call before this one, and
-  std::vector<mx::Shape> shapes_;      ///< the shapes of its inputs.
+  std::optional<control::Step> last_;   ///< The call before this one, and
+  std::vector<mx::Shape> shapes_;       ///< the shapes of its inputs, and
+  std::optional<nn::Branches> beside_;  ///< what stood beside its weights.
   std::unique_ptr<kernels::CudaGraph> graph_;
   bool too_large_ = false;  ///< The recording would not fit the device.
 };

@@ -142,6 +142,34 @@ Sum Branches::sum(const std::vector<Acting>& all, const mx::array& x, const kern
   return more ? y.then([=](const mx::array& made) { return with_rest(all, x, made); }) : y;
 }
 
+std::vector<mx::array> Branches::numbers() const {
+  std::vector<mx::array> all;
+  for (const auto& change : changes_) {
+    all.push_back(change.strength);
+    for (const auto& [pixels, share] : change.share) all.push_back(share);
+  }
+  return all;
+}
+
+Branches Branches::with(const std::vector<mx::array>& numbers) const {
+  auto other = *this;
+  auto next = numbers.begin();
+  for (auto& change : other.changes_) {
+    change.strength = *next++;
+    for (auto& [pixels, share] : change.share) share = *next++;
+  }
+  return other;
+}
+
+bool Branches::same_form(const Branches& other) const {
+  const auto same_grid = [](const auto& a, const auto& b) { return a.first == b.first; };
+  return std::equal(changes_.begin(), changes_.end(), other.changes_.begin(), other.changes_.end(),
+                    [&](const Change& a, const Change& b) {
+                      return a.id == b.id && a.layers == b.layers &&
+                             std::equal(a.share.begin(), a.share.end(), b.share.begin(), b.share.end(), same_grid);
+                    });
+}
+
 bool Branches::holds(const std::string& layer) const {
   return std::any_of(changes_.begin(), changes_.end(), [&](const Change& c) { return c.layers->contains(layer); });
 }

@@ -71,6 +71,13 @@ class Branches {
   };
   explicit Branches(std::vector<Change> changes) : changes_(std::move(changes)) {}
 
+  /** The numbers in which calls of one form differ: every strength and share, in a fixed order. */
+  std::vector<mx::array> numbers() const;
+  /** The same changes with others in their places. */
+  Branches with(const std::vector<mx::array>& numbers) const;
+  /** Whether they differ in numbers() at most: the same matrices, with shares of the same grids. */
+  bool same_form(const Branches& other) const;
+
   /** Whether some change holds the layer. */
   bool holds(const std::string& layer) const;
   /** What the layer, whose matrix is `own`, makes of x [B, ..., in], with what is added. */

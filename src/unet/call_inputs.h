@@ -32,6 +32,7 @@ struct CallInputs {
   /** The same of those whose part of it the blocks behind see, too (T2I-Adapter): added where the skip is made. */
   std::vector<mx::array> features = {};  // [B, h, w, C] each
   std::vector<Gain> gains = {};          ///< In order of their joints; the others are as they are.
+  std::vector<mx::array> beside = {};    ///< nn::Branches::numbers() of what stands beside the weights.
   /** Of a side network's call instead: what it makes of the picture, whatever the moment. */
   struct Hint {
     mx::array picture;                   // [1, h, w, C]
@@ -50,6 +51,7 @@ void each(CallInputs& inputs, Visit visit) {
   for (auto& gain : inputs.gains)
     for (auto* numbers : {&gain.backbone, &gain.skip})
       if (*numbers) visit(**numbers);
+  for (auto& number : inputs.beside) visit(number);
   if (inputs.hint) visit(inputs.hint->picture);
   if (inputs.hint && inputs.hint->type) visit(*inputs.hint->type);
 }

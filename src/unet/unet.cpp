@@ -54,6 +54,7 @@ CallInputs UNet::inputs(const mx::array& x, const Pass& pass, const std::optiona
   const double time = config_.time_is_sigma ? std::log(pass.step.sigma) / 4 : pass.step.t;
   const std::vector<float> t(pass.step.rows.size(), static_cast<float>(time));
   CallInputs inputs{x, numbers(t, config_.levels[0].channels), {}};
+  if (pass.beside) inputs.beside = pass.beside->numbers();
   if (!moment_.add_embedding) return inputs;
   if (!added) fail(ErrorCode::internal, "unet", "this UNet needs pooled text and size ids");
   std::vector<float> ids;

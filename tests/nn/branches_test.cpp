@@ -64,6 +64,27 @@ TEST_CASE("a linear layer's branch is what merged weights would add, pixel by pi
   }
 }
 
+TEST_CASE("strengths and shares are numbers that a call can be given anew; what they stand for is the branches' form") {
+  const auto weight = normal({kOut, kIn}, 1, 0.3f), bias = normal({kOut}, 2);
+  const nn::BranchNumbers numbers{normal({kRank, kIn}, 3), normal({kOut, kRank}, 4, 0.3f), std::nullopt};
+  const nn::Linear plain(weights(weight, bias), kIn, kOut);
+  const auto x = normal({1, kHeight * kWidth, kIn}, 6);
+  const auto beside = branches(numbers);
+  auto given = beside.numbers();
+  REQUIRE(given.size() == 2);
+  CHECK(same(beside.with(given).whole("net.layer", x, plain, {7}), beside.whole("net.layer", x, plain, {7})));
+  const auto again = beside.with(given);
+  CHECK(same(plain(x, &again), plain(x, &beside)));
+  for (auto& number : given) number = mx::zeros_like(number);
+  const auto without = beside.with(given);
+  CHECK(same(plain(x, &without), plain(x)));
+  CHECK(same(without.whole("net.layer", x, plain, {7}), plain(x)));
+  CHECK(beside.same_form(without));
+  CHECK_FALSE(beside.same_form(branches(numbers)));  // read once more: other arrays
+  CHECK_FALSE(beside.same_form(branches(numbers, kWidth)));
+  CHECK_FALSE(beside.same_form(nn::Branches({})));
+}
+
 TEST_CASE("a convolution's branch goes over the picture as it does, and a norm's is linear in its numbers") {
   const auto weight = normal({kOut, kIn, 3, 3}, 1, 0.2f), bias = normal({kOut}, 2);
   const auto down = normal({kRank, kIn, 3, 3}, 3, 0.3f), up = normal({kOut, kRank}, 4, 0.3f);
