@@ -67,14 +67,15 @@ export function makeFiles(store, actions, player) {
     }
   }
 
-  /** The name under which recipes know a picture that the server now has; undefined where it is none, which is said. */
-  async function upload(file) {
+  /** The name under which recipes know a picture, or a face's vector, that the server now has; undefined where it is none, which is said. */
+  async function upload(file, vector = false) {
+    const failed = vector ? T.tracks.noFace : T.init.failed;
     try {
       const { id, type } = await api.upload(file);
-      if (!type || type.startsWith('image/')) return `upload:${id}`;
-      actions.say(T.init.failed);
+      if (!type || (vector ? type === 'application/x-safetensors' : type.startsWith('image/'))) return `upload:${id}`;
+      actions.say(failed);
     } catch (error) {
-      actions.say([400, 415, 422].includes(error.status) ? T.init.failed : error.message);
+      actions.say([400, 415, 422].includes(error.status) ? failed : error.message);
     }
     return undefined;
   }

@@ -103,9 +103,7 @@ export function makeReading(store, events) {
     state,
     ask,
     async models() {
-      const answer = await api.models();
-      const adapters = answer.models.filter(({ error }) => error?.includes('an IP-Adapter')); // among the models, with what they are instead
-      state.models = { adapters, ...answer };
+      state.models = await api.models();
       events.tell('models');
       return state.models;
     },

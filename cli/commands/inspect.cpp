@@ -28,7 +28,7 @@ const char* const kInspectExamples = R"(Examples:
   corepulse inspect ./my-diffusers-folder --json
   corepulse inspect dragon.png           the prompt and the recipe inside a picture
   corepulse inspect style.safetensors    a LoRA: its format, rank and family
-  corepulse inspect canny.safetensors    a ControlNet or its kin: its family
+  corepulse inspect canny.safetensors    a ControlNet or its kin: its family; an IP-Adapter, too
 
 Reads headers only, no weights (--fingerprint does): milliseconds, whatever the model's size. The built-in model's files
 are compared with their checksums.)";
@@ -92,6 +92,13 @@ std::optional<SideNetworkSummary> side_network_in(const std::string& path) {
   return there ? inspect_side_network(path) : std::nullopt;
 }
 
+/** An IP-Adapter's file. */
+std::optional<PictureAdapterSummary> picture_adapter_in(const std::string& file) {
+  std::error_code ignored;
+  const bool one_file = file.ends_with(".safetensors") && std::filesystem::is_regular_file(file, ignored);
+  return one_file ? inspect_picture_adapter(file) : std::nullopt;
+}
+
 /** Whether the file is one that is added to a model: it is shown then. */
 bool show_addition(const std::string& path, bool json) {
   const auto show = [json](const auto& summary) {
@@ -99,6 +106,7 @@ bool show_addition(const std::string& path, bool json) {
     return true;
   };
   if (const auto adapter = adapter_in(path)) return show(*adapter);
+  if (const auto pictures = picture_adapter_in(path)) return show(*pictures);
   const auto side = side_network_in(path);
   return side && show(*side);
 }

@@ -1,6 +1,6 @@
 #pragma once
-// What is in a file of added weights (LoRA and its family), or in a side network's (ControlNet, T2I-Adapter), told
-// from its header alone.
+// What is in a file of added weights (LoRA and its family), in a side network's (ControlNet, T2I-Adapter), or in an
+// IP-Adapter's, told from its header alone.
 //
 //   if (const auto lora = corepulse::inspect_adapter("style.safetensors")) std::cout << to_text(*lora);
 
@@ -50,5 +50,26 @@ std::optional<SideNetworkSummary> inspect_side_network(const std::string& path);
 std::string to_text(const SideNetworkSummary& summary);
 /** One JSON object, fields named as above. */
 std::string to_json(const SideNetworkSummary& summary);
+
+struct PictureAdapterSummary {
+  std::string what;    ///< "IP-Adapter Plus".
+  std::string family;  ///< "Stable Diffusion XL"; "": of no known one.
+  int text_width = 0;  ///< Numbers a token of the texts beside which it is read.
+  int tokens = 0;      ///< That one picture is read as; 0: as many as its encoder sees patches.
+  bool faces = false;  ///< It reads faces' vectors, of another program, and no pictures.
+  uint64_t tensors = 0, bytes = 0;
+};
+
+/**
+ * Nothing if no tensor of the file is named as an IP-Adapter's. Whether it fits a model is for a run, or
+ * corepulse::explain, to say. @throws Error not_found, bad_file; unsupported_model, by name for adapters that are not
+ * run.
+ */
+std::optional<PictureAdapterSummary> inspect_picture_adapter(const std::string& file);
+
+/** A few lines for people. */
+std::string to_text(const PictureAdapterSummary& summary);
+/** One JSON object, fields named as above. */
+std::string to_json(const PictureAdapterSummary& summary);
 
 }  // namespace corepulse

@@ -44,7 +44,7 @@ void add_jobs(Router& router, Context& context);
 void add_files(Router& router, Context& context);    ///< Uploads; pictures that others drew.
 void add_explain(Router& router, Context& context);  ///< And tokens.
 void add_models(Router& router, Context& context);   ///< And blocks.
-/** {models, loras, embeddings, default, samplers, schedules}. */
+/** {models, loras, controlnets, adapters, embeddings, default, samplers, schedules}. */
 nlohmann::json list_of_models(Context& context);
 void add_recipes(Router& router, Context& context);
 void add_history(Router& router, Context& context);  ///< And pictures.

@@ -88,6 +88,7 @@ Response show_blocks(const Request& request, Context& context) {
 
 json list_of_models(Context& context) {
   json models = json::array(), loras = json::array(), controlnets = json::array(), embeddings = json::array();
+  json adapters = json::array();
   for (const auto& entry : context.catalog.models()) {
     auto item = described(entry, context);
     item.update({{"size", {entry.width, entry.height}},
@@ -104,11 +105,16 @@ json list_of_models(Context& context) {
     controlnets.push_back(described(entry, context));
     controlnets.back()["bytes"] = entry.bytes;
   }
+  for (const auto& entry : context.catalog.adapters()) {
+    adapters.push_back(described(entry, context));
+    adapters.back().update({{"bytes", entry.bytes}, {"faces", entry.faces}});
+  }
   for (const auto& entry : context.catalog.embeddings()) embeddings.push_back(described(entry, context));
   const auto& given = context.catalog.options().model;
   return {{"models", models},
           {"loras", loras},
           {"controlnets", controlnets},
+          {"adapters", adapters},
           {"embeddings", embeddings},
           {"default", given.empty() ? "builtin" : given},
           {"samplers", sampler_names()},

@@ -79,6 +79,20 @@ std::optional<CatalogEntry> side_entry(const fs::path& file) {
   }
 }
 
+std::optional<CatalogEntry> picture_adapter_entry(const fs::path& file) {
+  if (file.extension() != kEnding) return std::nullopt;
+  CatalogEntry entry{.name = file.filename().string(), .path = file.string(), .title = "IP-Adapter"};
+  try {
+    const auto info = inspect_picture_adapter(file.string());
+    if (!info) return std::nullopt;
+    entry.title = info->what, entry.family = info->family, entry.bytes = info->bytes, entry.faces = info->faces;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unsupported_model) return std::nullopt;  // as a model it has the error
+    entry.error = error.what();
+  }
+  return entry;
+}
+
 /** With a number where the name is taken. */
 void add(std::vector<CatalogEntry>& all, CatalogEntry entry) {
   const auto plain = entry.name;
@@ -110,17 +124,28 @@ const Catalog::Known& Catalog::known(const std::string& path) {
   auto& known = known_[path];
   if (!known.state.empty() && known.state == state) return known;
   if (auto lora = adapter_entry(path)) return known = {std::move(state), Kind::lora, *std::move(lora)};
+  if (auto pictures = picture_adapter_entry(path))
+    return known = {std::move(state), Kind::adapter, *std::move(pictures)};
   if (auto side = side_entry(path)) return known = {std::move(state), Kind::controlnet, *std::move(side)};
   return known = {std::move(state), Kind::model, model_entry(path)};
 }
 
 std::vector<CatalogEntry>& Catalog::list_of(Kind kind) {
-  return kind == Kind::lora ? loras_ : kind == Kind::controlnet ? controlnets_ : models_;
+  switch (kind) {
+    case Kind::lora:
+      return loras_;
+    case Kind::controlnet:
+      return controlnets_;
+    case Kind::adapter:
+      return adapters_;
+    default:
+      return models_;
+  }
 }
 
 void Catalog::look() {
   if (looked_ > 0 && seconds_now() - looked_ < kFresh) return;
-  models_.clear(), loras_.clear(), controlnets_.clear(), embeddings_.clear();
+  models_.clear(), loras_.clear(), controlnets_.clear(), adapters_.clear(), embeddings_.clear();
   auto paths = list_models(options_.models);
   if (!options_.loras.empty()) {
     std::error_code ignored;
@@ -162,6 +187,12 @@ std::vector<CatalogEntry> Catalog::controlnets() {
   return controlnets_;
 }
 
+std::vector<CatalogEntry> Catalog::adapters() {
+  const std::lock_guard lock(mutex_);
+  look();
+  return adapters_;
+}
+
 std::vector<CatalogEntry> Catalog::embeddings() {
   const std::lock_guard lock(mutex_);
   look();
@@ -171,10 +202,10 @@ std::vector<CatalogEntry> Catalog::embeddings() {
 std::optional<std::string> Catalog::path_of(const std::string& name) {
   const std::lock_guard lock(mutex_);
   look();
-  for (const auto* list : {&models_, &loras_, &controlnets_})
+  for (const auto* list : {&models_, &loras_, &controlnets_, &adapters_})
     for (const auto& entry : *list)
       if (entry.name == name || (list == &loras_ && entry.name + kEnding == name) ||
-          (list == &controlnets_ && entry.name == name + kEnding))
+          ((list == &controlnets_ || list == &adapters_) && entry.name == name + kEnding))
         return entry.path;
   return std::nullopt;
 }
@@ -182,7 +213,7 @@ std::optional<std::string> Catalog::path_of(const std::string& name) {
 std::optional<std::string> Catalog::name_of(const std::string& path) {
   const std::lock_guard lock(mutex_);
   look();
-  for (const auto* list : {&models_, &loras_, &controlnets_})
+  for (const auto* list : {&models_, &loras_, &controlnets_, &adapters_})
     for (const auto& entry : *list)
       if (entry.path == path) return entry.name;
   return std::nullopt;
@@ -192,7 +223,7 @@ std::vector<std::string> Catalog::names() {
   const std::lock_guard lock(mutex_);
   look();
   std::vector<std::string> names;
-  for (const auto* list : {&models_, &loras_, &controlnets_})
+  for (const auto* list : {&models_, &loras_, &controlnets_, &adapters_})
     for (const auto& entry : *list) names.push_back(entry.name);
   return names;
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The models, LoRAs, ControlNets and words for prompts that there are, by the names that clients use.
+// The models, LoRAs, ControlNets, IP-Adapters and words for prompts that there are, by the names that clients use.
 
 #include <cstdint>
 #include <filesystem>
@@ -12,7 +12,7 @@
 namespace corepulse::server {
 
 struct CatalogOptions {
-  std::vector<std::string> models;  ///< Folders of models, and of ControlNets.
+  std::vector<std::string> models;  ///< Folders of models, of ControlNets and of IP-Adapters.
   std::string loras, embeddings;    ///< Folders; "": none.
   std::string model;                ///< The one of recipes that name none; "": the built-in one.
 };
@@ -22,6 +22,7 @@ struct CatalogEntry {
   std::string title, family;
   uint64_t bytes = 0;
   int width = 0, height = 0;  ///< Models: native size.
+  bool faces = false;         ///< IP-Adapters: reads faces' vectors.
   std::string error = {};     ///< Why it cannot be used; "": it can.
 };
 
@@ -33,10 +34,12 @@ class Catalog {
   std::vector<CatalogEntry> loras();
   /** Side networks: ControlNets and their kin. */
   std::vector<CatalogEntry> controlnets();
+  /** IP-Adapters; such as are not run have an error. */
+  std::vector<CatalogEntry> adapters();
   std::vector<CatalogEntry> embeddings();
   /**
-   * The path of a model, LoRA or ControlNet of this name (the latter two also without ".safetensors"); nothing if there
-   * is none.
+   * The path of a model, LoRA, ControlNet or IP-Adapter of this name (all but models also without ".safetensors");
+   * nothing if there is none.
    */
   std::optional<std::string> path_of(const std::string& name);
   /** The reverse; nothing for other paths. */
@@ -46,14 +49,14 @@ class Catalog {
 
  private:
   void look();
-  enum class Kind { model, lora, controlnet };
+  enum class Kind { model, lora, controlnet, adapter };
   struct Known;
   const Known& known(const std::string& path);
   std::vector<CatalogEntry>& list_of(Kind kind);
   CatalogOptions options_;
   std::mutex mutex_;
   double looked_ = 0;
-  std::vector<CatalogEntry> models_, loras_, controlnets_, embeddings_;
+  std::vector<CatalogEntry> models_, loras_, controlnets_, adapters_, embeddings_;
   /** What was read of a file that has not changed since. */
   struct Known {
     std::string state;

@@ -128,7 +128,7 @@ export function makeTracks(store, reading, events, score, actions) {
     const field = (name, more) => textField(T.fields[name], c[name], (v) => change(i, { [name]: v === '' && kind.optional ? undefined : v }, `text ${name}`), {
       key: `${i}-${name}`, onblur: () => store.close(), placeholder: kind.optional?.length ? kind.optional : T.tracks.missing, ...more,
     });
-    const names = kind.list ? (reading.state.models?.[kind.list] ?? []).map((m) => m.name ?? m) : undefined;
+    const names = kind.list ? (reading.state.models?.[kind.list] ?? []).filter((m) => !m.error).map((m) => m.name) : undefined;
     const none = names && !names.length && !c[kind.text] ? h('p.note', T.tracks.noFile(T.tracks.folders[kind.list])) : null;
     return [kind.text ? (names?.length ? chosen(kind, c, names, i) : field(kind.text)) : null, none, kind.second ? field(kind.second) : null];
   }
@@ -150,21 +150,23 @@ export function makeTracks(store, reading, events, score, actions) {
       h('button.quiet', { type: 'button', 'data-key': `${i}-picture`, onclick: () => file.click() }, icon('image'), there || c.data ? T.tracks.otherPicture : T.tracks.picture));
   }
 
-  /** Pictures that are read as one: each can be taken away, others join. */
+  /** Pictures, or faces' vectors, that are read as one: each can be taken away, others join. */
   function picturesOf(i, kind, c) {
     if (!kind.pictures) return null;
+    const faces = reading.state.models?.[kind.list]?.find((m) => m.name === c[kind.text])?.faces;
+    const shown = (address) => (faces ? h('span', T.tracks.face) : h('img.thumb', { src: address, alt: '' }));
     const put = (fields) => change(i, { picture_sha256: undefined, ...fields });
     const join = async (files) => {
       for (const file of files) {
-        const name = await actions.upload(file);
+        const name = await actions.upload(file, faces);
         if (name) put({ pictures: [...(now(i).controls[0] ?? now(i).control).pictures ?? [], name] });
       }
     };
-    const file = h('input', { type: 'file', accept: 'image/png,image/jpeg,image/webp', multiple: true, hidden: true, onchange: () => join([...file.files]) });
-    const each = (field, address, before) => (c[field] ?? []).map((one, k, all) => h('span.one-picture', h('img.thumb', { src: address(one), alt: '' }),
+    const file = h('input', { type: 'file', accept: faces ? '.safetensors' : 'image/png,image/jpeg,image/webp', multiple: true, hidden: true, onchange: () => join([...file.files]) });
+    const each = (field, address, before) => (c[field] ?? []).map((one, k, all) => h('span.one-picture', shown(address(one)),
       iconButton('close', T.tracks.removePicture(before + k), () => put({ [field]: all.length > 1 ? all.filter((_, n) => n !== k) : undefined }))));
     return h('div.lead', file, each('pictures', addressOf, 0), each('data', (data) => `data:image/png;base64,${data}`, c.pictures?.length ?? 0),
-      h('button.quiet', { type: 'button', 'data-key': `${i}-pictures`, onclick: () => file.click() }, icon('image'), c.pictures || c.data ? T.tracks.morePictures : T.tracks.pictures));
+      h('button.quiet', { type: 'button', 'data-key': `${i}-pictures`, onclick: () => file.click() }, icon('image'), faces ? T.tracks.faces : c.pictures || c.data ? T.tracks.morePictures : T.tracks.pictures));
   }
 
   function parts(track, i, c) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fstream>
 
+#include "corepulse/adapter.h"
 #include "corepulse/live_controls.h"
 
 #include "engine/engine.h"
@@ -187,4 +188,16 @@ TEST_CASE("wrong adapters, encoders and pictures are refused, by what they are")
   IpAdapterFile blind("sd1");
   std::filesystem::remove_all(blind.encoder());
   says(refused({read_picture(blind)}), "image_encoder");
+}
+
+TEST_CASE("inspect says what an IP-Adapter's file is") {
+  const auto of = [](const std::string& name) { return inspect_picture_adapter(kAdapters + name + ".safetensors"); };
+  const auto is = [&](const std::string& name) { return to_text(of(name).value()); };
+  CHECK(is("sd1_base").find("IP-Adapter, for ") == 0);
+  CHECK(is("sd1_plus").find("a picture is read as ") != std::string::npos);
+  CHECK(is("sd1_full_face").find("a token each") != std::string::npos);
+  CHECK(is("sd1_face_id").find("--picture-prompt FILE=FACE.safetensors") != std::string::npos);
+  CHECK(of("sd1_face_id")->faces);
+  CHECK_FALSE(of("sdxl_plus")->faces);
+  CHECK_FALSE(of("face"));
 }

@@ -76,6 +76,32 @@ TEST_CASE("a ControlNet among the models' folders is a list of its own, and a na
   CHECK(std::get<ControlNet>(names.shown(opened).controls[0].effect).file == "edges.safetensors");
 }
 
+TEST_CASE("an IP-Adapter among the models' folders is a list of its own, and a name for recipes") {
+  const Place place;
+  const Folder folder(place.path / "data");
+  Store store(folder.database());
+  for (const char* name : {"sd1_face_id", "sdxl_plus"})
+    fs::copy(fs::path(test::golden_folder()) / "ip_adapters" / (std::string(name) + ".safetensors"), place.path);
+  Catalog catalog({{place.path.string()}, "", "", ""});
+  const auto adapters = catalog.adapters();
+  REQUIRE(adapters.size() == 2);
+  CHECK(adapters[0].name == "sd1_face_id.safetensors");
+  CHECK(adapters[0].title == "IP-Adapter FaceID");
+  CHECK(adapters[0].faces);
+  CHECK(adapters[1].title == "IP-Adapter Plus");
+  CHECK_FALSE(adapters[1].faces);
+  CHECK(catalog.models().size() == 1);  // the built-in one
+  store.add(Upload{"abc", "image/png", 1, 1, 1, 1});
+  Names names(catalog, folder, store);
+  Recipe recipe;
+  recipe.controls = {picture_prompt("sdxl_plus", {"upload:abc"})};
+  const auto opened = names.opened(recipe);
+  const auto& prompt = std::get<PicturePrompt>(opened.controls[0].effect);
+  CHECK(fs::equivalent(prompt.file, place.path / "sdxl_plus.safetensors"));
+  CHECK(prompt.pictures == std::vector{folder.upload("abc").string()});
+  CHECK(std::get<PicturePrompt>(names.shown(opened).controls[0].effect).file == "sdxl_plus.safetensors");
+}
+
 TEST_CASE("a folder's name may end in a slash") {
   const Place place;
   const CatalogOptions given{{place.path.string() + "/"}, (place.path / "loras").string() + "/", "", ""};

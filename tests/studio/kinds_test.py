@@ -115,6 +115,24 @@ def test_pictures_are_read_as_one_prompt(page):
     assert {"kind": "picture_prompt", "where": "input:0", "when": {"steps": [10, 20]}, **{k: v for k, v in prompt.items() if k != "kind"}} in page.controls()
 
 
+def test_a_faces_adapter_reads_vectors(page):
+    page.set_recipe(CAT)
+    add(page, "Picture prompt")
+    page.until(lambda: page.js("return [...document.querySelector('.chosen [data-key$=\"-file\"]').options].map((o) => o.value)")
+               == ["", "ip.safetensors", "faces.safetensors"], "the adapters that can be used")
+    page.js("const f = document.querySelector('.chosen [data-key$=\"-file\"]'); f.value = 'faces.safetensors'; f.dispatchEvent(new Event('change'))")
+    page.see("Add faces", "#tracks .chosen")
+    give = ("(() => { const t = new DataTransfer(); t.items.add(new File(['x'], 'face.safetensors', { type: a[0] })); const f = document.querySelector('.lead input');"
+            "f.files = t.files; f.dispatchEvent(new Event('change')); })()")
+    page.inside(give, "")
+    prompt = {"kind": "picture_prompt", "file": "faces.safetensors", "pictures": ["upload:f1"]}
+    page.until(lambda: page.controls() == [prompt], "the vector's name in the recipe")
+    assert page.js("return document.querySelector('.chosen .one-picture').textContent") == "face"
+    page.inside(give, "image/png")
+    page.see("no safetensors", ".toast")
+    assert page.controls() == [prompt]
+
+
 def test_a_picture_inside_the_recipe_is_taken_over(page):
     inside = {"kind": "picture_prompt", "file": "ip.safetensors", "data": ["iVBORw0K", "iVBORw0L"]}
     page.inside("s.actions.takeRecipe(a[0], 'taken')", {**CAT, "controls": [inside]})

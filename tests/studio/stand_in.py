@@ -224,8 +224,8 @@ def route(world, method, parts, query, body, handler):
         return 200, {"status": "ok"}
     what = parts[1]
     named = {"models": lambda: {"default": "builtin", "models": [{"name": "builtin", "title": "built-in", "family": "sd1", "size": [256, 256], "builtin": True},
-                                           {"name": "large", "title": "large", "family": "sdxl", "size": [1024, 1024]},
-                                           {"name": "ip.safetensors", "title": "ip.safetensors", "family": "", "size": [0, 0], "error": "[model] ip.safetensors is an IP-Adapter (image_proj.norm.weight); expected a Stable Diffusion 1, 2 or XL model"}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "controlnets": [{"name": "edges"}], "embeddings": []},
+                                           {"name": "large", "title": "large", "family": "sdxl", "size": [1024, 1024]}],
+                                "adapters": [{"name": "ip.safetensors", "faces": False}, {"name": "faces.safetensors", "faces": True}, {"name": "plus.safetensors", "faces": False, "error": "another kind"}], "samplers": ["euler", "heun"], "schedules": ["karras"], "loras": [{"name": "blueprint"}], "controlnets": [{"name": "edges"}], "embeddings": []},
              "blocks": lambda: {"blocks": blocks(query.get("model", "builtin"))}, "tokenize": lambda: tokenize(body["prompt"]), "explain": lambda: explain(body["recipe"]),
              "history": lambda: history(world, query), "read": lambda: read(world, body)}
     if what in named:
@@ -265,7 +265,8 @@ def files(world, method, rest, body, handler):
     if method == "POST":
         name = f"f{len(world.files) + 1}"
         world.files[name] = body
-        return 201, {"id": name, "bytes": len(body), "type": "image/png"}
+        picture = handler.headers["Content-Type"] != "application/octet-stream"
+        return 201, {"id": name, "bytes": len(body), "type": "image/png" if picture else "application/x-safetensors"}
     return 200, handler.answer(200, world.files[rest[0]], "image/png")
 
 
