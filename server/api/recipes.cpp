@@ -14,6 +14,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int64_t kMostRecipes = 64 << 20;  // bytes of all: their list holds each whole
+
 std::string recipe_name(const Request& request) {
   const auto& name = request.parameters.at("name");  // a segment: no slash, no control character
   if (characters(name) > 200) throw Problem(400, "invalid_request", "[name] expected at most 200 characters");
@@ -52,7 +54,8 @@ Response put_recipe(const Request& request, Context& context) {
   const auto& recipe = object_of(body, "recipe");
   const auto text = recipe.dump();
   (void)recipe_from_json(text);  // only what a run would take
-  context.store.put_recipe(recipe_name(request), text);
+  if (!context.store.put_recipe(recipe_name(request), text, kMostRecipes))
+    throw Problem(507, "quota", "[recipe] the recipes that are kept hold as much as they may, 64 MB; delete some");
   return json_response({{"name", recipe_name(request)}, {"recipe", recipe}});
 }
 

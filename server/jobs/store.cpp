@@ -325,10 +325,14 @@ std::optional<std::string> Store::recipe(const std::string& name) {
   return find.text(0);
 }
 
-void Store::put_recipe(const std::string& name, const std::string& json) {
+bool Store::put_recipe(const std::string& name, const std::string& json, int64_t most) {
   const std::lock_guard lock(mutex_);
+  Statement others(database_, "SELECT ifnull(sum(max(length(CAST(json AS BLOB)), ?)), 0) FROM recipes WHERE name <> ?");
+  others.bind(kLeastUpload).bind(name).step();
+  if (others.number(0) > most - std::max(kLeastUpload, static_cast<int64_t>(json.size()))) return false;
   Statement put(database_, "INSERT OR REPLACE INTO recipes(name, json) VALUES(?, ?)");
   put.bind(name).bind(json).step();
+  return true;
 }
 
 bool Store::remove_recipe(const std::string& name) {

@@ -2,6 +2,7 @@
 // What must survive: jobs, pictures' names, uploads, the user's recipes. Each change is on the disk when a method
 // returns.
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -65,7 +66,8 @@ class Store {
 
   std::map<std::string, std::string> recipes();  ///< JSON by name.
   std::optional<std::string> recipe(const std::string& name);
-  void put_recipe(const std::string& name, const std::string& json);
+  /** False: with it all recipes would hold more than so many bytes, each counted as 4096 at least. */
+  bool put_recipe(const std::string& name, const std::string& json, int64_t most = INT64_MAX);
   bool remove_recipe(const std::string& name);
 
  private:

@@ -107,6 +107,11 @@ TEST_CASE("recipes and uploads are kept by name") {
   store.put_recipe("a/\"b", "{\"x\":1}");
   CHECK(store.recipe("a/\"b") == "{\"x\":1}");
   CHECK(store.recipes().size() == 1);
+  CHECK_FALSE(store.put_recipe("b", "{}", 8191));  // each counts as 4096
+  CHECK(store.put_recipe("b", "{}", 8192));
+  CHECK(store.put_recipe("b", std::string(4096, ' '), 8192));  // instead of itself
+  CHECK_FALSE(store.put_recipe("b", std::string(4097, ' '), 8192));
+  CHECK(store.remove_recipe("b"));
   CHECK(store.remove_recipe("a/\"b"));
   CHECK_FALSE(store.remove_recipe("a/\"b"));
   store.add(Upload{"u", "image/png", 12, 3, 4, 5});
