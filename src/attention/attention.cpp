@@ -39,6 +39,15 @@ std::vector<int> fused_rows(const std::vector<std::vector<Reading>>& rows, const
   return fused;
 }
 
+/** The changes beside the weights that all readings of all rows have; null: none, or not the same. */
+const std::vector<int>* changes_of_all(const AttentionPlan& plan) {
+  const auto& first = plan.rows.front().front().beside;
+  for (const auto& row : plan.rows)
+    for (const auto& reading : row)
+      if (reading.beside != first) return nullptr;
+  return first.empty() ? nullptr : &first;
+}
+
 }  // namespace
 
 Attention::Attention(const nn::Weights& w, const control::Site& site_, int channels, int context_width)
@@ -69,8 +78,12 @@ kernels::Sum Attention::operator()(const mx::array& x, const Pass& pass) const {
 mx::array Attention::heads(const mx::array& x, const AttentionPlan& plan, const Pass& pass) const {
   // On the CPU these are lazy products of their own, of which those that nobody asks for are never made.
   const auto projected = self_ ? (*self_)(x) : std::vector<mx::array>{to_q(x)};
-  const auto q = asked(x, projected[0], pass);
+  const auto* beside = self_ && kernels::on_cuda() && pass.beside ? changes_of_all(plan) : nullptr;
+  const auto changed =
+      beside ? pass.beside->joined({to_q.path, to_k.path, to_v.path}, x, *self_, *beside) : std::nullopt;
+  const auto q = changed ? changed->at(0) : asked(x, projected[0], pass);
   CallKeys keys(site, to_k, to_v, x, pass, self_ ? std::optional(KeyValue{projected[1], projected[2]}) : std::nullopt);
+  if (changed) keys.know(*beside, {changed->at(1), changed->at(2)});
   if (plan.looks && pass.instruments.looks) tell_looks(site, q, *plan.looks, keys, pass);
   if (!plan.captures.empty()) watch(q, plan, x, keys, pass);
   auto found = read_rows(q, plan, keys, pass);

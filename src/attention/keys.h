@@ -22,6 +22,8 @@ class CallKeys {
            const Pass& pass, std::optional<KeyValue> own)
       : site_(site), to_k_(to_k), to_v_(to_v), x_(x), pass_(pass), own_(std::move(own)) {}
 
+  /** What x itself gives, with the changes of these ids. */
+  void know(const std::vector<int>& beside, KeyValue changed) { changed_.emplace(beside, std::move(changed)); }
   /** For these rows of the call, of one unedited reading each and the same beside the weights: [places, T, C]. */
   KeyValue of_rows(const std::vector<std::vector<control::Reading>>& rows, const std::vector<int>& places);
   /**

@@ -29,7 +29,7 @@ bool same_form(const std::optional<nn::Branches>& before, const nn::Branches* no
 Replay::Replay(const unet::UNet& network)
     : Replay(network.sites(), [&network](const unet::CallInputs& inputs, const attention::Pass& pass) {
         if (!pass.beside) return network(inputs, pass);
-        const auto beside = pass.beside->with(inputs.beside);  // a recording's own arrays
+        const auto beside = pass.beside->with(inputs.beside, inputs.sample.dtype());  // a recording's own arrays
         auto own_pass = pass;
         own_pass.beside = &beside;
         return network(inputs, own_pass);

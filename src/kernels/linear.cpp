@@ -25,7 +25,8 @@ void check(const Thins& beside, const mx::array& x, int in, int out) {
   const int batch = x.ndim() > 1 ? x.shape(0) : 1;
   for (const auto& [down, up, share] : beside) {
     const bool pixels = share.size() == 1 || share.size() * static_cast<size_t>(batch * in) == x.size();
-    if (down.in() != in || up.out() != out || down.out() != up.in() || !pixels || share.dtype() != mx::float32)
+    if (down.in() != in || up.out() != out || down.out() != up.in() || !pixels ||
+        (share.dtype() != mx::float32 && !on_cuda()))
       fail(ErrorCode::internal, "linear",
            fmt::format("[{}, {}] . [{}, {}] for {} pixels stands beside [{}, {}] of {}", up.out(), up.in(), down.out(),
                        down.in(), share.size(), out, in, to_string(x.shape())));
@@ -100,6 +101,21 @@ std::pair<Linear, Linear> thin_matrices(const mx::array& down, const mx::array& 
   return {Linear(filled(down, 0, rank), std::nullopt), Linear(filled(up, 1, rank), std::nullopt)};
 }
 
+std::optional<std::pair<Linear, Linear>> joined_thin(const std::vector<Thin>& parts) {
+  int ranks = 0, before = 0;
+  for (const auto& part : parts) ranks += part.down.out();
+  std::vector<mx::array> downs, ups;
+  for (const auto& [down, up, share] : parts) {
+    const auto first = down.plain_->arrays(), second = up.plain_->arrays();
+    if (first.empty() || second.empty()) return {};
+    const int behind = ranks - before - down.out();
+    downs.push_back(first[0]);
+    ups.push_back(mx::pad(second[0], {1}, {before}, {behind}, mx::array(0, second[0].dtype())));
+    before += down.out();
+  }
+  return std::pair{Linear(mx::concatenate(downs, 0), std::nullopt), Linear(mx::concatenate(ups, 0), std::nullopt)};
+}
+
 mx::array add_thin(const Thins& beside, const mx::array& x, const mx::array& y) {
   if (beside.empty()) return y;
   check(beside, x, x.shape(-1), y.shape(-1));
@@ -115,11 +131,6 @@ mx::array add_thin_reference(const Thins& beside, const mx::array& x, const mx::
     shape.front() = shape.back() = 1;
     if (share.size() == 1) std::fill(shape.begin(), shape.end(), 1);
     const auto made = down(x);
-    if (share.size() == 1 && share.is_available() && !up.packed_) {  // a number that the product can take with it
-      const auto arrays = up.plain_->arrays();
-      sum = mx::addmm(sum, made, mx::transpose(arrays.at(0)), mx::array(share).item<float>());
-      continue;
-    }
     sum = up(made * mx::astype(mx::reshape(share, shape), made.dtype()), sum);
   }
   return sum;
@@ -152,20 +163,22 @@ const JoinedLinear::Whole& JoinedLinear::whole() const {
 }
 
 std::vector<mx::array> JoinedLinear::operator()(const mx::array& x) const {
-  if (on_cuda() && !parts_.front().packed_) {
-    const auto all = linear_reference(x, *whole().weight, whole().bias);
-    auto from = mx::Shape(all.ndim(), 0);
-    auto to = all.shape();
-    std::vector<mx::array> results;
-    for (const auto& part : parts_) {
-      to.back() = from.back() + part.out();
-      results.push_back(mx::slice(all, from, to));  // which our kernels read in place, unlike a split
-      from.back() = to.back();
-    }
-    return results;
-  }
+  if (on_cuda() && !parts_.front().packed_) return at_once(x);
   std::vector<mx::array> results;
   for (const auto& part : parts_) results.push_back(part(x));
+  return results;
+}
+
+std::vector<mx::array> JoinedLinear::at_once(const mx::array& x, const Thins& beside) const {
+  const auto all = add_thin_reference(beside, x, linear_reference(x, *whole().weight, whole().bias));
+  auto from = mx::Shape(all.ndim(), 0);
+  auto to = all.shape();
+  std::vector<mx::array> results;
+  for (const auto& part : parts_) {
+    to.back() = from.back() + part.out();
+    results.push_back(mx::slice(all, from, to));  // which our kernels read in place, unlike a split
+    from.back() = to.back();
+  }
   return results;
 }
 

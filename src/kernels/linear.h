@@ -49,8 +49,8 @@ class Linear {
   friend class JoinedLinear;
   friend mx::array gated_linear(const mx::array&, const Linear&, const Linear&, const Addends&, const Thins&,
                                 const Thins&);
+  friend std::optional<std::pair<Linear, Linear>> joined_thin(const std::vector<Thin>&);
   friend mx::array add_thin(const Thins&, const mx::array&, const mx::array&);
-  friend mx::array add_thin_reference(const Thins&, const mx::array&, const mx::array&);
   static std::vector<cpu::ThinWeights> packed(const Thins& beside);
   std::shared_ptr<PlainWeights> plain_;
   std::shared_ptr<cpu::LinearWeights> packed_;  // null in a build without kernels of the CPU
@@ -60,13 +60,19 @@ class Linear {
 /** A matrix of low rank that stands beside another: share_p up (down x_p) is added at pixel p of every batch row. */
 struct Thin {
   Linear down, up;  // [rank, in], [out, rank], without biases
-  mx::array share;  // float32, [1] or [pixels]
+  mx::array share;  // [1] or [pixels], float32; on a GPU of any type
 };
 
 /** With the zeros that fill a rank up to what the CPU's tiles multiply. */
 int thin_rank(int rank, mx::Dtype dtype);
 /** The two matrices of a Thin, of one dtype, with such zeros. */
 std::pair<Linear, Linear> thin_matrices(const mx::array& down, const mx::array& up);
+
+/**
+ * What stands beside each of several matrices of the same x with the same share, as what stands beside all of their
+ * outputs: up is zero where it would mix them. Nothing once they are packed for the CPU.
+ */
+std::optional<std::pair<Linear, Linear>> joined_thin(const std::vector<Thin>& parts);
 
 /** y [B, ..., out] with what they make of x [B, ..., in]. */
 mx::array add_thin(const Thins& beside, const mx::array& x, const mx::array& y);
@@ -80,6 +86,9 @@ class JoinedLinear {
   explicit JoinedLinear(std::vector<Linear> parts) : parts_(std::move(parts)), whole_(std::make_shared<Whole>()) {}
   /** x [..., in] -> what each gives, in their order; slices of one array on CUDA. */
   std::vector<mx::array> operator()(const mx::array& x) const;
+  /** The same as slices of one array on any device, with what stands beside the matrices as one (joined_thin). Before
+   * they are packed for the CPU. */
+  std::vector<mx::array> at_once(const mx::array& x, const Thins& beside = {}) const;
 
  private:
   struct Whole {

@@ -5,6 +5,7 @@
 #include "mlx/ops.h"
 
 #include "kernels/activation.h"
+#include "kernels/device.h"
 
 namespace corepulse::nn {
 namespace {
@@ -40,6 +41,18 @@ std::optional<kernels::Thin> LayerBranch::thin(mx::Dtype dtype, const mx::array&
   }
   if (!thin_) return {};
   return kernels::Thin{thin_->first, thin_->second, share};
+}
+
+std::optional<kernels::Thin> LayerBranch::joined(const std::vector<std::shared_ptr<LayerBranch>>& layers,
+                                                 mx::Dtype dtype, const mx::array& share) {
+  if (!joined_) {
+    kernels::Thins parts;
+    for (const auto& layer : layers)
+      if (auto part = layer->thin(dtype, share); part && !layer->has_rest()) parts.push_back(*std::move(part));
+    if (parts.size() == layers.size()) joined_ = kernels::joined_thin(parts);
+  }
+  if (!joined_) return {};
+  return kernels::Thin{joined_->first, joined_->second, share};
 }
 
 const kernels::Linear& LayerBranch::linear(mx::Dtype dtype) {
@@ -151,12 +164,13 @@ std::vector<mx::array> Branches::numbers() const {
   return all;
 }
 
-Branches Branches::with(const std::vector<mx::array>& numbers) const {
+Branches Branches::with(const std::vector<mx::array>& numbers, mx::Dtype dtype) const {
   auto other = *this;
   auto next = numbers.begin();
+  const auto take = [&] { return kernels::on_cuda() ? mx::astype(*next++, dtype) : *next++; };
   for (auto& change : other.changes_) {
-    change.strength = *next++;
-    for (auto& [pixels, share] : change.share) share = *next++;
+    change.strength = take();
+    for (auto& [pixels, share] : change.share) share = take();
   }
   return other;
 }
@@ -181,6 +195,27 @@ Sum Branches::linear(const std::string& layer, const mx::array& x, const kernels
 mx::array Branches::added(const std::string& layer, const mx::array& x, mx::array y) const {
   const auto all = acting(layer, pixels_of(x));
   return with_rest(all, x, kernels::add_thin(thins(all, x.dtype()), x, y));
+}
+
+std::optional<std::vector<mx::array>> Branches::joined(const std::vector<std::string>& layers, const mx::array& x,
+                                                       const kernels::JoinedLinear& own,
+                                                       const std::vector<int>& ids) const {
+  kernels::Thins thins;
+  for (const auto& change : changes_) {
+    const auto share = change.share.find(pixels_of(x));
+    const bool listed = std::find(ids.begin(), ids.end(), change.id) != ids.end();
+    std::vector<std::shared_ptr<LayerBranch>> branches;
+    for (const auto& layer : layers)
+      if (const auto branch = change.layers->find(layer); branch != change.layers->end())
+        branches.push_back(branch->second);
+    if (branches.empty() || (share == change.share.end() && !listed)) continue;
+    const bool whole = share != change.share.end() && share->second.size() == 1;
+    if (branches.size() < layers.size() || !whole || !listed) return {};
+    auto thin = branches.front()->joined(branches, x.dtype(), share->second);
+    if (!thin) return {};
+    thins.push_back(*std::move(thin));
+  }
+  return own.at_once(x, thins);
 }
 
 Sum Branches::gated_linear(const std::string& first_layer, const kernels::Linear& first,

@@ -33,6 +33,9 @@ class LayerBranch {
   std::optional<kernels::Thin> thin(mx::Dtype dtype, const mx::array& share);
   /** y + share * the rest of what this makes of x [..., in]; share of y's pixels. */
   mx::array rest(const mx::array& y, const mx::array& x, const mx::array& share);
+  /** What thin() gives of several layers of the same x, this one's the first, as one; nothing, where one has none. */
+  std::optional<kernels::Thin> joined(const std::vector<std::shared_ptr<LayerBranch>>& layers, mx::Dtype dtype,
+                                      const mx::array& share);
   /** Whether there is more than thin(). */
   bool has_rest();
   /** The same of a convolution with the geometry of `layer`. */
@@ -51,7 +54,7 @@ class LayerBranch {
 
   std::function<BranchNumbers()> read_;  ///< Until they are read.
   BranchNumbers numbers_;
-  std::optional<std::pair<kernels::Linear, kernels::Linear>> thin_;
+  std::optional<std::pair<kernels::Linear, kernels::Linear>> thin_, joined_;
   std::optional<kernels::Linear> linear_, up_;
   std::optional<kernels::Conv2d> convolution_;
 };
@@ -73,8 +76,8 @@ class Branches {
 
   /** The numbers in which calls of one form differ: every strength and share, in a fixed order. */
   std::vector<mx::array> numbers() const;
-  /** The same changes with others in their places. */
-  Branches with(const std::vector<mx::array>& numbers) const;
+  /** The same changes with others in their places; on CUDA in the layers' type, once for all of them. */
+  Branches with(const std::vector<mx::array>& numbers, mx::Dtype dtype = mx::float32) const;
   /** Whether they differ in numbers() at most: the same matrices, with shares of the same grids. */
   bool same_form(const Branches& other) const;
 
@@ -84,6 +87,12 @@ class Branches {
   kernels::Sum linear(const std::string& layer, const mx::array& x, const kernels::Linear& own) const;
   /** The same, where the layer has made y already. */
   mx::array added(const std::string& layer, const mx::array& x, mx::array y) const;
+  /**
+   * What `layers` of the same x, which `own` multiplies it with, make of it with what is added, as one product and two
+   * thin ones. Nothing, if it is not the same for all pixels, not by changes of these ids alone, or not of all layers.
+   */
+  std::optional<std::vector<mx::array>> joined(const std::vector<std::string>& layers, const mx::array& x,
+                                               const kernels::JoinedLinear& own, const std::vector<int>& ids) const;
   /** second(geglu(first(x))). */
   kernels::Sum gated_linear(const std::string& first_layer, const kernels::Linear& first,
                             const std::string& second_layer, const kernels::Linear& second, const mx::array& x) const;

@@ -122,6 +122,27 @@ TEST_CASE("thin matrices beside weights in 8-bit integers are not scaled with th
   CHECK(error(layer.with(thins, x), kernels::add_thin_reference(thins, x, layer(x))) <= 1e-5);
 }
 
+TEST_CASE("what stands beside joined matrices is joined, too") {
+  constexpr int kIn = 24, kPixels = 9;
+  std::vector<Linear> layers;
+  Thins parts;
+  std::vector<mx::array> expected;
+  const auto x = normal({2, kPixels, kIn}, 1);
+  for (const int out : {16, 40, 8}) {
+    const auto seed = static_cast<unsigned>(out);
+    const int rank = out / 4;
+    const auto w = normal({out, kIn}, seed), down = normal({rank, kIn}, seed + 1), up = normal({out, rank}, seed + 2);
+    layers.emplace_back(w, std::nullopt);
+    parts.push_back({Linear(down, std::nullopt), Linear(up, std::nullopt), mx::array({0.5f})});
+    expected.push_back(kernels::linear_reference(x, w + mx::matmul(up, down) * mx::array(0.5f), std::nullopt));
+  }
+  const auto joined = kernels::joined_thin(parts);
+  REQUIRE(joined);
+  const auto made = kernels::JoinedLinear(layers).at_once(x, {{joined->first, joined->second, mx::array({0.5f})}});
+  REQUIRE(made.size() == 3);
+  for (size_t i = 0; i < made.size(); ++i) CHECK(error(made[i], expected[i]) <= 1e-5);
+}
+
 TEST_CASE("thin matrices that do not fit are refused") {
   const Linear layer(normal({4, 6}, 1), std::nullopt);
   const auto x = normal({2, 5, 6}, 2);

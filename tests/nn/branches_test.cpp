@@ -85,6 +85,36 @@ TEST_CASE("strengths and shares are numbers that a call can be given anew; what 
   CHECK_FALSE(beside.same_form(nn::Branches({})));
 }
 
+TEST_CASE("branches of layers of the same input are one where all pixels have them, and nothing else stands there") {
+  constexpr int kPixels = 10;
+  const auto x = normal({2, kPixels, kIn}, 1);
+  const auto w = normal({kOut, kIn}, 2);
+  const std::vector<std::string> names{"q", "k"};
+  const auto layers_of = [&](const std::optional<mx::array>& bias) {
+    auto layers = std::make_shared<nn::LayerBranches>();
+    for (const auto& name : names) {
+      const auto down = normal({kRank, kIn}, 3), up = normal({kOut, kRank}, name == "q" ? 4 : 5);
+      layers->emplace(name, std::make_shared<nn::LayerBranch>([=] { return nn::BranchNumbers{down, up, bias}; }));
+    }
+    return layers;
+  };
+  const auto joined = [&](const mx::array& share, const std::shared_ptr<nn::LayerBranches>& layers, int id) {
+    const kernels::Linear q(w, std::nullopt), k(w, std::nullopt);
+    const nn::Branches branches({{7, mx::array({0.5f}), {{kPixels, share}}, layers}});
+    return branches.joined(names, x, kernels::JoinedLinear({q, k}), {id});
+  };
+  const auto half = mx::array({0.5f});
+  const auto made = joined(half, layers_of({}), 7);
+  REQUIRE(made);
+  for (size_t i = 0; i < 2; ++i) {
+    const auto sum = w + half * mx::matmul(normal({kOut, kRank}, i ? 5 : 4), normal({kRank, kIn}, 3));
+    CHECK(error(made->at(i), mx::matmul(x, mx::transpose(sum))) <= 1e-5);
+  }
+  CHECK_FALSE(joined(mx::full({kPixels}, 0.5f), layers_of({}), 7));
+  CHECK_FALSE(joined(half, layers_of({}), 6));
+  CHECK_FALSE(joined(half, layers_of(normal({kOut}, 8)), 7));
+}
+
 TEST_CASE("a convolution's branch goes over the picture as it does, and a norm's is linear in its numbers") {
   const auto weight = normal({kOut, kIn, 3, 3}, 1, 0.2f), bias = normal({kOut}, 2);
   const auto down = normal({kRank, kIn, 3, 3}, 3, 0.3f), up = normal({kOut, kRank}, 4, 0.3f);

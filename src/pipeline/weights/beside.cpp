@@ -7,6 +7,7 @@
 #include "mlx/ops.h"
 
 #include "control/program/program_data.h"
+#include "kernels/device.h"
 #include "kernels/linear.h"
 #include "nn/stored.h"
 #include "pipeline/weights/variants.h"
@@ -98,11 +99,14 @@ struct Counted {
 };
 
 /** Numbers of two matrices between as many inputs and outputs, as they are packed. */
-uint64_t numbers_of_rank(int rank, const io::TensorView& view, mx::Dtype dtype) {
+uint64_t numbers_of_rank(int rank, const std::string& tensor, const io::TensorView& view, mx::Dtype dtype) {
   const bool product = view.shape.size() == 2 || (view.shape.size() == 4 && view.shape[2] == 1 && view.shape[3] == 1);
-  const auto outputs = static_cast<uint64_t>(view.shape.at(0));
-  return static_cast<uint64_t>(product ? kernels::thin_rank(rank, dtype) : rank) *
-         (outputs + view.elements() / outputs);
+  const auto outputs = static_cast<uint64_t>(view.shape.at(0)), inputs = view.elements() / outputs;
+  const auto numbers = static_cast<uint64_t>(product ? kernels::thin_rank(rank, dtype) : rank) * (outputs + inputs);
+  // Query's, key's and value's are held as one, too, whose outer matrix is two thirds zeros.
+  const bool joined = kernels::on_cuda() && tensor.find(".attn1.to_") != std::string::npos &&
+                      tensor.find(".to_out.") == std::string::npos;
+  return joined ? numbers + static_cast<uint64_t>(rank) * (3 * outputs + inputs) : numbers;
 }
 
 /** Packed in the type of the UNet's numbers; what is added to pixels, or is a norm's, stays float32. */
@@ -112,7 +116,7 @@ uint64_t packed_bytes(const Deltas& deltas, const model::Parts& parts, model::Pr
   for (const auto& [tensor, delta] : deltas) {
     const auto& view = tensors.at(tensor);
     const auto rank = static_cast<int>(delta->rank());
-    const uint64_t numbers = rank > 0 ? numbers_of_rank(rank, view, precision.dtype) : view.elements();
+    const uint64_t numbers = rank > 0 ? numbers_of_rank(rank, tensor, view, precision.dtype) : view.elements();
     bytes += numbers * (view.shape.size() == 1 ? sizeof(float) : size_of(precision.dtype));
   }
   return bytes;
