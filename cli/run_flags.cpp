@@ -219,6 +219,8 @@ void RunFlags::add_controls() {
   control("--guide-by",
           "\"identity=3 @ middle:0\": away from a perturbed look at itself; or blur=3, tokens=3, map=0.75",
           parse_guide_by);
+  control("--blend", "\"0 @ region not attention dog\": behind each step a part of the picture becomes image 0's",
+          parse_blend);
   control("--freeu", "\"1.3 1.4 0.9 0.2\": FreeU's b1 b2 s1 s2", parse_freeu);
   add_guidance();
   control("--guidance-curve", "\"0:8 1:3\": --guidance over the run, or in a window", parse_guidance);

@@ -50,6 +50,7 @@ export function valueAt(region, x, y, size, picture = () => 0) {
   else if (region.shape === 'multiply') value = parts().reduce((a, b) => a * b);
   else if (region.shape === 'linear' || region.shape === 'radial') value = ramp(region, x, y, size);
   else if (region.shape === 'picture') value = picture(region, x, y);
+  else if (region.shape === 'attention') value = 0.5; // known while the run goes on
   else {
     const d = distance(region, x, y, size);
     value = region.feather ? clamp(0.5 + d / region.feather) : d >= 0 ? 1 : 0;

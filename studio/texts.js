@@ -37,7 +37,7 @@ export const T = {
     label: 'Region tools', of: 'Draws on', track: (title) => `the region of ${title}`, part: (i, prompt) => `part ${i + 1}: ${prompt || '…'}`, mask: 'the inpainting mask',
     target: 'attention target', none: 'Choose a track, or start from a picture, to draw where it acts', tool: { view: 'Look', rectangle: 'Rectangle', ellipse: 'Ellipse', brush: 'Brush', rubber: 'Rubber' },
     feather: 'Feather', size: 'Size', invert: 'Invert', clear: 'Everywhere', clearHint: 'Without a region it acts everywhere', add: 'Add', addHint: 'A new shape joins the region instead of replacing it',
-    box: ['x', 'y', 'width', 'height'], everywhere: 'everywhere', kinds: { rectangle: 'rectangle', ellipse: 'ellipse', circle: 'circle', picture: 'brush mask', polygon: 'polygon', linear: 'gradient', radial: 'radial', add: 'union', subtract: 'difference', multiply: 'overlap' },
+    box: ['x', 'y', 'width', 'height'], everywhere: 'everywhere', kinds: { rectangle: 'rectangle', ellipse: 'ellipse', circle: 'circle', picture: 'brush mask', attention: 'where words are looked at', polygon: 'polygon', linear: 'gradient', radial: 'radial', add: 'union', subtract: 'difference', multiply: 'overlap' },
   },
   init: {
     start: 'Start from a file', remove: 'Start from noise', strength: 'Change', mask: 'Inpaint a part', unmask: 'Repaint all', use: 'Start from this', only: 'Only around the mask',
@@ -73,7 +73,7 @@ export const T = {
   kinds: {
     inject: 'Inject a prompt', reweight: 'Reweight words', mask_tokens: 'Mask words', replace_tokens: 'Replace words', value_gain: 'Value gain', regions: 'Prompts by region', attend: 'Look at a part',
     temperature: 'Temperature', smooth: 'Smooth', share: 'Share another image', prompt_to_prompt: 'Prompt to prompt', normalized_guidance: 'Normalised guidance', guide_by: 'Guide by', lora: 'LoRA', controlnet: 'ControlNet', picture_prompt: 'Picture prompt', capture: 'Capture',
-    freeu: 'FreeU', rescaled_guidance: 'Rescaled guidance', zero_star_guidance: 'CFG-Zero*', tangential_guidance: 'Tangential guidance', projected_guidance: 'Projected guidance',
+    freeu: 'FreeU', blend: 'Blend with an image', rescaled_guidance: 'Rescaled guidance', zero_star_guidance: 'CFG-Zero*', tangential_guidance: 'Tangential guidance', projected_guidance: 'Projected guidance',
     frequency_guidance: 'Frequency guidance', skimmed_guidance: 'Skimmed guidance', thresholded_guidance: 'Dynamic thresholds',
     guidance: 'Guidance', negative: 'Negative', pooled: 'Pooled prompt', time_ids: 'Size and crop',
   },

@@ -84,6 +84,8 @@ Control lora(std::string file, Curve strength = 1);
 Control controlnet(std::string file, std::string picture, Curve strength = 1);
 Control picture_prompt(std::string file, std::vector<std::string> pictures, Curve strength = 1);
 Control freeu(FreeU numbers);
+/** Within a region, behind every step: as image `image` of the batch. */
+Control blend(int image = 0, Curve strength = 1);
 Control guidance(Curve scale);
 Control rescaled_guidance(Curve strength = 0.7);
 Control zero_star_guidance(Curve strength = 1);

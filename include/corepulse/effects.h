@@ -264,6 +264,18 @@ struct FreeU {
   bool operator==(const FreeU&) const = default;
 };
 
+// -- Latents -----------------------------------------------------------------------------------
+
+/**
+ * Behind every step of its window the latents of the images it acts on become, inside its region, another image's: (1 -
+ * strength) own + strength other. LocalBlend of prompt-to-prompt is this outside of what an edit's words look at.
+ */
+struct Blend {
+  int image = 0;  ///< The other one's index in the batch.
+  Curve strength = 1;
+  bool operator==(const Blend&) const = default;
+};
+
 // -- How guidance adds up (docs/guidance.md: which acts on what, in which order) ------------------
 
 /** The sum comes to the deviation of the prompt's prediction: Recipe::guidance_rescale, in a window. */
@@ -362,7 +374,7 @@ struct Capture {
 
 using Effect =
     std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature, Smooth, Share,
-                 PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, PicturePrompt, FreeU, Guidance,
+                 PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, PicturePrompt, FreeU, Blend, Guidance,
                  RescaledGuidance, ZeroStarGuidance, TangentialGuidance, ProjectedGuidance, FrequencyGuidance,
                  SkimmedGuidance, ThresholdedGuidance, Pooled, SizeConditioning, Negative, Capture>;
 

@@ -7,6 +7,7 @@
 //
 // Every pixel gets a value of 0 (outside) to 1 (inside). x grows to the right, y down, (0, 0) is the top left corner.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,8 +33,9 @@ struct Region {
     ellipse,
     polygon,  // 1 inside, 0 outside, partial pixels by area
     linear,
-    radial,   // gradients
-    picture,  // a file, stretched over the whole picture
+    radial,     // gradients
+    picture,    // a file, stretched over the whole picture
+    attention,  // where words are looked at, as far as the run has come
     add,
     subtract,
     multiply  // of `parts`, clamped to 0..1
@@ -53,6 +55,11 @@ struct Region {
   std::string data;                        ///< such a file itself, in base64.
   std::string sha256;                      ///< picture: of the file, checked when it is read; "": unknown.
   PictureChannel channel = PictureChannel::luminance;
+  std::string phrase;         ///< attention: the words, as Tokens has them,
+  int occurrence = 0;         ///< 0: all;
+  std::string where;          ///< the cross-attention layers that say it, "": all;
+  std::optional<int> image;   ///< whose map, an index in the batch, absent: the image's own;
+  double threshold = 0.3;     ///< 0..1: how much of the map's largest value is inside.
   std::vector<Region> parts;  ///< add, subtract (all others from the first), multiply.
 
   // Then, in this order:
@@ -77,6 +84,11 @@ Region polygon(std::vector<Region::Point> corners);
 Region linear_gradient(Region::Point from, Region::Point to, double a = 0, double b = 1);
 Region radial_gradient(Region::Point center, double radius, double inner = 1, double outer = 0);
 Region picture(std::string file, PictureChannel channel = PictureChannel::luminance);
+/**
+ * 1 where the steps before looked at the words at least `threshold` times as much as where they did most, 0 elsewhere;
+ * in the first step 1 everywhere. Another mask in each step: of controls alone that attention obeys, and of blend.
+ */
+Region looked_at(std::string phrase, double threshold = 0.3);
 
 Region operator+(const Region& a, const Region& b);  ///< min(1, a + b)
 Region operator-(const Region& a, const Region& b);  ///< max(0, a - b)

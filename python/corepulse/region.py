@@ -119,6 +119,14 @@ def radial_gradient(center: Point, radius: float, inner: float = 1, outer: float
     return Region({"shape": "radial", "center": _point(center), "radius": float(radius), "values": _point((inner, outer))})
 
 
+def looked_at(phrase: str, threshold: float = 0.3, where: str = "", image: int | None = None, occurrence: int = 0) -> Region:
+    """Where the run's steps before looked at these words of the prompt: 1 where at least `threshold` times as much as where
+    they did most; in the first step everywhere. `where`: cross-attention layers; `image`: of the batch, whose map it is."""
+    given = {"where": where, "image": image, "occurrence": occurrence}
+    said = {field: value for field, value in given.items() if value not in ("", None) and (field, value) != ("occurrence", 0)}
+    return Region({"shape": "attention", "phrase": phrase, "threshold": float(threshold), **said})
+
+
 def picture(source: Picture, channel: str = "luminance") -> Region:
     """A file by its path, a PIL picture or an array [height, width]: stretched over the whole picture."""
     return Region({"shape": "picture", **named_or_encoded(source, mask=True), "channel": channel})

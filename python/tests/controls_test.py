@@ -63,6 +63,15 @@ def test_regions_combine_like_numbers():
     assert corepulse.Region.parse("left half").data()["box"] == [0, 0, 0.5, 1]
 
 
+def test_a_region_follows_where_words_are_looked_at(pipe):
+    cat = corepulse.looked_at("cat", where="output:1").blur(0.02)
+    assert cat.data() == {"shape": "attention", "phrase": "cat", "threshold": 0.3, "where": "output:1", "blur": 0.02}
+    assert corepulse.looked_at("cat", 0.5, image=0).data()["image"] == 0
+    assert corepulse.Region.parse('attention "red cat" at output:1 over 0.5').data() == corepulse.looked_at("red cat", 0.5, "output:1").data()
+    explained = pipe.explain("a cat in a park", num_inference_steps=2, width=64, height=64, controls=[corepulse.inject("a dog", region=cat)])
+    assert explained.data["controls"][0]["follows"] == [{"words": ['"cat"']}]
+
+
 def test_regions_read_pictures_and_arrays(pipe):
     left = np.zeros((8, 8), np.uint8)
     left[:, :4] = 255

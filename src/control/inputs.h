@@ -56,6 +56,15 @@ struct PixelBox {
   int left = 0, top = 0, width = 0, height = 0;
 };
 
+/** How much every part of an image has been looked at so far: height x width values, 0 or more, of any unit. */
+struct LookedAt {
+  int height = 0, width = 0;
+  std::vector<double> values;
+};
+
+/** How much the words of a region of shape attention have been looked at in an image; nothing: there is no map yet. */
+using LiveMasks = std::function<std::optional<LookedAt>(const Region& region, int image)>;
+
 /** Reads the picture of a region of that shape. @throws Error. */
 using PictureReader = std::function<MaskPicture(const Region& region)>;
 
@@ -135,6 +144,8 @@ struct ProgramInputs {
   std::optional<TimeIds> time_ids;            ///< The request's, if the model takes any (SDXL).
   Tokenizer tokenizer;
   PictureReader picture;  ///< May be empty: regions of pictures are then errors.
+  /** What has been looked at when the calls are made. Empty: nobody knows yet. */
+  LiveMasks live = {};
   std::vector<RecordingInfo> recordings;
   std::vector<AdapterInfo> adapters;
   std::vector<Site> layers;  ///< Every layer of the UNet that has weights, where adapters are; site.index == position.

@@ -34,7 +34,8 @@ struct Tables;
 /** Which of the common fields of a control a kind has. */
 struct CommonFields {
   bool where = true;
-  bool rows = true;  ///< rows, images.
+  bool rows = true;
+  bool images = true;
   bool heads = true;
   bool region = true;
   bool mode = false;              ///< Has a legacy form.
@@ -86,6 +87,12 @@ struct FeatureUse {
   int (*stage)(const Joint& joint) = nullptr;
 };
 
+/** A kind that mixes latents behind steps: with which image's, and how much of them over the run. */
+struct BlendUse {
+  int image = 0;
+  const Curve* strength = nullptr;
+};
+
 /** A kind that makes calls of its own, of the picture blurred: see BlurredCall. */
 struct BlurUse {
   const Curve* scale = nullptr;
@@ -122,6 +129,7 @@ struct Kind {
   WeightUse (*weights)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
   SideUse (*side)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
   FeatureUse (*features)(const Effect&) = nullptr;
+  BlendUse (*latents)(const Effect&) = nullptr;
   /** In place of `attention` where it gives any. */
   std::optional<BlurUse> (*blurs)(const Effect&) = nullptr;
   /** Besides: what the images it acts on read as their prompt, and the image that does not. null: nothing. */

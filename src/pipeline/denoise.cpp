@@ -81,13 +81,19 @@ class Caller {
   std::vector<int> calls_;
 };
 
-/** Of step i: what each run makes of its own images. */
+/** Of step i: what a run makes of its images behind it. */
+mx::array behind_step(const Run& run, int i, mx::array x) {
+  for (const auto* model = &run; model; model = model->later)
+    if (model->blend) x = model->blend(i, x);
+  return run.between_steps ? run.between_steps(i, x) : x;
+}
+
+/** The same of all runs. */
 mx::array between_steps(const std::vector<RunImages>& runs, int i, const mx::array& x) {
   std::vector<mx::array> all;
   int first = 0;
   for (const auto& [run, images] : runs) {
-    const auto own = runs.size() == 1 ? x : rows(x, first, first + images);
-    all.push_back(run->between_steps ? run->between_steps(i, own) : own);
+    all.push_back(behind_step(*run, i, runs.size() == 1 ? x : rows(x, first, first + images)));
     first += images;
   }
   return all.size() == 1 ? all[0] : mx::concatenate(all, 0);

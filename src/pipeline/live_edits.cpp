@@ -49,14 +49,17 @@ LiveEdits::~LiveEdits() {
   channel_->take_ = nullptr;
 }
 
-void LiveEdits::take(bool last, const std::function<void(pipeline::ResolvedControls)>& apply) {
-  if (!channel_) return;
+void LiveEdits::take(bool last, const std::function<void(pipeline::ResolvedControls)>& apply,
+                     const std::function<void()>& and_then) {
+  if (!channel_) return and_then();
   const std::lock_guard lock(channel_->mutex_);
   if (last) channel_->take_ = nullptr;  // what is taken later would never act
-  if (!pending_) return;
-  auto edit = std::move(*pending_);
-  pending_.reset();
-  apply(std::move(edit));
+  if (pending_) {
+    auto edit = std::move(*pending_);
+    pending_.reset();
+    apply(std::move(edit));
+  }
+  and_then();
 }
 
 }  // namespace corepulse

@@ -15,7 +15,7 @@ class LiveEdits {
  public:
   /**
    * Opens request.live, if there is one, until the last step begins. The arguments must outlive this;
-   * `prepared.control` may be changed inside take()'s `apply` only. @param precision as the model is loaded with.
+   * `prepared.control` may be changed inside what take() calls only. @param precision as the model is loaded with.
    * @throws Error{invalid_request} if it steers another run.
    */
   LiveEdits(const Request& request, const pipeline::Prepared& prepared, model::Precision precision);
@@ -23,8 +23,12 @@ class LiveEdits {
   LiveEdits(const LiveEdits&) = delete;
   LiveEdits& operator=(const LiveEdits&) = delete;
 
-  /** Calls `apply` with what was given since the last time, if anything was. @param last the last step begins. */
-  void take(bool last, const std::function<void(pipeline::ResolvedControls)>& apply);
+  /**
+   * Calls `apply` with what was given since the last time, if anything was, then `and_then`. @param last the last step
+   * begins.
+   */
+  void take(bool last, const std::function<void(pipeline::ResolvedControls)>& apply,
+            const std::function<void()>& and_then);
 
  private:
   LiveControls* channel_;

@@ -1,5 +1,8 @@
 #include "pipeline/model_run.h"
 
+#include "mlx/ops.h"
+
+#include "control/program/program_data.h"
 #include "pipeline/functions.h"
 
 namespace corepulse::pipeline {
@@ -23,6 +26,34 @@ void ModelRun::edited(int step) {
   encode();
   heat_maps_.enter(prepared_.control.at(step));
   recorder_.enter(prepared_.control.at(step));
+}
+
+control::LiveMasks ModelRun::seen() const {
+  return [this](const Region& region, int image) { return heat_maps_.so_far(region, image); };
+}
+
+void ModelRun::look_again(int step) {
+  const auto& program = prepared_.control.at(step);
+  if (!program.lives()) return;
+  prepared_.control.edit(step, program.looking(seen(), prepared_.control.texts()));
+  edited(step);
+}
+
+mx::array ModelRun::blended(int step, const mx::array& x) const {
+  const auto& program = prepared_.control.at(step);
+  if (program.data().blends.empty()) return x;
+  std::vector<mx::array> images;
+  for (int i = 0; i < x.shape(0); ++i) images.push_back(rows(x, i, i + 1));
+  for (const auto& blend : program.data().blends)
+    for (const int image : blend.images) {
+      const auto share = program.share_of(blend, image, step, seen());
+      if (share.empty()) continue;
+      const mx::array m(share.begin(), {1, shape_.latent_height, shape_.latent_width, 1}, mx::float32);
+      auto& own = images[static_cast<size_t>(image)];
+      // Exact where m is 0 and 1.
+      own = (mx::array(1.f) - m) * own + m * images[static_cast<size_t>(blend.image)];
+    }
+  return mx::concatenate(images, 0);
 }
 
 void ModelRun::keep_watched(Result& result) {
@@ -60,6 +91,7 @@ Run ModelRun::run(mx::Dtype dtype, bool one_by_one) {
           .scores = scores_of(resolved.recipe, parts),
           .guidance_rescale = resolved.recipe.guidance_rescale,
           .one_by_one = one_by_one,
+          .blend = [this](int step, const mx::array& x) { return blended(step, x); },
           .networks = &networks_,
           .ranks = model_.ranks,
           .instruments = instruments()};

@@ -34,6 +34,8 @@ class ModelRun {
   void encode();
   /** The prepared run has other controls from this step on. */
   void edited(int step);
+  /** From this step on the regions that are made while the run goes on are what has been looked at up to now. */
+  void look_again(int step);
   /** What was watched goes into the result; of models one after the other the first has all heat maps. */
   void keep_watched(Result& result);
 
@@ -42,6 +44,9 @@ class ModelRun {
 
  private:
   attention::Instruments instruments();
+  control::LiveMasks seen() const;
+  /** x [B, h, w, 4] as step `step` made it, mixed as the program says. */
+  mx::array blended(int step, const mx::array& x) const;
 
   const LoadedModel& model_;
   Prepared& prepared_;

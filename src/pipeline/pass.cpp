@@ -94,8 +94,11 @@ sampler::NoiseFunction Pass::fresh_noise() const {
 }
 
 void Pass::take(int step) {
-  if (!live_) return;
-  live_->take(step + 1 == prepared_.resolved.schedule.steps(), [&](ResolvedControls edit) {
+  const auto look = [&] {
+    if (step > 0) own_.look_again(step);
+  };
+  if (!live_) return look();
+  const auto apply = [&](ResolvedControls edit) {
     const auto note = [&](const std::vector<std::string>& lines) {
       result_.notes.insert(result_.notes.end(), lines.begin(), lines.end());
     };
@@ -110,7 +113,8 @@ void Pass::take(int step) {
     auto& edits = result_.recipe.edits;
     const auto later = std::find_if(edits.begin(), edits.end(), [=](const auto& e) { return e.step > step; });
     edits.insert(later, {step, std::move(controls)});
-  });
+  };
+  live_->take(step + 1 == prepared_.resolved.schedule.steps(), apply, look);
 }
 
 bool Pass::after_step(int i, double sigma, double seconds, const mx::array& denoised) {

@@ -78,6 +78,7 @@ class Pass {
  private:
   void way_back(StartFrom& from);
   void encode();
+  /** Edits that were given hold from this step on, and live regions become what has been looked at. */
   void take(int step);
 
   const Setting& setting_;

@@ -43,7 +43,9 @@ struct Run {
   /** One image per UNet call where the control allows it: a picture's bits do not depend on its batch. */
   bool one_by_one = true;
   std::optional<mx::array> beside = {};  ///< Channels that the UNet reads behind x's: [B, h, w, c].
-  /** Of step i: x as it was made -> as the next step, or the decoder, is given it. Empty: the same. */
+  /** Of step i: x as it was made -> with what controls mix of its images. Empty: the same. */
+  std::function<mx::array(int i, const mx::array& x)> blend = {};
+  /** Of step i, behind that: x -> as the next step, or the decoder, is given it. Empty: the same. */
   std::function<mx::array(int i, const mx::array& x)> between_steps = {};
   Networks* networks = nullptr;             ///< For calls whose weights control changes.
   engine::Ranks* ranks = nullptr;           ///< The processes among which the rows of each call are dealt; null: none.

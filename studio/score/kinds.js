@@ -49,6 +49,7 @@ export const KINDS = {
     lane: true, level: 'b1', range: [0, 2], usual: 1, neutral: 1, text: 'where', optional: 'output:0, output:1', numbers: ['b2', 's1', 's2'],
     choices: { version: [2, 1], stages: ['blocks', 'widths'] },
   },
+  blend: { lane: true, level: 'strength', range: [0, 1], usual: 1, numbers: ['image'] },
   guidance: { lane: true, level: 'scale', range: [0, 15], first: 7 },
   rescaled_guidance: { lane: true, level: 'strength', range: [0, 1], usual: 0.7 },
   zero_star_guidance: { lane: true, level: 'strength', range: [0, 1], usual: 1, numbers: ['zero_steps'] },

@@ -81,6 +81,7 @@ Recipe everything() {
       controlnet("canny.safetensors", "house.png", {{0, 1}, {0.5, 0}}).at("input:1"),
       picture_prompt("ip.safetensors", {"cat.png", "dog.png"}, {{0, 1}, {1, -0.5}}).gains(2, {{0, 1}, {1, 3}}),
       freeu({1.5, 1.6, 0.9, {{0, 0.2}, {1, 1}}, 1, FreeU::Stages::widths}),
+      blend(1).within({.shape = Region::Shape::attention, .phrase = "a", .occurrence = 2, .where = "b", .image = 1}),
       rescaled_guidance({{0, 0.5}, {1, 1}}),
       zero_star_guidance(0.5),
       tangential_guidance({{0, 1}, {1, 0.5}}),
@@ -111,10 +112,10 @@ Recipe everything() {
   auto& pictures = std::get<PicturePrompt>(r.controls[16].effect);
   pictures.data = {"iVBORw0K"}, pictures.encoder = "clip", pictures.how = PicturePrompt::How::share;
   pictures.sha256 = "12", pictures.encoder_sha256 = "34", pictures.picture_sha256 = {"56", "78"};
-  std::get<ZeroStarGuidance>(r.controls[19].effect).zero_steps = 2;
-  auto& skimmed = std::get<SkimmedGuidance>(r.controls[23].effect);
+  std::get<ZeroStarGuidance>(r.controls[20].effect).zero_steps = 2;
+  auto& skimmed = std::get<SkimmedGuidance>(r.controls[24].effect);
   skimmed.full_negative = true, skimmed.filter = false;
-  std::get<ThresholdedGuidance>(r.controls[24].effect).strength = {{0, 1}, {1, 0.5}};
+  std::get<ThresholdedGuidance>(r.controls[25].effect).strength = {{0, 1}, {1, 0.5}};
   auto known = picture("m.png"), inside = picture("");
   known.sha256 = "ab78", inside.data = "iVBORw0K";
   r.controls[6] = r.controls[6].within(known + inside);

@@ -158,6 +158,10 @@ TEST_CASE("regions in words") {
   CHECK(parse_region("radial 0.5,0.5,0.4") == radial_gradient({0.5, 0.5}, 0.4));
   CHECK(parse_region("picture mask.png alpha") == picture("mask.png", PictureChannel::alpha));
   CHECK(parse_region("picture \"my mask.png\"") == picture("my mask.png"));
+  auto cat = looked_at("red cat", 0.5);
+  cat.where = "output:1", cat.image = 0, cat.blur_sigma = 0.02;
+  CHECK(parse_region("attention \"red cat\" at output:1 image 0 over 0.5 blur 0.02") == cat);
+  CHECK(parse_region("not attention cat") == !looked_at("cat"));
   CHECK(parse_region("left half + circle 0.5,0.5,0.2 - rect -0.1,0,0.2,1 * top half") ==
         ((rectangle(0, 0, 0.5, 1) + circle(0.5, 0.5, 0.2)) - rectangle(-0.1, 0, 0.2, 1)) * rectangle(0, 0, 1, 0.5));
 }
@@ -183,6 +187,13 @@ TEST_CASE("errors point at the position") {
   for (const char* bad : {"a @ ,", "a @ steps", "a @ strength nan", "a @ region", "a @ images x", "a @ sigma 1..2..3",
                           "a @ middle:0 output:0", "a @ gain 1 2", "a @ strength 0:0 1"})
     CHECK_FALSE(error(parse_inject, bad).empty());
+  CHECK(parse_blend("1 @ region not attention dog, images 0, strength 0.5") ==
+        blend(1, 0.5).within(!looked_at("dog")).for_images({0}));
+  CHECK(error(parse_blend, "cat").find("expected the number of an image") != std::string::npos);
+  for (const char* bad : {"", "0 1", "-1", "0 @ rows both", "0 @ middle:0"})
+    CHECK_FALSE(error(parse_blend, bad).empty());
+  for (const char* bad : {"attention", "attention cat over", "attention cat image x", "attention cat at"})
+    CHECK_FALSE(error(parse_region, bad).empty());
   for (const char* bad : {"", "nan", "1 2", "0:", "ramp 1"}) CHECK_FALSE(error(parse_curve, bad).empty());
 }
 

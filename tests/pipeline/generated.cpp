@@ -10,7 +10,7 @@
 namespace corepulse::test {
 
 RecipeGenerator::RecipeGenerator(const std::string& family, unsigned seed)
-    : Dice(seed * 2654435761u + 17), family_(family), model_(tiny_folder(family)) {}
+    : Dice(seed * 2654435761u + 17), family_(family), model_(tiny_folder(family)), seed_(seed) {}
 
 Recipe RecipeGenerator::recipe() {
   Recipe r{.model = model_};
@@ -44,6 +44,7 @@ Recipe RecipeGenerator::recipe() {
   if (r.init && below(3) == 0) draw_otherwise(r);
   if ((family_ == "sd1" || family_ == "sdxl") && below(4) == 0) r.controls.push_back(side_network());
   if (below(5) == 0) r.controls.push_back(read_pictures());
+  follow(r);
   return r;
 }
 
@@ -219,7 +220,7 @@ bool is_shape(const Control& c) {
 bool is_beside_attention(const Control& c) {
   const auto& kind = control::kind_of(c.effect);
   const auto* guide = std::get_if<GuideBy>(&c.effect);
-  return kind.step || kind.features || kind.side || (guide && guide->perturb == GuideBy::Perturb::map);
+  return kind.step || kind.features || kind.latents || kind.side || (guide && guide->perturb == GuideBy::Perturb::map);
 }
 
 Control neutral(Control c, unsigned variant) {

@@ -47,9 +47,12 @@ class RecipeGenerator : public Dice {
   /** Of a ControlNet or a T2I-Adapter; for sd1 and sdxl. */
   Control side_network();
   Control read_pictures();
+  /** Some regions follow where words are looked at, and some images have a part in common. */
+  void follow(Recipe& recipe) const;
   void place(Control& control);
 
   std::string family_, model_;
+  unsigned seed_;
 };
 
 /** Of those that say what guidance adds up to, on whole calls. */

@@ -1,6 +1,7 @@
 // What pictures, files and further passes bring into generated recipes.
 #include <map>
 
+#include "control/kind.h"
 #include "control_net_file.h"
 #include "generated.h"
 #include "io/base64.h"
@@ -101,6 +102,19 @@ Control RecipeGenerator::read_pictures() {
   place(c);
   if (below(3) == 0) c.region = region();
   return c;
+}
+
+// It throws no dice: all other recipes stay what they are.
+void RecipeGenerator::follow(Recipe& r) const {
+  auto cat = looked_at("cat", seed_ % 2 ? 0.5 : 0.8);
+  if (seed_ % 7 == 0) cat.where = "output:1";
+  for (auto& c : r.controls) {
+    const bool may = control::kind_of(c.effect).attention && !std::holds_alternative<GuideBy>(c.effect);
+    if (seed_ % 4 != 0 || !may || c.region || c.mode != Mode::standard) continue;
+    c.region = seed_ % 3 ? cat : !cat;
+    break;
+  }
+  if (seed_ % 3 == 0 && r.seeds.size() > 1) r.controls.push_back(blend(0, 0.5).within(!cat));
 }
 
 }  // namespace corepulse::test

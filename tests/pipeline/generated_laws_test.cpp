@@ -186,7 +186,7 @@ Verdict soft_edits_commute(const Case& at, Recipe recipe) {
 }
 
 Verdict image_alone_is_the_same(const Case& at, Recipe recipe) {
-  without<Share>(recipe.controls), without<PromptToPrompt>(recipe.controls);
+  without<Share>(recipe.controls), without<PromptToPrompt>(recipe.controls), without<Blend>(recipe.controls);
   if (recipe.second_pass) recipe.second_pass->controls.reset();
   recipe.seeds = {recipe.seeds[0], recipe.seeds[0] + 1 + at.seed % 5, 7};
   for (size_t i = 0; i < recipe.controls.size(); ++i)

@@ -5,10 +5,10 @@ import re
 import zlib
 
 KINDS = ("inject reweight mask_tokens replace_tokens value_gain regions attend temperature smooth share prompt_to_prompt "
-         "normalized_guidance guide_by lora controlnet picture_prompt freeu guidance rescaled_guidance zero_star_guidance "
+         "normalized_guidance guide_by lora controlnet picture_prompt freeu blend guidance rescaled_guidance zero_star_guidance "
          "tangential_guidance projected_guidance frequency_guidance skimmed_guidance thresholded_guidance pooled time_ids "
          "negative capture").split()
-LANES = {"guidance", "pooled", "time_ids", "negative", "freeu", *(k for k in KINDS if k.endswith("_guidance"))} - {"normalized_guidance"}
+LANES = {"guidance", "pooled", "time_ids", "negative", "freeu", "blend", *(k for k in KINDS if k.endswith("_guidance"))} - {"normalized_guidance"}
 BUILTIN = [("input:0", 32, 2, 1), ("input:1", 16, 2, 1), ("input:2", 8, 2, 1), ("middle:0", 8, 1, 1), ("output:0", 8, 3, 1),
            ("output:1", 16, 3, 1), ("output:2", 32, 3, 1)]
 LARGE = [("input:1", 64, 2, 2), ("input:2", 32, 2, 10), ("middle:0", 32, 1, 10), ("output:0", 32, 3, 10), ("output:1", 64, 3, 2)]

@@ -17,7 +17,10 @@ struct CaptureSpec {
   Rows rows = Rows::cond;          ///< Of keys: exactly those of its calls.
   std::vector<int> images, heads;  ///< Empty: all. Of keys: one image.
   Tokens tokens;                   ///< Of maps.
-  int control = -1;                ///< Its index in the list of controls.
+  int control = -1;                ///< Its index in the list of controls,
+  std::string path = {};           ///< and what errors call it.
+  /** For a region of shape attention, not for the user: its live_name. Else "". */
+  std::string live = {};
   /** The tokens' positions in each text that holds them; texts that are not listed are not counted. */
   std::map<TextId, std::vector<int>> positions;
   std::vector<bool> sites, calls;  ///< By index.

@@ -36,7 +36,8 @@ class RegionsEffect : public AttentionEffect {
   }
   bool apply(Mix& mix, const Moment& m) const override {
     std::vector<Part> masks;
-    for (const auto& [region, path] : regions()) masks.push_back(m.tables.masks.at(*region, m.grid, path_ + path));
+    for (const auto& [region, path] : regions())
+      masks.push_back(m.tables.masks.at(*region, m.grid, path_ + path, m.live_at()));
     Part sum = masks[0];
     for (size_t i = 1; i < masks.size(); ++i) sum = sum + masks[i];
     Part all = m.part;

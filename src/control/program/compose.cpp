@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/fail.h"
+#include "control/program/besides/live.h"
 #include "control/program/interner.h"
 
 namespace corepulse::control {
@@ -24,6 +25,7 @@ std::vector<std::vector<int>> treatments(const std::vector<Placed>& placed, cons
     const int image = static_cast<int>(i);
     std::vector<int> treatment{steps.prompts[i]};
     for (const auto& item : placed) {
+      if (has_live_region(item)) treatment.push_back(image);
       if (item.control && !item.control->images.empty()) treatment.push_back(item.takes_image(image));
       if (const auto source = item.effect->image()) treatment.push_back(*source == image);
     }
@@ -104,7 +106,7 @@ void check_range(const Draft& draft) {
 }
 
 /** The part of a row at a layer that a control acts on. */
-Part part_of(const Placed& item, const Site& site, double strength, Context& context) {
+Part part_of(const Placed& item, const Site& site, double strength, LiveAt moment, Context& context) {
   Part part;
   part.values[0] = strength;
   if (!item.control) return part;
@@ -116,7 +118,7 @@ Part part_of(const Placed& item, const Site& site, double strength, Context& con
     part = part * heads;
   }
   if (!item.control->region) return part;
-  auto mask = context.tables.masks.at(*item.control->region, context.grid_of(site), item.path);
+  auto mask = context.tables.masks.at(*item.control->region, context.grid_of(site), item.path, moment);
   if (item.effect->hard_regions()) {
     for (auto& v : mask.values) v = v > 0.5;
     mask.shrink();
@@ -131,7 +133,8 @@ class Composer {
         steps_(steps),
         placed_(placed),
         rows_(classify_rows(placed, steps)),
-        sites_(classify_sites(context, placed)) {}
+        sites_(classify_sites(context, placed)),
+        live_(std::any_of(placed.begin(), placed.end(), has_live_region)) {}
 
   Composition operator()() {
     const auto calls = static_cast<int>(context_.inputs.calls.size());
@@ -159,12 +162,15 @@ class Composer {
     std::vector<int> key{steps_.plans[call].guided, steps_.negative[call],
                          context_.tables.texts.at(0, context_.inputs.calls[call].index)};
     for (const auto& row : steps_.plans[call].further) key.push_back(-1 - row.role), key.push_back(row.text);
+    if (live_) key.push_back(first_step(call));
     const auto& controls = sites_.controls[site_class];
     for (const int i : controls)
       if (placed_[i].numbers_at[call] >= 0) key.push_back(i), key.push_back(placed_[i].numbers_at[call]);
     context_.budget.spend(controls.size() + 1);
     return key;
   }
+
+  bool first_step(int call) const { return context_.inputs.calls[call].index == context_.inputs.calls.front().index; }
 
   /** What a row of this call reads of the prompt and its likes, by internal number; nothing: it has no such row. */
   std::optional<int> text_of(const Row& row, int call) {
@@ -223,11 +229,12 @@ class Composer {
     auto& outcome = made_.outcomes[i];
     if (item.numbers_at[call] < 0 || !item.takes_role(row.role) || !item.takes_image(row.image)) return;
     const auto& numbers = item.numbers[item.numbers_at[call]];
-    const auto part = part_of(item, site, item.role ? 1 : numbers[0], context_);
+    const auto part = part_of(item, site, item.role ? 1 : numbers[0], {row.image, first_step(call)}, context_);
     const auto before = mix;
     const auto grid = context_.grid_of(site);
-    const bool matched = item.effect->apply(mix, {grid, site.cross, row, numbers, part, context_.tables,
-                                                  prompts_at(steps_, call), outcome.texts, outcome.cut});
+    const bool matched =
+        item.effect->apply(mix, {grid, site.cross, row, numbers, part, context_.tables, prompts_at(steps_, call),
+                                 outcome.texts, outcome.cut, first_step(call)});
     outcome.matched |= matched;
     if (!matched && site.cross && !outcome.matched)
       for (const auto& draft : before.readings())
@@ -288,6 +295,7 @@ class Composer {
   const std::vector<Placed>& placed_;
   RowClasses rows_;
   SiteClasses sites_;
+  bool live_;  ///< Some region is another one behind the first step.
   Interner interner_;
   Composition made_;
 };

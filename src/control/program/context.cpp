@@ -28,13 +28,12 @@ std::vector<Site> sites_of(const std::vector<Joint>& joints) {
   return sites;
 }
 
-/** What regions are of, and the part of it that is drawn. */
+}  // namespace
+
 Canvas canvas_of(const ProgramInputs& in) {
   if (in.whole) return {in.whole->height, in.whole->width, in.picture, in.whole->part};
   return {in.image_height, in.image_width, in.picture, {}};
 }
-
-}  // namespace
 
 Context::Context(const std::vector<corepulse::Control>& list, const ProgramInputs& in, const ProgramOptions& how)
     : controls(list),
@@ -47,7 +46,7 @@ Context::Context(const std::vector<corepulse::Control>& list, const ProgramInput
       joint_sites(sites_of(in.joints)),
       joints(joint_sites, in.latent_height, in.latent_width),
       tables{{in.tokenizer, in.prompt, in.negative_prompt, in.reader, in.prompt_2, in.negative_prompt_2},
-             {canvas_of(in), all_grids(in), budget},
+             {canvas_of(in), all_grids(in), budget, in.live},
              in.recordings,
              in.picture_prompts,
              {}} {

@@ -6,6 +6,9 @@
 
 namespace corepulse::control {
 
+/** What regions are of, and the part of it that is drawn. */
+Canvas canvas_of(const ProgramInputs& inputs);
+
 struct Context {
   /** All must outlive it. @throws Error{invalid_request} for too many controls. */
   Context(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs, const ProgramOptions& options);

@@ -173,6 +173,9 @@ std::string control_text(const Data& data, const ControlReport& report) {
     text += fmt::format("    {} on the {}x{} grid: {} of {} cells, {} of them whole, mean {:.4f}\n",
                         cells.of.empty() ? "region" : cells.of, cells.grid.width, cells.grid.height, cells.touched,
                         cells.grid.tokens(), cells.whole, cells.mean);
+  for (const auto& [of, words] : report.follows)
+    text += fmt::format("    {} follows where the steps before look at {}\n", of.empty() ? "region" : of,
+                        fmt::join(words, ", "));
   return text;
 }
 

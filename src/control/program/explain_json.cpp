@@ -47,6 +47,10 @@ OrderedJson control_json(const Data& data, const ControlReport& report) {
                               {"mean", cells.mean}});
     if (!cells.of.empty()) json["region"].back()["of"] = cells.of;
   }
+  for (const auto& [of, words] : report.follows) {
+    json["follows"].push_back({{"words", words}});
+    if (!of.empty()) json["follows"].back()["of"] = of;
+  }
   return json;
 }
 
@@ -140,12 +144,14 @@ std::string explain_json(const Program& program) {
                               {"self", row.self},
                               {"acting", row.acting}});
   json["captures"] = OrderedJson::array();
-  for (const auto& spec : data.captures)
+  for (const auto& spec : data.captures) {
+    if (!spec.live.empty()) continue;
     json["captures"].push_back({{"name", spec.name},
                                 {"what", name_of(spec.what)},
                                 {"tokens", tokens_of(spec.positions)},
                                 {"layers", paths_of(data.sites, spec.sites)},
                                 {"calls", indices(spec.calls)}});
+  }
   json["notes"] = data.notes;
   return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace);
 }

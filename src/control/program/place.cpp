@@ -42,6 +42,16 @@ void check_regions(const Placed& item, Context& context) {
   for (const auto& [region, path] : item.effect->regions()) masks.require_some(*region, grids, item.path + path);
 }
 
+/** What is drawn once for the run follows nothing. */
+void refuse_live(const corepulse::Control& control, const std::string& path) {
+  if (control.region && is_live(*control.region))
+    refuse(
+        path + ".region",
+        fmt::format("a {} is the same in all steps, and where words are looked at is not; expected other shapes than "
+                    "attention",
+                    kind_of(control.effect).name));
+}
+
 void check_calls(Rows rows, const std::vector<bool>& calls, const StepInputs& steps, const std::string& path) {
   if (rows != Rows::uncond) return;
   for (size_t i = 0; i < calls.size(); ++i)
@@ -108,6 +118,7 @@ std::vector<Placed> place_weights(int index, Context& context, StepInputs& steps
   const auto& control = context.controls[index];
   const auto path = context.path_of(index);
   check_images(control.images, context, path);
+  refuse_live(control, path);
   const auto calls = active_calls(control.when, context.inputs.calls, path + ".when");
   check_calls(control.rows.value_or(Rows::both), calls, steps, path);
   return change_weights(index, context, steps);
@@ -131,7 +142,7 @@ CaptureSpec place_capture(int index, const Context& context, const StepInputs& s
   check_images(control.images, context, path);
   auto spec = kind_of(control.effect).capture(control);
   const bool keys = spec.what == CaptureSpec::What::keys;
-  spec.control = index;
+  spec.control = index, spec.path = path;
   spec.sites = select(context.sites, control.where, keys ? AttentionKind::self : AttentionKind::cross, path + ".where");
   spec.calls = active_calls(control.when, context.inputs.calls, path + ".when");
   if (keys) settle_recording(spec, context, steps);
@@ -155,7 +166,9 @@ Placement place(Context& context, StepInputs& steps) {
     if (blurs) place_besides(i, context, steps, add_blurred_calls, Rows::cond);
     if (kind.attention && !blurs) place_attention(i, context, steps, all.placed);
     if (kind.capture) all.captures.push_back(place_capture(i, context, steps));
+    if (kind.side) refuse_live(control, context.path_of(i));
     if (kind.side) place_besides(i, context, steps, add_side_calls, Rows::both);
+    if (kind.latents) place_besides(i, context, steps, add_blends, Rows::both);
     if (kind.features) place_besides(i, context, steps, add_feature_gains, Rows::both);
     if (!kind.weights) continue;
     for (auto& item : place_weights(i, context, steps)) all.placed.push_back(std::move(item));

@@ -52,6 +52,10 @@ StepPlan Program::step(const Step& step) const {
   return data_->steps[data_->call(step)];
 }
 
+bool Program::lives() const {
+  return data_->again != nullptr;
+}
+
 const std::vector<ContextSpec>& Program::texts() const {
   return data_->texts;
 }

@@ -41,7 +41,22 @@ struct ControlReport {
     int touched = 0, whole = 0;  ///< Tokens with a value above 0; of 1.
     double mean = 0;
   };
-  std::vector<Cells> region;  ///< Its regions at each grid it acts on.
+  std::vector<Cells> region;  ///< Its regions at each grid it acts on,
+  struct Follows {
+    std::string of;                  ///< As Cells::of.
+    std::vector<std::string> words;  ///< "cat", or "cat" in image 0, with the quotes.
+  };
+  std::vector<Follows> follows;  ///< but for those that follow where words are looked at.
+};
+
+/** Latents that are mixed behind steps: see corepulse::Blend. */
+struct BlendSpec {
+  int control = 0;                 ///< Its index in the list of controls.
+  int image = 0;                   ///< Whose latents,
+  std::vector<int> images;         ///< in those of these others,
+  std::map<int, double> strength;  ///< by step so much, not 0,
+  std::optional<Region> live;      ///< times this region, as it has become, or
+  std::vector<float> mask = {};    ///< this one: 0..1, by latent pixel. Neither: everywhere.
 };
 
 struct ProgramOptions {
@@ -62,6 +77,17 @@ class Program : public Control {
   /** @throws Error{invalid_request} for every control that is wrong or can never act, naming the valid choices. */
   static Program resolve(const std::vector<corepulse::Control>& controls, const ProgramInputs& inputs,
                          const ProgramOptions& options = {});
+
+  /** Whether some region is made while the run goes on. */
+  bool lives() const;
+  /**
+   * The program that the same controls make with these regions as `seen` has them. @param texts that have numbers
+   * already, those of this program first. What the inputs' functions refer to must still be there.
+   */
+  Program looking(LiveMasks seen, std::vector<ContextSpec> texts) const;
+
+  /** By latent pixel, how much of the other image's latents goes into those of `image` behind a step; empty: none. */
+  std::vector<float> share_of(const BlendSpec& blend, int image, int step, const LiveMasks& seen) const;
 
   /** @throws Error{internal} if the step is none of the run's model calls, or a row none of its rows. */
   AttentionPlan plan(const Site& site, const Step& step) const override;

@@ -30,6 +30,13 @@ struct PlanTable {
   const Plan& at(const Site& site, int call) const { return plans[moments[class_of_site[site.index]][call]]; }
 };
 
+/** What a program was made of that has live regions. */
+struct Again {
+  std::vector<corepulse::Control> controls;
+  ProgramInputs inputs;
+  ProgramOptions options;
+};
+
 struct Program::Data {
   std::vector<Site> sites;
   std::vector<Site> layers;  ///< ProgramInputs::layers.
@@ -47,7 +54,9 @@ struct Program::Data {
   std::vector<int> picture_keys;  ///< By picture prompt: its tokens.
   std::vector<CaptureSpec> captures;
   std::vector<FunctionSpec> functions;
+  std::vector<BlendSpec> blends;  ///< In the order in which they act.
   std::vector<ControlReport> reports;
+  std::shared_ptr<const Again> again = {};    ///< null: no region is live.
   std::vector<std::string> cut_texts, notes;  ///< Sentences; notes holds both these and the neutral controls.
 
   int step_count() const { return calls.empty() ? 0 : calls.back().index + 1; }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "control/program/besides/live.h"
 #include "control/quote.h"
 #include "control/readings/token_edit.h"
 #include "control/recipe/check.h"
@@ -24,12 +25,17 @@ constexpr size_t kMostPrompts = 6;  // shown in an error message
   fail(ErrorCode::invalid_request, item.path, item.effect->never(texts) + cut);
 }
 
+/** ".target" without its point. */
+std::string field_of(const std::string& path) {
+  return path.substr(std::min<size_t>(1, path.size()));
+}
+
 std::vector<ControlReport::Cells> cells_of(const Region& region, const std::string& path, const Placed& item,
                                            Context& context) {
   std::vector<ControlReport::Cells> all;
   for (const auto& grid : context.grids_of(item.sites)) {
     const auto& mask = context.tables.masks.at(region, grid, item.path + path);
-    ControlReport::Cells cells{.grid = grid, .of = path.substr(std::min<size_t>(1, path.size()))};
+    ControlReport::Cells cells{.grid = grid, .of = field_of(path)};
     for (int i = 0; i < grid.tokens(); ++i) {
       const double v = mask.values[mask.pixels > 1 ? i : 0];
       cells.touched += v > 0, cells.whole += v == 1, cells.mean += v / grid.tokens();
@@ -57,6 +63,7 @@ ControlReport report_on(const Placed& item, const Outcome& outcome, Context& con
     if (const auto id = texts.id(text); id >= 0 && item.effect->tokens())
       report.tokens[id] = texts.find(text, *item.effect->tokens()).positions;
   const auto add = [&](const Region& region, const std::string& path) {
+    if (is_live(region)) return report.follows.push_back({field_of(path), looks_of(region)});
     const auto cells = cells_of(region, path, item, context);
     report.region.insert(report.region.end(), cells.begin(), cells.end());
   };
@@ -88,7 +95,7 @@ std::vector<CaptureSpec> with_positions(std::vector<CaptureSpec> captures, Conte
       if (!found.positions.empty()) spec.positions[id] = found.positions;
     }
     if (spec.positions.empty())
-      fail(ErrorCode::invalid_request, context.path_of(spec.control),
+      fail(ErrorCode::invalid_request, spec.path,
            phrase_not_found(spec.tokens, quote(context.inputs.prompt)) +
                (cut ? "; it is cut off where the text encoder ends" : ""));
   }
@@ -100,7 +107,8 @@ std::vector<ControlReport> report(std::vector<ControlReport> reports, const Plac
   for (size_t i = 0; i < placement.placed.size(); ++i) {
     const auto& item = placement.placed[i];
     const auto& outcome = composition.outcomes[i];
-    if (!outcome.matched) refuse_idle(item, outcome, context.tables.texts);
+    // While the run goes on a region may be nowhere for a while.
+    if (!outcome.matched && !context.inputs.live) refuse_idle(item, outcome, context.tables.texts);
     if (item.index >= 0) reports[item.index] = report_on(item, outcome, context);
   }
   for (const auto& spec : placement.captures) reports[spec.control] = report_on(spec);

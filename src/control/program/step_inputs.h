@@ -11,6 +11,7 @@ struct StepInputs {
   std::vector<int> prompts;                  ///< By image: its prompt's internal number, at step 0 if that changes.
   std::vector<std::vector<int>> prompts_at;  ///< By call, the same; one for all where nothing changes.
   std::vector<ControlReport> reports;        ///< By control: of those that set inputs.
+  std::vector<BlendSpec> blends;
 };
 
 /** By image, the internal number of what it reads as its prompt. */
@@ -40,6 +41,12 @@ void add_side_calls(int index, Context& context, StepInputs& steps);
  * @throws Error{invalid_request} if none of its layers is where it says, or another one changes the same.
  */
 void add_feature_gains(int index, Context& context, StepInputs& steps);
+
+/**
+ * A control that mixes latents is added behind the steps in its window, and reported.
+ * @throws Error{invalid_request} if there is nothing to mix, or the region is empty.
+ */
+void add_blends(int index, Context& context, StepInputs& steps);
 
 /**
  * A control that makes calls of its own, of the picture blurred, is added to the calls in its window, and reported.

@@ -46,6 +46,9 @@ struct Moment {
   const std::vector<int>& prompts;  ///< By image: its prompt's internal number.
   std::set<int>& texts;             ///< Where an effect found its phrase, by internal number.
   bool& cut;                        ///< Set if the phrase was only found beyond the text's end.
+  bool first_step = false;          ///< Of the run.
+
+  LiveAt live_at() const { return {row.image, first_step}; }
 };
 
 /** What a control (or a user's function) does to the readings of one row. */

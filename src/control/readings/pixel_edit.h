@@ -22,7 +22,7 @@ class TargetEdit : public AttentionEffect {
   /** The target's mask, a number per pixel. */
   std::vector<double> target(const Moment& m) const {
     if (!target_) return std::vector<double>(m.grid.tokens(), 1);
-    const auto& mask = m.tables.masks.at(*target_, m.grid, path_ + ".target");
+    const auto& mask = m.tables.masks.at(*target_, m.grid, path_ + ".target", m.live_at());
     return mask.pixels == 1 ? std::vector<double>(m.grid.tokens(), mask.values[0]) : mask.values;
   }
   std::string path_;

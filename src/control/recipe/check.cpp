@@ -38,10 +38,8 @@ void check_common(const corepulse::Control& c, const Kind& kind, const std::stri
            has.instead ? has.instead : fmt::format("{} has no such field; leave it out", kind.name));
   };
   if (!has.where) absent(c.where.empty(), "where");
-  if (!has.rows) {
-    absent(!c.rows, "rows");
-    absent(c.images.empty(), "images");
-  }
+  if (!has.rows) absent(!c.rows, "rows");
+  if (!has.images) absent(c.images.empty(), "images");
   if (!has.heads) absent(c.heads.empty(), "heads");
   if (!has.region) absent(!c.region, "region");
   if (!has.mode) absent(c.mode == Mode::standard, "mode");

@@ -44,10 +44,8 @@ void common(V& v, const CommonFields& has) {
   if (has.where) v("where", &corepulse::Control::where);
   v("when", &corepulse::Control::when);
   if (has.region) v("region", &corepulse::Control::region);
-  if (has.rows) {
-    v("rows", &corepulse::Control::rows);
-    v("images", &corepulse::Control::images);
-  }
+  if (has.rows) v("rows", &corepulse::Control::rows);
+  if (has.images) v("images", &corepulse::Control::images);
   if (has.heads) v("heads", &corepulse::Control::heads);
   if (has.mode) v("mode", &corepulse::Control::mode);
 }
@@ -57,10 +55,8 @@ template <class V>
 void lacking_fields(V& v, const CommonFields& has) {
   if (!has.where) v("where", &corepulse::Control::where);
   if (!has.region) v("region", &corepulse::Control::region);
-  if (!has.rows) {
-    v("rows", &corepulse::Control::rows);
-    v("images", &corepulse::Control::images);
-  }
+  if (!has.rows) v("rows", &corepulse::Control::rows);
+  if (!has.images) v("images", &corepulse::Control::images);
   if (!has.heads) v("heads", &corepulse::Control::heads);
   if (!has.mode) v("mode", &corepulse::Control::mode);
 }

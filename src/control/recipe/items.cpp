@@ -30,6 +30,9 @@ bool has_where(const Effect& effect) {
 bool has_rows(const Effect& effect) {
   return kind_of(effect).common.rows;
 }
+bool has_images(const Effect& effect) {
+  return kind_of(effect).common.images;
+}
 bool has_heads(const Effect& effect) {
   return kind_of(effect).common.heads;
 }
@@ -47,7 +50,7 @@ constexpr Item kWindows[] = {{"steps", take_window<Window::Unit::steps>, "when"}
 constexpr Item kCommon[] = {{"region", [](Scanner& s, C& c) { c.region = s.region(); }, "region", has_region},
                             {"rows", [](Scanner& s, C& c) { c.rows = word_of<Rows>(s); }, "rows", has_rows},
                             {"mode", [](Scanner& s, C& c) { c.mode = word_of<Mode>(s); }, "mode", has_mode},
-                            {"images", [](Scanner& s, C& c) { c.images = whole_numbers(s); }, "images", has_rows},
+                            {"images", [](Scanner& s, C& c) { c.images = whole_numbers(s); }, "images", has_images},
                             {"heads", [](Scanner& s, C& c) { c.heads = whole_numbers(s); }, "heads", has_heads}};
 
 /** Of a control, in the order of messages. */

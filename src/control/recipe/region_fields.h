@@ -51,6 +51,10 @@ void fields(V& v, Region::Shape shape) {
       v("file", &Region::file), v("data", &Region::data), v("sha256", &Region::sha256);
       v("channel", &Region::channel);
       break;
+    case Shape::attention:
+      v.required("phrase", &Region::phrase), v("occurrence", &Region::occurrence), v("where", &Region::where);
+      v("image", &Region::image), v("threshold", &Region::threshold);
+      break;
     case Shape::add:
     case Shape::subtract:
     case Shape::multiply:

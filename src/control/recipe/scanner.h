@@ -46,6 +46,7 @@ class Scanner {
   void skip();
   Region region_term();
   Region region_shape();
+  Region attention_region();
 
   std::string_view form_, text_;
   size_t at_;

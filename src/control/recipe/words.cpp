@@ -10,8 +10,8 @@ constexpr const char* kModes[] = {"standard", "corepulse", "comfy"};
 constexpr const char* kParts[] = {"phrase", "all", "start", "words", "end", "padding"};
 constexpr const char* kAttention[] = {"cross", "self", "both"};
 constexpr const char* kContexts[] = {"keep", "reencode", "replace"};
-constexpr const char* kShapes[] = {"rectangle", "circle",  "ellipse", "polygon",  "linear",
-                                   "radial",    "picture", "add",     "subtract", "multiply"};
+constexpr const char* kShapes[] = {"rectangle", "circle",    "ellipse", "polygon",  "linear",  "radial",
+                                   "picture",   "attention", "add",     "subtract", "multiply"};
 constexpr const char* kLengths[] = {"fraction", "pixel"};
 constexpr const char* kChannels[] = {"luminance", "alpha"};
 constexpr const char* kFits[] = {"crop", "pad", "stretch"};

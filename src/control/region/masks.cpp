@@ -18,28 +18,35 @@ size_t cost(const Region& region, int depth = 0) {
 
 }  // namespace
 
-MaskTable::MaskTable(Canvas canvas, std::vector<Grid> grids, Budget& budget)
-    : canvas_(std::move(canvas)), grids_(std::move(grids)), budget_(budget) {}
+MaskTable::MaskTable(Canvas canvas, std::vector<Grid> grids, Budget& budget, LiveMasks live)
+    : canvas_(std::move(canvas)), grids_(std::move(grids)), budget_(budget), live_(std::move(live)) {}
 
-const std::map<MaskTable::Key, Part>& MaskTable::all(const Region& region, const std::string& path) {
-  const auto known = masks_.find(&region);
+const std::map<MaskTable::Size, Part>& MaskTable::all(const Region& region, const std::string& path, LiveAt moment) {
+  const bool live = is_live(region);
+  const Key key{&region, live ? moment.image : 0, live && moment.first_step};
+  const auto known = masks_.find(key);
   if (known != masks_.end()) return known->second;
   budget_.spend(cost(region) * raster_cells(canvas_));
-  const auto mask = rasterize(region, canvas_, path);
-  std::map<Key, Part> parts;
+  auto canvas = canvas_;
+  canvas.unseen = 1;
+  if (live_) canvas.looked_at = [&](const Region& part) { return live_(part, part.image.value_or(moment.image)); };
+  auto mask = rasterize(region, canvas, path);
+  if (live && !live_ && !moment.first_step) mask.values.assign(mask.values.size(), 0.5);
+  std::map<Size, Part> parts;
   for (const auto& g : grids_) {
     Part part{1, g.tokens(), resample(mask, g.height, g.width).values};
     part.shrink();
-    parts.emplace(Key{g.height, g.width}, std::move(part));
+    parts.emplace(Size{g.height, g.width}, std::move(part));
   }
-  return masks_.emplace(&region, std::move(parts)).first->second;
+  return masks_.emplace(key, std::move(parts)).first->second;
 }
 
-const Part& MaskTable::at(const Region& region, const Grid& grid, const std::string& path) {
-  return all(region, path).at({grid.height, grid.width});
+const Part& MaskTable::at(const Region& region, const Grid& grid, const std::string& path, LiveAt moment) {
+  return all(region, path, moment).at({grid.height, grid.width});
 }
 
 void MaskTable::require_some(const Region& region, const std::vector<Grid>& grids, const std::string& path) {
+  if (live_ && is_live(region)) return;
   for (const auto& g : grids)
     if (!at(region, g, path).is(0)) return;
   std::string sizes;

@@ -52,6 +52,7 @@ class Rasterizer {
   Mask draw_ellipse(const Region& r) const;
   Mask draw_gradient(const Region& r) const;
   Mask draw_picture(const Region& r, const std::string& path) const;
+  Mask draw_attention(const Region& r, const std::string& path) const;
   Mask combine(const Region& r, const std::string& path, int depth) const;
 
   // Lengths along x and y, in cells. A radius, a blur or a feather is the same length both ways.
@@ -97,6 +98,8 @@ void Rasterizer::check(const Region& r, const std::string& path) const {
   check_number(r.blur_sigma, 0, "the blur");
   for (const double v : {r.values.first, r.values.second})
     if (!(v >= 0 && v <= 1)) refuse(path, fmt::format("the value {}; expected 0..1", number(v)));
+  if (r.shape == Shape::attention && !(r.threshold >= 0 && r.threshold <= 1))
+    refuse(path + ".threshold", fmt::format("{}; expected 0..1", number(r.threshold)));
   if (combines(r.shape) && (r.parts.empty() || r.parts.size() > kMostParts))
     refuse(path, fmt::format("{} of {} parts; expected 1..{}", shape, r.parts.size(), kMostParts));
 }
@@ -125,6 +128,8 @@ Mask Rasterizer::draw(const Region& r, const std::string& path, int depth) const
       return draw_gradient(r);
     case Shape::picture:
       return draw_picture(r, path);
+    case Shape::attention:
+      return draw_attention(r, path);
     default:
       return combine(r, path, depth);
   }
@@ -183,6 +188,16 @@ Mask Rasterizer::draw_picture(const Region& r, const std::string& path) const {
   return area_mean(picture, height_, width_);
 }
 
+Mask Rasterizer::draw_attention(const Region& r, const std::string& path) const {
+  if (!canvas_.unseen) refuse(path, "nothing is looked at here; expected another shape than attention");
+  const auto map = canvas_.looked_at ? canvas_.looked_at(r) : std::nullopt;
+  const double most = map ? *std::max_element(map->values.begin(), map->values.end()) : 0;
+  if (!(most > 0)) return {height_, width_, std::vector<double>(cells(), *canvas_.unseen)};
+  Mask inside{map->height, map->width, {}};
+  for (const double value : map->values) inside.values.push_back(value >= r.threshold * most);
+  return area_mean(inside, height_, width_);
+}
+
 Mask Rasterizer::combine(const Region& r, const std::string& path, int depth) const {
   auto sum = (*this)(r.parts[0], path + ".parts[0]", depth + 1);
   for (size_t i = 1; i < r.parts.size(); ++i) {
@@ -212,6 +227,10 @@ Mask part_of(const Mask& mask, int picture_height, int picture_width, const Pixe
 
 size_t raster_cells(const Canvas& canvas) {
   return Rasterizer(canvas).cells();
+}
+
+bool is_live(const Region& region) {
+  return region.shape == Shape::attention || std::any_of(region.parts.begin(), region.parts.end(), is_live);
 }
 
 Mask resample(const Mask& mask, int height, int width) {

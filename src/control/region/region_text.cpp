@@ -40,8 +40,8 @@ constexpr Numbered kNumbered[] = {
 constexpr int kMostTerms = 1000;
 
 std::vector<std::string> shape_words() {
-  std::vector<std::string> words{"rect",   "circle", "ellipse", "polygon",
-                                 "linear", "radial", "picture", "center circle"};
+  std::vector<std::string> words{"rect",   "circle",  "ellipse",   "polygon",      "linear",
+                                 "radial", "picture", "attention", "center circle"};
   for (const auto& named : kNamed) words.push_back(fmt::format("{} {}", named.first, named.second));
   return words;
 }
@@ -78,6 +78,20 @@ Region Scanner::region_term() {
   }
 }
 
+Region Scanner::attention_region() {
+  auto region = looked_at(file_name());
+  for (;;) {
+    if (take_word("at"))
+      region.where = word("a layer such as output:1");
+    else if (take_word("over"))
+      region.threshold = number();
+    else if (take_word("image"))
+      region.image = whole_number();
+    else
+      return region;
+  }
+}
+
 Region Scanner::region_shape() {
   const size_t begin = at_;
   for (const auto& shape : kNumbered)
@@ -94,6 +108,7 @@ Region Scanner::region_shape() {
     auto file = file_name();
     return picture(std::move(file), take_word("alpha") ? PictureChannel::alpha : PictureChannel::luminance);
   }
+  if (take_word("attention")) return attention_region();
   if (take_word("center") && take_word("circle")) return circle(0.5, 0.5, 0.25);
   for (const auto& named : kNamed) {
     at_ = begin;

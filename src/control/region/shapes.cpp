@@ -71,6 +71,10 @@ Region picture(std::string file, PictureChannel channel) {
   return {.shape = Region::Shape::picture, .file = std::move(file), .channel = channel};
 }
 
+Region looked_at(std::string phrase, double threshold) {
+  return {.shape = Region::Shape::attention, .phrase = std::move(phrase), .threshold = threshold};
+}
+
 Region operator+(const Region& a, const Region& b) {
   return combine(Region::Shape::add, a, b);
 }

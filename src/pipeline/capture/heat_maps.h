@@ -22,6 +22,9 @@ class HeatMaps : public attention::Observer {
   /** Captures of a program that was added to the control since. */
   void enter(const control::Program& program);
 
+  /** How much the words of a region of shape attention have been looked at in an image up to now. */
+  std::optional<control::LookedAt> so_far(const Region& region, int image) const;
+
   /** By capture, then image; a capture that saw nothing of an image has no map of it. */
   std::vector<HeatMap> maps() const;
 
@@ -33,6 +36,7 @@ class HeatMaps : public attention::Observer {
     std::vector<double> sum;
   };
   struct Entry {
+    bool live = false;  ///< For a region, not for the user.
     control::Grid grid;
     std::map<int, Mean> images;
   };

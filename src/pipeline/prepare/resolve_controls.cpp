@@ -111,6 +111,9 @@ ResolvedControls resolve_controls(const std::vector<Control>& controls, const Pa
     throw Error(error.code(),
                 fmt::format("{} (from step {} on, which are the refiner's)", error.what(), handover.step));
   }
+  if (made.program.lives() || made.refined->program.lives())
+    fail(ErrorCode::invalid_request, options.path,
+         "a refiner does not know what was looked at before it; expected regions of other shapes than attention");
   for (size_t i = 0; i < controls.size(); ++i) {
     if (!made.controls[i].enabled && made.refined->controls[i].enabled) made.controls[i] = made.refined->controls[i];
     made.controls[i].enabled = controls[i].enabled;
