@@ -40,8 +40,8 @@ std::string pairs_text(const Query& query) {
 std::string led_table(const Facts& facts) {
   const Query query(facts, "led", true);
   return pairs_text(query) +
-         "*Same place*: of all cells that show an object in the picture or the one that leads, how many do so in "
-         "both.\n\n" +
+         "*Same place*: of all cells that show an object in the picture\n"
+         "or the one that leads, how many do so in both.\n\n" +
          rows_table("| how | object as asked | scene as asked | same place |", query, [&](const std::string& v) {
            return fmt::format("{} | {} | {:.2f}", percent(query.rate(v, shows_from)),
                               percent(query.rate(v, keeps_scene)), query.mean(v, &Fact::overlap));
@@ -50,7 +50,9 @@ std::string led_table(const Facts& facts) {
 
 std::string picture_table(const Facts& facts) {
   const Query query(facts, "picture", true);
-  return pairs_text(query) + "*Asked plainly*: B by its name, without a picture.\n\n" +
+  return pairs_text(query) +
+         "*Asked plainly*: B by its name, without a picture.\n"
+         "*Same place*: as above, beside the picture that is read, whose places nobody asked for.\n\n" +
          rows_table("| how | object taken | scene kept | same place |", query, [&](const std::string& v) {
            return fmt::format("{} | {} | {:.2f}", percent(query.rate(v, shows_to)), percent(query.rate(v, keeps_scene)),
                               query.mean(v, &Fact::overlap));
