@@ -56,8 +56,12 @@ mx::array Linear::operator()(const mx::array& x, const std::optional<mx::array>&
   const auto arrays = plain_->arrays();
   if (arrays.empty())
     fail(ErrorCode::internal, "linear", "weights are packed for the CPU; expected x of their type there");
-  if (added && !plain_->has_bias()) return mx::addmm(*added, x, mx::transpose(arrays[0]));
-  const auto y = linear_reference(x, arrays[0], plain_->has_bias() ? std::optional(arrays[1]) : std::nullopt);
+  return product(arrays[0], x, added);
+}
+
+mx::array Linear::product(const mx::array& weight, const mx::array& x, const std::optional<mx::array>& added) const {
+  if (added && !plain_->has_bias()) return mx::addmm(*added, x, mx::transpose(weight));
+  const auto y = linear_reference(x, weight, plain_->has_bias() ? std::optional(plain_->arrays()[1]) : std::nullopt);
   return added ? y + *added : y;
 }
 
@@ -82,7 +86,22 @@ mx::array Linear::with(const Thins& beside, const mx::array& x, const std::optio
   check(x, in_, out_, added);
   check(beside, x, in_, out_);
   if (const auto y = cpu::linear(packed_, x, added, packed(beside))) return *y;
-  return add_thin_reference(beside, x, (*this)(x, added));
+  if (!on_cuda() || packed_) return add_thin_reference(beside, x, (*this)(x, added));
+  auto left = beside;
+  const auto weight = merged(plain_->arrays()[0], x, left);
+  return add_thin_reference(left, x, product(weight, x, added));
+}
+
+mx::array Linear::merged(mx::array weight, const mx::array& x, Thins& beside) {
+  constexpr size_t kMany = 64;
+  const auto rows = x.size() / static_cast<size_t>(x.shape(-1));
+  std::erase_if(beside, [&](const Thin& thin) {
+    if (rows < kMany || thin.share.size() != 1) return false;
+    const auto up = thin.up.plain_->arrays()[0], down = thin.down.plain_->arrays()[0];
+    weight = mx::addmm(weight, up * mx::astype(thin.share, up.dtype()), down);
+    return true;
+  });
+  return weight;
 }
 
 Sum Linear::later(const mx::array& x, const Thins& beside) const {
@@ -170,7 +189,9 @@ std::vector<mx::array> JoinedLinear::operator()(const mx::array& x) const {
 }
 
 std::vector<mx::array> JoinedLinear::at_once(const mx::array& x, const Thins& beside) const {
-  const auto all = add_thin_reference(beside, x, linear_reference(x, *whole().weight, whole().bias));
+  auto left = beside;
+  const auto weight = on_cuda() ? Linear::merged(*whole().weight, x, left) : *whole().weight;
+  const auto all = add_thin_reference(left, x, linear_reference(x, weight, whole().bias));
   auto from = mx::Shape(all.ndim(), 0);
   auto to = all.shape();
   std::vector<mx::array> results;
@@ -201,8 +222,10 @@ mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& se
   if (on_cuda() && !second.packed_ && added) {
     const auto bias = addends.biased ? std::nullopt : second.bias();
     const auto wide = geglu(first.with(beside_first, x));
-    const auto y = mx::addmm(bias ? *added + *bias : *added, wide, mx::transpose(second.plain_->arrays()[0]));
-    return add_thin_reference(beside_second, wide, y);
+    auto left = beside_second;
+    const auto weight = Linear::merged(second.plain_->arrays()[0], wide, left);
+    const auto y = mx::addmm(bias ? *added + *bias : *added, wide, mx::transpose(weight));
+    return add_thin_reference(left, wide, y);
   }
   return second.with(beside_second, geglu(first.with(beside_first, x)), added);
 }

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <map>
 
+#include "lora_file.h"
 #include "support.h"
 
 using namespace corepulse;
@@ -121,5 +122,20 @@ TEST_CASE("law 5: image i of a batch is the same image alone") {
     CHECK(relative_error(batch[0], runs.batch({reweight("cat", 0.3)}, {3}).at(0)) <= tolerance);
     CHECK(relative_error(batch[1], runs.batch({reweight("cat", 0.3)}, {11}).at(0)) <= tolerance);
     CHECK(relative_error(batch[0], batch[1]) > 3 * tolerance);
+  });
+}
+
+TEST_CASE("a LoRA whose strength changes at every step is the LoRA that is merged at each step") {
+  const LoraFile everywhere("sd1", "attentions", 5);
+  const auto style = lora(everywhere.path());
+  on_every_model([&](const Runs& runs, double tolerance, const std::string& family) {
+    if (family != "sd1") return;
+    CHECK(relative_error(runs.one({style.strength({{0, 1}, {1, 1 + 1e-4}})}), runs.one({style})) <= tolerance);
+    std::vector<Control> merged;
+    for (int i = 0; i < 4; ++i) merged.push_back(style.strength(1 - 0.25 * i).steps(i, i + 1));
+    const auto falling = runs.one({style.strength({{0, 1}, {1, 0.25}})});
+    CHECK(relative_error(falling, runs.one(merged)) <= tolerance);
+    CHECK(relative_error(falling, runs.one({style})) > 3 * tolerance);
+    CHECK(relative_error(runs.one({style.within(rectangle(0, 0, 1, 1))}), runs.one({style})) <= tolerance);
   });
 }
