@@ -4,6 +4,7 @@
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
+#include "http/chunks.h"
 #include "http/head.h"
 #include "http/problem.h"
 
@@ -139,6 +140,7 @@ void Connection::read_head(size_t length) {
   check_head(std::string_view(in_).substr(0, length));
   auto& parser = parser_.emplace();
   parser.header_limit(static_cast<uint32_t>(kMostHead + 1024));
+  parser.on_chunk_header(refuse_extensions);
   parser.body_limit(UINT64_MAX);  // known when the route is; none at all is less than any length to Boost 1.74
   error_code error;
   const auto taken = parser.put(net::buffer(in_.data(), length), error);
