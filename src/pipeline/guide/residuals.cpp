@@ -151,7 +151,9 @@ std::vector<mx::array> SideNetworks::made_by(int index, const std::vector<int>& 
   auto step = pass.step;
   step.rows.clear();
   for (const int r : rows) step.rows.push_back(pass.step.rows[static_cast<size_t>(r)]);
-  auto part = rows.size() == pass.step.rows.size() ? inputs : rows_of(inputs, rows);
+  auto part = inputs;
+  part.beside.clear();  // of the UNet's layers, and by pixel, not by row
+  if (rows.size() != pass.step.rows.size()) part = rows_of(part, rows);
   part.hint = std::get<unet::CallInputs::Hint>(seen);
   const Plainly control(pass.control);
   const attention::Pass side_pass{control, step, pass.texts, own.cache};
