@@ -150,6 +150,7 @@ std::vector<mx::array> draw(const std::vector<Setting>& settings, const std::vec
 void agree(engine::Ranks& ranks, const Result& result, const Request& request) {
   io::Sha256 given;
   for (const auto& latents : request.latents) given.update(std::as_bytes(std::span(latents)));
+  given.update(std::as_bytes(std::span(&request.latents_are_x, 1)));
   const auto& made = result.recipe.made_with;
   const std::pair<const char*, std::string> all[] = {
       {"computes with another program, device or number type", made.program + made.backend + made.isa + made.dtype},
