@@ -22,7 +22,9 @@ MaskTable::MaskTable(Canvas canvas, std::vector<Grid> grids, Budget& budget, Liv
     : canvas_(std::move(canvas)), grids_(std::move(grids)), budget_(budget), live_(std::move(live)) {}
 
 const std::map<MaskTable::Size, Part>& MaskTable::all(const Region& region, const std::string& path, LiveAt moment) {
-  const bool live = is_live(region);
+  const auto [known_live, unknown] = live_regions_.try_emplace(&region, false);
+  if (unknown) known_live->second = is_live(region);  // which looks at all of its parts
+  const bool live = known_live->second;
   const Key key{&region, live ? moment.image : 0, live && moment.first_step};
   const auto known = masks_.find(key);
   if (known != masks_.end()) return known->second;

@@ -39,6 +39,7 @@ class MaskTable {
   std::vector<Grid> grids_;
   Budget& budget_;
   LiveMasks live_;
+  std::map<const Region*, bool> live_regions_;
   std::map<Key, std::map<Size, Part>> masks_;
 };
 
