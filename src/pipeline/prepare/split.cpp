@@ -46,8 +46,10 @@ void check_program(const control::Program& program) {
                       title_of(program, plan.blurred[0].control)));
   }
   if (!data.captures.empty())
-    fail_split(fmt::format("{} watches rows that other processes compute; expected one process, or no captures",
-                           title_of(program, data.captures[0].control)));
+    fail_split(
+        fmt::format("{} watches rows that other processes compute; expected one process, or neither captures "
+                    "nor regions of shape attention",
+                    title_of(program, data.captures[0].control)));
 }
 
 /** Of the calls of a run, as it makes them. */

@@ -136,7 +136,9 @@ std::vector<CaptureSpec> live_captures(const std::vector<Placed>& placed, const 
   for (const auto& item : placed)
     each_region(item, [&](const Region& region, const std::string& path) {
       if (is_live(region) && item.effect->hard_regions())
-        refuse(path, "mode corepulse knows regions that stay as they are; expected mode standard");
+        refuse(path,
+               "whole tokens are in the region or outside of it here, and it stays as it is (mode corepulse, guide_by "
+               "with tokens); expected other shapes than attention, or mode standard");
       live.add(region, path, item.index, images_of(item, context.inputs.batch));
     });
   for (const auto& blend : steps.blends)
