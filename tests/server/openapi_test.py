@@ -21,6 +21,7 @@ MEANING = [{"include-path": path, "checks": {"positive_data_acceptance": {"expec
            for path in ("/v1/files", "/v1/read", "/v1/tokenize")]
 CONFIG = schemathesis.Config.from_dict({
     "seed": 1,
+    "request-timeout": 600,  # seconds after which something hangs
     "generation": {"deterministic": True, "database": "none", "max-examples": 15, "no-shrink": True},
     "checks": {"negative_data_rejection": {"expected-statuses": ["4xx"]}},
     "operations": MEANING,

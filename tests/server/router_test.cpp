@@ -48,6 +48,7 @@ TEST_CASE("a path finds its route and gives the pattern's names") {
   CHECK(status_of([&] { answer("GET", "/read"); }) == 405);
   try {
     answer("PUT", "/read");
+    FAIL("found");
   } catch (const Problem& problem) {
     CHECK(problem.headers.get("Allow") == "POST");
   }
