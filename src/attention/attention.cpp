@@ -32,7 +32,7 @@ std::vector<int> fused_rows(const std::vector<std::vector<Reading>>& rows, const
   std::vector<int> fused;
   for (size_t r = 0; r < rows.size(); ++r) {
     if (rows[r].size() != 1 || !rows[r][0].unedited()) continue;
-    const auto& first = rows[static_cast<size_t>(fused.empty() ? r : static_cast<size_t>(fused.front()))][0];
+    const auto& first = fused.empty() ? rows[r][0] : rows[static_cast<size_t>(fused.front())][0];
     if (length_of(rows[r][0], pass) == length_of(first, pass) && rows[r][0].beside == first.beside)
       fused.push_back(static_cast<int>(r));
   }
