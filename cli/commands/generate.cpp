@@ -50,6 +50,12 @@ std::string differences(const MadeWith& there, const MadeWith& here) {
   return text;
 }
 
+void show_notes(const Result& result, const MadeWith& repeated, bool quiet) {
+  for (const auto& line : result.notes) note("note: " + line, quiet);
+  if (const auto different = differences(repeated, result.recipe.made_with); !different.empty())
+    note("note: the picture may differ from the one repeated: " + different, quiet);
+}
+
 /** What a run left on the disk. */
 struct Saved {
   Files pictures, heat_maps, recordings;
@@ -123,6 +129,15 @@ Pipeline opened(const Recipe& recipe, const Generate& flags) {
   return Pipeline::load(model_source(recipe), options);
 }
 
+/** Waits for the other processes, which Ctrl-C ends with the program: nothing is drawn yet. */
+Pipeline joined(const Recipe& recipe, const Generate& flags) {
+  release_interrupts();
+  stop_if_interrupted();
+  auto pipeline = opened(recipe, flags);
+  catch_interrupts();
+  return pipeline;
+}
+
 /** Of --split-guidance, in all processes but the first: it computes its rows, and writes nothing. */
 void compute_rows(Request request, const Pipeline& pipeline) {
   request.decode = false;
@@ -135,8 +150,9 @@ void generate(const Generate& flags, bool json) {
   Request request;
   auto notes = flags.run.notes();
   request.recipe = flags.run.recipe(&notes);
-  const auto pipeline = opened(request.recipe, flags);
-  if (pipeline.rank() > 0) return compute_rows(std::move(request), pipeline);
+  std::optional<Pipeline> pipeline;
+  if (flags.split_guidance) pipeline.emplace(joined(request.recipe, flags));  // which knows if this one writes
+  if (pipeline && pipeline->rank() > 0) return compute_rows(std::move(request), *pipeline);
   for (const auto& line : notes) note("note: " + line, flags.quiet);
   std::optional<StandardOutput> pipe;
   if (flags.output == "-") check_standard_output(request.recipe, json, flags.preview > 0), pipe.emplace();
@@ -147,11 +163,12 @@ void generate(const Generate& flags, bool json) {
   check_recordings(request.recipe, files);
 
   note(fmt::format("loading {}", model_source(request.recipe).model), flags.quiet);
+  if (!pipeline) pipeline.emplace(opened(request.recipe, flags));
   ProgressLine progress("drawing", flags.quiet);
   request.progress = progress.callback();
   if (flags.preview > 0) show_previews(request, files, flags);
   request.stop = stop_flag();
-  auto run = pipeline.prepare(request);
+  auto run = pipeline->prepare(request);
   if (!flags.quiet)
     if (const auto line = long_run(run.estimate()); !line.empty()) note(line, false);
   const auto result = std::move(run).generate();
@@ -160,9 +177,7 @@ void generate(const Generate& flags, bool json) {
   const auto saved = save(result, files, flags.heat_maps);
   progress.finish();
 
-  for (const auto& line : result.notes) note("note: " + line, flags.quiet);
-  if (const auto different = differences(made_with, result.recipe.made_with); !different.empty())
-    note("note: the picture may differ from the one repeated: " + different, flags.quiet);
+  show_notes(result, made_with, flags.quiet);
   if (pipe) return pipe->send();
   if (json) return print_result(result, saved);
   for (const auto* list : {&saved.pictures, &saved.heat_maps, &saved.recordings})

@@ -9,6 +9,9 @@ namespace corepulse::cli {
 /** From now on the first SIGINT or SIGTERM only sets a flag; the next one acts as the system's default. */
 void catch_interrupts();
 
+/** Until then both act as the system's default: where nothing hears the flag. */
+void release_interrupts();
+
 bool interrupted() noexcept;
 
 /** That flag, for Request::stop. */

@@ -31,7 +31,7 @@ struct LoadOptions {
   /**
    * The rows of each model call (the negative prompt's, the prompt's, others) are dealt out among the processes that
    * were started together (docs/gpu.md), each with this model on a GPU of its own. All of them load, and then run the
-   * same requests in the same order; all get the same result, to the bit. What ends a run in one of them ends it in
+   * same requests in the same order; all get the same result, to the bit. What ends drawing in one ends it in
    * all. Loading waits for the others. @throws Error invalid_request: nothing says who they are; io: they do not come.
    */
   bool split_guidance = false;

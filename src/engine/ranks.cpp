@@ -26,6 +26,8 @@ namespace {
 constexpr const char* kWhere = "split_guidance";
 /** Of waiting for the others: they compute as much as this process, or read the same weights. */
 constexpr auto kPatience = std::chrono::minutes(10);
+/** Of a run that was asked to stop: if the others come meanwhile, they hear of it in order. */
+constexpr auto kGrace = std::chrono::seconds(10);
 constexpr size_t kRecord = 2048;
 constexpr char kSaid = 's', kFailed = 'f';
 
@@ -161,17 +163,30 @@ Ranks::Ranks(const std::string& backend)
          fmt::format("{} found this process alone; expected two or more, one for each GPU", backend));
 }
 
+bool Ranks::came(const mx::array& all) const {
+  using Clock = std::chrono::steady_clock;
+  auto end = Clock::now() + kPatience;
+  bool stopped = false;
+  for (; !all.is_available() && Clock::now() < end; std::this_thread::sleep_for(std::chrono::microseconds(20)))
+    if (!stopped && stop_ && *stop_) stopped = true, end = std::min(end, Clock::now() + kGrace);
+  if (all.is_available()) return true;
+  if (!stopped) throw std::runtime_error("no answer for ten minutes");
+  return false;
+}
+
 mx::array Ranks::exchanged(const mx::array& x) {
   std::string why = "it was lost before";
   if (!lost_) try {
       auto all = mx::distributed::all_gather(x, group_, stream_);
       mx::async_eval({all});
-      const auto end = std::chrono::steady_clock::now() + kPatience;
-      while (!all.is_available() && std::chrono::steady_clock::now() < end)
-        std::this_thread::sleep_for(std::chrono::microseconds(20));
-      if (!all.is_available()) throw std::runtime_error("no answer for ten minutes");
+      if (!came(all)) {
+        lost_ = true;
+        fail(ErrorCode::cancelled, kWhere, "stopped while waiting for the other processes, as asked");
+      }
       mx::synchronize(stream_);  // throws what went wrong there
       return all;
+    } catch (const Error&) {
+      throw;
     } catch (const std::exception& error) {
       why = error.what();
     }
@@ -195,6 +210,7 @@ std::vector<std::string> Ranks::records(char kind, const std::string& text) {
 }
 
 std::vector<std::string> Ranks::say(const std::string& mine) {
+  if (mine.size() > kRecord - 2) fail(ErrorCode::internal, kWhere, fmt::format("a text of {} bytes", mine.size()));
   auto all = records(kSaid, mine);
   for (size_t rank = 0; rank < all.size(); ++rank) {
     if (all[rank].empty() || all[rank][0] != kSaid) {
@@ -213,8 +229,13 @@ mx::array Ranks::gather(const mx::array& x) {
   return exchanged(x);
 }
 
+void Ranks::part() {
+  say("");
+  parted_ = true;
+}
+
 void Ranks::give_up(const std::exception_ptr& why) noexcept {
-  if (std::exchange(heard_, false) || lost_) return;
+  if (std::exchange(heard_, false) || lost_ || parted_) return;
   try {
     records(kFailed, told(why));
   } catch (...) {  // they are gone: what ended this one is the better error

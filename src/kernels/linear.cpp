@@ -20,11 +20,11 @@ void check(const mx::array& x, int in, int out, const std::optional<mx::array>& 
   if (added) check_shape(*added, shape, "linear");
 }
 
-/** Throws Error{internal} if what stands beside a matrix [out, in] of x does not fit. */
+/** Throws Error{internal} if what stands beside a matrix [out, in] of x, or of what x's pixels became, does not fit. */
 void check(const Thins& beside, const mx::array& x, int in, int out) {
   const int batch = x.ndim() > 1 ? x.shape(0) : 1;
   for (const auto& [down, up, share] : beside) {
-    const bool pixels = share.size() == 1 || share.size() * static_cast<size_t>(batch * in) == x.size();
+    const bool pixels = share.size() == 1 || share.size() * static_cast<size_t>(batch * x.shape(-1)) == x.size();
     if (down.in() != in || up.out() != out || down.out() != up.in() || !pixels ||
         (share.dtype() != mx::float32 && !on_cuda()))
       fail(ErrorCode::internal, "linear",
@@ -216,6 +216,7 @@ mx::array gated_linear(const mx::array& x, const Linear& first, const Linear& se
   const auto& added = addends.residual;
   check(x, first.in(), second.out(), added);
   check(beside_first, x, first.in(), first.out());
+  check(beside_second, x, second.in(), second.out());
   if (const auto y = cpu::gated_linear(first.packed_, second.packed_, x, added, Linear::packed(beside_first),
                                        Linear::packed(beside_second)))
     return *y;

@@ -88,8 +88,8 @@ class Branches {
   /** The same, where the layer has made y already. */
   mx::array added(const std::string& layer, const mx::array& x, mx::array y) const;
   /**
-   * What `layers` of the same x, which `own` multiplies it with, make of it with what is added, as one product and two
-   * thin ones. Nothing, if it is not the same for all pixels, not by changes of these ids alone, or not of all layers.
+   * What `layers` of the same x make of it with what is added: own(x) and two thin products, or, on CUDA, own(x) with
+   * a weight made for the call. Nothing, if it is not equal at all pixels, of changes of these ids and of all layers.
    */
   std::optional<std::vector<mx::array>> joined(const std::vector<std::string>& layers, const mx::array& x,
                                                const kernels::JoinedLinear& own, const std::vector<int>& ids) const;

@@ -155,10 +155,10 @@ void agree(engine::Ranks& ranks, const Result& result, const Request& request) {
   const std::pair<const char*, std::string> all[] = {
       {"computes with another program, device or number type", made.program + made.backend + made.isa + made.dtype},
       {"has other weights", made.model + made.refiner},
-      {"has another recipe", io::sha256_of(to_json(result.recipe))},
+      {"has another recipe", to_json(result.recipe)},
       {"starts from other latents", given.hex()}};
   for (const auto& [what, mine] : all) {
-    const auto said = ranks.say(mine);
+    const auto said = ranks.say(io::sha256_of(mine));
     for (size_t rank = 1; rank < said.size(); ++rank)
       if (said[rank] != said[0])
         fail(ErrorCode::invalid_request, "split_guidance",
@@ -207,6 +207,7 @@ std::vector<Result> generate(const LoadedModel& model, const Outline& outline, c
   const bool twice = passes[0]->second != nullptr;
   auto latents = draw(settings, passes, std::move(from), live, {1, twice ? 2 : 1}, results);
   if (twice) latents = draw_again(settings, passes, latents, results);
+  if (model.ranks) model.ranks->part();  // one of them may decode alone, for minutes
   for (size_t r = 0; r < runs.size(); ++r) {
     Clock clock;
     decode(settings[r], latents[r], runs[r].prepared, results[r]);

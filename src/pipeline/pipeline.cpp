@@ -328,7 +328,7 @@ std::vector<Result> generate_together(std::vector<PreparedRun> runs) {
     if (refined) made.refiner = refiner.emplace(owner.loaded_refiner(refined->handover->outline)).fingerprint;
     return pipeline::generate(model, owner.outline, made, all, owner.one_by_one(), refiner ? &*refiner : nullptr);
   };
-  return guarded("generate", [&] { return engine::Ranks::run(owner.ranks, draw); });
+  return guarded("generate", [&] { return engine::Ranks::run(owner.ranks, all[0].request.stop.get(), draw); });
 }
 
 Result PreparedRun::generate() && {
