@@ -35,7 +35,7 @@ control::LiveMasks ModelRun::seen() const {
 void ModelRun::look_again(int step) {
   const auto& program = prepared_.control.at(step);
   if (!program.lives()) return;
-  prepared_.control.edit(step, program.looking(seen(), prepared_.control.texts()));
+  prepared_.control.look(step, program.looking(step, seen(), prepared_.control.texts()));
   edited(step);
 }
 

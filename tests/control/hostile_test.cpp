@@ -1,4 +1,5 @@
 // Recipes made to hurt: they end in bounded time and memory, with an error or a plan.
+#include <algorithm>
 #include <cmath>
 #include <doctest/doctest.h>
 
@@ -6,6 +7,7 @@
 #include "corepulse/recipe.h"
 
 #include "control/program/explain.h"
+#include "control/program/timeline.h"
 #include "support.h"
 
 namespace corepulse::control::test {
@@ -82,6 +84,29 @@ TEST_CASE("a recipe of 10,000 controls and 20,000 pixels a side reads, writes an
   inputs.calls = schedule(1);
   CHECK(error_of({inject("snow").within(rectangle(0, 0, 10000, 20000).pixels()).at("middle:0")}, inputs).empty());
   CHECK_NOTHROW(Program::resolve({inject("snow").within(circle(0.5, 0.5, 0.3).feather(0.2))}, inputs));
+}
+
+TEST_CASE("of the programs of a run whose regions follow the picture few are kept; all looks have a limit together") {
+  auto inputs = run_of(sd15_sites(), "a cat in a park", 128, 128);
+  inputs.calls = schedule(1000);
+  const Controls controls{inject("snow").within(looked_at("cat"))};
+  const LiveMasks seen = [](const Region&, int) { return LookedAt{2, 2, {0, 1, 2, 3}}; };
+  const auto first = Program::resolve(controls, inputs);
+  const auto once = first.looking(1, seen, first.texts());
+  const auto work = std::max(first.data().work, once.data().work - first.data().work);
+  Timeline all(Program::resolve(controls, inputs, {.work = work}));
+  const auto look = [&](int step) { all.look(step, all.at(step).looking(step, seen, all.texts())); };
+  for (int step = 1; step < 90; ++step) look(step);
+  CHECK(all.programs().size() == 3);  // the first, and two that were made by looking
+  const auto site = site_of(inputs.sites, "output:1", true);
+  for (const int step : {0, 88, 89})
+    CHECK_FALSE(all.plan(site, with_rows(inputs.calls[size_t(step)], 1, true)).rows.empty());
+  CHECK_THROWS_AS(all.plan(site, with_rows(inputs.calls[90], 1, true)), Error);
+  CHECK_THROWS_AS(
+      [&] {
+        for (int step = 90; step < 1000; ++step) look(step);
+      }(),
+      Error);
 }
 
 TEST_CASE("resolving a usual recipe takes little work") {

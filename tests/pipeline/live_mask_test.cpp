@@ -116,6 +116,19 @@ TEST_CASE("regions of regions and of attend follow words, too; a second pass beg
   CHECK(json["captures"].empty());
 }
 
+TEST_CASE("a barrier that follows words is left out of steps in which it leaves nothing to look at") {
+  const auto plain = drawn(short_run({}));
+  CHECK(drawn(short_run({attend(looked_at("cat", 0), 0)})) == plain);
+  CHECK(drawn(short_run({attend(looked_at("cat", 0.8), 0)})) != plain);
+  const auto left = rectangle(0, 0, 0.5, 1), right = rectangle(0.5, 0, 0.5, 1);
+  CHECK(contains(refused(short_run({attend(left, 0), attend(right, 0)})), "every pixel is barred"));
+  const auto follows = attend(looked_at("cat", 0) * right, 0).steps(1, 3);
+  auto by_hand = short_run({attend(left, 0)});
+  CHECK(drawn(short_run({attend(left, 0), follows})) == drawn(by_hand));
+  by_hand.edits.push_back({1, {attend(right, 0)}});
+  CHECK(drawn(short_run({follows, attend(left, 0)})) == drawn(by_hand));
+}
+
 TEST_CASE("a region given while the run goes on has seen what one of the same words had seen") {
   Request request{.recipe = short_run({beach_within(looked_at("cat", 0.8))}),
                   .decode = false,

@@ -26,15 +26,23 @@ class AttendEffect : public TargetEdit {
     auto weights = target(m);
     for (auto& w : weights) w = 1 + w * (m.numbers[1] - 1);
     mix.edit(m.part, [&](Draft& draft) {
-      draft.weigh(per_key(weights, draft));
-      if (draft.bars_every_key(m.part))
+      auto weighed = draft;
+      weighed.weigh(per_key(weights, draft));
+      if (weighed.bars_every_key(m.part)) {
+        if (may_cover_all(m)) return false;
         fail(ErrorCode::invalid_request, path_,
              "every pixel is barred; expected a target that leaves something to look at, or a scale above 0");
+      }
+      draft = std::move(weighed);
       return true;
     });
     return true;
   }
   std::string neutral() const override { return "the scale is 1, or the same everywhere"; }
+
+ private:
+  /** What follows the picture is nobody's mistake, here or in an attend before. */
+  bool may_cover_all(const Moment& m) const { return is_live(*target_region()) || m.tables.masks.looks(); }
 };
 
 // The published maths knows two regions or none, and each interaction one of these.

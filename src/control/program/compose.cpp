@@ -140,10 +140,11 @@ class Composer {
     const auto calls = static_cast<int>(context_.inputs.calls.size());
     auto& table = made_.table;
     made_.outcomes.resize(placed_.size());
-    table.moments.assign(sites_.examples.size(), std::vector<int>(calls));
+    table.moments.assign(sites_.examples.size(), std::vector<int>(calls, PlanTable::kNotMade));
     for (size_t c = 0; c < sites_.examples.size(); ++c) {
       std::map<std::vector<int>, int> known;
       for (int call = 0; call < calls; ++call) {
+        if (!asked(call)) continue;
         const auto [place, fresh] = known.emplace(signature(c, call), static_cast<int>(table.plans.size()));
         if (fresh) table.plans.push_back(plan(c, call));
         table.moments[c][call] = place->second;
@@ -170,6 +171,10 @@ class Composer {
     return key;
   }
 
+  bool asked(int call) const {
+    const auto& step = context_.options.only_step;
+    return !step || context_.inputs.calls[call].index == *step;
+  }
   bool first_step(int call) const { return context_.inputs.calls[call].index == context_.inputs.calls.front().index; }
 
   /** What a row of this call reads of the prompt and its likes, by internal number; nothing: it has no such row. */

@@ -19,6 +19,11 @@ int Program::Data::call(const Step& step) const {
       fmt::format("call {} of step {} (sigma {}) is none of the run's model calls", step.call, step.index, step.sigma));
 }
 
+const PlanTable::Plan& PlanTable::at(const Site& site, int call) const {
+  if (!has(call)) fail(ErrorCode::internal, "control", fmt::format("no plan was made of call {}", call));
+  return plans[moments[class_of_site[site.index]][call]];
+}
+
 int PlanTable::row_plan(const Plan& plan, const Row& row) const {
   const auto within = [](int i, size_t count) { return i >= 0 && static_cast<size_t>(i) < count; };
   if (within(row.role, row_classes.size()) && within(row.image, row_classes[row.role].size()))

@@ -70,6 +70,8 @@ struct ProgramOptions {
   std::vector<std::optional<std::string>> image_prompts;
   /** The most work resolving may take, see Budget. */
   size_t work = 1'000'000'000;
+  /** Attention is planned for this step's calls alone; none: for all. */
+  std::optional<int> only_step = {};
 };
 
 class Program : public Control {
@@ -81,10 +83,11 @@ class Program : public Control {
   /** Whether some region is made while the run goes on. */
   bool lives() const;
   /**
-   * The program that the same controls make with these regions as `seen` has them. @param texts that have numbers
-   * already, those of this program first. What the inputs' functions refer to must still be there.
+   * What the same controls make of one step with these regions as `seen` has them: attention is planned for its calls
+   * alone. @param texts that have numbers already, those of this program first. What the inputs' functions refer to
+   * must still be there. @throws Error{invalid_request} if this and the looks before took too much work together.
    */
-  Program looking(LiveMasks seen, std::vector<ContextSpec> texts) const;
+  Program looking(int step, LiveMasks seen, std::vector<ContextSpec> texts) const;
 
   /** By latent pixel, how much of the other image's latents goes into those of `image` behind a step; empty: none. */
   std::vector<float> share_of(const BlendSpec& blend, int image, int step, const LiveMasks& seen) const;

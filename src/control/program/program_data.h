@@ -14,7 +14,8 @@ struct PlanTable {
   };
   /** Layers at which the same controls act on the same grid share all plans. */
   std::vector<int> class_of_site;
-  std::vector<std::vector<int>> moments;  ///< [class][call] -> index of `plans`.
+  static constexpr int kNotMade = -1;
+  std::vector<std::vector<int>> moments;  ///< [class][call] -> index of `plans`; kNotMade: see only_step.
   std::vector<Plan> plans;
   struct RowPlan {
     std::vector<Reading> readings;
@@ -27,7 +28,9 @@ struct PlanTable {
 
   /** What a row of a call with this plan reads. @throws Error{internal} if there is no such row. */
   int row_plan(const Plan& plan, const Row& row) const;
-  const Plan& at(const Site& site, int call) const { return plans[moments[class_of_site[site.index]][call]]; }
+  bool has(int call) const { return moments.empty() || moments[0][call] != kNotMade; }
+  /** @throws Error{internal} if there is none of this call. */
+  const Plan& at(const Site& site, int call) const;
 };
 
 /** What a program was made of that has live regions. */
@@ -57,6 +60,8 @@ struct Program::Data {
   std::vector<BlendSpec> blends;  ///< In the order in which they act.
   std::vector<ControlReport> reports;
   std::shared_ptr<const Again> again = {};    ///< null: no region is live.
+  bool looked = false;                        ///< Program::looking made it.
+  size_t work = 0;                            ///< What it and the programs that it was made of by looking have spent.
   std::vector<std::string> cut_texts, notes;  ///< Sentences; notes holds both these and the neutral controls.
 
   int step_count() const { return calls.empty() ? 0 : calls.back().index + 1; }

@@ -113,11 +113,13 @@ std::vector<ControlReport> report(std::vector<ControlReport> reports, const Plac
   }
   for (const auto& spec : placement.captures) reports[spec.control] = report_on(spec);
   for (const auto& site : context.inputs.sites)
-    for (size_t call = 0; call < context.inputs.calls.size(); ++call)
-      for (const int index : composition.table.at(site, static_cast<int>(call)).acting) {
+    for (int call = 0; call < static_cast<int>(context.inputs.calls.size()); ++call) {
+      if (!composition.table.has(call)) continue;
+      for (const int index : composition.table.at(site, call).acting) {
         reports[index].sites[site.index] = reports[index].calls[call] = true;
         ++reports[index].pairs;
       }
+    }
   for (size_t i = 0; i < reports.size(); ++i) {
     const auto& control = context.controls[i];
     reports[i].index = static_cast<int>(i), reports[i].title = title(control);

@@ -9,6 +9,9 @@
 namespace corepulse::control {
 namespace {
 
+/** The looks of a run may take so many times the work of one program. */
+constexpr size_t kMostLooks = 100;
+
 /** Images that look at each other go through the UNet together, row by row of a role. */
 void require_equal_weights(const StepPlan& plan, const Context& context) {
   if (!plan.joins_images) return;
@@ -48,7 +51,8 @@ Program::Data resolved(const std::vector<corepulse::Control>& controls, const Pr
   data.image_height = inputs.image_height, data.image_width = inputs.image_width;
   for (size_t call = 0; call < steps.plans.size(); ++call)
     for (const auto& moments : composition.table.moments)
-      steps.plans[call].joins_images |= composition.table.plans[moments[call]].joins_images;
+      if (composition.table.has(static_cast<int>(call)))
+        steps.plans[call].joins_images |= composition.table.plans[moments[call]].joins_images;
   for (const auto& plan : steps.plans) require_equal_weights(plan, context);
   data.steps = std::move(steps.plans);
   data.blends = std::move(steps.blends);
@@ -63,6 +67,7 @@ Program::Data resolved(const std::vector<corepulse::Control>& controls, const Pr
   data.notes = data.cut_texts = cut_texts(context.tables.texts);
   for (auto& line : neutral_controls(reports, context)) data.notes.push_back(std::move(line));
   data.reports = std::move(reports);
+  data.work = context.budget.spent();
   return data;
 }
 
@@ -79,13 +84,15 @@ Program Program::resolve(const std::vector<corepulse::Control>& controls, const 
   return Program(std::make_shared<const Data>(std::move(data)));
 }
 
-Program Program::looking(LiveMasks seen, std::vector<ContextSpec> texts) const {
+Program Program::looking(int step, LiveMasks seen, std::vector<ContextSpec> texts) const {
   if (!lives()) return *this;
   auto inputs = data_->again->inputs;
   auto options = data_->again->options;
-  inputs.live = std::move(seen), options.texts = std::move(texts);
+  const size_t most = kMostLooks * options.work;
+  inputs.live = std::move(seen), options.texts = std::move(texts), options.only_step = step;
+  options.work = std::min(options.work, most - std::min(most, data_->work));
   auto data = resolved(data_->again->controls, inputs, options);
-  data.again = data_->again;
+  data.again = data_->again, data.looked = true, data.work += data_->work;
   return Program(std::make_shared<const Data>(std::move(data)));
 }
 

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "control/program/program.h"
+#include "control/program/program_data.h"
 
 namespace corepulse::control {
 
@@ -21,6 +21,13 @@ class Timeline : public Control {
     latest_ = next;
     const auto later = std::find_if(programs_.begin(), programs_.end(), [=](const auto& p) { return p.first > step; });
     programs_.emplace(later, step, std::move(next));
+  }
+
+  /** The same of a program made by looking. Of those only this and the step before's stay. */
+  void look(int step, Program next) {
+    const auto past = [=](const auto& p) { return p.first < step - 1 && p.second.data().looked; };
+    programs_.erase(std::remove_if(programs_.begin(), programs_.end(), past), programs_.end());
+    edit(step, std::move(next));
   }
 
   AttentionPlan plan(const Site& site, const Step& step) const override { return at(step.index).plan(site, step); }

@@ -25,6 +25,7 @@ class TargetEdit : public AttentionEffect {
     const auto& mask = m.tables.masks.at(*target_, m.grid, path_ + ".target", m.live_at());
     return mask.pixels == 1 ? std::vector<double>(m.grid.tokens(), mask.values[0]) : mask.values;
   }
+  const std::optional<Region>& target_region() const { return target_; }
   std::string path_;
 
  private:

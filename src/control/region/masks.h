@@ -24,6 +24,8 @@ class MaskTable {
    */
   MaskTable(Canvas canvas, std::vector<Grid> grids, Budget& budget, LiveMasks live = {});
 
+  /** Whether it has been told what is looked at: the run goes on. */
+  bool looks() const { return static_cast<bool>(live_); }
   /** The region at one of the grids, [1, pixels]. The region's address names it. @throws as rasterize. */
   const Part& at(const Region& region, const Grid& grid, const std::string& path, LiveAt moment = {});
   /** @throws Error{invalid_request} if the mask is 0 at each of these grids; a live one may be, for a while. */

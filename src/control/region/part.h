@@ -13,6 +13,7 @@ class Budget {
   explicit Budget(size_t limit) : limit_(limit) {}
   /** @throws Error{invalid_request} once the sum of all numbers exceeds the limit. */
   void spend(size_t numbers);
+  size_t spent() const { return spent_; }
 
  private:
   size_t limit_, spent_ = 0;

@@ -118,7 +118,7 @@ bool has_live_region(const Placed& item) {
 }
 
 std::string live_name(const Region& region) {
-  return fmt::format("{}\n{}\n{}", region.phrase, region.occurrence, region.where);
+  return fmt::format("{} {} {}{}", region.occurrence, region.where.size(), region.where, region.phrase);
 }
 
 std::vector<std::string> looks_of(const Region& region) {
