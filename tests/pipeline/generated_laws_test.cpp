@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "generated.h"
+#include "law_case.h"
 #include "observed_run.h"
 #include "support.h"
 
@@ -11,56 +12,6 @@ using namespace corepulse;
 using namespace corepulse::test;
 
 namespace {
-
-using Latents = std::vector<std::vector<float>>;
-using Controls = std::vector<Control>;
-using Verdict = std::optional<std::string>;
-
-/** Over a whole run, where sums are made in another order; the tests say how near it really was. */
-constexpr double kNear = 5e-4;
-
-[[noreturn]] void inapplicable() {
-  throw Error(ErrorCode::invalid_request, "the law says nothing about this recipe");
-}
-
-/** What a law needs besides the recipe: the model, and a number that makes its choices. */
-struct Case {
-  std::string family;
-  unsigned seed;
-
-  Latents latents(Recipe recipe) const { return run(family, recipe).latents; }
-  Latents latents(Recipe recipe, Controls controls) const {
-    recipe.controls = std::move(controls);
-    return latents(std::move(recipe));
-  }
-  /** A control of the recipe that the case's number picks. */
-  size_t chosen(const Recipe& recipe) const {
-    if (recipe.controls.empty()) inapplicable();
-    return seed % recipe.controls.size();
-  }
-};
-
-using Law = std::function<Verdict(const Case&, const Recipe&)>;
-
-double relative_error(const Latents& a, const Latents& b) {
-  double most = 0;
-  for (size_t i = 0; i < a.size(); ++i) most = std::max(most, corepulse::test::relative_error(a[i], b[i]));
-  return most;
-}
-
-Verdict same(const Latents& a, const Latents& b, const char* what) {
-  if (a == b) return {};
-  return fmt::format("{}: the latents differ by {:.2e}", what, relative_error(a, b));
-}
-
-double largest_error = 0;
-
-Verdict near(const Latents& a, const Latents& b, const char* what, double most = kNear) {
-  const double error = relative_error(a, b);
-  if (error <= most) largest_error = std::max(largest_error, error);
-  if (error <= most) return {};
-  return fmt::format("{}: the latents differ by {:.2e}", what, error);
-}
 
 /** It acts on all images. */
 bool is_step_input(const Control& c) {
@@ -209,7 +160,14 @@ Verdict all_tokens_alike_are_none(const Case& at, Recipe recipe) {
   first.insert(first.begin(), all), last.push_back(all);
   const auto plain = at.latents(recipe);
   if (auto wrong = same(at.latents(recipe, first), plain, "all tokens reweighted first")) return wrong;
-  return near(at.latents(recipe, last), plain, "all tokens reweighted last");
+  const auto reweighted = at.latents(recipe, last);
+  if (relative_error(reweighted, plain) <= kNear) return near(reweighted, plain, "all tokens reweighted last");
+  // Some networks of random numbers make much of a rounding: what a millionth of the guidance makes is the measure
+  // then.
+  auto nudged = recipe;
+  nudged.guidance *= 1 + 1e-6;
+  const double rounding = relative_error(at.latents(nudged), plain);
+  return near(reweighted, plain, "all tokens reweighted last", std::max(kNear, 4 * rounding));
 }
 
 /** "" or what of a call's report is not what the run did. */

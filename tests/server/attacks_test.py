@@ -106,7 +106,7 @@ class HttpTest(ServerCase):
             "many fields": GET + host + "X: a\r\n" * 200 + "\r\n",
             "a wrong chunk": post + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
             "a negative chunk": post + "Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
-            "a chunk's extension": post + "Transfer-Encoding: chunked\r\n\r\n2;x=\"\r\n{}\r\n0\r\n\r\n",
+            "a chunk's extension": post + "Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\n\r\n",
             "a packed body": post + "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
         }
         for name, head in heads.items():
