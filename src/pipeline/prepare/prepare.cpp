@@ -12,6 +12,7 @@
 #include "pipeline/init/second_pass.h"
 #include "pipeline/prepare/choices.h"
 #include "pipeline/prepare/recipe_words.h"
+#include "pipeline/prepare/visit_files.h"
 #include "pipeline/weights/variants.h"
 #include "text/prompt/lora_tags.h"
 
