@@ -34,7 +34,7 @@ Control reads(double strength) {
 }
 
 std::string pairs_text(const Query& query) {
-  return fmt::format("{} held-out pairs, one seed, drawn on a CPU. ", query.pairs());
+  return fmt::format("{} held-out pairs. ", query.pairs());
 }
 
 std::string led_table(const Facts& facts) {
