@@ -229,9 +229,8 @@ Sum Branches::gated_linear(const std::string& first_layer, const kernels::Linear
 }
 
 Sum Branches::conv2d(const std::string& layer, const mx::array& x, Sum y, const kernels::Conv2d& like) const {
-  for (const auto& [branch, share] : acting(layer, like.pixels(x.shape())))
-    y = y.then(
-        [=, branch = branch, share = share](const mx::array& made) { return branch->convolved(made, x, share, like); });
+  for (const auto& acts : acting(layer, like.pixels(x.shape())))
+    y = y.then([=](const mx::array& made) { return acts.branch->convolved(made, x, acts.share, like); });
   return y;
 }
 
@@ -252,12 +251,12 @@ mx::array Branches::norm(const std::string& layer, mx::array y,
 }
 
 Sum Branches::row(const std::string& layer, const mx::array& x, Sum y, int height, int width) const {
-  for (const auto& [branch, share] : acting(layer, height * width))
-    y = y.then([=, branch = branch, share = share](const mx::array& made) {
-      const std::vector<Acting> whole{{branch, mx::array({1.f})}};
+  for (const auto& acts : acting(layer, height * width))
+    y = y.then([=](const mx::array& made) {
+      const std::vector<Acting> whole{{acts.branch, mx::array({1.f})}};
       const auto none = mx::zeros({x.shape(0), made.shape(3)}, made.dtype());
       const auto one = with_rest(whole, x, kernels::add_thin(thins(whole, x.dtype()), x, none));
-      return made + mx::reshape(one, {x.shape(0), 1, 1, -1}) * at_pixels(share, made);
+      return made + mx::reshape(one, {x.shape(0), 1, 1, -1}) * at_pixels(acts.share, made);
     });
   return y;
 }
