@@ -42,6 +42,10 @@ struct CommonFields {
   const char* instead = nullptr;  ///< What errors say of a field that the kind lacks; null: to leave it out.
 };
 
+/** Those of kinds that act on whole model calls: none, which leaves them `when`. */
+inline constexpr CommonFields kOfWholeCalls{
+    .where = false, .rows = false, .images = false, .heads = false, .region = false};
+
 /** An item of a short form, such as "strength 0.8". */
 struct Item {
   const char* word;

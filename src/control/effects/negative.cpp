@@ -8,7 +8,7 @@ namespace {
 struct NegativeKind {
   using Struct = Negative;
   static constexpr const char* name = "negative";
-  static constexpr CommonFields common{.where = false, .rows = false, .images = false, .heads = false, .region = false};
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs{.guidance = true};
 
   template <class V>

@@ -22,7 +22,7 @@ void lean(std::vector<std::pair<TextId, float>>& pooled, TextId text, double a) 
 struct PooledKind {
   using Struct = Pooled;
   static constexpr const char* name = "pooled";
-  static constexpr CommonFields common{.where = false, .rows = false, .images = false, .heads = false, .region = false};
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs{.sdxl = true};
 
   template <class V>

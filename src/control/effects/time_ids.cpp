@@ -13,7 +13,7 @@ void set(TimeIds& ids, size_t at, const std::optional<std::pair<int, int>>& numb
 struct TimeIdsKind {
   using Struct = SizeConditioning;
   static constexpr const char* name = "time_ids";
-  static constexpr CommonFields common{.where = false, .rows = false, .images = false, .heads = false, .region = false};
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs{.sdxl = true};
 
   template <class V>

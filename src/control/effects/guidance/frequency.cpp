@@ -11,7 +11,7 @@ namespace {
 struct FrequencyGuidanceKind {
   using Struct = FrequencyGuidance;
   static constexpr const char* name = "frequency_guidance";
-  static constexpr CommonFields common = kOfGuidedCalls;
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs = kGuidedCalls;
   static constexpr ShortForm short_forms[] = {{"frequency-guidance", parse_frequency_guidance}};
 

@@ -11,7 +11,7 @@ namespace {
 struct GuidanceKind {
   using Struct = Guidance;
   static constexpr const char* name = "guidance";
-  static constexpr CommonFields common{.where = false, .rows = false, .images = false, .heads = false, .region = false};
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs{.first = true};
   static constexpr ShortForm short_forms[] = {{"guidance-curve", parse_guidance}};
 

@@ -20,7 +20,7 @@ namespace {
 struct ProjectedGuidanceKind {
   using Struct = ProjectedGuidance;
   static constexpr const char* name = "projected_guidance";
-  static constexpr CommonFields common = kOfGuidedCalls;
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs = kGuidedCalls;
   static constexpr ShortForm short_forms[] = {{"projected-guidance", parse_projected_guidance}};
   static constexpr Item number_items[] = {

@@ -9,7 +9,7 @@ namespace {
 struct RescaledGuidanceKind {
   using Struct = RescaledGuidance;
   static constexpr const char* name = "rescaled_guidance";
-  static constexpr CommonFields common = kOfGuidedCalls;
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs = kGuidedCalls;
   static constexpr ShortForm short_forms[] = {{"rescaled-guidance", parse_rescaled_guidance}};
   static constexpr std::span<const Item> number_items{};  // the strength stands before the " @ "

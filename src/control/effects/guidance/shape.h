@@ -8,9 +8,6 @@
 
 namespace corepulse::control {
 
-/** It acts on whole guided calls. */
-inline constexpr CommonFields kOfGuidedCalls{
-    .where = false, .rows = false, .images = false, .heads = false, .region = false};
 inline constexpr StepNeeds kGuidedCalls{.guidance = true};
 
 /** An item that sets a curve of the kind. */

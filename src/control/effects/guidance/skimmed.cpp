@@ -11,7 +11,7 @@ namespace {
 struct SkimmedGuidanceKind {
   using Struct = SkimmedGuidance;
   static constexpr const char* name = "skimmed_guidance";
-  static constexpr CommonFields common = kOfGuidedCalls;
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs = kGuidedCalls;
   static constexpr ShortForm short_forms[] = {{"skimmed-guidance", parse_skimmed_guidance}};
   static constexpr Item word_items[] = {

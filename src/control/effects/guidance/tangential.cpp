@@ -10,7 +10,7 @@ namespace {
 struct TangentialGuidanceKind {
   using Struct = TangentialGuidance;
   static constexpr const char* name = "tangential_guidance";
-  static constexpr CommonFields common = kOfGuidedCalls;
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs = kGuidedCalls;
   static constexpr ShortForm short_forms[] = {{"tangential-guidance", parse_tangential_guidance}};
   static constexpr std::span<const Item> number_items{};  // the strength stands before the " @ "

@@ -13,7 +13,7 @@ namespace {
 struct ThresholdedGuidanceKind {
   using Struct = ThresholdedGuidance;
   static constexpr const char* name = "thresholded_guidance";
-  static constexpr CommonFields common = kOfGuidedCalls;
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs = kGuidedCalls;
   static constexpr ShortForm short_forms[] = {{"thresholded-guidance", parse_thresholded_guidance}};
   static constexpr Item number_items[] = {

@@ -16,7 +16,7 @@ void take_zero_steps(Scanner& s, corepulse::Control& c) {
 struct ZeroStarGuidanceKind {
   using Struct = ZeroStarGuidance;
   static constexpr const char* name = "zero_star_guidance";
-  static constexpr CommonFields common = kOfGuidedCalls;
+  static constexpr CommonFields common = kOfWholeCalls;
   static constexpr StepNeeds needs = kGuidedCalls;
   static constexpr ShortForm short_forms[] = {{"zero-star-guidance", parse_zero_star_guidance}};
   static constexpr Item number_items[] = {{"zero_steps", take_zero_steps, "zero_steps"}};
