@@ -29,10 +29,7 @@ const std::map<MaskTable::Size, Part>& MaskTable::all(const Region& region, cons
   const auto known = masks_.find(key);
   if (known != masks_.end()) return known->second;
   budget_.spend(cost(region) * raster_cells(canvas_));
-  auto canvas = canvas_;
-  canvas.unseen = 1;
-  if (live_) canvas.looked_at = [&](const Region& part) { return live_(part, part.image.value_or(moment.image)); };
-  auto mask = rasterize(region, canvas, path);
+  auto mask = rasterize(region, with_live(canvas_, live_, moment.image), path);
   if (live && !live_ && !moment.first_step) mask.values.assign(mask.values.size(), 0.5);
   std::map<Size, Part> parts;
   for (const auto& g : grids_) {

@@ -213,6 +213,12 @@ Mask Rasterizer::combine(const Region& r, const std::string& path, int depth) co
 
 }  // namespace
 
+Canvas with_live(Canvas canvas, const LiveMasks& live, int image) {
+  canvas.unseen = 1;
+  if (live) canvas.looked_at = [&live, image](const Region& part) { return live(part, part.image.value_or(image)); };
+  return canvas;
+}
+
 Mask rasterize(const Region& region, const Canvas& canvas, const std::string& path) {
   auto whole = Rasterizer(canvas)(region, path);
   return canvas.view ? part_of(whole, canvas.height, canvas.width, *canvas.view) : whole;

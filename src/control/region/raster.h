@@ -27,6 +27,13 @@ struct Canvas {
 };
 
 /**
+ * For regions of an image: those of shape attention are of what is looked at in it, or in the image that they name, and
+ * everywhere if that is not known.
+ * @param live outlives the result; may be empty.
+ */
+Canvas with_live(Canvas canvas, const LiveMasks& live, int image);
+
+/**
  * The region at the picture's size, halved until no side exceeds 768 (with a view 2048): each cell holds the mean over
  * its area. With a view, that part of it; outside the picture the values at its edges go on.
  * @throws Error{invalid_request} at `path` for numbers that are not finite, negative sizes, less than 3 corners, more

@@ -36,8 +36,7 @@ std::vector<int> others_than(int image, const corepulse::Control& control, const
 }
 
 void set_region(BlendSpec& blend, const Region& region, Context& context, const std::string& path) {
-  auto canvas = canvas_of(context.inputs);
-  canvas.unseen = 1;
+  const auto canvas = with_live(canvas_of(context.inputs), {}, blend.image);
   context.budget.spend(raster_cells(canvas));
   auto mask = latent_mask(region, canvas, context.inputs, path);
   if (is_live(region)) {  // which may be anywhere
@@ -85,10 +84,7 @@ std::vector<float> Program::share_of(const BlendSpec& blend, int image, int step
   auto share = blend.mask;
   if (blend.live) {
     const auto& in = data_->again->inputs;
-    auto canvas = canvas_of(in);
-    canvas.unseen = 1;
-    canvas.looked_at = [&](const Region& part) { return seen(part, part.image.value_or(image)); };
-    share = latent_mask(*blend.live, canvas, in, "controls");
+    share = latent_mask(*blend.live, with_live(canvas_of(in), seen, image), in, "controls");
   }
   if (share.empty()) share.assign(static_cast<size_t>(data_->latent_height) * data_->latent_width, 1);
   for (auto& v : share) v *= static_cast<float>(at->second);
