@@ -153,6 +153,8 @@ const Kind& kind_of(const Effect& effect);
 const Kind* find_kind(std::string_view name);
 /** Whether it acts on an image of the batch. */
 bool takes_image(const corepulse::Control& control, int image);
+/** All on which it acts. */
+std::vector<int> images_of(const corepulse::Control& control, int batch);
 /** What an image of the batch reads as its prompt by this control, if that is for the control to say. */
 std::optional<std::string> prompt_by(const corepulse::Control& control, int image);
 

@@ -41,6 +41,13 @@ bool takes_image(const corepulse::Control& control, int image) {
   return images.empty() || std::find(images.begin(), images.end(), image) != images.end();
 }
 
+std::vector<int> images_of(const corepulse::Control& control, int batch) {
+  std::vector<int> images;
+  for (int image = 0; image < batch; ++image)
+    if (takes_image(control, image)) images.push_back(image);
+  return images;
+}
+
 std::optional<std::string> prompt_by(const corepulse::Control& control, int image) {
   const auto& kind = kind_of(control.effect);
   if (!control.enabled || !kind.image_prompt) return std::nullopt;

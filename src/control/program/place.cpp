@@ -100,8 +100,7 @@ Placed place_control(int index, Context& context, const StepInputs& steps) {
 /** Rows in which the item acts, in the calls where they count. */
 void add_rows(const Placed& item, const Context& context, StepInputs& steps) {
   FurtherRow row{.kind = FurtherRow::Kind::perturbed, .role = *item.role};
-  for (int image = 0; image < context.inputs.batch; ++image)
-    if (item.takes_image(image)) row.images.push_back(image);
+  row.images = images_of(*item.control, context.inputs.batch);
   for (size_t call = 0; call < item.calls.size(); ++call) {
     if (!item.calls[call]) continue;
     row.scale = item.numbers[item.numbers_at[call]][0];

@@ -26,9 +26,8 @@ std::vector<int> others_than(int image, const corepulse::Control& control, const
   if (image < 0 || image >= batch)
     fail(ErrorCode::invalid_request, path + ".image",
          fmt::format("image {}; this run's images are 0..{}, one for each seed", image, batch - 1));
-  std::vector<int> images;
-  for (int i = 0; i < batch; ++i)
-    if (i != image && takes_image(control, i)) images.push_back(i);
+  auto images = images_of(control, batch);
+  std::erase(images, image);
   if (images.empty())
     fail(ErrorCode::invalid_request, path,
          fmt::format("there is no other image than {} to mix with it; expected a second one: --seed 3,3", image));

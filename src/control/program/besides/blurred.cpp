@@ -35,8 +35,7 @@ void add_blurred_calls(int index, Context& context, StepInputs& steps) {
   BlurredCall blurred{.control = index, .sigma = use.sigma, .threshold = use.threshold, .sites = {}, .images = {}};
   blurred.sites = layers_of(control, context, path + ".where");
   blurred.grid = context.grids_of(blurred.sites).front();
-  for (int image = 0; image < context.inputs.batch; ++image)
-    if (takes_image(control, image)) blurred.images.push_back(image);
+  blurred.images = images_of(control, context.inputs.batch);
   const auto active = active_calls(control.when, context.inputs.calls, path + ".when");
   auto& report = steps.reports[static_cast<size_t>(index)];
   report.calls.assign(active.size(), false), report.sites = blurred.sites;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <set>
 
+#include "control/kind.h"
 #include "control/program/report.h"
 #include "control/quote.h"
 #include "control/recipe/check.h"
@@ -15,7 +16,8 @@ namespace {
 /** visit(region, path) for every region of the control, and of its effect. */
 template <class Visit>
 void each_region(const Placed& item, const Visit& visit) {
-  if (item.control && item.control->region) visit(*item.control->region, item.path + ".region");
+  if (!item.control) return;  // a user's function, which has none
+  if (item.control->region) visit(*item.control->region, item.path + ".region");
   for (const auto& [region, path] : item.effect->regions()) visit(*region, item.path + path);
 }
 
@@ -62,14 +64,6 @@ class LiveCaptures {
   }
   const Context& context_;
 };
-
-/** The images of the run that a control acts on. */
-std::vector<int> images_of(const Placed& item, int batch) {
-  std::vector<int> images;
-  for (int image = 0; image < batch; ++image)
-    if (item.takes_image(image)) images.push_back(image);
-  return images;
-}
 
 /** What the prompt's row of an image may read: its prompts, and what is neither another's nor a negative one. */
 class Readers {
@@ -139,7 +133,7 @@ std::vector<CaptureSpec> live_captures(const std::vector<Placed>& placed, const 
         refuse(path,
                "whole tokens are in the region or outside of it here, and it stays as it is (mode corepulse, guide_by "
                "with tokens); expected other shapes than attention, or mode standard");
-      live.add(region, path, item.index, images_of(item, context.inputs.batch));
+      live.add(region, path, item.index, images_of(*item.control, context.inputs.batch));
     });
   for (const auto& blend : steps.blends)
     if (blend.live) live.add(*blend.live, context.path_of(blend.control) + ".region", blend.control, blend.images);
