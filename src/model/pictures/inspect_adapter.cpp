@@ -1,5 +1,4 @@
 // What is in an IP-Adapter's file, for people who have no model at hand.
-#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +6,7 @@
 
 #include "io/tensors/safetensors.h"
 #include "model/family.h"
+#include "model/files/tensor_sizes.h"
 #include "model/pictures/picture_adapter.h"
 
 namespace corepulse {
@@ -23,10 +23,7 @@ std::string reading_of(const PictureAdapterSummary& summary) {
 }  // namespace
 
 std::optional<PictureAdapterSummary> inspect_picture_adapter(const std::string& file) {
-  const auto opened = io::open_safetensors(file);
-  const bool is_one = std::any_of(opened.tensors.begin(), opened.tensors.end(),
-                                  [](const auto& tensor) { return tensor.first.starts_with("image_proj."); });
-  if (!is_one) return {};
+  if (!model::some_begins(io::open_safetensors(file).tensors, "image_proj.")) return {};
   const auto parts = model::read_picture_adapter(file);
   const auto& config = parts.config;
   PictureAdapterSummary summary{.what = parts.what,
