@@ -7,6 +7,7 @@
 #include "kernels/activation.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/device.h"
+#include "kernels/round.h"
 
 namespace corepulse::kernels {
 namespace {
@@ -111,8 +112,7 @@ Sum Linear::later(const mx::array& x, const Thins& beside) const {
 }
 
 int thin_rank(int rank, mx::Dtype dtype) {
-  const int step = cpu::thin_step(dtype);
-  return (rank + step - 1) / step * step;
+  return static_cast<int>(round_up(rank, cpu::thin_step(dtype)));
 }
 
 std::pair<Linear, Linear> thin_matrices(const mx::array& down, const mx::array& up) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/cpu/simd/targets.h"
+#include "kernels/round.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/simd/product.cpp"
@@ -23,7 +24,7 @@ int64_t ProductBlock() {
 // Numbers of a row that the thin matrices make.
 int64_t thin_width(std::span<const PackedThin> all) {
   int64_t width = 0;
-  for (const auto& thin : all) width += (thin.down.out + kBlock - 1) / kBlock * kBlock;
+  for (const auto& thin : all) width += round_up(thin.down.out, kBlock);
   return width;
 }
 
@@ -88,7 +89,7 @@ PackedMatrix add_thin(const float* made, int64_t rows, const PackedMatrix& w, co
   const int64_t width = thin_width(beside.all);
   for (const auto& thin : beside.all) {
     block_sums(made, width, rows, thin.up, block, sums, wide, false);
-    made += (thin.down.out + kBlock - 1) / kBlock * kBlock;
+    made += round_up(thin.down.out, kBlock);
   }
   return stored;
 }
@@ -199,7 +200,7 @@ int64_t product_block() {
 }
 
 int64_t product_packed_size(int64_t out, int64_t in) {
-  return (out + product_block() - 1) / product_block() * product_block() * in;
+  return round_up(out, product_block()) * in;
 }
 
 int64_t product_workspace(int64_t rows) {
