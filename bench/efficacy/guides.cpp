@@ -11,10 +11,6 @@ namespace corepulse::efficacy {
 
 namespace {
 
-Variant acting(std::string name, std::vector<Control> controls) {
-  return {std::move(name), [controls](const Spot&) { return controls; }};
-}
-
 Variant edited(std::string name, const PromptToPrompt& edit) {
   return {std::move(name),
           [edit](const Spot& spot) {
@@ -82,8 +78,8 @@ Suite edit_suite(const Pair& pair, bool all) {
   Suite suite{
       "edit",
       sentence(pair.from),
-      {acting("plain", {}), acting("asked plainly", {inject(whole)}),
-       acting("inject at middle:0", {inject(whole).at("content")}), edited("prompt_to_prompt", {.prompt = whole})}};
+      {plain(), variant("asked plainly", {inject(whole)}), variant("inject at middle:0", {inject(whole).at("content")}),
+       edited("prompt_to_prompt", {.prompt = whole})}};
   suite.variants.push_back(edited("prompt_to_prompt; self 0", {.prompt = whole, .self = 0}));
   suite.variants.push_back(edited("prompt_to_prompt; self 1 throughout", {.prompt = whole, .self = 1}));
   if (!all) return suite;
@@ -95,14 +91,13 @@ Suite edit_suite(const Pair& pair, bool all) {
 std::vector<Suite> negative_suites(const Pair& pair) {
   const auto& [a, b] = std::pair(pair.from, pair.to);
   const auto both = fmt::format("{} and {} {}", a.name, b.name, a.place);
-  Suite suite{
-      "negative", both, {acting("plain", {}), acting("asked plainly", {inject(b.name + " " + a.place)})}, 1, ""};
+  Suite suite{"negative", both, {plain(), variant("asked plainly", {inject(b.name + " " + a.place)})}, 1, ""};
   for (const double scale : {2., 4., 8.})
     suite.variants.push_back(
-        acting(fmt::format("normalized_guidance; scale {}", scale), {normalized_guidance(a.name, scale)}));
+        variant(fmt::format("normalized_guidance; scale {}", scale), {normalized_guidance(a.name, scale)}));
   suite.variants.push_back(
-      acting("normalized_guidance; scale 8, strength 1", {normalized_guidance(a.name, 8).strength(1)}));
-  return {suite, {"negative at guidance 5", both, {acting("plain", {})}, 5, a.name}};
+      variant("normalized_guidance; scale 8, strength 1", {normalized_guidance(a.name, 8).strength(1)}));
+  return {suite, {"negative at guidance 5", both, {plain()}, 5, a.name}};
 }
 
 std::vector<Suite> guide_suites(const Pair& pair) {
@@ -111,14 +106,14 @@ std::vector<Suite> guide_suites(const Pair& pair) {
   for (const double guidance : {1., 5.}) {
     Suite suite{guidance == 1 ? "guide" : "guide at guidance 5",
                 fmt::format("{} on the left and {} on the right {}", a.name, b.name, a.place),
-                {acting("plain", {})},
+                {plain()},
                 guidance,
                 ""};
     for (const auto perturb : {GuideBy::Perturb::identity, GuideBy::Perturb::blur})
       for (const char* where : {"middle:0", "coarse", "all"})
         suite.variants.push_back(
-            acting(fmt::format("{}; {}", perturb == GuideBy::Perturb::blur ? "blur" : "identity", where),
-                   {guide_by(perturb).at(where)}));
+            variant(fmt::format("{}; {}", perturb == GuideBy::Perturb::blur ? "blur" : "identity", where),
+                    {guide_by(perturb).at(where)}));
     suites.push_back(std::move(suite));
   }
   return suites;

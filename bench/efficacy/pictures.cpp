@@ -64,22 +64,17 @@ std::string picture_table(const Facts& facts) {
 Suite led_suite(const Pair& pair) {
   return {.name = "led",
           .prompt = sentence(pair.from),
-          .variants = {{"plain", [](const Spot&) { return std::vector<Control>{}; }},
-                       shown_to("edges", edges(1)),
-                       shown_to("edges; strength 0.5", edges(0.5)),
+          .variants = {plain(), shown_to("edges", edges(1)), shown_to("edges; strength 0.5", edges(0.5)),
                        shown_to("edges; sigma > 3", edges(1).sigma(kFromTheStart, 3))},
           .negative = "",
           .shown = pair.from.name + " " + pair.to.place};
 }
 
 Suite picture_suite(const Pair& pair) {
-  const auto asked = inject(pair.to.name + " " + pair.from.place);
   return {.name = "picture",
           .prompt = pair.from.place,
-          .variants = {{"plain", [](const Spot&) { return std::vector<Control>{}; }},
-                       {"asked plainly", [asked](const Spot&) { return std::vector<Control>{asked}; }},
-                       shown_to("picture", reads(1)),
-                       shown_to("picture; strength 0.6", reads(0.6)),
+          .variants = {plain(), variant("asked plainly", {inject(pair.to.name + " " + pair.from.place)}),
+                       shown_to("picture", reads(1)), shown_to("picture; strength 0.6", reads(0.6)),
                        shown_to("picture; middle:0", reads(1).at("content"))},
           .negative = "",
           .shown = sentence(pair.to)};

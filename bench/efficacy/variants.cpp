@@ -37,6 +37,12 @@ Control corepulse_injected(const std::string& prompt, const Sites& sites, double
   return inject(prompt).at(sites.where).sigma(15, 0).gains(weight, weight).as(Mode::corepulse);
 }
 
+std::string label(const Sites& sites, const char* form, const Span& span) {
+  return fmt::format("{} | {} | {}", sites.name, form, span.name);
+}
+
+}  // namespace
+
 Variant variant(std::string name, std::vector<Control> controls) {
   return {std::move(name), [controls](const Spot&) { return controls; }};
 }
@@ -44,12 +50,6 @@ Variant variant(std::string name, std::vector<Control> controls) {
 Variant plain() {
   return variant("plain", {});
 }
-
-std::string label(const Sites& sites, const char* form, const Span& span) {
-  return fmt::format("{} | {} | {}", sites.name, form, span.name);
-}
-
-}  // namespace
 
 std::string sentence(const Side& side, bool color, bool manner) {
   std::string object = side.name;

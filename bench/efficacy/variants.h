@@ -25,6 +25,11 @@ struct Variant {
   bool beside_plain = false;  ///< The plain picture is drawn in the same batch, for controls that look at it.
 };
 
+/** The same controls in every image. */
+Variant variant(std::string name, std::vector<Control> controls);
+/** The prompt alone. */
+Variant plain();
+
 /** Variants of one prompt, drawn with the same seeds. The first is the plain picture. */
 struct Suite {
   std::string name, prompt;
