@@ -36,7 +36,7 @@ ROOMS = {
     "control": ("texts", "recipe", "region", "readings", "effects", "program"),
 }
 # Outside libraries that the server sees in a few sources alone.
-SERVER_ALONE = {"boost/": {"server/http/chunks.h", "server/http/connection.h", "server/http/connection.cpp", "server/http/listener.cpp"},
+SERVER_ALONE = {"boost/": {f"server/http/{name}" for name in ("connection.h", "connection.cpp", "listener.cpp", "parser.h", "parser.cpp")},
                 "sqlite3.h": {"server/jobs/sqlite.cpp"}}
 # Only these public headers may show an outside library to applications.
 OPEN_HEADERS = {"include/corepulse/attention_function.h", "include/corepulse/probe.h"}

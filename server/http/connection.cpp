@@ -4,7 +4,6 @@
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
-#include "http/chunks.h"
 #include "http/head.h"
 #include "http/problem.h"
 
@@ -127,7 +126,7 @@ void Connection::look_at_head() {
     if (end == in_.npos) return fill();
     idle_ = false, answering_ = true;
     begun_ = Clock::now();
-    read_head(end + 4);
+    begin(end + 4);
   } catch (const Problem& problem) {
     answer_problem(problem);
   } catch (const std::exception& error) {
@@ -135,39 +134,19 @@ void Connection::look_at_head() {
   }
 }
 
-void Connection::read_head(size_t length) {
+/** With the request whose head is the first so many bytes. */
+void Connection::begin(size_t head) {
   request_ = {};
-  check_head(std::string_view(in_).substr(0, length));
   auto& parser = parser_.emplace();
-  parser.header_limit(static_cast<uint32_t>(kMostHead + 1024));
-  parser.on_chunk_header(refuse_extensions);
-  parser.body_limit(UINT64_MAX);  // known when the route is; none at all is less than any length to Boost 1.74
-  error_code error;
-  const auto taken = parser.put(net::buffer(in_.data(), length), error);
-  if ((error && error != http::error::need_more) || !parser.is_header_done())
-    throw Problem(400, "invalid_request", fmt::format("[head] {}", error ? error.message() : "incomplete"));
-  in_.erase(0, taken);
-  plan(parser);
+  in_.erase(0, read_head(std::string_view(in_).substr(0, head), parser, request_));
+  http_1_0_ = parser.get().version() < 11;
+  keep_alive_ = parser.get().keep_alive();
+  plan_ = state_->service.plan(request_);
+  expect_body(parser, plan_->most_body);
   continue_reading();
 }
 
-void Connection::plan(const Parser& parser) {
-  const auto& message = parser.get();
-  request_.method = std::string(message.method_string());
-  http_1_0_ = message.version() < 11;
-  keep_alive_ = message.keep_alive();
-  for (const auto& field : message) request_.headers.add(std::string(field.name_string()), std::string(field.value()));
-  read_target(std::string_view(message.target().data(), message.target().size()), request_);
-  plan_ = state_->service.plan(request_);
-  const auto given = parser.content_length();
-  if (given && *given > plan_->most_body)
-    throw Problem(413, "invalid_request",
-                  fmt::format("[body] {} bytes; expected at most {}", *given, plan_->most_body));
-}
-
 void Connection::continue_reading() {
-  parser_->body_limit(plan_->most_body);
-  parser_->eager(true);
   if (parser_->is_done()) return hand_over();
   in_body_ = true;
   arm(state_->options.body_seconds + double(parser_->content_length().value_or(plan_->most_body)) / kBodyRate);

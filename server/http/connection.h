@@ -1,6 +1,6 @@
 #pragma once
-// One client's socket: requests one after the other, each answered before the next is read. Only listener.cpp and
-// connection.cpp see Boost.
+// One client's socket: requests one after the other, each answered before the next is read. Only listener.cpp,
+// connection.cpp and parser.cpp see Boost.
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -8,8 +8,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -19,6 +17,7 @@
 #include <string>
 
 #include "http/listener.h"
+#include "http/parser.h"
 
 namespace corepulse::server {
 
@@ -70,12 +69,10 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   void end() override;
 
  private:
-  using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
   void fill();
   void look();
   void look_at_head();
-  void read_head(size_t length);
-  void plan(const Parser& parser);
+  void begin(size_t head);
   void continue_reading();
   void look_at_body();
   void hand_over();
