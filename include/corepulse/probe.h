@@ -27,6 +27,7 @@ enum class ProbePoint {
   attention_input,   ///< [B, N, C], normalised: queries come from it, and in self-attention keys and values.
   attention_map,     ///< [1, H, N, T], float32: what each pixel's attention is spread over, one row at a time.
   attention_output,  ///< [B, N, C]: what the layer adds to the picture.
+  resnet_output,     ///< [B, h, w, C]: what a resnet adds to what it is given, behind its second convolution.
   block_output,      ///< [B, h, w, C], wherever it is read: an input block's also by the output block that mirrors it.
   prediction,        ///< [B, h, w, 4]: the UNet's, row by row.
   guided             ///< [images, h, w, 4], float32: what guidance makes of the rows.
@@ -41,7 +42,8 @@ struct ProbeRow {
 /** What is seen, where and when. */
 struct ProbeView {
   ProbePoint point = ProbePoint::block_output;
-  /** The layer; of a block its path, "up_blocks.1", and grid, heads 0; of predictions "", the latents' grid. */
+  /** The layer; of a resnet its path, "up_blocks.1.resnets.1", of a block its, "up_blocks.1", and grid, heads 0; of
+   * predictions "", the latents' grid. */
   AttentionSite site;
   std::string block;  ///< "output:1"; of predictions "".
   AttentionStep step;
@@ -64,7 +66,8 @@ using ProbeFunction = std::function<mlx::core::array(const mlx::core::array& x, 
 /** Of several at one place each is given what the one before it left. */
 struct Probe {
   ProbePoint point = ProbePoint::block_output;
-  /** Blocks ("middle:0", "output", "down_blocks.1"), or attention layers as Control::where; predictions: "". */
+  /** Blocks ("middle:0", "output", "down_blocks.1"), resnets ("output:1.1": the second of that block), or attention
+   * layers as Control::where; predictions: "". */
   std::string where;
   ProbeFunction function;
   AttentionKind attention = AttentionKind::both;

@@ -12,7 +12,7 @@ from .errors import InvalidRequest
 from .region import RegionLike, region_data
 
 # What is seen: docs/python.md, "Looking inside".
-Of = Literal["block_output", "attention_input", "attention_map", "attention_output", "prediction", "guided"]
+Of = Literal["block_output", "attention_input", "attention_map", "attention_output", "resnet_output", "prediction", "guided"]
 Attention = Literal["cross", "self", "both"]
 Rows = Literal["cond", "uncond", "both"]
 ProbeView = _core.ProbeView

@@ -31,6 +31,7 @@ AXES: Mapping[str, tuple[str, ...]] = {
     "attention_input": ("pixel", "channel"),
     "attention_output": ("pixel", "channel"),
     "attention_map": ("head", "pixel", "token"),
+    "resnet_output": ("height", "width", "channel"),
     "prediction": ("height", "width", "channel"),
     "guided": ("height", "width", "channel"),
 }
@@ -40,8 +41,9 @@ AXES: Mapping[str, tuple[str, ...]] = {
 class Record:
     """What to keep. A call's `record` is a list of these, or of names of blocks.
 
-    where: blocks ("middle:0", "output"), or attention layers as controls name them; of predictions nothing.
-    of: block_output, attention_input, attention_map, attention_output, prediction (of every row), guided.
+    where: blocks ("middle:0", "output"), resnets ("output:1.1": what the second of that block adds), or attention layers as
+    controls name them; of predictions nothing.
+    of: block_output, attention_input, attention_map, attention_output, resnet_output, prediction (of every row), guided.
     attention: cross (the picture reads the text), self, or both. rows: cond, uncond, both. when: of corepulse.when.
     heads, tokens: of maps, those alone, in the order given.
     """

@@ -22,6 +22,7 @@ namespace {
 constexpr std::pair<const char*, ProbePoint> kPoints[] = {{"attention_input", ProbePoint::attention_input},
                                                           {"attention_map", ProbePoint::attention_map},
                                                           {"attention_output", ProbePoint::attention_output},
+                                                          {"resnet_output", ProbePoint::resnet_output},
                                                           {"block_output", ProbePoint::block_output},
                                                           {"prediction", ProbePoint::prediction},
                                                           {"guided", ProbePoint::guided}};

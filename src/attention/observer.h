@@ -28,12 +28,12 @@ class Observer {
                       const std::vector<double>& map) = 0;
 };
 
-/** Keeps what self-attention layers are given, for later runs. */
+/** Keeps what self-attention layers are given and what resnets add, for later runs. */
 class Recorder {
  public:
   virtual ~Recorder() = default;
-  /** The normalised input x [1, N, C] of a layer, whose projections are keys and values; for any of a plan's captures.
-   */
+  /** The normalised input x [1, N, C] of a layer, whose projections are keys and values, for any of a plan's captures;
+   * or what a resnet adds, for one that watches it (StepPlan::watched). */
   virtual void record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
                       const mx::array& x) = 0;
 };
@@ -46,7 +46,7 @@ class Looks {
   virtual void tell(const control::Site& site, const control::Row& row, mx::array looked_at) = 0;
 };
 
-/** What a recorded run's layer was given, in place of row `row`'s own: [1, N, C]. */
+/** What a recorded run's layer was given, or its resnet added, in place of row `row`'s own: [1, N, C]. */
 using Recordings = std::function<mx::array(int recording, const control::Site& site, const control::Step& step,
                                            const control::Row& row)>;
 

@@ -7,14 +7,15 @@
 
 namespace corepulse::attention {
 
-/** What is seen: of layers what goes in, what their attention is spread over, what comes out; of blocks what comes out;
- * the prediction of every row, and what guidance makes of them. */
-enum class Point { input, map, output, block, prediction, guided };
+/** What is seen: of layers what goes in, what their attention is spread over, what comes out; of resnets what they add;
+ * of blocks what comes out; the prediction of every row, and what guidance makes of them. */
+enum class Point { input, map, output, resnet, block, prediction, guided };
 
 class Probe {
  public:
   virtual ~Probe() = default;
-  /** @param place Site::index of a layer, the number of a block (unet::blocks), else 0. False: nothing is made for it.
+  /** @param place Site::index of a layer, the number of a resnet or a block (unet::resnets, blocks), else 0. False:
+   * nothing is made for it.
    */
   virtual bool wants(Point point, int place, const control::Step& step) const = 0;
   /** What goes on in the place of x, whose rows are step.rows: of its shape and type; x itself where nothing changes.

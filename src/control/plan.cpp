@@ -40,6 +40,20 @@ bool same_form(const FeatureGains& a, const FeatureGains& b) {
          same(a.backbone, b.backbone) && same(a.skip, b.skip);
 }
 
+/** Whether the same resnets are given others' features in the same rows, by whatever numbers. */
+bool same_form(const FeatureMix& a, const FeatureMix& b) {
+  return a.source == b.source && a.resnets == b.resnets && a.region.empty() == b.region.empty() &&
+         a.negative == b.negative && a.prompt == b.prompt && a.images == b.images;
+}
+
+/** Whether features are changed alike, and nobody watches them. */
+bool same_features(const StepPlan& a, const StepPlan& b) {
+  const auto same = [](const auto& x, const auto& y) { return same_form(x, y); };
+  return a.watched.empty() && b.watched.empty() &&
+         std::equal(a.features.begin(), a.features.end(), b.features.begin(), b.features.end(), same) &&
+         std::equal(a.mixes.begin(), a.mixes.end(), b.mixes.begin(), b.mixes.end(), same);
+}
+
 }  // namespace
 
 bool BlurredCall::operator==(const BlurredCall& other) const {
@@ -49,6 +63,10 @@ bool BlurredCall::operator==(const BlurredCall& other) const {
 
 bool FeatureGains::has(const Row& row) const {
   return takes(row, negative, prompt, images);
+}
+
+bool FeatureMix::has(const Row& row) const {
+  return takes(row, negative, prompt, images) && (source.kind != Source::Kind::image || source.id != row.image);
 }
 
 std::vector<Row> StepPlan::rows(const std::vector<int>& for_images) const {
@@ -101,9 +119,8 @@ bool alike(const Control& control, const std::vector<Site>& sites, const Step& a
   const bool weights_alike = std::all_of(a.rows.begin(), a.rows.end(), [&](const Row& row) {
     return same_weights(before_all.weights_of(row), now_all.weights_of(row));
   });
-  const bool same_features = std::equal(before_all.features.begin(), before_all.features.end(),
-                                        now_all.features.begin(), now_all.features.end(), same_form);
-  return weights_alike && same_features && std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
+  return weights_alike && same_features(before_all, now_all) &&
+         std::all_of(sites.begin(), sites.end(), [&](const Site& site) {
            const auto before = control.plan(site, a), now = control.plan(site, b);
            return before.rows == now.rows && before.finishes == now.finishes && before.orders == now.orders &&
                   closed(before) && closed(now);

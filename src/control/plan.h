@@ -49,7 +49,7 @@ struct Source {
     text,       ///< Cross-attention: the text `id`.
     own,        ///< This row's own picture.
     image,      ///< The row with the same role of image `id` in this batch (its prompt's, where there is none).
-    recording,  ///< Self-attention: what a recorded run read here at this step.
+    recording,  ///< Self-attention: what a recorded run read here at this step; of a FeatureMix, what it added.
     picture,    ///< Cross-attention: what the adapter of picture prompt `id` makes of its pictures,
     no_picture  ///< and what it makes of none, which is as long.
   };
@@ -80,7 +80,7 @@ struct Reading {
   float temperature = 1;        ///< Logits are divided by it; +inf gives the mean of V.
   int function = -1;            ///< The attention function, by index in Program::functions(); -1: our own attention.
 
-  std::optional<Source> query;  ///< Whose queries ask: own or image. Absent: own.
+  std::optional<Source> query;  ///< Whose queries ask: own, image or recording. Absent: own.
   std::optional<Blur> blur;     ///< Of the queries.
   std::vector<Source> values;   ///< Of the values. Empty: `sources`.
   Values map;                   ///< [keys, values]: V := map V, after value_gain. null: V itself.
@@ -181,6 +181,29 @@ struct FeatureGains {
 };
 
 /**
+ * What a resnet adds to the picture becomes in part what another's did, by resnet (ProgramInputs::resnets): own y and
+ * other's z make y + strength * region * (z - y).
+ */
+struct FeatureMix {
+  int control = 0;                      ///< Whose it is, by its place in the list.
+  Source source;                        ///< Of kind image or recording.
+  float strength = 0;                   ///< Not 0.
+  std::vector<bool> resnets;            ///< Those that it acts at,
+  std::vector<Values> region = {};      ///< and for these 0..1 for every pixel. Empty: everywhere.
+  bool negative = true, prompt = true;  ///< In rows that read the negative prompt; in all others.
+  std::vector<int> images = {};         ///< Of these. Empty: all but the other's own.
+
+  bool has(const Row& row) const;
+  bool operator==(const FeatureMix& other) const = default;
+};
+
+/** An observer (index in Program::captures()) that wants what these resnets add to the picture. */
+struct FeatureWatch {
+  int capture = 0;
+  std::vector<bool> resnets;
+};
+
+/**
  * How what the negative prompt predicts (u) and what the prompt does (c) add up with guidance w, in place of
  * u + w (c - u). In the order in which it acts (docs/guidance.md); arithmetic: sampler/guidance/guidance.h.
  */
@@ -278,6 +301,8 @@ struct StepPlan {
   GuidanceShape shape = {};
   std::vector<BlurredCall> blurred = {};
   std::vector<FeatureGains> features = {};
+  std::vector<FeatureMix> mixes = {};  ///< In the order in which they act.
+  std::vector<FeatureWatch> watched = {};
   /** Some image looks at another of its batch in this call: all must go through the UNet together. */
   bool joins_images = false;
 

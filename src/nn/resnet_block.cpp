@@ -15,12 +15,17 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
   time->projections.push_back(time_emb_proj);
 }
 
-mx::array ResnetBlock::operator()(const kernels::Beside& x, const TimeRows* time, const Branches* beside) const {
+mx::array ResnetBlock::operator()(const kernels::Beside& x, const TimeRows* time, const Branches* beside,
+                                  const Seen& seen) const {
   auto h = conv1(norm1.silu(x, beside), beside);
   if (time_row_) h = h + kernels::Row{time->rows.at(*time_row_)};
   if (time_row_ && beside) h = beside->row(time_path_, time->embedding, h, x.x().shape(1), x.x().shape(2));
-  h = conv2(norm2.silu(h, beside), beside);
-  return h + (conv_shortcut ? (*conv_shortcut)(x, beside) : x.whole());
+  const auto last = norm2.silu(h, beside);
+  const mx::array out = conv2(last, beside) + (conv_shortcut ? (*conv_shortcut)(x, beside) : x.whole());
+  if (!seen) return out;
+  // Seen apart: what is added as a convolution is stored has other bits than what is added to it later.
+  const auto change = seen(conv2(last, beside));
+  return change ? mx::astype(mx::astype(out, mx::float32) + *change, out.dtype()) : out;
 }
 
 }  // namespace corepulse::nn

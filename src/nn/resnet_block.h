@@ -1,6 +1,7 @@
 #pragma once
 // Diffusers' ResnetBlock2D: two convolutions around a residual; the UNet's also hears the time.
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -21,15 +22,19 @@ struct TimeInput {
 };
 
 struct ResnetBlock {
+  /** Is shown what the resnet adds to its input [B, H, W, out] -> what is to be added to that, float32; or nothing. */
+  using Seen = std::function<std::optional<mx::array>(const mx::array& added)>;
+
   /** @param time nothing for the VAE's, which hear of no moment. */
   ResnetBlock(const Weights& w, int in, int out, int groups, float eps, std::optional<TimeInput> time = {});
 
   /**
    * x [B, H, W, in] -> [B, H, W, out].
-   * @param time the UNet's; null for the VAE. @param beside see layers.h.
+   * @param time the UNet's; null for the VAE. @param beside see layers.h. @param seen empty: nobody looks. One that
+   * gives nothing, or zeros, leaves every bit; it costs the second convolution once more.
    */
-  mx::array operator()(const kernels::Beside& x, const TimeRows* time = nullptr,
-                       const Branches* beside = nullptr) const;
+  mx::array operator()(const kernels::Beside& x, const TimeRows* time = nullptr, const Branches* beside = nullptr,
+                       const Seen& seen = {}) const;
 
   GroupNorm norm1;
   Conv2d conv1;

@@ -24,6 +24,8 @@ Point point_of(ProbePoint point) {
       return Point::map;
     case ProbePoint::attention_output:
       return Point::output;
+    case ProbePoint::resnet_output:
+      return Point::resnet;
     case ProbePoint::block_output:
       return Point::block;
     case ProbePoint::prediction:
@@ -46,6 +48,7 @@ std::vector<bool> places_of(const Probe& probe, const ProbedPass& pass, const st
     return control::select(table, probe.where, kind, name + ".where");
   };
   if (of_layers(point)) return chosen(unet::sites(pass.unet), probe.attention);
+  if (point == Point::resnet) return chosen(unet::resnets(pass.unet), AttentionKind::both);
   if (point == Point::block) return chosen(unet::blocks(pass.unet), AttentionKind::both);
   if (!probe.where.empty())
     fail(ErrorCode::invalid_request, name + ".where",
@@ -102,6 +105,7 @@ void check_probes(const ProbeList& probes, const ProbedPass& pass, const std::ve
 
 Probes::Probes(const ProbeList& probes, const ProbedPass& pass)
     : sites_(unet::sites(pass.unet)),
+      resnets_(unet::resnets(pass.unet)),
       blocks_(unet::blocks(pass.unet)),
       height_(pass.latent_height),
       width_(pass.latent_width),
@@ -127,7 +131,8 @@ ProbeView Probes::view(const Entry& entry, int place, const control::Step& step)
                  .pass = number_,
                  .rows = {}};
   if (entry.point == Point::prediction || entry.point == Point::guided) return view;
-  const auto& site = (entry.point == Point::block ? blocks_ : sites_)[static_cast<size_t>(place)];
+  const auto& places = entry.point == Point::resnet ? resnets_ : entry.point == Point::block ? blocks_ : sites_;
+  const auto& site = places[static_cast<size_t>(place)];
   const auto grid = control::grid(site, height_, width_);
   view.site = {site.path, site.cross, site.heads, grid.height, grid.width};
   view.block = control::block_name(site);

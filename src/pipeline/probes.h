@@ -45,7 +45,7 @@ class Probes : public attention::Probe {
   ProbeView view(const Entry& entry, int place, const control::Step& step) const;
 
   std::vector<Entry> entries_;
-  std::vector<control::Site> sites_, blocks_;
+  std::vector<control::Site> sites_, resnets_, blocks_;
   int height_, width_, number_;
 };
 

@@ -26,9 +26,9 @@ DownBlock::DownBlock(const nn::Weights& w, const BlockContext& context, int inde
   downsamplers_0.emplace(w / "downsamplers" / 0, out, 2, padding);
 }
 
-mx::array DownBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, Skips& skips) const {
+mx::array DownBlock::operator()(mx::array x, Resnets& through, const Pass& pass, Skips& skips) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
-    x = resnets[l](x, &time, pass.beside);
+    x = through(resnets[l], x);
     if (attentions[l]) x = (*attentions[l])(x, pass);
     x = skips.leave(std::move(x));
   }
@@ -44,10 +44,10 @@ MiddleBlock::MiddleBlock(const nn::Weights& w, const BlockContext& context, int 
     attentions_0.emplace(w / "attentions" / 0, config, channels, sites_of(context.sites, BlockKind::middle, 0, 0));
 }
 
-mx::array MiddleBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass) const {
-  x = resnets[0](x, &time, pass.beside);
+mx::array MiddleBlock::operator()(mx::array x, Resnets& through, const Pass& pass) const {
+  x = through(resnets[0], x);
   if (attentions_0) x = (*attentions_0)(x, pass);
-  return resnets.size() > 1 ? resnets[1](x, &time, pass.beside) : x;
+  return resnets.size() > 1 ? through(resnets[1], x) : x;
 }
 
 UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out,
@@ -69,7 +69,7 @@ UpBlock::UpBlock(const nn::Weights& w, const BlockContext& context, int index, i
   if (index + 1 < levels) upsamplers_0.emplace(w / "upsamplers" / 0, out, 1, kernels::Padding::same(1));
 }
 
-mx::array UpBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips,
+mx::array UpBlock::operator()(mx::array x, Resnets& through, const Pass& pass, std::vector<mx::array>& skips,
                               std::span<const CallInputs::Gain>& gains) const {
   for (size_t l = 0; l < resnets.size(); ++l) {
     auto skip = skips.back();
@@ -78,7 +78,7 @@ mx::array UpBlock::operator()(mx::array x, const nn::TimeRows& time, const Pass&
       std::tie(x, skip) = joined(x, skip, gains.front());
       gains = gains.subspan(1);
     }
-    x = resnets[l]({x, skip}, &time, pass.beside);
+    x = through(resnets[l], {x, skip});
     if (attentions[l]) x = (*attentions[l])(x, pass);
   }
   if (!upsamplers_0) return x;

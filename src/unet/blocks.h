@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "nn/resnet_block.h"
 #include "unet/call_inputs.h"
+#include "unet/resnets.h"
 #include "unet/transformer.h"
 
 namespace corepulse::unet {
@@ -41,7 +41,7 @@ struct Sampler2D {  // downsamplers.0 / upsamplers.0
 struct DownBlock {
   DownBlock(const nn::Weights& w, const BlockContext& context, int index, int in, int out);
   /** Leaves every intermediate feature map in `skips`, for the up block that mirrors this one. */
-  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, Skips& skips) const;
+  mx::array operator()(mx::array x, Resnets& through, const Pass& pass, Skips& skips) const;
   std::vector<nn::ResnetBlock> resnets;
   std::vector<std::optional<Transformer2D>> attentions;  ///< By resnet.
   std::optional<Sampler2D> downsamplers_0;
@@ -49,7 +49,7 @@ struct DownBlock {
 
 struct MiddleBlock {
   MiddleBlock(const nn::Weights& w, const BlockContext& context, int channels);
-  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass) const;
+  mx::array operator()(mx::array x, Resnets& through, const Pass& pass) const;
   std::vector<nn::ResnetBlock> resnets;
   std::optional<Transformer2D> attentions_0;  ///< Behind the first resnet.
 };
@@ -60,7 +60,7 @@ struct UpBlock {
           const std::vector<int>& skip_channels);
   /** Takes its skips from the end of `skips`. @param gains those of its resnets and of later ones: its own are taken.
    */
-  mx::array operator()(mx::array x, const nn::TimeRows& time, const Pass& pass, std::vector<mx::array>& skips,
+  mx::array operator()(mx::array x, Resnets& through, const Pass& pass, std::vector<mx::array>& skips,
                        std::span<const CallInputs::Gain>& gains) const;
   int first_joint = 0;  ///< Its first resnet's, in order of execution.
   std::vector<nn::ResnetBlock> resnets;

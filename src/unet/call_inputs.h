@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/tensor.h"
+#include "control/plan.h"
 
 namespace corepulse::unet {
 
@@ -20,6 +21,13 @@ struct CallInputs {
     std::optional<mx::array> backbone = {};  // [B, 1, 1, 1], float32
     std::optional<mx::array> skip = {};      // [B, 1, 1, 1], float32
   };
+  /** What a resnet adds to the picture becomes in part what a recorded run's did, or another row's does. */
+  struct Mix {
+    int resnet = 0;                          ///< Which, in order of execution (unet::resnets).
+    std::optional<mx::array> recorded = {};  // [B, h, w, C]
+    std::vector<int> from = {};              ///< Without a recording: by row, whose.
+    mx::array share;                         // [B, 1 or h, 1 or w, 1], float32, 0..1
+  };
   struct Added {
     mx::array pooled;    // [B, pooled width]
     mx::array time_ids;  // [B, ids * addition_time_width]: their sinusoids
@@ -32,7 +40,10 @@ struct CallInputs {
   /** The same of those whose part of it the blocks behind see, too (T2I-Adapter): added where the skip is made. */
   std::vector<mx::array> features = {};  // [B, h, w, C] each
   std::vector<Gain> gains = {};          ///< In order of their joints; the others are as they are.
-  std::vector<mx::array> beside = {};    ///< nn::Branches::numbers() of what stands beside the weights.
+  std::vector<Mix> mixes = {};           ///< In the order in which they act.
+  /** What resnets add is shown to the recorder, by capture. */
+  std::vector<control::FeatureWatch> watched = {};
+  std::vector<mx::array> beside = {};  ///< nn::Branches::numbers() of what stands beside the weights.
   /** Of a side network's call instead: what it makes of the picture, whatever the moment. */
   struct Hint {
     mx::array picture;                   // [1, h, w, C]
@@ -51,6 +62,10 @@ void each(CallInputs& inputs, Visit visit) {
   for (auto& gain : inputs.gains)
     for (auto* numbers : {&gain.backbone, &gain.skip})
       if (*numbers) visit(**numbers);
+  for (auto& mix : inputs.mixes) {
+    if (mix.recorded) visit(*mix.recorded);
+    visit(mix.share);
+  }
   for (auto& number : inputs.beside) visit(number);
   if (inputs.hint) visit(inputs.hint->picture);
   if (inputs.hint && inputs.hint->type) visit(*inputs.hint->type);

@@ -62,8 +62,9 @@ std::vector<mx::array> ControlNet::operator()(const CallInputs& inputs, const Pa
   mx::array h = mx::add(conv_in_(x).array(), picture);
   Skips skips{{}, inputs.features};
   h = skips.leave(h);
-  for (const auto& block : down_blocks_) h = block(h, time, pass, skips);
-  if (mid_block_) h = (*mid_block_)(h, time, pass);
+  Resnets through(time, pass);
+  for (const auto& block : down_blocks_) h = block(h, through, pass, skips);
+  if (mid_block_) h = (*mid_block_)(h, through, pass);
   std::vector<mx::array> residuals;
   for (size_t i = 0; i < skips.left.size(); ++i) residuals.push_back(controlnet_down_blocks_[i](skips.left[i]));
   if (controlnet_mid_block_) residuals.push_back((*controlnet_mid_block_)(h));

@@ -93,6 +93,25 @@ std::vector<Site> skips(const Config& config) {
   return result;
 }
 
+std::vector<Site> resnets(const Config& config) {
+  std::vector<Site> result;
+  const auto append_resnet = [&](BlockKind kind, int block, int layer, int level, int ldm_block,
+                                 const std::string& path) {
+    result.push_back({static_cast<int>(result.size()), kind, block, layer, -1, false, 0, level, ldm_block,
+                      fmt::format("{}.resnets.{}", path, layer)});
+  };
+  const int levels = static_cast<int>(config.levels.size());
+  for (int b = 0; b < levels; ++b)
+    for (int l = 0; l < static_cast<int>(config.levels[b].down.size()); ++l)
+      append_resnet(BlockKind::input, b, l, b, ldm_input(config, b, l), fmt::format("down_blocks.{}", b));
+  for (int l = 0; l < config.middle_resnets; ++l) append_resnet(BlockKind::middle, 0, l, levels - 1, 0, "mid_block");
+  for (const auto& joint : joints(config)) {
+    result.push_back(joint.site);
+    result.back().index = static_cast<int>(result.size()) - 1;
+  }
+  return result;
+}
+
 std::vector<control::Joint> joints(const Config& config) {
   std::vector<control::Joint> result;
   const int levels = static_cast<int>(config.levels.size());

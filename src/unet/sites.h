@@ -19,6 +19,10 @@ std::vector<control::Site> blocks(const Config& config);
  * attention. site.index is the position in this list. */
 std::vector<control::Site> skips(const Config& config);
 
+/** All resnets in order of execution, as layers of no attention: the block, and which of it. site.index is the position
+ * in this list. */
+std::vector<control::Site> resnets(const Config& config);
+
 /** Where up blocks put what comes up and a skip together, in front of their resnets. */
 std::vector<control::Joint> joints(const Config& config);
 

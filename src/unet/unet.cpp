@@ -22,6 +22,7 @@ void add_residuals(const std::vector<mx::array>& residuals, std::vector<mx::arra
 UNet::UNet(const nn::Weights& w, const Config& config)
     : config_(config),
       sites_(unet::sites(config)),
+      resnets_(unet::resnets(config)),
       moment_(w, config),
       conv_in_(w / "conv_in", config.in_channels, config.levels[0].channels, 3),
       conv_norm_out_(w / "conv_norm_out", config.levels[0].channels, config.norm_groups, config.norm_eps),
@@ -74,17 +75,18 @@ mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   // Every block passes the embedding through SiLU first: once here.
   const auto embedding = kernels::silu(moment_(inputs));
   const nn::TimeRows time{embedding, (*time_projections_)(embedding)};
+  Resnets through(time, pass, inputs, resnets_);
   Skips skips{{}, inputs.features};
   mx::array h = skips.leave(conv_in_(inputs.sample, pass.beside));
   int place = 0;
   const auto shown = [&](const mx::array& made) { return seen(pass, attention::Point::block, place++, made); };
   // What a block makes is the last of its skips, too.
-  for (const auto& block : down_blocks_) skips.left.back() = h = shown(block(h, time, pass, skips));
-  if (mid_block_) h = shown((*mid_block_)(h, time, pass));
+  for (const auto& block : down_blocks_) skips.left.back() = h = shown(block(h, through, pass, skips));
+  if (mid_block_) h = shown((*mid_block_)(h, through, pass));
   if (inputs.features.size() > skips.left.size()) h = h + inputs.features.back();
   if (!inputs.residuals.empty()) add_residuals(inputs.residuals, skips.left, h);
   std::span<const CallInputs::Gain> gains(inputs.gains);
-  for (const auto& block : up_blocks_) h = shown(block(h, time, pass, skips.left, gains));
+  for (const auto& block : up_blocks_) h = shown(block(h, through, pass, skips.left, gains));
   return seen(pass, attention::Point::prediction, 0, conv_out_(conv_norm_out_.silu(h, pass.beside), pass.beside));
 }
 

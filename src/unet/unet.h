@@ -36,10 +36,11 @@ class UNet {
 
   const Config& config() const { return config_; }
   const std::vector<control::Site>& sites() const { return sites_; }
+  const std::vector<control::Site>& resnets() const { return resnets_; }
 
  private:
   Config config_;
-  std::vector<control::Site> sites_;
+  std::vector<control::Site> sites_, resnets_;
   Moment moment_;
   std::optional<kernels::JoinedLinear> time_projections_;  ///< Every resnet's, of which the blocks hold their own.
   nn::Conv2d conv_in_;

@@ -16,7 +16,8 @@ using namespace corepulse::test;
 namespace {
 
 constexpr ProbePoint kPoints[] = {ProbePoint::attention_input, ProbePoint::attention_map, ProbePoint::attention_output,
-                                  ProbePoint::block_output,    ProbePoint::prediction,    ProbePoint::guided};
+                                  ProbePoint::resnet_output,   ProbePoint::block_output,  ProbePoint::prediction,
+                                  ProbePoint::guided};
 
 using Probed = std::vector<std::shared_ptr<const Probe>>;
 
@@ -179,6 +180,7 @@ TEST_CASE("wrong probes are refused before the run; what one throws comes back a
   CHECK(message_of(nullptr).find("probes[0]") != std::string::npos);
   CHECK(message_of(probe(ProbePoint::block_output, "middle:7", unchanged)).find("middle:0") != std::string::npos);
   CHECK(message_of(probe(ProbePoint::attention_map, "middle:7", unchanged)).find("middle:0") != std::string::npos);
+  CHECK(message_of(probe(ProbePoint::resnet_output, "output:1.7", unchanged)).find("output:1.1") != std::string::npos);
   CHECK(message_of(probe(ProbePoint::guided, "middle:0", unchanged)).find("block_output") != std::string::npos);
   CHECK(message_of(probe(ProbePoint::guided, "", unchanged, AttentionKind::both, Window::steps(8, 9))).find("when") !=
         std::string::npos);

@@ -61,6 +61,20 @@ TEST_CASE("SD1.5 has 16 cross-attention layers, SDXL 70, spread as CorePulse's b
             {"down_blocks.1", 4}, {"down_blocks.2", 20}, {"mid_block", 10}, {"up_blocks.0", 30}, {"up_blocks.1", 6}});
 }
 
+TEST_CASE("resnets are named by their block and their place in it, in the order in which they compute") {
+  const auto resnets = unet::resnets(sd15());
+  REQUIRE(resnets.size() == 8 + 2 + 12);
+  for (int i = 0; i < 22; ++i) CHECK(resnets[static_cast<size_t>(i)].index == i);
+  CHECK(resnets[0].path == "down_blocks.0.resnets.0");
+  CHECK(resnets[9].path == "mid_block.resnets.1");
+  const auto& published = resnets[14];  // of Plug-and-Play
+  CHECK(published.path == "up_blocks.1.resnets.1");
+  CHECK((published.kind == BlockKind::output && published.block == 1 && published.attention == 1));
+  CHECK((published.level == 2 && published.ldm_block == 4 && published.heads == 0));
+  CHECK(unet::resnets(ssd_1b()).size() == 6 + 1 + 9);
+  CHECK(unet::resnets(sdxs()).size() == 3 + 6);
+}
+
 TEST_CASE("LDM block numbers follow the original checkpoints") {
   std::vector<int> input, output;
   for (const auto& site : unet::sites(sd15())) {
