@@ -42,6 +42,21 @@ TEST_CASE("each picture of an edited batch holds the recipe of all, and its own 
   CHECK(contains(image_text(run("small", other, true), 1).at("parameters"), "Seed: 4,"));
 }
 
+TEST_CASE("a picture that takes something of another of its batch holds the recipe of all") {
+  auto recipe = edited();
+  auto cat = looked_at("cat");
+  cat.image = 0;
+  for (const auto& control : {blend(0).for_images({1}), share_image(0).for_images({1}),
+                              inject("a dog").within(!cat + rectangle(0, 0, 0.5, 1)).for_images({1})}) {
+    recipe.controls = {control};
+    const auto text = image_text(run("small", recipe, true), 1);
+    CHECK(recipe_from_json(text.at("corepulse")).seeds == std::vector<uint64_t>{3, 3});
+  }
+  recipe.controls = {inject("a dog").within(looked_at("cat"))};
+  const auto alone = image_text(run("small", recipe, true), 1);
+  CHECK(recipe_from_json(alone.at("corepulse")).seeds == std::vector<uint64_t>{3});
+}
+
 TEST_CASE("an edited image that begins elsewhere than its base is noted") {
   auto recipe = edited();
   CHECK_FALSE(notes_seeds(recipe));

@@ -9,6 +9,7 @@
 
 #include "control/kind.h"
 #include "io/json.h"
+#include "pipeline/prepare/visit_files.h"
 
 namespace corepulse {
 namespace {
@@ -126,12 +127,22 @@ std::string parameters(const Recipe& recipe, int i) {
   return text + fmt::format(", RNG: {}, Version: {}", a1111_noise(recipe.rng), quoted(recipe.made_with.program));
 }
 
+/** It follows where an image of the batch that it names looks at words. */
+bool follows_image(const Region& region) {
+  return region.image || std::any_of(region.parts.begin(), region.parts.end(), follows_image);
+}
+
+bool reads_other_images(const Control& control) {
+  const auto* share = std::get_if<Share>(&control.effect);
+  bool follows = false;
+  pipeline::each_region(control, [&](const Region& region) { follows = follows || follows_image(region); });
+  return follows || (share && share->image) || std::holds_alternative<PromptToPrompt>(control.effect) ||
+         std::holds_alternative<Blend>(control.effect);
+}
+
 bool reads_other_images(const std::vector<Control>& controls) {
-  return std::any_of(controls.begin(), controls.end(), [](const Control& control) {
-    const auto* share = std::get_if<Share>(&control.effect);
-    const bool edits = std::holds_alternative<PromptToPrompt>(control.effect);
-    return control.enabled && (edits || (share && share->image));
-  });
+  return std::any_of(controls.begin(), controls.end(),
+                     [](const Control& control) { return control.enabled && reads_other_images(control); });
 }
 
 /** Those that act on image i of a batch, which is now the only one. */
