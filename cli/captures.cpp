@@ -37,7 +37,7 @@ class Beside {
 bool records(const std::vector<Control>& controls) {
   return std::any_of(controls.begin(), controls.end(), [](const Control& control) {
     const auto* capture = std::get_if<Capture>(&control.effect);
-    return control.enabled && capture && capture->what == Capture::What::keys;
+    return control.enabled && capture && capture->what != Capture::What::map;
   });
 }
 

@@ -209,8 +209,7 @@ void RunFlags::add_controls() {
   control("--temperature", "\"0.8 @ fine\": below 1 sharper, above softer", parse_temperature);
   control("--attend", "\"right half=0 @ region left half\": look at a part of the picture more or less", parse_attend);
   control("--smooth", "\"0.2 @ coarse\": look at everything alike", parse_smooth);
-  control("--share", "\"0 @ align, rows both\": look at an image of the batch, too, or at a recording's file",
-          parse_share);
+  control("--share", "\"0 @ align, rows both\": look at another image, too, or at a recording's file", parse_share);
   control("--prompt-to-prompt",
           "\"a dog in a park @ self 0.3\", with --seed 3,3: the second picture, drawn as the first",
           parse_prompt_to_prompt);
@@ -221,11 +220,13 @@ void RunFlags::add_controls() {
           parse_guide_by);
   control("--blend", "\"0 @ region not attention dog\": behind each step a part of the picture becomes image 0's",
           parse_blend);
+  control("--features", "\"f.safetensors @ output:1.1\": what resnets add is a recorded run's, or image 0's",
+          parse_features);
   control("--freeu", "\"1.3 1.4 0.9 0.2\": FreeU's b1 b2 s1 s2", parse_freeu);
   add_guidance();
   control("--guidance-curve", "\"0:8 1:3\": --guidance over the run, or in a window", parse_guidance);
   control("--heatmap", "\"cat @ output:0, name eyes\": where the picture looks at a phrase", parse_capture);
-  control("--record", "\"style @ output:1, steps 0..10\": what the picture looks at in itself, for share",
+  control("--record", "\"style @ output:1, steps 0..10\": for share; \"f @ output:1.1, what features\": for features",
           parse_record);
   control("--lora", "\"style.safetensors=0.8 @ output:1, sigma 15..2\": weights that a file changes", parse_lora);
   control("--controlnet", "\"canny.safetensors=house.png @ strength 0.8, prepare canny\": a picture that leads",

@@ -73,7 +73,7 @@ export const T = {
   kinds: {
     inject: 'Inject a prompt', reweight: 'Reweight words', mask_tokens: 'Mask words', replace_tokens: 'Replace words', value_gain: 'Value gain', regions: 'Prompts by region', attend: 'Look at a part',
     temperature: 'Temperature', smooth: 'Smooth', share: 'Share another image', prompt_to_prompt: 'Prompt to prompt', normalized_guidance: 'Normalised guidance', guide_by: 'Guide by', lora: 'LoRA', controlnet: 'ControlNet', picture_prompt: 'Picture prompt', capture: 'Capture',
-    freeu: 'FreeU', blend: 'Blend with an image', rescaled_guidance: 'Rescaled guidance', zero_star_guidance: 'CFG-Zero*', tangential_guidance: 'Tangential guidance', projected_guidance: 'Projected guidance',
+    freeu: 'FreeU', features: 'Features of another', blend: 'Blend with an image', rescaled_guidance: 'Rescaled guidance', zero_star_guidance: 'CFG-Zero*', tangential_guidance: 'Tangential guidance', projected_guidance: 'Projected guidance',
     frequency_guidance: 'Frequency guidance', skimmed_guidance: 'Skimmed guidance', thresholded_guidance: 'Dynamic thresholds',
     guidance: 'Guidance', negative: 'Negative', pooled: 'Pooled prompt', time_ids: 'Size and crop',
   },

@@ -84,6 +84,9 @@ Control lora(std::string file, Curve strength = 1);
 Control controlnet(std::string file, std::string picture, Curve strength = 1);
 Control picture_prompt(std::string file, std::vector<std::string> pictures, Curve strength = 1);
 Control freeu(FreeU numbers);
+/** Resnets add what they add in image `image` of the batch, or added in a recorded run. */
+Control features(int image);
+Control features(std::string recording);
 /** Within a region, behind every step: as image `image` of the batch. */
 Control blend(int image = 0, Curve strength = 1);
 Control guidance(Curve scale);

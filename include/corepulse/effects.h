@@ -187,15 +187,19 @@ struct Smooth {
 
 /** Looks at another image of the batch, or at a recorded run, too or instead. */
 struct Share {
-  std::optional<int> image;                          ///< Index in the batch; or
-  std::string recording;                             ///< the file of a recorded run.
-  enum class How { with, instead } how = How::with;  ///< with: one softmax over both.
+  std::optional<int> image;  ///< Index in the batch; or
+  std::string recording;     ///< the file of a recorded run.
+  enum class How {
+    with,     ///< One softmax over both.
+    instead,  ///< Its keys and values in place of the own.
+    map       ///< Looks as it does: its queries and keys, own values.
+  } how = How::with;
   Curve strength = 1;
   std::string sha256;  ///< Of the recording's file, checked before the run; "": unknown.
   /** How::with: own queries and keys first take the other's mean and deviation (StyleAligned, Hertz et al. 2023); */
   bool align = false;
   bool align_values = false;     ///< with `align`: own values, too.
-  Curve gain_k = 1, gain_v = 1;  ///< Multiply the other's keys and values; any finite number.
+  Curve gain_k = 1, gain_v = 1;  ///< Multiply the other's keys and values; any finite number. How::map has no gain_v.
   Curve shift = 0;               ///< How::with: added to the logits of the other's keys; any finite number.
   /** 0..1: rows of the negative prompt have 1 - fidelity times the strength ("style fidelity" of reference-only). */
   Curve fidelity = 0;
@@ -262,6 +266,19 @@ struct FreeU {
     widths   ///< Layers that 4 and 2 times as many channels come up to as conv_in makes: its authors', ComfyUI's.
   } stages = Stages::blocks;
   bool operator==(const FreeU&) const = default;
+};
+
+/**
+ * What resnets add to the picture becomes in part what they add in another image of the batch, or added in a recorded
+ * run (Tumanyan et al. 2022, with Share::How::map: Plug-and-Play). Control::where: resnets, "output:1.1" the second of
+ * that block. Control::rows: both unless it says otherwise.
+ */
+struct Features {
+  std::optional<int> image;  ///< Index in the batch; or
+  std::string recording;     ///< the file of a recording of features.
+  Curve strength = 1;        ///< 0..1.
+  std::string sha256;        ///< Of the recording's file, checked before the run; "": unknown.
+  bool operator==(const Features&) const = default;
 };
 
 // -- Latents -----------------------------------------------------------------------------------
@@ -367,15 +384,16 @@ struct Negative {
 struct Capture {
   Tokens tokens;
   std::string name;  ///< Of the output; "" = the phrase.
-  /** map: the running mean of attention to the tokens. keys: a recording for `share`, no tokens. */
-  enum class What { map, keys } what = What::map;
+  /** map: the running mean of attention to the tokens. keys: a recording for `share`, no tokens. features: a recording
+   * for `features`, of what resnets add, no tokens. */
+  enum class What { map, keys, features } what = What::map;
   bool operator==(const Capture&) const = default;
 };
 
 using Effect =
     std::variant<Inject, Reweight, MaskTokens, ReplaceTokens, ValueGain, Regions, Attend, Temperature, Smooth, Share,
-                 PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, PicturePrompt, FreeU, Blend, Guidance,
-                 RescaledGuidance, ZeroStarGuidance, TangentialGuidance, ProjectedGuidance, FrequencyGuidance,
+                 PromptToPrompt, NormalizedGuidance, GuideBy, Lora, ControlNet, PicturePrompt, FreeU, Features, Blend,
+                 Guidance, RescaledGuidance, ZeroStarGuidance, TangentialGuidance, ProjectedGuidance, FrequencyGuidance,
                  SkimmedGuidance, ThresholdedGuidance, Pooled, SizeConditioning, Negative, Capture>;
 
 }  // namespace corepulse

@@ -99,17 +99,33 @@ mx::array Attention::asked(const mx::array& x, const mx::array& q, const Pass& p
 
 mx::array Attention::queries(const mx::array& q, const Reading& reading, int row, const CallKeys& keys,
                              const Pass& pass) const {
-  if (!reading.align || reading.align->kind != control::Source::Kind::recording)
-    return queries_of(q, reading, row, pass, {});
-  const auto x = keys.hidden_states(*reading.align, row);
+  const auto& source = reading.query ? reading.query : reading.align;
+  if (!source || source->kind != control::Source::Kind::recording) return queries_of(q, reading, row, pass, {});
+  const auto x = keys.hidden_states(*source, row);
   return queries_of(q, reading, row, pass, asked(x, to_q(x), pass));
+}
+
+mx::array Attention::queries_of_plain(const mx::array& q, const AttentionPlan& plan, const std::vector<int>& places,
+                                      const CallKeys& keys, const Pass& pass) const {
+  using control::Source;
+  const auto asks = [&](int place) {
+    return plan.rows[static_cast<size_t>(place)][0].query.value_or(Source{Source::Kind::own});
+  };
+  const bool recorded =
+      std::any_of(places.begin(), places.end(), [&](int place) { return asks(place).kind == Source::Kind::recording; });
+  if (!recorded) return queries_of_rows(q, plan.rows, places, pass.step);
+  // Hidden states are gathered before they are projected, as CallKeys does.
+  std::vector<mx::array> states;
+  for (const int place : places) states.push_back(keys.hidden_states(asks(place), place));
+  const auto x = mx::concatenate(states, 0);
+  return asked(x, to_q(x), pass);
 }
 
 mx::array Attention::read_rows(const mx::array& q, const AttentionPlan& plan, CallKeys& keys, const Pass& pass) const {
   // Rows of one plain reading each are one fused call, whoever chose its sources.
   const auto fused = fused_rows(plan.rows, pass);
   const auto read_fused = [&] {
-    return attend(queries_of_rows(q, plan.rows, fused, pass.step), keys.of_rows(plan.rows, fused), 1, {});
+    return attend(queries_of_plain(q, plan, fused, keys, pass), keys.of_rows(plan.rows, fused), 1, {});
   };
   if (fused.size() == plan.rows.size()) return read_fused();
   std::optional<mx::array> together;

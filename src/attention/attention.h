@@ -30,6 +30,9 @@ struct Attention {
   /** Those of a reading of row `row` of q [B, N, C]: [1, N or 1, C]. */
   mx::array queries(const mx::array& q, const control::Reading& reading, int row, const CallKeys& keys,
                     const Pass& pass) const;
+  /** Of these rows, of one reading each that is read without edits: [places, N, C]. */
+  mx::array queries_of_plain(const mx::array& q, const control::AttentionPlan& plan, const std::vector<int>& places,
+                             const CallKeys& keys, const Pass& pass) const;
   /** What the rows of q [B, N, C] find. */
   mx::array read_rows(const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys, const Pass& pass) const;
   mx::array finish_rows(const mx::array& found, const mx::array& q, const control::AttentionPlan& plan, CallKeys& keys,

@@ -36,7 +36,8 @@ mx::array queries_of_rows(const mx::array& q, const std::vector<std::vector<cont
 
 mx::array queries_of(const mx::array& q, const control::Reading& reading, int row, const Pass& pass,
                      const std::optional<mx::array>& recorded) {
-  auto own = row_of(q, asking_row(reading, pass.step, row));
+  const bool of_recording = reading.query && reading.query->kind == control::Source::Kind::recording;
+  auto own = of_recording ? recorded.value() : row_of(q, asking_row(reading, pass.step, row));
   if (reading.align) own = aligned(own, recorded ? *recorded : row_of(q, row_of(*reading.align, pass.step, row)));
   return reading.blur ? blurred(own, *reading.blur, pass.cache) : own;
 }

@@ -13,7 +13,7 @@ mx::array queries_of_rows(const mx::array& q, const std::vector<std::vector<cont
 
 /**
  * Of one reading of row `row` -> [1, N, C], or [1, 1, C] where all pixels ask the same.
- * @param recorded what a recording asked that the reading is aligned with [1, N, C].
+ * @param recorded what the recording asked that asks for it, or that it is aligned with [1, N, C].
  */
 mx::array queries_of(const mx::array& q, const control::Reading& reading, int row, const Pass& pass,
                      const std::optional<mx::array>& recorded);

@@ -68,7 +68,7 @@ using LiveMasks = std::function<std::optional<LookedAt>(const Region& region, in
 /** Reads the picture of a region of that shape. @throws Error. */
 using PictureReader = std::function<MaskPicture(const Region& region)>;
 
-/** A run that was recorded with `capture: keys`: at which layers (paths), steps and rows. */
+/** A run that was recorded with `capture: keys` or `features`: at which layers or resnets (paths), steps and rows. */
 struct RecordingInfo {
   std::string name;
   std::vector<std::string> sites;
@@ -155,6 +155,7 @@ struct ProgramInputs {
   std::vector<Site> skips;
   std::vector<PicturePromptInfo> picture_prompts;
   std::vector<Joint> joints;  ///< All of the UNet's; site.index == position.
+  std::vector<Site> resnets;  ///< All of the UNet's; site.index == position.
   std::vector<FunctionUse> functions;
 };
 

@@ -91,6 +91,12 @@ struct FeatureUse {
   int (*stage)(const Joint& joint) = nullptr;
 };
 
+/** A kind that gives resnets others' features: whose, and how much of them over the run. */
+struct MixUse {
+  Source source;  ///< Of kind image or recording.
+  const Curve* strength = nullptr;
+};
+
 /** A kind that mixes latents behind steps: with which image's, and how much of them over the run. */
 struct BlendUse {
   int image = 0;
@@ -133,6 +139,7 @@ struct Kind {
   WeightUse (*weights)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
   SideUse (*side)(const corepulse::Control&, const ProgramInputs&, const std::string& path) = nullptr;
   FeatureUse (*features)(const Effect&) = nullptr;
+  MixUse (*mixes)(const Effect&, const ProgramInputs&, const std::string& path) = nullptr;
   BlendUse (*latents)(const Effect&) = nullptr;
   /** In place of `attention` where it gives any. */
   std::optional<BlurUse> (*blurs)(const Effect&) = nullptr;

@@ -5,6 +5,7 @@
 
 #include "attention/keys.h"
 #include "engine/ranks.h"
+#include "pipeline/features.h"
 #include "pipeline/guidance/blurred.h"
 #include "pipeline/weights/networks.h"
 #include "sampler/prediction.h"
@@ -84,31 +85,15 @@ Asked asked(const Run& run, const mx::array& x, double sigma, const control::Ste
   return {std::move(plan), std::move(all), x, std::move(input)};
 }
 
-/** What is done to the features of these rows: those that stay as they are are left out. */
-std::vector<unet::CallInputs::Gain> gains_of(const control::StepPlan& plan, const std::vector<control::Row>& rows) {
-  std::vector<unet::CallInputs::Gain> all;
-  for (const auto& features : plan.features)
-    for (size_t joint = 0; joint < features.backbone.size(); ++joint) {
-      unet::CallInputs::Gain gain{static_cast<int>(joint), features.by_mean};
-      const auto by_row = [&](float number) -> std::optional<mx::array> {
-        std::vector<float> numbers;
-        for (const auto& row : rows) numbers.push_back(features.has(row) ? number : 1);
-        if (std::all_of(numbers.begin(), numbers.end(), [](float n) { return n == 1; })) return {};
-        return mx::array(numbers.begin(), {static_cast<int>(rows.size()), 1, 1, 1}, mx::float32);
-      };
-      gain.backbone = by_row(features.backbone[joint]), gain.skip = by_row(features.skip[joint]);
-      if (gain.backbone || gain.skip) all.push_back(std::move(gain));
-    }
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.joint < b.joint; });
-  return all;
-}
-
 /** What the UNet makes of some rows: x [n, h, w, c], as it wants them. @param sides whose side calls are added. */
 mx::array call_unet(const Run& run, const mx::array& x, const attention::Pass& pass, Network& network,
                     const std::optional<unet::AddedConditioning>& added, const control::StepPlan& sides) {
   auto inputs = run.model.unet.inputs(mx::astype(x, run.dtype), pass, added);
   if (!sides.side.empty()) run.networks->side().add(sides, inputs, pass, network.side);
   inputs.gains = gains_of(sides, pass.step.rows);
+  const FeatureCall call{pass.step, run.model.unet.resnets(), x.shape(1), x.shape(2)};
+  inputs.mixes = mixes_of(sides, call, pass.instruments.recordings);
+  inputs.watched = sides.watched;
   return mx::astype(network.unet(inputs, pass), mx::float32);
 }
 

@@ -25,7 +25,7 @@ export const KINDS = {
   temperature: { attention: 'self', level: 'value', range: [0.1, 3], first: 0.8, choices: { attention: ['self', 'cross', 'both'] } },
   smooth: { attention: 'self', level: 'strength', range: [0, 1], usual: 1 },
   share: {
-    attention: 'self', level: 'strength', range: [0, 1], usual: 1, choices: { how: ['with', 'instead', 'union'] },
+    attention: 'self', level: 'strength', range: [0, 1], usual: 1, choices: { how: ['with', 'instead', 'map', 'union'] },
     numbers: ['image', 'gain_k', 'gain_v', 'shift', 'fidelity'], switches: { align: false, align_values: false },
   },
   prompt_to_prompt: { attention: 'cross', level: 'cross', range: [0, 1], usual: [[0, 1], [0.8, 1], [0.8, 0]], text: 'prompt' },

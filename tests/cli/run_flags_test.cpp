@@ -153,9 +153,12 @@ TEST_CASE("controls of the short forms that are not about words") {
 TEST_CASE("controls of the short forms that guide or edit") {
   const auto recipe = parse(
       {"--seed", "3,3", "--prompt-to-prompt", "a dog in a park @ method replace, cross 0:1 0.5:0, self_tokens 64",
-       "--normalized-guidance", "blurry @ scale 4, limit 2", "--guide-by", "blur=0:3 1:1 @ middle:0, blur_sigma 2"});
+       "--normalized-guidance", "blurry @ scale 4, limit 2", "--guide-by", "blur=0:3 1:1 @ middle:0, blur_sigma 2",
+       "--features", "f.safetensors @ output:1.1, progress 0..0.8", "--record", "f @ what features"});
   CHECK(recipe.seeds == std::vector<uint64_t>{3, 3});
-  REQUIRE(recipe.controls.size() == 3);
+  REQUIRE(recipe.controls.size() == 5);
+  CHECK(recipe.controls[3] == features("f.safetensors").at("output:1.1").progress(0, 0.8));
+  CHECK(recipe.controls[4].effect == Effect(Capture{.name = "f", .what = Capture::What::features}));
   CHECK(recipe.controls[0].effect == Effect(PromptToPrompt{.prompt = "a dog in a park",
                                                            .method = PromptToPrompt::Method::replace,
                                                            .cross = {{0, 1}, {0.5, 0}},

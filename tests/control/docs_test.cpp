@@ -20,7 +20,17 @@ ProgramInputs run() {
   RecordingInfo recording{.name = "cat-style.safetensors", .latent_height = 32, .latent_width = 32};
   for (const auto& site : inputs.sites) recording.sites.push_back(site.path);
   for (const auto& call : inputs.calls) recording.steps.push_back(call.index), recording.sigmas.push_back(call.sigma);
-  inputs.recordings = {recording};
+  RecordingInfo features = recording;
+  features.name = "house-f.safetensors", features.sites.clear();
+  for (auto site : inputs.sites) {
+    if (site.kind != BlockKind::output || site.cross || site.depth > 0) continue;
+    site.index = static_cast<int>(inputs.resnets.size()), site.depth = -1, site.heads = 0;
+    site.path = fmt::format("up_blocks.{}.resnets.{}", site.block, site.attention);
+    inputs.resnets.push_back(site), features.sites.push_back(site.path);
+  }
+  RecordingInfo keys = recording;
+  keys.name = "house-k.safetensors";
+  inputs.recordings = {recording, features, keys};
   inputs.layers = inputs.sites;
   inputs.adapters = {{.name = "style.safetensors", .texts = true}};
   for (const auto& site : inputs.sites) inputs.adapters[0].layers.insert(site.path);

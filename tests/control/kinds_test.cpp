@@ -34,7 +34,7 @@ TEST_CASE("a kind is found by its name and by its effect, and acts in one way") 
     CHECK(kind_name(kind->normal) == std::string(kind->name));
     CHECK((kind->attention != nullptr) + (kind->step != nullptr) + (kind->capture != nullptr) +
               (kind->weights != nullptr) + (kind->side != nullptr) + (kind->features != nullptr) +
-              (kind->latents != nullptr) ==
+              (kind->mixes != nullptr) + (kind->latents != nullptr) ==
           1);
     CHECK((!kind->blurs || kind->attention));  // in place of it
   }

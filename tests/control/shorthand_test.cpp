@@ -118,6 +118,15 @@ TEST_CASE("attend, smooth, share and guidance have short forms, too") {
                .fidelity = 0.5})
             .on(Rows::both));
   CHECK(parse_share("0 @ gain 2") == share_image(0).gains(2, 2));
+  CHECK(parse_share("a.safetensors @ how map, rows both") ==
+        share_recording("a.safetensors", Share::How::map).on(Rows::both));
+  CHECK(parse_features("0 @ images 1, output:1.1, strength 0:1 0.8:0") ==
+        features(0).for_images({1}).at("output:1.1").strength({{0, 1}, {0.8, 0}}));
+  CHECK(parse_features("a cat-f.safetensors @ region left half, progress 0..0.8") ==
+        features("a cat-f.safetensors").within(left).progress(0, 0.8));
+  const corepulse::Control recorded{.effect = Capture{.name = "f", .what = Capture::What::features}};
+  CHECK(parse_record("f @ output:1.1, what features") == recorded.at("output:1.1"));
+  CHECK(parse_record("f @ what keys") == record("f"));
   CHECK(parse_guidance("0:8 1:3") == guidance({{0, 8}, {1, 3}}));
   CHECK(parse_guidance("1 @ sigma 2..0") == guidance(1).sigma(2, 0));
   CHECK(parse_temperature("0.5 @ attention both") == temperature(0.5, AttentionKind::both));
@@ -182,6 +191,10 @@ TEST_CASE("errors point at the position") {
   CHECK(error(parse_region_prompt, "a red car").find("PROMPT @ REGION") != std::string::npos);
   CHECK(error(parse_capture, "cat @ name ").find("a name") != std::string::npos);
   CHECK_FALSE(error(parse_record, "style @ name b").empty());
+  CHECK(error(parse_record, "style @ what map").find("keys or features") != std::string::npos);
+  CHECK(error(parse_capture, "cat @ what features").find("expected an item of capture") != std::string::npos);
+  CHECK(error(parse_features, "0 @ heads 1").find("expected an item of features") != std::string::npos);
+  CHECK(error(parse_features, " @ output:1").find("the file of a recording") != std::string::npos);
   CHECK(error(parse_inject, "a @ rows all").find("valid: cond, uncond, both") != std::string::npos);
   CHECK(error(parse_temperature, "0.5 @ gain_k 2, x").find("\"gain_k 2, x\"") != std::string::npos);
   for (const char* bad : {"a @ ,", "a @ steps", "a @ strength nan", "a @ region", "a @ images x", "a @ sigma 1..2..3",

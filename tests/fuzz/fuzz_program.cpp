@@ -37,7 +37,15 @@ control::ProgramInputs run_of(const Recipe& recipe) {
   if (inputs.pooled) inputs.time_ids = control::TimeIds{32, 64, 0, 0, 32, 64};
   control::RecordingInfo recording{.name = "r", .sites = {sites[0].path}, .steps = {0}, .sigmas = {14.6}};
   recording.latent_height = inputs.latent_height, recording.latent_width = inputs.latent_width;
-  inputs.recordings = {recording};
+  for (auto site : sites) {
+    if (site.kind != control::BlockKind::output || site.cross) continue;
+    site.index = static_cast<int>(inputs.resnets.size()), site.depth = -1, site.heads = 0;
+    site.path = "up_blocks." + std::to_string(site.block) + ".resnets.0";
+    inputs.resnets.push_back(site);
+  }
+  auto features = recording;
+  features.name = "f", features.sites = {inputs.resnets[0].path};
+  inputs.recordings = {recording, features};
   inputs.picture = read_picture;
   return inputs;
 }
@@ -68,6 +76,11 @@ void check_plans(const Program& program, const control::ProgramInputs& inputs) {
   for (const auto& call : inputs.calls) {
     const auto plan = program.step(call);
     fuzz::require(plan.guided == (plan.guidance > 1 || (plan.guidance < 1 && inputs.guided_below_one)));
+    for (const auto& mix : plan.mixes) {
+      fuzz::require(mix.strength > 0 && mix.strength <= 1 && mix.resnets.size() == inputs.resnets.size());
+      for (const auto& region : mix.region)
+        for (const float v : region ? *region : std::vector<float>{}) fuzz::require(v >= 0 && v <= 1);
+    }
     auto step = control::test::with_rows(call, inputs.batch, plan.guided);
     for (const auto& further : plan.further)
       for (const int image : further.images) step.rows.push_back({image, further.role});

@@ -42,6 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                                      parse_controlnet,
                                                      parse_picture_prompt,
                                                      parse_freeu,
+                                                     parse_features,
                                                      parse_blend,
                                                      parse_rescaled_guidance,
                                                      parse_zero_star_guidance,

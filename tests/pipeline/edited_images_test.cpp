@@ -46,7 +46,7 @@ TEST_CASE("a picture that takes something of another of its batch holds the reci
   auto recipe = edited();
   auto cat = looked_at("cat");
   cat.image = 0;
-  for (const auto& control : {blend(0).for_images({1}), share_image(0).for_images({1}),
+  for (const auto& control : {blend(0).for_images({1}), share_image(0).for_images({1}), features(0),
                               inject("a dog").within(!cat + rectangle(0, 0, 0.5, 1)).for_images({1})}) {
     recipe.controls = {control};
     const auto text = image_text(run("small", recipe, true), 1);

@@ -23,7 +23,10 @@ bool records(const Recipe& recipe) {
   for (const auto& control : recipe.controls) {
     const auto* capture = std::get_if<Capture>(&control.effect);
     const auto* share = std::get_if<Share>(&control.effect);
-    if ((capture && capture->what == Capture::What::keys) || (share && !share->recording.empty())) return true;
+    const auto* features = std::get_if<Features>(&control.effect);
+    if ((capture && capture->what != Capture::What::map) || (share && !share->recording.empty()) ||
+        (features && !features->recording.empty()))
+      return true;
   }
   return false;
 }
@@ -65,7 +68,7 @@ TEST_CASE("every example of the documentation runs and acts, unless it only watc
     const auto kind = std::string(kind_name(recipe.controls[0].effect));
     recipe.prompt = "a red cat in a park with snow";
     recipe.seeds = {1, 2};
-    if (records(recipe)) continue;  // tests/pipeline/recording_test.cpp
+    if (records(recipe)) continue;  // tests/pipeline/recording_test.cpp, features_test.cpp
     const bool sdxl = kind == "pooled" || kind == "time_ids";
     if (observes(recipe))
       CHECK(change("builtin", recipe) == 0);

@@ -220,7 +220,8 @@ bool is_shape(const Control& c) {
 bool is_beside_attention(const Control& c) {
   const auto& kind = control::kind_of(c.effect);
   const auto* guide = std::get_if<GuideBy>(&c.effect);
-  return kind.step || kind.features || kind.latents || kind.side || (guide && guide->perturb == GuideBy::Perturb::map);
+  return kind.step || kind.features || kind.mixes || kind.latents || kind.side ||
+         (guide && guide->perturb == GuideBy::Perturb::map);
 }
 
 Control neutral(Control c, unsigned variant) {

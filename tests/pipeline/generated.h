@@ -47,7 +47,7 @@ class RecipeGenerator : public Dice {
   /** Of a ControlNet or a T2I-Adapter; for sd1 and sdxl. */
   Control side_network();
   Control read_pictures();
-  /** Some regions follow where words are looked at, and some images have a part in common. */
+  /** Some regions follow where words are looked at, some images have a part, features or maps in common. */
   void follow(Recipe& recipe) const;
   void place(Control& control);
 

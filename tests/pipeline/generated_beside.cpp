@@ -114,7 +114,12 @@ void RecipeGenerator::follow(Recipe& r) const {
     c.region = seed_ % 3 ? cat : !cat;
     break;
   }
-  if (seed_ % 3 == 0 && r.seeds.size() > 1) r.controls.push_back(blend(0, 0.5).within(!cat));
+  if (r.seeds.size() < 2) return;
+  if (seed_ % 3 == 0) r.controls.push_back(blend(0, 0.5).within(!cat));
+  auto others = features(0).at(seed_ % 2 ? "output:1.1" : "output:0, middle").strength({{0, 1}, {1, 0.5}});
+  if (seed_ % 7 < 3) others = others.within(rectangle(0, 0, 0.5, 1));
+  if (seed_ % 5 < 2) r.controls.push_back(others);
+  if (seed_ % 5 > 2) r.controls.push_back(share_image(0, Share::How::map).steps(0, 2));
 }
 
 }  // namespace corepulse::test

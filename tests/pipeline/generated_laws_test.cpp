@@ -138,6 +138,7 @@ Verdict soft_edits_commute(const Case& at, Recipe recipe) {
 
 Verdict image_alone_is_the_same(const Case& at, Recipe recipe) {
   without<Share>(recipe.controls), without<PromptToPrompt>(recipe.controls), without<Blend>(recipe.controls);
+  without<Features>(recipe.controls);
   if (recipe.second_pass) recipe.second_pass->controls.reset();
   recipe.seeds = {recipe.seeds[0], recipe.seeds[0] + 1 + at.seed % 5, 7};
   for (size_t i = 0; i < recipe.controls.size(); ++i)
@@ -190,8 +191,8 @@ std::string difference(const io::Json& told, int index, const ObservedRun::Call&
 }
 
 Verdict table_is_the_run(const Case& at, Recipe recipe) {
-  // The layers do with other weights, and with what is added to skips, what they did.
-  without<Lora>(recipe.controls), without<ControlNet>(recipe.controls);
+  // The layers do with other weights, with what is added to skips and with others' features, what they did.
+  without<Lora>(recipe.controls), without<ControlNet>(recipe.controls), without<Features>(recipe.controls);
   if (recipe.controls.empty()) inapplicable();
   const auto done = observed_run(at.family, recipe);
   auto told = io::parse_json(explain(recipe).json, "explanation");

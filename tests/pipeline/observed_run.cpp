@@ -45,7 +45,7 @@ class Watching : public control::Control {
     call.guidance = plan.guidance;
     call.plain_step = plan.guidance == guidance_ && plan.prompts.empty() && plan.further.empty() &&
                       plan.shape == control::GuidanceShape() && plan.blurred.empty() && plan.features.empty() &&
-                      plan.negative == 1 && plan.pooled == control::StepPlan().pooled &&
+                      plan.mixes.empty() && plan.negative == 1 && plan.pooled == control::StepPlan().pooled &&
                       (!plan.time_ids || plan.time_ids == size_);
     return plan;
   }

@@ -4,7 +4,7 @@ import pathlib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CAT = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 20}
-NO_CELLS = {"record"}  # kept, and shown as JSON
+NO_CELLS = {"record", "features"}  # kept, and shown as JSON
 
 LANES = {
     "rescaled_guidance": {}, "zero_star_guidance": {}, "tangential_guidance": {}, "projected_guidance": {}, "skimmed_guidance": {}, "thresholded_guidance": {},

@@ -5,7 +5,7 @@ import re
 import zlib
 
 KINDS = ("inject reweight mask_tokens replace_tokens value_gain regions attend temperature smooth share prompt_to_prompt "
-         "normalized_guidance guide_by lora controlnet picture_prompt freeu blend guidance rescaled_guidance zero_star_guidance "
+         "normalized_guidance guide_by lora controlnet picture_prompt freeu features blend guidance rescaled_guidance zero_star_guidance "
          "tangential_guidance projected_guidance frequency_guidance skimmed_guidance thresholded_guidance pooled time_ids "
          "negative capture").split()
 LANES = {"guidance", "pooled", "time_ids", "negative", "freeu", "blend", *(k for k in KINDS if k.endswith("_guidance"))} - {"normalized_guidance"}

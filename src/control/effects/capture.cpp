@@ -11,7 +11,7 @@ namespace control {
 
 template <>
 std::span<const char* const> names_of<Capture::What>() {
-  static constexpr const char* kWords[] = {"map", "keys"};
+  static constexpr const char* kWords[] = {"map", "keys", "features"};
   return kWords;
 }
 
@@ -19,6 +19,16 @@ namespace {
 
 bool is_map(const Effect& effect) {
   return std::get<Capture>(effect).what == Capture::What::map;
+}
+
+bool is_recording(const Effect& effect) {
+  return !is_map(effect);
+}
+
+void take_what(Scanner& s, corepulse::Control& c) {
+  auto& what = std::get<Capture>(c.effect).what;
+  what = word_of<Capture::What>(s);
+  if (what == Capture::What::map) s.refuse("keys or features");
 }
 
 void take_name(Scanner& s, corepulse::Control& c) {
@@ -34,7 +44,8 @@ struct CaptureKind {
   static constexpr ShortForm short_forms[] = {{"heatmap", parse_capture}, {"record", parse_record}};
   // The name of a recording stands before its " @ ".
   static constexpr Item word_items[] = {{"occurrence", take_occurrence, "occurrence", is_map},
-                                        {"name", take_name, "name", is_map}};
+                                        {"name", take_name, "name", is_map},
+                                        {"what", take_what, "what", is_recording}};
 
   template <class V>
   static void fields(V& v) {
@@ -44,17 +55,17 @@ struct CaptureKind {
   }
   static void check(const Capture& e, const corepulse::Control&, const std::string& path) {
     if (e.what == Capture::What::map) return check_tokens(e.tokens, path);
-    if (e.tokens != Tokens()) refuse(path, "a recording of keys takes no tokens; leave them out");
+    if (e.tokens != Tokens()) refuse(path, "a recording takes no tokens; leave them out");
     if (e.name.empty()) refuse(path, "the field \"name\" is missing: what to call the recording");
   }
   static std::string subject(const Capture& e) {
-    return e.what == Capture::What::keys ? quote(e.name) : control::subject(e.tokens);
+    return e.what == Capture::What::map ? control::subject(e.tokens) : quote(e.name);
   }
   static CaptureSpec capture(const Capture& e, const corepulse::Control& c) {
-    const bool keys = e.what == Capture::What::keys;
+    const bool recorded = e.what != Capture::What::map;
     return {.name = e.name.empty() ? e.tokens.phrase : e.name,
             .what = e.what,
-            .rows = c.rows.value_or(keys ? Rows::both : Rows::cond),
+            .rows = c.rows.value_or(recorded ? Rows::both : Rows::cond),
             .images = c.images,
             .heads = c.heads,
             .tokens = e.tokens};

@@ -14,7 +14,7 @@
 // It may further hold: common, comfy, needs, any_strength (its own check says which is right), short_forms,
 // number_items, word_items; check(struct, control, path), subject(struct), blurs(struct); and step(struct, texts,
 // inputs), capture(struct, control), weights(struct, control, inputs, path), side(struct, inputs, path),
-// features(struct) or latents(struct) in place of attention.
+// features(struct), mixes(struct, inputs, path) or latents(struct) in place of attention.
 
 #include "control/kind.h"
 #include "control/quote.h"
@@ -102,6 +102,10 @@ void describe_action(Kind& kind) {
     };
   else if constexpr (requires { &K::features; })
     kind.features = [](const Effect& effect) { return K::features(own<K>(effect)); };
+  else if constexpr (requires { &K::mixes; })
+    kind.mixes = [](const Effect& effect, const ProgramInputs& inputs, const std::string& path) {
+      return K::mixes(own<K>(effect), inputs, path);
+    };
   else if constexpr (requires { &K::latents; })
     kind.latents = [](const Effect& effect) { return K::latents(own<K>(effect)); };
   else

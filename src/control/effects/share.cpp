@@ -1,12 +1,10 @@
 // share: looks at another image of the batch, or at a recorded run.
-#include <algorithm>
 #include <fmt/format.h>
 
 #include "corepulse/shorthand.h"
 
-#include "base/fail.h"
-#include "base/names.h"
 #include "control/effects/describe.h"
+#include "control/effects/source.h"
 #include "control/recipe/short_form.h"
 
 namespace corepulse {
@@ -14,7 +12,7 @@ namespace control {
 
 template <>
 std::span<const char* const> names_of<Share::How>() {
-  static constexpr const char* kWords[] = {"with", "instead"};
+  static constexpr const char* kWords[] = {"with", "instead", "map"};
   return kWords;
 }
 
@@ -44,6 +42,10 @@ class ShareEffect : public AttentionEffect {
     // The image that is looked at goes its own way.
     if (image() == m.row.image) return false;
     const auto part = m.row.conditional() ? m.part : m.part * Part{.values = {1 - m.numbers[4]}};
+    if (share_.how == Share::How::map) {
+      mix.edit(part, [&](Draft& draft) { return look_as(draft, m); });
+      return true;
+    }
     if (share_.how == Share::How::instead) {
       Draft other{.sources = {source_}, .share = part};
       look(other, 0, m);
@@ -63,11 +65,21 @@ class ShareEffect : public AttentionEffect {
   std::string never(const std::string&) const override {
     return fmt::format("image {} would look at itself; expected other images in the batch", source_.id);
   }
+  bool any_row() const override { return share_.how == Share::How::map; }
   std::string neutral() const override { return "its strength is 0, or what fidelity leaves of it"; }
 
  private:
   std::optional<int> id_of(Source::Kind kind) const {
     return source_.kind == kind ? std::optional(source_.id) : std::nullopt;
+  }
+  /** Its own attention to itself becomes the source's. */
+  bool look_as(Draft& draft, const Moment& m) const {
+    const Source own{Source::Kind::own, 0};
+    if (draft.sources != std::vector{own} || draft.mapped() || draft.query) return false;
+    draft = {.value_gain = draft.value_gain, .share = draft.share, .query = source_, .values = {own}};
+    draft.sources = {source_};
+    extend(draft.key_gain, 0, static_cast<size_t>(m.grid.tokens()), 1, m.numbers[1]);
+    return true;
   }
   /** The numbers of the source's keys, behind those of `own` sources. */
   static void look(Draft& draft, size_t own, const Moment& m) {
@@ -81,11 +93,6 @@ class ShareEffect : public AttentionEffect {
   const Share& share_;
   Source source_;
 };
-
-// "0" is an image of the batch; a recording's file has a longer name.
-bool is_index(const std::string& text) {
-  return text.size() < 10 && text.find_first_not_of("0123456789") == text.npos;
-}
 
 Share& share_of(corepulse::Control& c) {
   return std::get<Share>(c.effect);
@@ -135,9 +142,7 @@ struct ShareKind {
     v("strength", &Share::strength);
   }
   static void check(const Share& e, const corepulse::Control& control, const std::string& path) {
-    if (e.image.has_value() == !e.recording.empty())
-      refuse(path, "expected either image (an index in the batch) or recording (a name)");
-    if (!e.sha256.empty() && e.recording.empty()) refuse(path + ".sha256", "it belongs to a recording; leave it out");
+    check_source(e, path);
     const bool with = e.how == Share::How::with;
     if (e.align && !with)
       refuse(path + ".align", "nothing of its own is looked at; leave it out, or expected how with");
@@ -146,21 +151,15 @@ struct ShareKind {
     check_curve(e.gain_v, Range::any, path + ".gain_v");
     check_curve(e.shift, Range::any, path + ".shift");
     check_curve(e.fidelity, Range::share, path + ".fidelity");
+    if (e.gain_v != Curve(1) && e.how == Share::How::map)
+      refuse(path + ".gain_v", "own values are read; leave it out, or expected how with or instead");
     if (e.shift != Curve(0) && !with)
       refuse(path + ".shift", "no other keys stand beside those; leave it out, or expected how with");
     if (e.fidelity != Curve(0) && control.rows.value_or(Rows::cond) == Rows::cond)
       refuse(path + ".fidelity", "it is of the negative prompt's rows, which this leaves alone; expected rows both");
   }
   static EffectPointer attention(const Share& e, Mode, Tables& tables, const std::string& path) {
-    if (e.image) return std::make_unique<ShareEffect>(e, Source{Source::Kind::image, *e.image});
-    std::vector<std::string> names;
-    for (const auto& recording : tables.recordings) names.push_back(recording.name);
-    const auto found = std::find(names.begin(), names.end(), e.recording);
-    if (found == names.end())
-      fail(ErrorCode::invalid_request, path + ".recording",
-           fmt::format("no recording {} is loaded; {}", quote(e.recording), choices(e.recording, names)));
-    const int index = static_cast<int>(found - names.begin());
-    return std::make_unique<ShareEffect>(e, Source{Source::Kind::recording, index});
+    return std::make_unique<ShareEffect>(e, source_of(e, tables.recordings, path));
   }
 };
 
@@ -186,11 +185,10 @@ Control share(Share numbers) {
 }
 
 Control parse_share(std::string_view text) {
-  return control::of_words("share", text, "the number of an image of the batch, or the file of a recording",
-                           [](std::string source) {
-                             if (control::is_index(source)) return share_image(std::stoi(source));
-                             return share_recording(std::move(source), Share::How::with);
-                           });
+  return control::of_words("share", text, control::kImageOrRecording, [](std::string source) {
+    if (control::is_index(source)) return share_image(std::stoi(source));
+    return share_recording(std::move(source), Share::How::with);
+  });
 }
 
 }  // namespace corepulse

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "control/kind.h"
 #include "control/quote.h"
 
 namespace corepulse::control {
@@ -15,10 +16,14 @@ void add(std::vector<Grid>& grids, const Grid& grid) {
   if (std::none_of(grids.begin(), grids.end(), same)) grids.push_back(grid);
 }
 
-std::vector<Grid> all_grids(const ProgramInputs& inputs) {
+std::vector<Grid> all_grids(const ProgramInputs& inputs, const std::vector<corepulse::Control>& controls) {
   std::vector<Grid> grids;
-  for (const auto* sites : {&inputs.sites, &inputs.layers, &inputs.skips})
-    for (const auto& site : *sites) add(grids, grid(site, inputs.latent_height, inputs.latent_width));
+  const auto add_all = [&](const std::vector<Site>& sites) {
+    for (const auto& site : sites) add(grids, grid(site, inputs.latent_height, inputs.latent_width));
+  };
+  add_all(inputs.sites), add_all(inputs.layers), add_all(inputs.skips);
+  const auto mixes = [](const corepulse::Control& control) { return kind_of(control.effect).mixes != nullptr; };
+  if (std::any_of(controls.begin(), controls.end(), mixes)) add_all(inputs.resnets);
   return grids;
 }
 
@@ -45,8 +50,9 @@ Context::Context(const std::vector<corepulse::Control>& list, const ProgramInput
       skips(in.skips, in.latent_height, in.latent_width),
       joint_sites(sites_of(in.joints)),
       joints(joint_sites, in.latent_height, in.latent_width),
+      resnets(in.resnets, in.latent_height, in.latent_width),
       tables{{in.tokenizer, in.prompt, in.negative_prompt, in.reader, in.prompt_2, in.negative_prompt_2},
-             {canvas_of(in), all_grids(in), budget, in.live},
+             {canvas_of(in), all_grids(in, list), budget, in.live},
              in.recordings,
              in.picture_prompts,
              {}} {

@@ -28,7 +28,8 @@ struct Context {
   SiteTable layers;  ///< Of every sort.
   SiteTable skips;   ///< What side networks add to.
   const std::vector<Site> joint_sites;
-  SiteTable joints;  ///< Where features meet.
+  SiteTable joints;   ///< Where features meet.
+  SiteTable resnets;  ///< What adds features.
   Tables tables;
 };
 

@@ -165,6 +165,7 @@ std::string control_text(const Data& data, const ControlReport& report) {
   if (!report.layers.empty()) text += ", " + changed_places(data, report);
   if (!report.skips.empty()) text += ", " + places_of(data.skips, report.skips, "skips");
   if (!report.joints.empty()) text += ", " + places_of(data.joints, report.joints, "places where features meet");
+  if (!report.resnets.empty()) text += ", " + places_of(data.resnets, report.resnets, "resnets");
   text += "\n" + form_text(report) + network_text(report);
   if (!report.reads.empty()) text += fmt::format("    reads {}\n", report.reads);
   for (const auto& [id, positions] : report.tokens)
@@ -239,11 +240,17 @@ std::string changing_text(const Data& data, const char* name, const std::functio
   return fmt::format("  the {}:{}\n", name, line);
 }
 
-/** Controls that change weights or add to skips, in the blocks in which they do. */
+/** A capture's: it acts on nothing. */
+bool watches(const Data& data, const ControlReport& report) {
+  return std::any_of(data.captures.begin(), data.captures.end(),
+                     [&](const CaptureSpec& spec) { return spec.control == report.index; });
+}
+
+/** Controls that change weights, skips or features, in the blocks in which they do. */
 void add_blocks(const std::vector<Site>& layers, const std::vector<bool> ControlReport::* chosen, const Data& data,
                 std::vector<BlockRow>& rows) {
   for (const auto& report : data.reports)
-    for (size_t i = 0; i < (report.*chosen).size(); ++i) {
+    for (size_t i = 0; i < (report.*chosen).size() && !watches(data, report); ++i) {
       if (!(report.*chosen)[i] || layers[i].kind == BlockKind::none || report.pairs == 0) continue;
       const auto name = block_name(layers[i]);
       const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.name == name; });
@@ -269,6 +276,7 @@ std::vector<BlockRow> block_rows(const Data& data) {
   add_blocks(data.layers, &ControlReport::layers, data, rows);
   add_blocks(data.skips, &ControlReport::skips, data, rows);
   add_blocks(data.joints, &ControlReport::joints, data, rows);
+  add_blocks(data.resnets, &ControlReport::resnets, data, rows);
   return rows;
 }
 

@@ -34,6 +34,7 @@ OrderedJson control_json(const Data& data, const ControlReport& report) {
     json["network"] = {{"is", report.network}, {"work", report.work}};
   }
   if (!report.joints.empty()) json["joints"] = paths_of(data.joints, report.joints);
+  if (!report.resnets.empty()) json["resnets"] = paths_of(data.resnets, report.resnets);
   json["layers"] = report.layers.empty() ? paths_of(data.sites, report.sites) : paths_of(data.layers, report.layers);
   if (report.texts) json["text_encoders"] = true;
   if (!report.layers.empty()) json["form"] = report.beside ? "beside" : "merged";
@@ -146,11 +147,12 @@ std::string explain_json(const Program& program) {
   json["captures"] = OrderedJson::array();
   for (const auto& spec : data.captures) {
     if (!spec.live.empty()) continue;
-    json["captures"].push_back({{"name", spec.name},
-                                {"what", name_of(spec.what)},
-                                {"tokens", tokens_of(spec.positions)},
-                                {"layers", paths_of(data.sites, spec.sites)},
-                                {"calls", indices(spec.calls)}});
+    json["captures"].push_back(
+        {{"name", spec.name},
+         {"what", name_of(spec.what)},
+         {"tokens", tokens_of(spec.positions)},
+         {"layers", spec.resnets.empty() ? paths_of(data.sites, spec.sites) : paths_of(data.resnets, spec.resnets)},
+         {"calls", indices(spec.calls)}});
   }
   json["notes"] = data.notes;
   return json.dump(2, ' ', false, OrderedJson::error_handler_t::replace);

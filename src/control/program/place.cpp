@@ -47,7 +47,7 @@ void refuse_live(const corepulse::Control& control, const std::string& path) {
   if (control.region && is_live(*control.region))
     refuse(
         path + ".region",
-        fmt::format("a {} is the same in all steps, and where words are looked at is not; expected other shapes than "
+        fmt::format("{} draws it once for all steps, and where words are looked at changes; expected other shapes than "
                     "attention",
                     kind_of(control.effect).name));
 }
@@ -140,11 +140,18 @@ CaptureSpec place_capture(int index, const Context& context, const StepInputs& s
   const auto path = context.path_of(index);
   check_images(control.images, context, path);
   auto spec = kind_of(control.effect).capture(control);
-  const bool keys = spec.what == CaptureSpec::What::keys;
+  using What = CaptureSpec::What;
   spec.control = index, spec.path = path;
-  spec.sites = select(context.sites, control.where, keys ? AttentionKind::self : AttentionKind::cross, path + ".where");
+  const auto where = path + ".where";
+  if (spec.what == What::features) {
+    spec.sites.assign(context.inputs.sites.size(), false);
+    spec.resnets = select(context.resnets, control.where, AttentionKind::both, where);
+  } else {
+    const auto kind = spec.what == What::keys ? AttentionKind::self : AttentionKind::cross;
+    spec.sites = select(context.sites, control.where, kind, where);
+  }
   spec.calls = active_calls(control.when, context.inputs.calls, path + ".when");
-  if (keys) settle_recording(spec, context, steps);
+  if (spec.what != What::map) settle_recording(spec, context, steps);
   return spec;
 }
 
@@ -165,8 +172,9 @@ Placement place(Context& context, StepInputs& steps) {
     if (blurs) place_besides(i, context, steps, add_blurred_calls, Rows::cond);
     if (kind.attention && !blurs) place_attention(i, context, steps, all.placed);
     if (kind.capture) all.captures.push_back(place_capture(i, context, steps));
-    if (kind.side) refuse_live(control, context.path_of(i));
+    if (kind.side || kind.mixes) refuse_live(control, context.path_of(i));
     if (kind.side) place_besides(i, context, steps, add_side_calls, Rows::both);
+    if (kind.mixes) place_besides(i, context, steps, add_feature_mixes, Rows::both);
     if (kind.latents) place_besides(i, context, steps, add_blends, Rows::both);
     if (kind.features) place_besides(i, context, steps, add_feature_gains, Rows::both);
     if (!kind.weights) continue;

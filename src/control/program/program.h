@@ -26,6 +26,7 @@ struct ControlReport {
   std::vector<bool> layers;        ///< Of a kind that changes weights, in place of sites: of Data::layers.
   std::vector<bool> skips;         ///< Of a kind that adds to skips, in place of sites: of Data::skips.
   std::vector<bool> joints;        ///< Of a kind that changes features, in place of sites: of Data::joints.
+  std::vector<bool> resnets;       ///< Of a kind that gives or watches features, in place of sites: of Data::resnets.
   std::string network;             ///< "ControlNet", "T2I-Adapter": what makes that,
   double work = 0;                 ///< and the most that it costs a call, as a share of the UNet's work.
   std::string reads;               ///< Beside the text: "4 tokens that an IP-Adapter makes of 1 picture".

@@ -42,9 +42,10 @@ struct Again {
 
 struct Program::Data {
   std::vector<Site> sites;
-  std::vector<Site> layers;  ///< ProgramInputs::layers.
-  std::vector<Site> skips;   ///< ProgramInputs::skips.
-  std::vector<Site> joints;  ///< Of ProgramInputs::joints.
+  std::vector<Site> layers;   ///< ProgramInputs::layers.
+  std::vector<Site> skips;    ///< ProgramInputs::skips.
+  std::vector<Site> joints;   ///< Of ProgramInputs::joints.
+  std::vector<Site> resnets;  ///< ProgramInputs::resnets.
   std::vector<Step> calls;
   int batch = 1;
   int latent_height = 0, latent_width = 0, image_height = 0, image_width = 0;

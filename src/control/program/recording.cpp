@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "control/quote.h"
+#include "control/recipe/words.h"
 
 namespace corepulse::control {
 namespace {
@@ -12,48 +13,59 @@ namespace {
 constexpr double kSameSigma = 1e-3;  // relative: schedules that agree but for rounding
 
 // What a control names must have been recorded; where it names nothing it acts on what was.
-void narrow_layers(Placed& item, const RecordingInfo& info, const std::vector<Site>& sites) {
-  for (size_t i = 0; i < item.sites.size(); ++i) {
-    const auto& path = sites[i].path;
-    if (!item.sites[i] || std::find(info.sites.begin(), info.sites.end(), path) != info.sites.end()) continue;
-    if (!item.control->where.empty())
-      refuse(item.path + ".where",
-             fmt::format("{} was not recorded; it holds {} layers; expected some of them, or no where for all", path,
-                         info.sites.size()));
-    item.sites[i] = false;
+void narrow_layers(const RecordingReader& reader, const RecordingInfo& info, const std::vector<Site>& sites,
+                   std::vector<bool>& chosen) {
+  const auto recorded = [&](const Site& site) {
+    return std::find(info.sites.begin(), info.sites.end(), site.path) != info.sites.end();
+  };
+  const bool features = reader.what == Capture::What::features;
+  if (std::none_of(sites.begin(), sites.end(), recorded))
+    refuse(reader.path + ".recording",
+           fmt::format("it holds {}; expected what a capture of {} records",
+                       features ? "no features of resnets" : "nothing of self-attention", name_of(reader.what)));
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    if (!chosen[i] || recorded(sites[i])) continue;
+    if (!reader.control.where.empty())
+      refuse(reader.path + ".where",
+             fmt::format("{} was not recorded; it holds {} {}; expected some of them, or no where for all",
+                         sites[i].path, info.sites.size(), features ? "resnets" : "layers"));
+    chosen[i] = false;
   }
 }
 
 // That the call is as it was recorded.
-void check_recorded(const Placed& item, const RecordingInfo& info, const Step& call, double sigma, bool guided) {
+void check_recorded(const RecordingReader& reader, const RecordingInfo& info, const Step& call, double sigma,
+                    bool guided) {
   if (!(std::abs(sigma - call.sigma) <= kSameSigma * call.sigma))
-    refuse(item.path + ".recording",
+    refuse(reader.path + ".recording",
            fmt::format("step {} was recorded at sigma {}; this run's is {}; expected the same steps and schedule",
                        call.index, number(sigma), number(call.sigma)));
-  if ((item.takes_row(true) && !info.conditional) || (item.takes_row(false) && guided && !info.unconditional))
-    refuse(item.path + ".rows",
+  const bool prompt = reader.rows != Rows::uncond, negative = reader.rows != Rows::cond && guided;
+  if (!reader.any_row && ((prompt && !info.conditional) || (negative && !info.unconditional)))
+    refuse(reader.path + ".rows",
            fmt::format("only the {} row was recorded; expected rows {}",
                        info.conditional ? "prompt's" : "negative prompt's", info.conditional ? "cond" : "uncond"));
 }
 
-void narrow_calls(Placed& item, const RecordingInfo& info, const std::vector<Step>& calls, const StepInputs& steps) {
+void narrow_calls(const RecordingReader& reader, const RecordingInfo& info, const std::vector<Step>& calls,
+                  const StepInputs& steps, std::vector<bool>& chosen) {
   bool some = false;
-  for (size_t i = 0; i < item.calls.size(); ++i) {
-    if (!item.calls[i]) continue;
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    if (!chosen[i]) continue;
     const auto& call = calls[i];
     const auto found = std::find(info.steps.begin(), info.steps.end(), call.index);
     if (call.first_evaluation && found != info.steps.end()) {
       some = true;
-      check_recorded(item, info, call, info.sigmas[found - info.steps.begin()], steps.plans[i].guided);
+      check_recorded(reader, info, call, info.sigmas[found - info.steps.begin()], steps.plans[i].guided);
       continue;
     }
-    if (call.first_evaluation && item.control->when.unit != Window::Unit::always)
-      refuse(item.path + ".when",
+    if (call.first_evaluation && reader.control.when.unit != Window::Unit::always)
+      refuse(reader.path + ".when",
              fmt::format("step {} was not recorded; it holds steps {}", call.index, ranges(info.steps)));
-    item.calls[i] = false, item.numbers_at[i] = -1;
+    chosen[i] = false;
   }
   if (!some)
-    refuse(item.path + ".recording",
+    refuse(reader.path + ".recording",
            fmt::format("it holds no step of this run; it holds steps {}", ranges(info.steps)));
 }
 
@@ -84,15 +96,25 @@ void settle_recording(CaptureSpec& spec, const Context& context, const StepInput
                                "that all have guidance");
 }
 
-void narrow_to_recording(Placed& item, const Context& context, const StepInputs& steps) {
+void narrow_to_recording(const RecordingReader& reader, const RecordingInfo& info, const std::vector<Site>& layers,
+                         ReadPlaces places, const Context& context, const StepInputs& steps) {
   const auto& in = context.inputs;
-  const auto& info = in.recordings[*item.effect->recording()];
   if (info.latent_height != in.latent_height || info.latent_width != in.latent_width)
-    refuse(item.path + ".recording",
+    refuse(reader.path + ".recording",
            fmt::format("it was recorded at a latent size of {}x{}; this run's is {}x{}", info.latent_width,
                        info.latent_height, in.latent_width, in.latent_height));
-  narrow_layers(item, info, in.sites);
-  narrow_calls(item, info, in.calls, steps);
+  narrow_layers(reader, info, layers, places.layers);
+  narrow_calls(reader, info, in.calls, steps, places.calls);
+}
+
+void narrow_to_recording(Placed& item, const Context& context, const StepInputs& steps) {
+  const auto& in = context.inputs;
+  const RecordingReader reader{
+      .control = *item.control, .path = item.path, .rows = item.rows, .any_row = item.effect->any_row()};
+  narrow_to_recording(reader, in.recordings[static_cast<size_t>(*item.effect->recording())], in.sites,
+                      {item.sites, item.calls}, context, steps);
+  for (size_t i = 0; i < item.calls.size(); ++i)
+    if (!item.calls[i]) item.numbers_at[i] = -1;
 }
 
 }  // namespace corepulse::control

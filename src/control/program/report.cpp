@@ -76,9 +76,11 @@ ControlReport report_on(const CaptureSpec& spec) {
   const auto count = [](const std::vector<bool>& bits) {
     return static_cast<int>(std::count(bits.begin(), bits.end(), true));
   };
-  return {.sites = spec.sites,
+  const bool features = spec.what == CaptureSpec::What::features;
+  return {.sites = features ? std::vector<bool>() : spec.sites,
           .calls = spec.calls,
-          .pairs = count(spec.sites) * count(spec.calls),
+          .resnets = spec.resnets,
+          .pairs = count(features ? spec.resnets : spec.sites) * count(spec.calls),
           .tokens = spec.positions};
 }
 
@@ -87,7 +89,7 @@ ControlReport report_on(const CaptureSpec& spec) {
 std::vector<CaptureSpec> with_positions(std::vector<CaptureSpec> captures, Context& context) {
   auto& texts = context.tables.texts;
   for (auto& spec : captures) {
-    if (spec.what == CaptureSpec::What::keys) continue;
+    if (spec.what != CaptureSpec::What::map) continue;
     bool cut = false;
     for (TextId id = 0; id < static_cast<TextId>(texts.specs().size()); ++id) {
       const auto& found = texts.find(texts.number(id), spec.tokens);

@@ -20,8 +20,25 @@ void require_equal_weights(const StepPlan& plan, const Context& context) {
       for (int image = 1; image < context.inputs.batch; ++image)
         if (change.has({image, role}) != change.has({0, role}))
           fail(ErrorCode::invalid_request, context.path_of(change.change.control) + ".images",
-               "images look at each other while it acts (share, prompt_to_prompt), and so have the same weights; "
+               "images look at each other while it acts (share, prompt_to_prompt, features), and so have the same "
+               "weights; "
                "expected all images, or another window");
+}
+
+/** A blurred call has the rows of its images alone. */
+void require_blurred_together(const StepPlan& plan, const Context& context) {
+  for (const auto& blurred : plan.blurred)
+    if (plan.joins_images && blurred.images.size() < static_cast<size_t>(context.inputs.batch))
+      fail(ErrorCode::invalid_request, context.path_of(blurred.control) + ".images",
+           "images look at each other while it acts (share, prompt_to_prompt, features), and so are blurred together; "
+           "expected all images, or another window");
+}
+
+/** Captures of features watch resnets, which are told so with the call. */
+void watch_features(const std::vector<CaptureSpec>& captures, std::vector<StepPlan>& plans) {
+  for (size_t i = 0; i < captures.size(); ++i)
+    for (size_t call = 0; call < plans.size() && captures[i].what == CaptureSpec::What::features; ++call)
+      if (captures[i].calls[call]) plans[call].watched.push_back({static_cast<int>(i), captures[i].resnets});
 }
 
 /** Reads each picture once: while a run goes on its files may become others. */
@@ -47,13 +64,15 @@ Program::Data resolved(const std::vector<corepulse::Control>& controls, const Pr
 
   Program::Data data{.sites = inputs.sites, .calls = inputs.calls, .batch = inputs.batch};
   data.layers = inputs.layers, data.skips = inputs.skips, data.joints = context.joint_sites;
+  data.resnets = inputs.resnets;
   data.latent_height = inputs.latent_height, data.latent_width = inputs.latent_width;
   data.image_height = inputs.image_height, data.image_width = inputs.image_width;
   for (size_t call = 0; call < steps.plans.size(); ++call)
     for (const auto& moments : composition.table.moments)
       if (composition.table.has(static_cast<int>(call)))
         steps.plans[call].joins_images |= composition.table.plans[moments[call]].joins_images;
-  for (const auto& plan : steps.plans) require_equal_weights(plan, context);
+  for (const auto& plan : steps.plans) require_equal_weights(plan, context), require_blurred_together(plan, context);
+  watch_features(placement.captures, steps.plans);
   data.steps = std::move(steps.plans);
   data.blends = std::move(steps.blends);
   data.table = std::move(composition.table);

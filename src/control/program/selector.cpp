@@ -143,7 +143,7 @@ SiteTable::SiteTable(const std::vector<Site>& sites, int latent_height, int late
 }
 
 bool SiteTable::of_attention() const {
-  return std::none_of(sites_.begin(), sites_.end(), [](const Site& s) { return s.attention < 0; });
+  return std::none_of(sites_.begin(), sites_.end(), [](const Site& s) { return s.attention < 0 || s.heads == 0; });
 }
 
 std::string block_name(const Site& site) {

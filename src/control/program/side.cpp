@@ -5,6 +5,7 @@
 
 #include "base/fail.h"
 #include "control/kind.h"
+#include "control/program/besides/drawn.h"
 #include "control/program/step_inputs.h"
 #include "control/program/window.h"
 
@@ -53,38 +54,11 @@ class SideControl {
   }
 
   void draw_region() {
-    std::vector<Grid> grids;
-    for (size_t i = 0; i < in_.skips.size(); ++i) {
-      const auto grid = context_.skips.grid_of(in_.skips[i]);
-      const auto known = std::find_if(grids.begin(), grids.end(),
-                                      [&](const Grid& g) { return g.height == grid.height && g.width == grid.width; });
-      if (known != grids.end()) {
-        region_.push_back(by_grid_[static_cast<size_t>(known - grids.begin())]);
-        continue;
-      }
-      grids.push_back(grid), by_grid_.push_back(values(grid));
-      region_.push_back(by_grid_.back());
-    }
-    context_.tables.masks.require_some(*control_.region, grids, path_ + ".region");
+    auto region =
+        drawn(*control_.region, context_.skips, std::vector<bool>(in_.skips.size(), true), path_ + ".region", context_);
+    report_.region = std::move(region.cells);
     // Everywhere: as without a region.
-    const bool whole = std::all_of(by_grid_.begin(), by_grid_.end(), [](const Values& all) {
-      return std::all_of(all->begin(), all->end(), [](float v) { return v == 1; });
-    });
-    if (whole && context_.options.elide) region_.clear();
-  }
-
-  Values values(const Grid& grid) {
-    const auto& mask = context_.tables.masks.at(*control_.region, grid, path_ + ".region");
-    std::vector<float> all(static_cast<size_t>(grid.tokens()));
-    ControlReport::Cells cells{.grid = grid, .of = ""};
-    for (size_t i = 0; i < all.size(); ++i) {
-      const double v = mask.values[mask.pixels > 1 ? i : 0];
-      all[i] = static_cast<float>(v);
-      cells.touched += v > 0, cells.whole += v == 1, cells.mean += v / grid.tokens();
-    }
-    context_.budget.spend(all.size());
-    report_.region.push_back(cells);
-    return std::make_shared<const std::vector<float>>(std::move(all));
+    if (!region.whole || !context_.options.elide) region_ = std::move(region.by_site);
   }
 
   /** Guess mode's: a tenth to 1, evenly in the logarithm, the middle block's the last. */
@@ -127,8 +101,7 @@ class SideControl {
   SideUse use_;
   const SideNetworkInfo& network_;
   Rows rows_;
-  std::vector<Values> region_;   ///< By skip; empty: everywhere.
-  std::vector<Values> by_grid_;  ///< The same numbers, each once.
+  std::vector<Values> region_;  ///< By skip; empty: everywhere.
 };
 
 }  // namespace

@@ -43,6 +43,12 @@ void add_side_calls(int index, Context& context, StepInputs& steps);
 void add_feature_gains(int index, Context& context, StepInputs& steps);
 
 /**
+ * A control that gives resnets others' features is added to the calls in its window, and reported.
+ * @throws Error{invalid_request} for an image or a recording that does not fit the run, or an empty region.
+ */
+void add_feature_mixes(int index, Context& context, StepInputs& steps);
+
+/**
  * A control that mixes latents is added behind the steps in its window, and reported.
  * @throws Error{invalid_request} if there is nothing to mix, or the region is empty.
  */

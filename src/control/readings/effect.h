@@ -75,6 +75,8 @@ class AttentionEffect {
   virtual bool perturbs() const { return false; }
   /** The recording that is looked at, by its index in Tables. */
   virtual std::optional<int> recording() const { return std::nullopt; }
+  /** Of a recording that holds one row, all rows may read that. */
+  virtual bool any_row() const { return false; }
   /** Acts behind all others that act on the text, wherever it stands in the list. */
   virtual bool behind() const { return false; }
   /** What it reads, for reports; "": what its subject says. */

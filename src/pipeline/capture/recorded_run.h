@@ -18,6 +18,7 @@ struct RecordedRun {
   std::vector<double> sigmas;  ///< By position in `steps`.
   bool unconditional = false, conditional = false;
   io::StoredType type = io::StoredType::f32;
+  /** A layer, or a resnet. */
   struct Layer {
     std::string path;
     int tokens = 0, channels = 0;

@@ -18,12 +18,24 @@ io::StoredType stored_type(const mx::Dtype& dtype) {
   fail(ErrorCode::internal, "recording", "the network computes in a type that recordings do not have");
 }
 
+/** Layers, or resnets, and which of them a capture keeps. */
+struct Kept {
+  const std::vector<control::Site>& sites;
+  const std::vector<bool>& chosen;
+};
+
+Kept kept(const control::CaptureSpec& spec, const control::Program& program) {
+  if (spec.what == Capture::What::features) return {program.data().resnets, spec.resnets};
+  return {program.data().sites, spec.sites};
+}
+
 size_t numbers_at(const control::Program& program, int call, const RecordedShape& shape) {
   size_t sum = 0;
   for (const auto& spec : program.captures()) {
-    if (spec.what != Capture::What::keys || !spec.calls[call]) continue;
-    for (const auto& site : program.data().sites)
-      if (spec.sites[site.index]) sum += shape.numbers(site) * (spec.rows == Rows::both ? 2 : 1);
+    if (spec.what == Capture::What::map || !spec.calls[call]) continue;
+    const auto [sites, chosen] = kept(spec, program);
+    for (const auto& site : sites)
+      if (chosen[site.index]) sum += shape.numbers(site) * (spec.rows == Rows::both ? 2 : 1);
   }
   return sum;
 }
@@ -52,14 +64,15 @@ Recorder::Recorder(const control::Timeline& control, const RecordedShape& shape,
 }
 
 Recorder::Entry Recorder::entry_of(const control::CaptureSpec& spec, int nth, const control::Program& program) const {
-  Entry entry{spec.name, nth, spec.sites, spec.rows, spec.images.at(0), {}, std::make_shared<RecordedRun>()};
+  const auto [sites, chosen] = kept(spec, program);
+  Entry entry{spec.name, spec.what, nth, chosen, spec.rows, spec.images.at(0), {}, std::make_shared<RecordedRun>()};
   auto& run = *entry.run;
   run.model = model_;
   run.latent_height = shape_.latent_height, run.latent_width = shape_.latent_width;
   run.unconditional = spec.rows != Rows::cond, run.conditional = spec.rows != Rows::uncond;
-  entry.layer_of.assign(spec.sites.size(), -1);
-  for (const auto& site : program.data().sites) {
-    if (!spec.sites[site.index]) continue;
+  entry.layer_of.assign(chosen.size(), -1);
+  for (const auto& site : sites) {
+    if (!chosen[site.index]) continue;
     entry.layer_of[site.index] = static_cast<int>(run.layers.size());
     const int tokens = control::grid(site, shape_.latent_height, shape_.latent_width).tokens();
     run.layers.push_back({site.path, tokens, shape_.unet.levels[site.level].channels, {}});
@@ -70,7 +83,7 @@ Recorder::Entry Recorder::entry_of(const control::CaptureSpec& spec, int nth, co
 void Recorder::enter(const control::Program& program) {
   std::map<std::string, int> seen;
   for (const auto& spec : program.captures()) {
-    if (spec.what != Capture::What::keys) continue;
+    if (spec.what == Capture::What::map) continue;
     auto entry = entry_of(spec, seen[spec.name]++, program);
     const auto known =
         std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.continues(entry); });
@@ -82,7 +95,7 @@ void Recorder::enter(const control::Program& program) {
 void Recorder::record(int capture, const control::Step& step, const control::Row& row, const control::Site& site,
                       const mx::array& x) {
   const auto& spec = control_.at(step.index).captures().at(capture);
-  if (spec.what != Capture::What::keys) return;
+  if (spec.what == Capture::What::map) return;
   const auto& entry = entries_[places_.at(&spec)];
   auto& run = *entry.run;
   if (row.image != entry.image || row.role > control::kPrompt ||

@@ -1,5 +1,5 @@
 #pragma once
-// The recordings of a run: what its self-attention layers were given.
+// The recordings of a run: what its self-attention layers were given, what its resnets added.
 
 #include "attention/observer.h"
 #include "control/program/timeline.h"
@@ -35,15 +35,16 @@ class Recorder : public attention::Recorder {
  private:
   struct Entry {
     std::string name;
-    int nth = 0;  ///< Among those of this name.
-    std::vector<bool> sites;
+    Capture::What what = Capture::What::keys;
+    int nth = 0;              ///< Among those of this name.
+    std::vector<bool> sites;  ///< Of features resnets.
     Rows rows = Rows::both;
     int image = 0;
     std::vector<int> layer_of;  ///< By site.
     std::shared_ptr<RecordedRun> run;
     /** After an edit a capture that asks for the same goes on. */
     bool continues(const Entry& o) const {
-      return name == o.name && nth == o.nth && sites == o.sites && rows == o.rows && image == o.image;
+      return name == o.name && what == o.what && nth == o.nth && sites == o.sites && rows == o.rows && image == o.image;
     }
   };
 

@@ -57,7 +57,7 @@ mx::Dtype dtype_of(io::StoredType type) {
 
 }  // namespace
 
-RecordingFile::RecordingFile(const std::string& file, const unet::Config& unet, const std::vector<control::Site>& sites,
+RecordingFile::RecordingFile(const std::string& file, const unet::Config& unet,
                              const std::function<std::string()>& model)
     : file_(io::open_safetensors(file)) {
   info_.name = file;
@@ -66,7 +66,7 @@ RecordingFile::RecordingFile(const std::string& file, const unet::Config& unet, 
     fail(ErrorCode::invalid_request, "recording",
          fmt::format("{} was recorded with the model {:.10}; this run's is {:.10}; expected the same model",
                      io::printable(file, 300), io::printable(model_), own));
-  check_layers(unet, sites);
+  check_layers(unet);
   check_numbers();
 }
 
@@ -105,16 +105,19 @@ void RecordingFile::read_header() {
   if (!info_.unconditional && !info_.conditional) damaged("it holds no row");
 }
 
-void RecordingFile::check_layers(const unet::Config& unet, const std::vector<control::Site>& sites) {
+void RecordingFile::check_layers(const unet::Config& unet) {
+  auto sites = unet::sites(unet);
+  std::erase_if(sites, [](const control::Site& site) { return site.cross; });
+  const auto resnets = unet::resnets(unet);
+  sites.insert(sites.end(), resnets.begin(), resnets.end());
   const RecordedShape shape{unet, info_.latent_height, info_.latent_width};
   const auto steps = static_cast<int64_t>(info_.steps.size());
   const auto rows = int64_t{info_.unconditional} + info_.conditional;
   if (file_.tensors.empty()) damaged("it holds no layer");
   for (const auto& [name, tensor] : file_.tensors) {
-    const auto site =
-        std::find_if(sites.begin(), sites.end(), [&](const control::Site& s) { return !s.cross && s.path == name; });
+    const auto site = std::find_if(sites.begin(), sites.end(), [&](const control::Site& s) { return s.path == name; });
     if (site == sites.end())
-      damaged(fmt::format("\"{}\" is no self-attention layer of the model", io::printable(name)));
+      damaged(fmt::format("\"{}\" is no self-attention layer and no resnet of the model", io::printable(name)));
     const int64_t channels = unet.levels[site->level].channels;
     const auto tokens = static_cast<int64_t>(shape.numbers(*site)) / channels;
     const bool number =
@@ -155,14 +158,13 @@ const std::string& RecordingFile::sha256() const {
 mx::array RecordingFile::read(const control::Site& site, const control::Step& step, const control::Row& row) const {
   const auto found = std::find(info_.steps.begin(), info_.steps.end(), step.index);
   const auto tensor = file_.tensors.find(site.path);
-  const bool held = row.conditional() ? info_.conditional : info_.unconditional;
-  if (found == info_.steps.end() || tensor == file_.tensors.end() || !held)
-    fail(ErrorCode::internal, "recording", "a layer, step or row is read that it does not hold");
+  if (found == info_.steps.end() || tensor == file_.tensors.end())
+    fail(ErrorCode::internal, "recording", "a layer or step is read that it does not hold");
   io::check_unchanged(file_);
   const auto& view = tensor->second;
   const auto rows = static_cast<size_t>(view.shape[1]);
   const size_t place =
-      static_cast<size_t>(found - info_.steps.begin()) * rows + (row.conditional() && info_.unconditional ? 1 : 0);
+      static_cast<size_t>(found - info_.steps.begin()) * rows + (rows == 2 && row.conditional() ? 1 : 0);
   const size_t bytes = view.bytes / (static_cast<size_t>(view.shape[0]) * rows);
   const mx::Shape shape{1, static_cast<int>(view.shape[2]), static_cast<int>(view.shape[3])};
   mx::array numbers(mx::allocator::malloc(bytes), shape, dtype_of(view.type));
@@ -172,12 +174,12 @@ mx::array RecordingFile::read(const control::Site& site, const control::Step& st
 
 namespace {
 
-void check_sha256(const Share& share, const RecordingFile& file) {
-  if (!share.sha256.empty() && share.sha256 != file.sha256())
+void check_sha256(const std::string& sha256, const RecordingFile& file) {
+  if (!sha256.empty() && sha256 != file.sha256())
     fail(ErrorCode::bad_file, "recording",
          fmt::format("{} is not the recording that the recipe was made with: its SHA-256 is {:.10}..., the recipe's "
                      "{:.10}...; put that file back, or take sha256 out of the recipe",
-                     io::printable(share.recording, 300), file.sha256(), io::printable(share.sha256)));
+                     io::printable(file.info().name, 300), file.sha256(), io::printable(sha256)));
 }
 
 }  // namespace
@@ -185,14 +187,13 @@ void check_sha256(const Share& share, const RecordingFile& file) {
 RecordingList with_recordings(RecordingList known, const std::vector<Control>& controls, const std::string& path,
                               const unet::Config& unet, const std::function<std::string()>& model) {
   for (size_t i = 0; i < controls.size(); ++i) {
-    const auto* share = controls[i].enabled ? recording_of(controls[i]) : nullptr;
-    if (!share) continue;
-    const auto same = [&](const auto& file) { return file->info().name == share->recording; };
+    const auto read = recording_of(controls[i]);
+    if (!read || !controls[i].enabled) continue;
+    const auto same = [&](const auto& file) { return file->info().name == *read.recording; };
     try {
       auto file = std::find_if(known.begin(), known.end(), same);
-      if (file == known.end())
-        file = known.insert(file, std::make_shared<RecordingFile>(share->recording, unet, unet::sites(unet), model));
-      check_sha256(*share, **file);
+      if (file == known.end()) file = known.insert(file, std::make_shared<RecordingFile>(*read.recording, unet, model));
+      check_sha256(*read.sha256, **file);
     } catch (const Error& e) {
       throw Error(e.code(), fmt::format("[{}[{}].recording] {}", path, i, e.what()));
     }
@@ -202,10 +203,10 @@ RecordingList with_recordings(RecordingList known, const std::vector<Control>& c
 
 void keep_digests(std::vector<Control>& controls, const RecordingList& files) {
   for (auto& control : controls) {
-    auto* share = control.enabled ? recording_of(control) : nullptr;
-    if (!share) continue;
-    const auto named = [&](const auto& file) { return file->info().name == share->recording; };
-    share->sha256 = (*std::find_if(files.begin(), files.end(), named))->sha256();
+    const auto read = recording_of(control);
+    if (!read || !control.enabled) continue;
+    const auto named = [&](const auto& file) { return file->info().name == *read.recording; };
+    *read.sha256 = (*std::find_if(files.begin(), files.end(), named))->sha256();
   }
 }
 

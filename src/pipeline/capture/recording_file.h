@@ -17,23 +17,23 @@ namespace corepulse::pipeline {
 class RecordingFile {
  public:
   /**
-   * Checks all of it. @param model tells the fingerprint that it must have been recorded with. @param sites of that
-   * model. @throws Error not_found, io; bad_file (no recording, damaged, numbers that are not finite, another version);
-   * invalid_request (another model).
+   * Checks all of it. @param model tells the fingerprint that it must have been recorded with. @throws Error not_found,
+   * io; bad_file (no recording, damaged, numbers that are not finite, another version); invalid_request (another
+   * model).
    */
-  RecordingFile(const std::string& file, const unet::Config& unet, const std::vector<control::Site>& sites,
-                const std::function<std::string()>& model);
+  RecordingFile(const std::string& file, const unet::Config& unet, const std::function<std::string()>& model);
 
   /** What control is told of it; the name is the file's. */
   const control::RecordingInfo& info() const { return info_; }
   /** SHA-256 of the file. @throws Error{bad_file} if it was written to. */
   const std::string& sha256() const;
-  /** What the layer was given: [1, N, C]. @throws Error{bad_file} if the file was written to. */
+  /** What the layer was given, or the resnet added: [1, N, C]. Where one row was recorded, that. @throws
+   * Error{bad_file} if the file was written to. */
   mx::array read(const control::Site& site, const control::Step& step, const control::Row& row) const;
 
  private:
   void read_header();
-  void check_layers(const unet::Config& unet, const std::vector<control::Site>& sites);
+  void check_layers(const unet::Config& unet);
   void check_numbers() const;
   [[noreturn]] void damaged(const std::string& message) const;
 

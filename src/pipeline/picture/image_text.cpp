@@ -134,10 +134,11 @@ bool follows_image(const Region& region) {
 
 bool reads_other_images(const Control& control) {
   const auto* share = std::get_if<Share>(&control.effect);
+  const auto* features = std::get_if<Features>(&control.effect);
   bool follows = false;
   pipeline::each_region(control, [&](const Region& region) { follows = follows || follows_image(region); });
-  return follows || (share && share->image) || std::holds_alternative<PromptToPrompt>(control.effect) ||
-         std::holds_alternative<Blend>(control.effect);
+  return follows || (share && share->image) || (features && features->image) ||
+         std::holds_alternative<PromptToPrompt>(control.effect) || std::holds_alternative<Blend>(control.effect);
 }
 
 bool reads_other_images(const std::vector<Control>& controls) {

@@ -25,6 +25,7 @@ std::string why_alone(const Prepared& run) {
   };
   if (has(&control::StepPlan::blurred)) return "one makes calls of its own (guide_by, map)";
   if (has(&control::StepPlan::features)) return "one changes features (freeu)";
+  if (has(&control::StepPlan::mixes)) return "one takes features of another image";
   if (program.lives()) return "one has regions that follow what is looked at";
   if (!program.captures().empty()) return "one captures attention";
   if (!program.functions().empty()) return "one has attention functions, as those of mode corepulse are";

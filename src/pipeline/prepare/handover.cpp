@@ -124,10 +124,14 @@ bool has_joints(const Outline& outline, const std::string& where) {
   return where.empty() || selects(outline, sites, where);
 }
 
+bool has_resnets(const Outline& outline, const std::string& where) {
+  return where.empty() || selects(outline, unet::resnets(outline.parts.unet), where);
+}
+
 /** Whether the control is of what only the recipe's model is: a recording of it. */
 bool is_of_recording(const Control& control) {
   const auto* capture = std::get_if<Capture>(&control.effect);
-  return recording_of(control) || (capture && capture->what == Capture::What::keys);
+  return recording_of(control) || (capture && capture->what != Capture::What::map);
 }
 
 /** On which of the two models something acts. */
@@ -139,6 +143,7 @@ Where acts_where(const Control& control, const Handover& at, const Outline& own,
   const auto has = [&](const Outline& outline) {
     const bool of_weights = adapter_of(control) || side_network_of(control) || picture_prompt_of(control);
     if (std::holds_alternative<FreeU>(control.effect)) return has_joints(outline, control.where);
+    if (std::holds_alternative<Features>(control.effect)) return has_resnets(outline, control.where);
     return of_weights ? fits(outline, control, loras) : has_layers(outline, control.where);
   };
   Where acts{any_inside(control.when, at.before), any_inside(control.when, at.behind) && !is_of_recording(control)};

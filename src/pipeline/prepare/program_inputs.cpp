@@ -82,6 +82,7 @@ control::ProgramInputs inputs(const Resolved& resolved, const std::vector<contro
   control::ProgramInputs in;
   in.sites = unet::sites(outline.parts.unet);
   in.joints = unet::joints(outline.parts.unet);
+  in.resnets = unet::resnets(outline.parts.unet);
   in.image_height = recipe.height, in.image_width = recipe.width;
   in.latent_height = resolved.latent_height, in.latent_width = resolved.latent_width;
   if (around) in.whole = {around->picture.height, around->picture.width, around->part};

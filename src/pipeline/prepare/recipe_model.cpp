@@ -81,7 +81,7 @@ template <class Change>
 void change_paths(std::vector<Control>& controls, bool looked_up, const Change& change) {
   for (auto& control : controls) {
     pipeline::visit_pictures(control, [&](Region& region) { change(region.file); });
-    if (auto* share = pipeline::recording_of(control)) change(share->recording);
+    if (const auto read = pipeline::recording_of(control)) change(*read.recording);
     auto* lora = pipeline::adapter_of(control);
     if (lora && !(looked_up && !fs::path(lora->file).has_parent_path())) change(lora->file);
     if (auto* side = pipeline::side_network_of(control)) change(side->file), change(side->picture);

@@ -26,6 +26,9 @@ std::string joining(const control::Program& program) {
   std::set<int> acting;
   for (const auto& plan : program.data().table.plans)
     if (plan.joins_images) acting.insert(plan.acting.begin(), plan.acting.end());
+  for (const auto& plan : program.data().steps)
+    for (const auto& mix : plan.mixes)
+      if (mix.source.kind == control::Source::Kind::image) acting.insert(mix.control);
   std::string names;
   for (const int index : acting) names += (names.empty() ? "" : "; ") + title_of(program, index);
   return names;
@@ -37,7 +40,7 @@ void check_program(const control::Program& program) {
     if (plan.joins_images)
       fail_split(
           fmt::format("images look at each other, and so go through one call ({}); expected one process, or no "
-                      "share or prompt_to_prompt with an image",
+                      "share, features or prompt_to_prompt with an image",
                       joining(program)));
     if (!plan.blurred.empty())
       fail_split(

@@ -1,6 +1,8 @@
 #pragma once
 // The regions and the files that controls name.
 
+#include <string>
+#include <type_traits>
 #include <variant>
 
 #include "corepulse/control.h"
@@ -32,11 +34,22 @@ void visit_pictures(Control& control, Visit&& visit) {
   each_region(control, [&](Region& region) { visit_pictures(region, visit); });
 }
 
-/** The control as a share of a recorded run, or null. */
+/** The fields of a control that reads a recorded run. */
+template <class String>
+struct RecordingFields {
+  String *recording = nullptr, *sha256 = nullptr;
+  explicit operator bool() const { return recording != nullptr; }
+};
+
+/** Those of the control: false if it reads none. */
 template <class C>
-auto* recording_of(C& control) {
-  auto* share = std::get_if<Share>(&control.effect);
-  return share && !share->image && !share->recording.empty() ? share : nullptr;
+auto recording_of(C& control) {
+  RecordingFields<std::conditional_t<std::is_const_v<C>, const std::string, std::string>> found;
+  const auto read = [&](auto* effect) {
+    if (effect && !effect->image && !effect->recording.empty()) found = {&effect->recording, &effect->sha256};
+  };
+  read(std::get_if<Share>(&control.effect)), read(std::get_if<Features>(&control.effect));
+  return found;
 }
 
 /** The control as a change of weights by an adapter file, or null. */
