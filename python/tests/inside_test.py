@@ -37,6 +37,20 @@ def test_to_record_and_to_put_back_leaves_every_bit(pipe, plain, of):
     assert np.array_equal(pipe(**CAT, patch=neutral).latents, plain)
 
 
+def test_recorded_features_are_what_a_patch_puts_back(pipe, plain, tmp_path):
+    kept = corepulse.capture(what="features", name="f", where="output:1.1")
+    cat = pipe(**CAT, record=[Record("output:1.1", "resnet_output")], controls=[kept])
+    assert np.array_equal(cat.latents, plain) and {p.path for p in cat.recorded} == {"up_blocks.1.resnets.1"}
+    file = str(tmp_path / "f.safetensors")
+    cat.recordings[0].save(file)
+    features = corepulse.features(recording=file)
+    assert np.array_equal(pipe(**CAT, controls=[features]).latents, plain)
+    told = pipe(**DOG, controls=[features]).latents
+    put = pipe(**DOG, patch=[Patch("output:1.1", "resnet_output", replace=cat.recorded)]).latents
+    dog = pipe(**DOG).latents
+    assert np.abs(told - put).max() < 1e-4 * np.abs(dog).max() < 0.1 * np.abs(told - dog).max()
+
+
 def test_recordings_know_rows_steps_and_layers(pipe):
     two = {**CAT, "seed": [3, 4]}
     kept = pipe(**two, record=["middle:0", Record("output:1", "attention_map", "cross", tokens=[2], when=when.steps(1, 2))]).recorded

@@ -237,6 +237,22 @@ class ProgramTest(ProgramCase):
         error = self.run_program("generate", "--recipe", "share.json", "-q", "-W", "128", status=INVALID).stderr
         self.assertIn("controls[0].recording", error)
 
+    def test_features_of_a_run_and_where_it_looked_go_into_another(self):
+        small = [*CAT, *QUICK, "-W", "64", "-H", "64", "-q"]
+        done = self.run_program("generate", *small, "--record", "f @ output:1.1, what features", "--record", "k @ output:1", "-o", "cat.png")
+        self.assertEqual(done.stdout.split(), ["cat.png", "cat-f.safetensors", "cat-k.safetensors"])
+        taken = ["--features", "cat-f.safetensors", "--share", "cat-k.safetensors @ how map, rows both"]
+        self.run_program("generate", *small, *taken, "-o", "same.png")
+        self.assertEqual(self.pixels("same.png"), self.pixels("cat.png"))
+        self.run_program("generate", *small, *taken, "-p", "a red car", "-o", "car.png")
+        self.run_program("generate", *small, "-p", "a red car", "-o", "plain.png")
+        self.assertNotEqual(self.pixels("car.png"), self.pixels("plain.png"))
+        self.run_program("generate", "--from", "car.png", "-q", "-o", "again.png")
+        self.assertEqual(self.pixels("again.png"), self.pixels("car.png"))
+        error = self.run_program("generate", *small, "--features", "cat-k.safetensors", status=INVALID).stderr
+        self.assertIn("controls[0].recording", error)
+        self.assertIn("no features of resnets", error)
+
     def test_a_recipe_too_long_for_a_jpeg_is_refused_before_the_run(self):
         curve = [[i / 8000, 0.5 + i / 20000] for i in range(8000)]
         recipe = {"version": 1, "prompt": "a cat in a park", "steps": 1, "width": 64, "height": 64,

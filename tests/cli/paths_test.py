@@ -42,9 +42,10 @@ class PathsTest(ProgramCase):
         (self.folder / "sub/masks").mkdir(parents=True)
         (self.folder / "sub/masks/m.png").write_bytes(grey_png(64, False))
         shutil.copytree(MODEL, self.folder / "sub/tiny")
-        self.run_program("generate", *SMALL, "-m", "sub/tiny", "--record", "run", "-o", "sub/first.png")
+        self.run_program("generate", *SMALL, "-m", "sub/tiny", "--record", "run", "--record", "f @ what features", "-o",
+                         "sub/first.png")
         self.recipe("sub/r.json", model="tiny", controls=[
-            {"kind": "share", "recording": "first-run.safetensors"},
+            {"kind": "share", "recording": "first-run.safetensors"}, {"kind": "features", "recording": "first-f.safetensors"},
             {"kind": "inject", "prompt": "a dragon", "region": {"shape": "picture", "file": "masks/m.png"}}])
         self.run_program("generate", "--recipe", "sub/r.json", "-q", "-o", "a.png")
         self.run_program("explain", "--recipe", "../sub/r.json", at="sub")

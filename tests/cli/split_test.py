@@ -106,6 +106,7 @@ class SplitTest(ProgramCase):
         refused = [
             ({"recipe": to_prompt}, 'images look at each other, and so go through one call (control 0, prompt_to_prompt'),
             ({"recipe": images | {"controls": [{"kind": "share", "image": 0}]}}, "(control 0, share"),
+            ({"recipe": images | {"controls": [{"kind": "features", "image": 0}]}}, "(control 0, features"),
             ({"recipe": RECIPE | {"controls": [GUIDE | {"perturb": "map"}]}}, "control 0, guide_by"),
             ({"recipe": RECIPE | {"controls": [{"kind": "capture", "phrase": "cat", "name": "cat"}]}}, "control 0, capture"),
             ({"recipe": RECIPE | {"guidance": 1}}, "every model call has one row, as without guidance"),

@@ -55,7 +55,7 @@ class GateTest(ServerCase):
         fields = [{"init": {"file": "X"}}, {"model": "X"}, {"vae": "X"}, {"tokenizer": "X"}, {"config": "X"},
                   {"embeddings": {"folder": "X"}}, {"controls": [{"kind": "lora", "file": "X"}]},
                   {"controls": [{"kind": "lora", "file": "X", "enabled": False}]},
-                  {"controls": [{"kind": "share", "recording": "X"}]},
+                  {"controls": [{"kind": "share", "recording": "X"}]}, {"controls": [{"kind": "features", "recording": "X"}]},
                   {"controls": [{"kind": "inject", "prompt": "x", "region": {"shape": "picture", "file": "X"}}]},
                   {"second_pass": {"controls": [{"kind": "share", "recording": "X"}]}}]
         for field in fields:
