@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "base/fail.h"
 #include "control/kind.h"
 #include "control/program/besides/drawn.h"
 #include "control/program/recording.h"
