@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "kernels/activation.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cuda/cuda.h"
 #include "kernels/device.h"
 #include "kernels/round.h"
 
@@ -99,7 +100,8 @@ mx::array Linear::merged(mx::array weight, const mx::array& x, Thins& beside) {
   std::erase_if(beside, [&](const Thin& thin) {
     if (rows < kMany || thin.share.size() != 1) return false;
     const auto up = thin.up.plain_->arrays()[0], down = thin.down.plain_->arrays()[0];
-    weight = mx::addmm(weight, up * mx::astype(thin.share, up.dtype()), down);
+    const auto sum = cuda::with_thin(weight, up, down, thin.share);
+    weight = sum ? *sum : mx::addmm(weight, up * mx::astype(thin.share, up.dtype()), down);
     return true;
   });
   return weight;
@@ -112,7 +114,7 @@ Sum Linear::later(const mx::array& x, const Thins& beside) const {
 }
 
 int thin_rank(int rank, mx::Dtype dtype) {
-  return static_cast<int>(round_up(rank, cpu::thin_step(dtype)));
+  return static_cast<int>(round_up(rank, on_cuda() ? 8 : cpu::thin_step(dtype)));
 }
 
 std::pair<Linear, Linear> thin_matrices(const mx::array& down, const mx::array& up) {

@@ -69,7 +69,7 @@ struct Thin {
   mx::array share;  // [1] or [pixels], float32; on a GPU of any type
 };
 
-/** With the zeros that fill a rank up to what the CPU's tiles multiply. */
+/** With the zeros that fill a rank up to what the CPU's tiles multiply, or CUDA's loads. */
 int thin_rank(int rank, mx::Dtype dtype);
 /** The two matrices of a Thin, of one dtype, with such zeros. */
 std::pair<Linear, Linear> thin_matrices(const mx::array& down, const mx::array& up);

@@ -141,6 +141,27 @@ TEST_CASE("geglu's kernel equals the formula at every width and type") {
   }
 }
 
+TEST_CASE("thin matrices beside a layer of 16 bits equal the formula at every size and rank") {
+  struct Sizes {
+    int in, out, rank;
+  };
+  for (const auto& n : {Sizes{320, 320, 32}, {32, 1, 2}, {768, 320, 4}, {1280, 1272, 128}, {64, 40, 18}, {80, 33, 5}}) {
+    CAPTURE(n.in);
+    CAPTURE(n.rank);
+    const auto half = [](const mx::array& a) { return mx::astype(a, mx::float16); };
+    const auto weight = half(normal({n.out, n.in}, 1)), up = half(normal({n.out, n.rank}, 2, 0.3f));
+    const auto down = half(normal({n.rank, n.in}, 3, 0.3f)), x = half(normal({2, 50, n.in}, 4));
+    const auto f32 = [](const mx::array& a) { return mx::astype(a, mx::float32); };
+    for (const float strength : {0.f, 0.7f, -2.f}) {
+      const auto changed = f32(weight) + mx::array(strength) * mx::matmul(f32(up), f32(down));
+      const kernels::Linear layer(kernels::LazyArray::ready(weight), std::nullopt);
+      const auto [first, second] = kernels::thin_matrices(down, up);
+      const auto y = layer.with({{first, second, half(mx::array({strength}))}}, x);
+      CHECK(error(f32(y), mx::matmul(f32(x), mx::transpose(changed))) <= 2e-3);
+    }
+  }
+}
+
 TEST_CASE("attention with heads of 160 equals the formula at every number of queries and keys") {
   struct Sizes {
     int batch, queries, keys, heads, size;

@@ -118,6 +118,23 @@ TEST_CASE("attention compiles with and without a bias" * without_nvrtc) {
   }
 }
 
+TEST_CASE("a weight with a thin product compiles, for whatever share" * without_nvrtc) {
+  const auto weight = mx::zeros({40, 64}, mx::float16), up = mx::zeros({40, 8}, mx::float16);
+  const auto down = mx::zeros({8, 64}, mx::float16);
+  for (const auto type : {mx::float16, mx::float32})
+    check_compiles("with_thin", [&] { cuda::with_thin(weight, up, down, mx::zeros({1}, type)); });
+}
+
+TEST_CASE("a weight with a thin product is MLX's in other types, and in sizes that no load of 16 bytes ends with") {
+  const auto sum = [](int in, int rank, mx::Dtype type) {
+    return cuda::with_thin(mx::zeros({40, in}, type), mx::zeros({40, rank}, type), mx::zeros({rank, in}, type),
+                           mx::zeros({1}));
+  };
+  CHECK(!sum(64, 8, mx::float32));
+  CHECK(!sum(64, 6, mx::float16));
+  CHECK(!sum(48, 8, mx::float16));
+}
+
 std::vector<int> places() {
   std::vector<int> numbers;
   for (size_t i = 3; i < last_run.numbers.size(); ++i) numbers.push_back(std::get<int>(last_run.numbers[i]));

@@ -1,3 +1,5 @@
+#include <string>
+
 #include "kernels/cuda/cuda.h"
 #include "kernels/cuda/kernel.h"
 #include "kernels/cuda/placed.h"
@@ -28,7 +30,8 @@ std::optional<mx::array> attention(const mx::array& q, const mx::array& k, const
                                   .outputs = {"y"},
                                   .numbers = {"queries", "keys", "scale", "q_first", "q_batch", "q_row", "k_first",
                                               "k_batch", "k_row", "v_first", "v_batch", "v_row"}},
-                                 sources::attention_cu, sources::attention_cuh);
+                                 sources::attention_cu,
+                                 std::string(sources::tensor_cores_cuh) + sources::attention_cuh);
   const int size = q.shape(2) / o.heads, blocks = static_cast<int>(divide_up(q.shape(1), kQueries));
   const auto rows_of = [&](const mx::array& x) { return placed(mx::astype(x, q.dtype()), kLoadBytes); };
   const auto qs = rows_of(q), ks = rows_of(k), vs = rows_of(v);

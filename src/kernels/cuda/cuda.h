@@ -31,6 +31,13 @@ std::optional<mx::array> geglu(const mx::array& x);
 std::optional<mx::array> group_norm(const Parts& parts, const std::optional<mx::array>& skip, const mx::array& weight,
                                     const mx::array& bias, int groups, float eps, bool silu);
 
+/**
+ * weight [out, in] + share [1] * up [out, rank] down [rank, in] in one pass over memory, where a product of so few
+ * columns goes through it slower. Takes float16, share of any type; sums in float32.
+ */
+std::optional<mx::array> with_thin(const mx::array& weight, const mx::array& up, const mx::array& down,
+                                   const mx::array& share);
+
 /** MLX's LayerNorm neither adds nor takes float32 weights beside float16 numbers. weight and bias float32. */
 std::optional<mx::array> layer_norm(const mx::array& x, const mx::array& weight, const mx::array& bias, float eps);
 /** The norm of x + y, of one shape; then that sum, to which `carried` [C] is added too. */

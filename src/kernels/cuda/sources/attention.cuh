@@ -1,14 +1,4 @@
-// Tensor cores' products: 16 x 16 by 16 x 8, float32 sums. Where numbers lie: PTX ISA, "mma.m16n8k16".
 #define INFINITY __int_as_float(0x7f800000)  // the C library's, which NVRTC lacks
-__device__ inline void multiply(float* sum, const unsigned* a, unsigned b0, unsigned b1) {
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-               : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-__device__ inline void copy(__half* to, const __half* from, int bytes) {
-  const auto address = static_cast<unsigned>(__cvta_generic_to_shared(to));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(address), "l"(from), "r"(bytes) : "memory");
-}
 __device__ inline unsigned two_halves(float x, float y) {
   const __half2 both = __floats2half2_rn(x, y);
   return *reinterpret_cast<const unsigned*>(&both);
