@@ -94,7 +94,8 @@ mx::array Attention::heads(const mx::array& x, const AttentionPlan& plan, const 
 
 mx::array Attention::asked(const mx::array& x, const mx::array& q, const Pass& pass) const {
   if (!pass.beside) return q;
-  return kernels::on_cuda() ? pass.beside->added(to_q.path, x, q) : to_q(x, pass.beside).array();
+  // Of the one product that CUDA makes of query, key and value, q is there already.
+  return self_ && kernels::on_cuda() ? pass.beside->added(to_q.path, x, q) : to_q(x, pass.beside).array();
 }
 
 mx::array Attention::queries(const mx::array& q, const Reading& reading, int row, const CallKeys& keys,

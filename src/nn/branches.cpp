@@ -1,11 +1,13 @@
 #include "nn/branches.h"
 
 #include <algorithm>
+#include <span>
 
 #include "mlx/ops.h"
 
 #include "kernels/activation.h"
 #include "kernels/device.h"
+#include "kernels/fuse.h"
 
 namespace corepulse::nn {
 namespace {
@@ -149,6 +151,10 @@ mx::array Branches::with_rest(const std::vector<Acting>& all, const mx::array& x
   return y;
 }
 
+mx::array Branches::with_all(const std::vector<Acting>& all, const mx::array& x, mx::array y) {
+  return with_rest(all, x, kernels::add_thin(thins(all, x.dtype()), x, y));
+}
+
 Sum Branches::sum(const std::vector<Acting>& all, const mx::array& x, const kernels::Linear& own) {
   auto y = own.later(x, thins(all, x.dtype()));
   const bool more = std::any_of(all.begin(), all.end(), [](const Acting& one) { return one.branch->has_rest(); });
@@ -193,8 +199,15 @@ Sum Branches::linear(const std::string& layer, const mx::array& x, const kernels
 }
 
 mx::array Branches::added(const std::string& layer, const mx::array& x, mx::array y) const {
-  const auto all = acting(layer, pixels_of(x));
-  return with_rest(all, x, kernels::add_thin(thins(all, x.dtype()), x, y));
+  return with_all(acting(layer, pixels_of(x)), x, std::move(y));
+}
+
+Branches::List Branches::of(const Change& change, const std::vector<std::string>& layers) {
+  List branches;
+  for (const auto& layer : layers)
+    if (const auto branch = change.layers->find(layer); branch != change.layers->end())
+      branches.push_back(branch->second);
+  return branches;
 }
 
 std::optional<std::vector<mx::array>> Branches::joined(const std::vector<std::string>& layers, const mx::array& x,
@@ -204,14 +217,27 @@ std::optional<std::vector<mx::array>> Branches::joined(const std::vector<std::st
   for (const auto& change : changes_) {
     const auto share = change.share.find(pixels_of(x));
     const bool listed = std::find(ids.begin(), ids.end(), change.id) != ids.end();
-    std::vector<std::shared_ptr<LayerBranch>> branches;
-    for (const auto& layer : layers)
-      if (const auto branch = change.layers->find(layer); branch != change.layers->end())
-        branches.push_back(branch->second);
+    const auto branches = of(change, layers);
     if (branches.empty() || (share == change.share.end() && !listed)) continue;
     const bool whole = share != change.share.end() && share->second.size() == 1;
     if (branches.size() < layers.size() || !whole || !listed) return {};
     auto thin = branches.front()->joined(branches, x.dtype(), share->second);
+    if (!thin) return {};
+    thins.push_back(*std::move(thin));
+  }
+  return own.at_once(x, thins);
+}
+
+std::optional<std::vector<mx::array>> Branches::joined(const std::vector<std::string>& layers, const mx::array& x,
+                                                       const kernels::JoinedLinear& own) const {
+  kernels::Thins thins;
+  for (const auto& change : changes_) {
+    const auto branches = of(change, layers);
+    if (branches.empty()) continue;
+    const bool whole = !change.share.empty() && std::all_of(change.share.begin(), change.share.end(),
+                                                            [](const auto& share) { return share.second.size() == 1; });
+    if (branches.size() < layers.size() || !whole) return {};
+    auto thin = branches.front()->joined(branches, x.dtype(), change.strength);
     if (!thin) return {};
     thins.push_back(*std::move(thin));
   }
@@ -250,13 +276,17 @@ mx::array Branches::norm(const std::string& layer, mx::array y,
   return y;
 }
 
-Sum Branches::row(const std::string& layer, const mx::array& x, Sum y, int height, int width) const {
-  for (const auto& acts : acting(layer, height * width))
+Sum Branches::row(const std::string& layer, const mx::array& x, mx::array row, Sum y, int height, int width) const {
+  auto all = acting(layer, height * width);
+  const auto by_pixel =
+      std::stable_partition(all.begin(), all.end(), [](const Acting& one) { return one.share.size() == 1; });
+  for (auto one = all.begin(); one != by_pixel; ++one) row = with_all({*one}, x, std::move(row));
+  y = y + kernels::Row{row};
+  for (const auto& one : std::span(by_pixel, all.end()))
     y = y.then([=](const mx::array& made) {
-      const std::vector<Acting> whole{{acts.branch, mx::array({1.f})}};
       const auto none = mx::zeros({x.shape(0), made.shape(3)}, made.dtype());
-      const auto one = with_rest(whole, x, kernels::add_thin(thins(whole, x.dtype()), x, none));
-      return made + mx::reshape(one, {x.shape(0), 1, 1, -1}) * at_pixels(acts.share, made);
+      const auto added = with_all({{one.branch, mx::array({1.f})}}, x, none);
+      return made + mx::reshape(added, {x.shape(0), 1, 1, -1}) * at_pixels(one.share, made);
     });
   return y;
 }
@@ -268,8 +298,34 @@ mx::array Branches::whole(const std::string& layer, const mx::array& x, const ke
 
 mx::array Branches::whole(const std::string& layer, const mx::array& x, mx::array y,
                           const std::vector<int>& ids) const {
+  return with_all(acting(layer, ids), x, std::move(y));
+}
+
+Branches::List Branches::list(const std::string& layer, const std::vector<int>& ids) const {
+  List branches;
+  for (auto& one : acting(layer, ids)) branches.push_back(std::move(one.branch));
+  return branches;
+}
+
+bool Branches::alike(const std::string& layer, const std::string& other, const std::vector<int>& ids) const {
+  return std::all_of(changes_.begin(), changes_.end(), [&](const Change& change) {
+    return std::find(ids.begin(), ids.end(), change.id) == ids.end() ||
+           change.layers->contains(layer) == change.layers->contains(other);
+  });
+}
+
+std::vector<mx::array> Branches::parts(const List& branches, const mx::array& x, const mx::array& y) {
+  std::vector<mx::array> parts;
+  for (const auto& branch : branches) parts.push_back(with_all({{branch, mx::array({1.f})}}, x, mx::zeros_like(y)));
+  return parts;
+}
+
+mx::array Branches::sum(const std::string& layer, mx::array y, const std::vector<mx::array>& parts,
+                        const std::vector<int>& ids) const {
+  static const kernels::Fused add([](const std::vector<mx::array>& in) { return in[0] + in[1] * in[2]; });
   const auto all = acting(layer, ids);
-  return with_rest(all, x, kernels::add_thin(thins(all, x.dtype()), x, y));
+  for (size_t i = 0; i < all.size(); ++i) y = add({y, parts.at(i), at_pixels(all[i].share, y)});
+  return y;
 }
 
 }  // namespace corepulse::nn

@@ -93,6 +93,9 @@ class Branches {
    */
   std::optional<std::vector<mx::array>> joined(const std::vector<std::string>& layers, const mx::array& x,
                                                const kernels::JoinedLinear& own, const std::vector<int>& ids) const;
+  /** The same for an x [B, in] whose product goes to pixels of any grid: nothing, if it is not equal at all of them. */
+  std::optional<std::vector<mx::array>> joined(const std::vector<std::string>& layers, const mx::array& x,
+                                               const kernels::JoinedLinear& own) const;
   /** second(geglu(first(x))). */
   kernels::Sum gated_linear(const std::string& first_layer, const kernels::Linear& first,
                             const std::string& second_layer, const kernels::Linear& second, const mx::array& x) const;
@@ -101,15 +104,31 @@ class Branches {
   /** normalize(weight, bias): the layer's x with other numbers than its own, which made y of it. */
   mx::array norm(const std::string& layer, mx::array y,
                  const std::function<mx::array(const mx::array&, const mx::array&)>& normalize) const;
-  /** What is added to every pixel of y [B, H, W, C] for x [B, in], whose product is the same for all of them. */
-  kernels::Sum row(const std::string& layer, const mx::array& x, kernels::Sum y, int height, int width) const;
+  /** y [B, H, W, C] + row [B, C], which the layer has made of x [B, in], with what is added to it: to every pixel
+   * alike, or by its share. */
+  kernels::Sum row(const std::string& layer, const mx::array& x, mx::array row, kernels::Sum y, int height,
+                   int width) const;
   /** What the layer makes of x with all of what the changes of these ids add, wherever their pixels are. */
   mx::array whole(const std::string& layer, const mx::array& x, const kernels::Linear& own,
                   const std::vector<int>& ids) const;
   /** The same, where the layer has made y already. */
   mx::array whole(const std::string& layer, const mx::array& x, mx::array y, const std::vector<int>& ids) const;
 
+  // The same in parts, for an x that is a constant of the run: y, and what each branch adds to it at a strength of 1.
+
+  using List = std::vector<std::shared_ptr<LayerBranch>>;
+  List list(const std::string& layer, const std::vector<int>& ids) const;
+  /** Whether the same of the changes of these ids hold both layers. */
+  bool alike(const std::string& layer, const std::string& other, const std::vector<int>& ids) const;
+  /** By the list, of y's shape. */
+  static std::vector<mx::array> parts(const List& branches, const mx::array& x, const mx::array& y);
+  /** y and the parts, of one shape, may be those of several layers that are alike. */
+  mx::array sum(const std::string& layer, mx::array y, const std::vector<mx::array>& parts,
+                const std::vector<int>& ids) const;
+
  private:
+  /** Those of the layers that a change holds. */
+  static List of(const Change& change, const std::vector<std::string>& layers);
   /** One of a layer's branches, and its share of every pixel. */
   struct Acting {
     std::shared_ptr<LayerBranch> branch;
@@ -120,6 +139,7 @@ class Branches {
   std::vector<Acting> acting(const std::string& layer, const std::vector<int>& ids) const;
   static kernels::Thins thins(const std::vector<Acting>& all, mx::Dtype dtype);
   static mx::array with_rest(const std::vector<Acting>& all, const mx::array& x, mx::array y);
+  static mx::array with_all(const std::vector<Acting>& all, const mx::array& x, mx::array y);
   static kernels::Sum sum(const std::vector<Acting>& all, const mx::array& x, const kernels::Linear& own);
   std::vector<Change> changes_;
 };

@@ -18,8 +18,11 @@ ResnetBlock::ResnetBlock(const Weights& w, int in, int out, int groups, float ep
 mx::array ResnetBlock::operator()(const kernels::Beside& x, const TimeRows* time, const Branches* beside,
                                   const Seen& seen) const {
   auto h = conv1(norm1.silu(x, beside), beside);
-  if (time_row_) h = h + kernels::Row{time->rows.at(*time_row_)};
-  if (time_row_ && beside) h = beside->row(time_path_, time->embedding, h, x.x().shape(1), x.x().shape(2));
+  if (time_row_) {
+    const auto& row = time->rows.at(*time_row_);
+    const bool more = beside && !time->changed;
+    h = more ? beside->row(time_path_, time->embedding, row, h, x.x().shape(1), x.x().shape(2)) : h + kernels::Row{row};
+  }
   const auto last = norm2.silu(h, beside);
   const mx::array out = conv2(last, beside) + (conv_shortcut ? (*conv_shortcut)(x, beside) : x.whole());
   if (!seen) return out;

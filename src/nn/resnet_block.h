@@ -13,12 +13,13 @@ namespace corepulse::nn {
 struct TimeRows {
   mx::array embedding;          // [B, width], behind SiLU
   std::vector<mx::array> rows;  ///< What every resnet makes of it: [B, out] each, in the order in which they were made.
+  bool changed = false;         ///< With all that stands beside those layers.
 };
 
 /** How a resnet hears the moment. */
 struct TimeInput {
-  int width;                                  ///< Of the time embedding.
-  std::vector<kernels::Linear>& projections;  ///< Of all resnets: each adds its own.
+  int width;                         ///< Of the time embedding.
+  std::vector<Linear>& projections;  ///< Of all resnets: each adds its own.
 };
 
 struct ResnetBlock {

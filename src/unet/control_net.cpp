@@ -30,7 +30,7 @@ ControlNet::ControlNet(const nn::Weights& w, const ControlNetConfig& config)
       controlnet_cond_embedding_(w / "controlnet_cond_embedding", config) {
   const auto& trunk = config_.trunk;
   if (config.types > 0) several_types_.emplace(w, trunk, config.types, config.type_width);
-  std::vector<kernels::Linear> projections;
+  std::vector<nn::Linear> projections;
   const BlockContext context{trunk, sites_, {time_width(trunk), projections}};
   const int levels = static_cast<int>(trunk.levels.size());
   for (int b = 0; b < levels; ++b)
@@ -42,7 +42,7 @@ ControlNet::ControlNet(const nn::Weights& w, const ControlNetConfig& config)
   for (const int channels : skip_channels(trunk))
     controlnet_down_blocks_.emplace_back(w / "controlnet_down_blocks" / i++, channels, channels);
   if (mid_block_) controlnet_mid_block_.emplace(w / "controlnet_mid_block", coarsest, coarsest);
-  time_projections_.emplace(std::move(projections));
+  time_projections_.emplace(std::vector<kernels::Linear>(projections.begin(), projections.end()));
 }
 
 CallInputs::Hint ControlNet::hint(const mx::array& picture, int type) const {

@@ -27,7 +27,7 @@ UNet::UNet(const nn::Weights& w, const Config& config)
       conv_in_(w / "conv_in", config.in_channels, config.levels[0].channels, 3),
       conv_norm_out_(w / "conv_norm_out", config.levels[0].channels, config.norm_groups, config.norm_eps),
       conv_out_(w / "conv_out", config.levels[0].channels, config.out_channels, 3) {
-  std::vector<kernels::Linear> projections;
+  std::vector<nn::Linear> projections;
   const BlockContext context{config_, sites_, {time_width(config), projections}};
   const int levels = static_cast<int>(config.levels.size());
   for (int b = 0; b < levels; ++b)
@@ -45,7 +45,8 @@ UNet::UNet(const nn::Weights& w, const Config& config)
     channels = out;
   }
   w.require_all_taken();
-  time_projections_.emplace(std::move(projections));
+  for (const auto& layer : projections) time_layers_.push_back(layer.path);
+  time_projections_.emplace(std::vector<kernels::Linear>(projections.begin(), projections.end()));
 }
 
 CallInputs UNet::inputs(const mx::array& x, const Pass& pass, const std::optional<AddedConditioning>& added) const {
@@ -74,7 +75,10 @@ mx::array UNet::operator()(const CallInputs& inputs, const Pass& pass) const {
   check_shape(inputs.sample, {static_cast<int>(pass.step.rows.size()), -1, -1, config_.in_channels}, "unet");
   // Every block passes the embedding through SiLU first: once here.
   const auto embedding = kernels::silu(moment_(inputs));
-  const nn::TimeRows time{embedding, (*time_projections_)(embedding)};
+  const auto changed = pass.beside && kernels::on_cuda()
+                           ? pass.beside->joined(time_layers_, embedding, *time_projections_)
+                           : std::nullopt;
+  const nn::TimeRows time{embedding, changed ? *changed : (*time_projections_)(embedding), changed.has_value()};
   Resnets through(time, pass, inputs, resnets_);
   Skips skips{{}, inputs.features};
   mx::array h = skips.leave(conv_in_(inputs.sample, pass.beside));

@@ -43,6 +43,7 @@ class UNet {
   std::vector<control::Site> sites_, resnets_;
   Moment moment_;
   std::optional<kernels::JoinedLinear> time_projections_;  ///< Every resnet's, of which the blocks hold their own.
+  std::vector<std::string> time_layers_;                   ///< Their paths.
   nn::Conv2d conv_in_;
   std::vector<DownBlock> down_blocks_;
   std::optional<MiddleBlock> mid_block_;

@@ -22,14 +22,18 @@ nn::Weights weights(const mx::array& weight, const mx::array& bias) {
          "net" / "layer";
 }
 
-/** Of a layer that makes kHeight x kWidth pixels: all, half or nothing of it at the pixels in turn. */
+/** Of a layer that makes so many pixels. */
+nn::Branches branches(const nn::BranchNumbers& numbers, int pixels, const mx::array& share) {
+  auto layers = std::make_shared<nn::LayerBranches>();
+  layers->emplace("net.layer", std::make_shared<nn::LayerBranch>([numbers] { return numbers; }));
+  return nn::Branches({{7, mx::array({0.5f}), {{pixels, share}}, std::move(layers)}});
+}
+
+/** All, half or nothing of it at the pixels in turn. */
 nn::Branches branches(const nn::BranchNumbers& numbers, int pixels = kHeight * kWidth) {
   std::vector<float> share(static_cast<size_t>(pixels));
   for (int i = 0; i < pixels; ++i) share[static_cast<size_t>(i)] = static_cast<float>(i % 3) / 2;
-  auto layers = std::make_shared<nn::LayerBranches>();
-  layers->emplace("net.layer", std::make_shared<nn::LayerBranch>([numbers] { return numbers; }));
-  return nn::Branches(
-      {{7, mx::array({0.5f}), {{pixels, mx::array(share.begin(), {pixels}, mx::float32)}}, std::move(layers)}});
+  return branches(numbers, pixels, mx::array(share.begin(), {pixels}, mx::float32));
 }
 
 /** y [1, ..., C] with share [pixels] of what other weights make, to compare with. */
@@ -62,6 +66,25 @@ TEST_CASE("a linear layer's branch is what merged weights would add, pixel by pi
     CHECK(error(whole, (plain(x).array() + merged(x).array()) * mx::array(0.5f)) <= 1e-4);
     CHECK(same(beside.whole("net.layer", x, plain(x), {6}), plain(x)));
   }
+}
+
+TEST_CASE("what is added to a row is added to every pixel alike, or by its share") {
+  const auto weight = normal({kOut, kIn}, 1, 0.3f), bias = normal({kOut}, 2);
+  const nn::BranchNumbers numbers{normal({kRank, kIn}, 3), normal({kOut, kRank}, 4, 0.3f), normal({kOut}, 5)};
+  const auto x = normal({1, kIn}, 6), y = normal({1, kHeight, kWidth, kOut}, 7);
+  const auto own = nn::Linear(weights(weight, bias), kIn, kOut)(x).array();
+  const auto changed = weight + mx::matmul(*numbers.up, *numbers.first);
+  const auto merged = nn::Linear(weights(changed, bias + *numbers.bias), kIn, kOut)(x).array();
+  const auto with = [&](const mx::array& row) { return (kernels::Sum(y) + kernels::Row{row}).array(); };
+  const auto row = [&](const nn::Branches& beside, int height) {
+    return beside.row("net.layer", x, own, y, height, kWidth).array();
+  };
+  check(row(branches(numbers), kHeight), with(own), with(merged));
+  CHECK(same(row(branches(numbers), 2 * kHeight), with(own)));
+  const auto alike = branches(numbers, kHeight * kWidth, mx::array({0.25f}));
+  CHECK(error(row(alike, kHeight), with(own * mx::array(0.75f) + merged * mx::array(0.25f))) <= 1e-5);
+  const auto nothing = branches(numbers, kHeight * kWidth, mx::array({0.f}));
+  CHECK(same(row(nothing, kHeight), with(own)));
 }
 
 TEST_CASE("strengths and shares are numbers that a call can be given anew; what they stand for is the branches' form") {
@@ -110,6 +133,15 @@ TEST_CASE("branches of layers of the same input are one where all pixels have th
     const auto sum = w + half * mx::matmul(normal({kOut, kRank}, i ? 5 : 4), normal({kRank, kIn}, 3));
     CHECK(error(made->at(i), mx::matmul(x, mx::transpose(sum))) <= 1e-5);
   }
+  const auto rows = [&](const mx::array& share) {
+    const kernels::Linear q(w, std::nullopt), k(w, std::nullopt);
+    const nn::Branches branches({{7, half, {{kPixels, half}, {4 * kPixels, share}}, layers_of({})}});
+    return branches.joined(names, mx::slice(x, {0, 0, 0}, {2, 1, kIn}), kernels::JoinedLinear({q, k}));
+  };
+  const auto rows_made = rows(half);
+  REQUIRE(rows_made);
+  CHECK(error(rows_made->at(1), mx::slice(made->at(1), {0, 0, 0}, {2, 1, kOut})) <= 1e-5);
+  CHECK_FALSE(rows(mx::full({4 * kPixels}, 0.5f)));
   CHECK_FALSE(joined(mx::full({kPixels}, 0.5f), layers_of({}), 7));
   CHECK_FALSE(joined(half, layers_of({}), 6));
   CHECK_FALSE(joined(half, layers_of(normal({kOut}, 8)), 7));

@@ -41,7 +41,7 @@ TEST_CASE("a resnet block gives a picture and a skip the bits of their concatena
       CAPTURE(out);
       const int in = width + skip_width;
       const nn::Weights weights(tensors(in, out), "unet", type);
-      std::vector<kernels::Linear> projections;
+      std::vector<nn::Linear> projections;
       const nn::ResnetBlock block(weights, in, out, 4, 1e-5f, nn::TimeInput{8, projections});
       const auto x = mx::astype(normal({2, 7, 6, width}, 2), type),
                  skip = mx::astype(normal({2, 7, 6, skip_width}, 3), type);

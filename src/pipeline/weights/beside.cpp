@@ -98,15 +98,22 @@ struct Counted {
   size_t held = 1;  ///< and as many as have different strengths in one call.
 };
 
+/** As how many layers of the same input a weight's is held once more, as one product (nn::Branches::joined). */
+uint64_t joined_with(const std::string& tensor, const Deltas& deltas) {
+  if (!kernels::on_cuda()) return 0;
+  if (tensor.find(".attn1.to_") != std::string::npos) return tensor.find(".to_out.") == std::string::npos ? 3 : 0;
+  const auto is_time = [](const std::string& name) { return name.ends_with(".time_emb_proj.weight"); };
+  const auto hears = [&](const auto& item) { return is_time(item.first); };
+  return is_time(tensor) ? static_cast<uint64_t>(std::count_if(deltas.begin(), deltas.end(), hears)) : 0;
+}
+
 /** Numbers of two matrices between as many inputs and outputs, as they are packed. */
-uint64_t numbers_of_rank(int rank, const std::string& tensor, const io::TensorView& view, mx::Dtype dtype) {
+uint64_t numbers_of_rank(int rank, const io::TensorView& view, mx::Dtype dtype, uint64_t joined) {
   const bool product = view.shape.size() == 2 || (view.shape.size() == 4 && view.shape[2] == 1 && view.shape[3] == 1);
   const auto outputs = static_cast<uint64_t>(view.shape.at(0)), inputs = view.elements() / outputs;
-  const auto numbers = static_cast<uint64_t>(product ? kernels::thin_rank(rank, dtype) : rank) * (outputs + inputs);
-  // Query's, key's and value's are held as one, too, whose outer matrix is two thirds zeros.
-  const bool joined = kernels::on_cuda() && tensor.find(".attn1.to_") != std::string::npos &&
-                      tensor.find(".to_out.") == std::string::npos;
-  return joined ? numbers + static_cast<uint64_t>(rank) * (3 * outputs + inputs) : numbers;
+  const auto width = static_cast<uint64_t>(product ? kernels::thin_rank(rank, dtype) : rank);
+  // Of several as one most of the outer matrix is zeros.
+  return width * (outputs + inputs) + (joined ? width * (joined * outputs + inputs) : 0);
 }
 
 /** Packed in the type of the UNet's numbers; what is added to pixels, or is a norm's, stays float32. */
@@ -116,7 +123,8 @@ uint64_t packed_bytes(const Deltas& deltas, const model::Parts& parts, model::Pr
   for (const auto& [tensor, delta] : deltas) {
     const auto& view = tensors.at(tensor);
     const auto rank = static_cast<int>(delta->rank());
-    const uint64_t numbers = rank > 0 ? numbers_of_rank(rank, tensor, view, precision.dtype) : view.elements();
+    const uint64_t numbers =
+        rank > 0 ? numbers_of_rank(rank, view, precision.dtype, joined_with(tensor, deltas)) : view.elements();
     bytes += numbers * (view.shape.size() == 1 ? sizeof(float) : size_of(precision.dtype));
   }
   return bytes;
