@@ -56,14 +56,7 @@ KeyValue CallKeys::of_rows(const std::vector<std::vector<Reading>>& rows, const 
   if (site_.cross) {
     std::vector<RunCache::TextPair> pairs;
     for (const int place : places) pairs.push_back(text_pair(reading(place), 0));
-    const auto& kv = texts(pairs);
-    if (beside.empty()) return kv;
-    std::vector<mx::array> keys, values;
-    for (const int place : places) {
-      keys.push_back(pass_.texts.at(static_cast<size_t>(reading(place).sources[0].id)));
-      values.push_back(pass_.texts.at(static_cast<size_t>(reading(place).says()[0].id)));
-    }
-    return changed(kv, beside, mx::concatenate(keys, 0), mx::concatenate(values, 0));
+    return beside.empty() ? texts(pairs) : texts(pairs, beside);
   }
   if (std::all_of(places.begin(), places.end(), [&](int place) { return looks_at_itself(reading(place)); })) {
     const auto& kv = own(beside, places.size() == rows.size());
@@ -107,9 +100,7 @@ KeyValue CallKeys::of(const Reading& reading, int row) {
 
 KeyValue CallKeys::of_text(const Reading& reading, size_t i) const {
   if (reading.beside.empty()) return texts({text_pair(reading, i)});
-  const int key = reading.sources[i].id, value = reading.says()[i].id;
-  auto kv = changed({texts({{key, key, nullptr}}).k, texts({{value, value, nullptr}}).v}, reading.beside,
-                    pass_.texts.at(key), pass_.texts.at(value));
+  auto kv = texts({{reading.sources[i].id, reading.says()[i].id, nullptr}}, reading.beside);
   if (reading.map && !reading.value_gain) kv.v = pass_.cache.mapped(reading.map, kv.v);
   return kv;
 }
@@ -138,6 +129,29 @@ KeyValue CallKeys::changed(const KeyValue& kv, const std::vector<int>& beside, c
 
 const KeyValue& CallKeys::texts(const std::vector<RunCache::TextPair>& rows) const {
   return pass_.cache.texts(site_.index, rows, [&](int id) { return project(pass_.texts.at(id)); });
+}
+
+KeyValue CallKeys::texts(const std::vector<RunCache::TextPair>& rows, const std::vector<int>& beside) const {
+  const auto& [k, v] = texts(rows);
+  std::vector<mx::array> keys, values;
+  for (const auto& [key, value, map] : rows)
+    keys.push_back(pass_.texts.at(key)), values.push_back(pass_.texts.at(value));
+  const auto keys_of = mx::concatenate(keys, 0), values_of = mx::concatenate(values, 0);
+  if (!kernels::on_cuda() || !pass_.beside->alike(to_k_.path, to_v_.path, beside))
+    return changed({k, v}, beside, keys_of, values_of);
+  const auto branches = pass_.beside->list(to_k_.path, beside);
+  if (branches.empty()) return {k, v};
+  // But for the strength, what is added is the same in every call.
+  const auto& [own, added] = pass_.cache.in_parts(rows, branches, [&, &k = k, &v = v] {
+    const auto to_keys = nn::Branches::parts(branches, keys_of, k);
+    const auto to_values = nn::Branches::parts(pass_.beside->list(to_v_.path, beside), values_of, v);
+    std::vector<mx::array> both;
+    for (size_t i = 0; i < to_keys.size(); ++i) both.push_back(mx::stack({to_keys[i], to_values[i]}));
+    return RunCache::InParts{mx::stack({k, v}), both};
+  });
+  const auto sum = pass_.beside->sum(to_k_.path, own, added, beside);
+  const auto part = [&](int i) { return mx::squeeze(attention::row_of(sum, i), 0); };
+  return {part(0), part(1)};
 }
 
 KeyValue CallKeys::of_picture(const Source& source, int row, const std::vector<int>& beside) {

@@ -39,6 +39,8 @@ class CallKeys {
   /** What x itself gives, with these changes that stand beside the weights. @param alone nobody asks for it without. */
   const KeyValue& own(const std::vector<int>& beside, bool alone);
   const KeyValue& texts(const std::vector<RunCache::TextPair>& rows) const;
+  /** The same with these changes; no row has a map. */
+  KeyValue texts(const std::vector<RunCache::TextPair>& rows, const std::vector<int>& beside) const;
   /** Of source `i` of a reading. */
   KeyValue of_text(const control::Reading& reading, size_t i) const;
   KeyValue of_picture(const control::Reading& reading, size_t i, int row);

@@ -26,6 +26,15 @@ class RunCache {
   /** Keys and values of these rows at a site, [B, T, H*D]; `project` makes those of one text. */
   template <class Project>
   const KeyValue& texts(int site, const std::vector<TextPair>& rows, Project project);
+  /** Keys and values of these rows at a site, one upon the other, and what branches add to both (nn::Branches::parts).
+   */
+  struct InParts {
+    mx::array own;                 // [2, B, T, H*D]
+    std::vector<mx::array> added;  // of that shape
+  };
+  /** @param branches those of the site's keys; `make` makes what is not known. */
+  template <class Make>
+  const InParts& in_parts(const std::vector<TextPair>& rows, const nn::Branches::List& branches, Make make);
   /** Of a source of kind picture or no_picture at a site. */
   const KeyValue& pictures(const control::Site& site, const control::Source& source, const Pictures& made);
   /** The numbers as a float32 array [n]. */
@@ -39,6 +48,7 @@ class RunCache {
 
   // Shared pointers are kept so that their addresses stay the keys of these numbers.
   std::map<std::pair<int, std::vector<TextPair>>, KeyValue> texts_;
+  std::map<std::pair<std::vector<TextPair>, nn::Branches::List>, InParts> in_parts_;
   std::map<std::tuple<int, int, bool>, KeyValue> pictures_;  ///< By site, id, and whether there are pictures.
   std::unordered_map<control::Values, mx::array> uploads_;
 };
@@ -79,6 +89,15 @@ const KeyValue& RunCache::texts(int site, const std::vector<TextPair>& rows, Pro
     k.push_back(one.k), v.push_back(one.v);
   }
   return remember({mx::concatenate(k, 0), mx::concatenate(v, 0)});
+}
+
+template <class Make>
+const RunCache::InParts& RunCache::in_parts(const std::vector<TextPair>& rows, const nn::Branches::List& branches,
+                                            Make make) {
+  const auto found = in_parts_.find({rows, branches});
+  if (found != in_parts_.end()) return found->second;
+  if (in_parts_.size() > kMost) in_parts_.clear();
+  return in_parts_.emplace(std::pair{rows, branches}, make()).first->second;
 }
 
 }  // namespace corepulse::attention
