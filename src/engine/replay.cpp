@@ -7,17 +7,17 @@
 namespace corepulse::engine {
 namespace {
 
-/** The same numbers in memory of their own. */
-mx::array own(const mx::array& x) {
-  auto copy = mx::contiguous(x * like(1, x));
-  copy.eval();
-  return copy;
-}
-
 std::vector<mx::array> arrays(unet::CallInputs& inputs) {
   std::vector<mx::array> all;
   each(inputs, [&](const mx::array& x) { all.push_back(x); });
   return all;
+}
+
+/** The same numbers in memory of their own. */
+unet::CallInputs own(unet::CallInputs inputs) {
+  each(inputs, [](mx::array& x) { x = mx::contiguous(x * like(1, x)); });
+  mx::eval(arrays(inputs));
+  return inputs;
 }
 
 bool same_form(const std::optional<nn::Branches>& before, const nn::Branches* now) {
@@ -54,9 +54,9 @@ bool Replay::repeats(const std::vector<mx::Shape>& shapes, const attention::Pass
          control::alike(pass.control, sites_, *last_, pass.step);
 }
 
-bool Replay::record(unet::CallInputs inputs, const attention::Pass& pass) {
+bool Replay::record(const unet::CallInputs& given, const attention::Pass& pass) {
   if (too_large_) return false;
-  each(inputs, [](mx::array& x) { x = own(x); });
+  auto inputs = own(given);
   const auto out = network_(inputs, pass);
   too_large_ = kernels::CudaGraph::bytes(out) > free_device_memory() / 2;
   if (!too_large_) graph_ = std::make_unique<kernels::CudaGraph>(arrays(inputs), out);

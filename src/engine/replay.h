@@ -27,7 +27,7 @@ class Replay {
 
  private:
   bool repeats(const std::vector<mx::Shape>& shapes, const attention::Pass& pass) const;
-  bool record(unet::CallInputs inputs, const attention::Pass& pass);
+  bool record(const unet::CallInputs& given, const attention::Pass& pass);
 
   const std::vector<control::Site>& sites_;
   Call network_;
