@@ -89,7 +89,8 @@ Asked asked(const Run& run, const mx::array& x, double sigma, const control::Ste
 mx::array call_unet(const Run& run, const mx::array& x, const attention::Pass& pass, Network& network,
                     const std::optional<unet::AddedConditioning>& added, const control::StepPlan& sides) {
   auto inputs = run.model.unet.inputs(mx::astype(x, run.dtype), pass, added);
-  if (!sides.side.empty()) run.networks->side().add(sides, inputs, pass, network.side);
+  if (!sides.side.empty() || !network.side.networks.empty())
+    run.networks->side().add(sides, inputs, pass, network.side);
   inputs.gains = gains_of(sides, pass.step.rows);
   const FeatureCall call{pass.step, run.model.unet.resnets(), x.shape(1), x.shape(2)};
   inputs.mixes = mixes_of(sides, call, pass.instruments.recordings);

@@ -110,6 +110,16 @@ mx::array weighted(mx::array x, const control::SideCall& call, size_t skip, bool
   return x * mx::astype(mx::reshape(cache.upload(call.region[skip]), {1, height, width, 1}), x.dtype());
 }
 
+/** Keeps zeros in the form of what is added to so many rows, or adds those that were kept. */
+void keep_form(std::vector<mx::array>& added, std::vector<mx::array>& zeros, size_t rows) {
+  if (added.empty() && !zeros.empty() && zeros[0].shape(0) == static_cast<int>(rows)) added = zeros;
+  const auto same = [](const mx::array& a, const mx::array& b) { return a.shape() == b.shape(); };
+  if (std::equal(added.begin(), added.end(), zeros.begin(), zeros.end(), same)) return;
+  zeros.clear();
+  for (const auto& x : added) zeros.push_back(mx::contiguous(mx::zeros_like(x)));
+  mx::eval(zeros);
+}
+
 }  // namespace
 
 std::shared_ptr<const model::SideNetwork> SideStore::of(const Guide& guide, mx::Dtype dtype) {
@@ -177,6 +187,9 @@ void SideNetworks::add(const control::StepPlan& plan, unet::CallInputs& inputs, 
     made[network] = made_by(network, wanted, inputs, pass, calls);
   inputs.residuals = sums(plan, pass.step.rows, made, false, calls);
   inputs.features = sums(plan, pass.step.rows, made, true, calls);
+  if (!kernels::CudaGraph::available()) return;
+  keep_form(inputs.residuals, calls.no_residuals, pass.step.rows.size());
+  keep_form(inputs.features, calls.no_features, pass.step.rows.size());
 }
 
 std::vector<mx::array> SideNetworks::sums(const control::StepPlan& plan, const std::vector<control::Row>& rows,

@@ -36,6 +36,9 @@ struct SideCalls {
     std::vector<mx::Shape> shapes = {};  ///< Of what it makes, by skip.
   };
   std::map<int, Of> networks = {};
+  /** On CUDA zeros, as many as what was added last to skips, and to features: a call that is recorded with something
+   * added stays that call where nothing is, which takes less time than recording one without. */
+  std::vector<mx::array> no_residuals = {}, no_features = {};
 };
 
 class SideNetworks {
@@ -48,8 +51,8 @@ class SideNetworks {
   SideNetworks(const SideNetworks&) = delete;
 
   /**
-   * Gives the UNet's inputs what the plan's side calls add to the rows of pass.step together, if they add to any. Each
-   * network is asked once, for all rows that it adds to.
+   * Gives the UNet's inputs what the plan's side calls add to the rows of pass.step together, if they add to any; or
+   * zeros behind calls that did. Each network is asked once, for all rows that it adds to.
    */
   void add(const control::StepPlan& plan, unet::CallInputs& inputs, const attention::Pass& pass, SideCalls& calls);
 
