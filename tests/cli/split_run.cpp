@@ -1,5 +1,6 @@
-// split_run MODEL RUNS.json [--split]: draws runs one after the other and prints a line of JSON for each: its latents'
-// digest, or its error. A run is {"recipe": {...}} and what disturbs it.
+// split_run MODEL RUNS.json [--split] [--gpu]: draws runs one after the other and prints a line of JSON for each: its
+// latents' digest, or its error. A run is {"recipe": {...}} and what disturbs it. On the CPU in float32; --gpu: there,
+// in float16, with the seconds of the steps.
 #include <cstdio>
 #include <fmt/format.h>
 #include <iostream>
@@ -43,7 +44,7 @@ Request request_of(const io::Json& run) {
   return request;
 }
 
-io::Json drawn(const Pipeline& pipeline, const io::Json& run) {
+io::Json drawn(const Pipeline& pipeline, const io::Json& run, bool timed) {
   const auto request = request_of(run);
   auto result = pipeline.prepare(request);
   if (run.value("with", "") == "together") {
@@ -55,22 +56,28 @@ io::Json drawn(const Pipeline& pipeline, const io::Json& run) {
   const auto made = std::move(result).generate();
   io::Sha256 digest;
   for (const auto& latents : made.latents) digest.update(std::as_bytes(std::span(latents)));
-  return {{"sha256", digest.hex()}, {"calls", made.model_calls}, {"notes", made.notes}};
+  io::Json line{{"sha256", digest.hex()}, {"calls", made.model_calls}, {"notes", made.notes}};
+  if (timed) line["seconds"] = made.seconds_steps;
+  return line;
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
   if (count < 3) return 2;
-  const std::string flag = count > 3 ? arguments[3] : "";
+  bool gpu = false;
+  LoadOptions options{.dtype = ComputeType::float32, .device = LoadOptions::Device::cpu};
+  for (const std::string flag : std::span(arguments + 3, arguments + count)) {
+    if (flag == "--split") options.split_guidance = true;
+    if (flag == "--gpu") gpu = true;
+  }
+  if (gpu) options.dtype = ComputeType::float16, options.device = LoadOptions::Device::gpu;
   try {
-    const auto pipeline = Pipeline::load(
-        {.model = arguments[1]},
-        {.dtype = ComputeType::float32, .device = LoadOptions::Device::cpu, .split_guidance = flag == "--split"});
+    const auto pipeline = Pipeline::load({.model = arguments[1]}, options);
     for (const auto& run : io::read_json(arguments[2])) {
       io::Json line;
       try {
-        line = drawn(pipeline, run);
+        line = drawn(pipeline, run, gpu);
       } catch (const Error& error) {
         line = {{"error", name(error.code())}, {"message", error.what()}};
       } catch (const std::exception& error) {
