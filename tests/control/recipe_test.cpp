@@ -74,6 +74,7 @@ Recipe everything() {
       smooth(0.5).as(Mode::corepulse),
       share_image(1),
       share_recording("style run").on(Rows::both),
+      {.effect = Features{.recording = "source run", .strength = {{0, 1}, {1, 0.5}}, .sha256 = "ab"}},
       prompt_to_prompt("a dog", PromptToPrompt::Method::replace),
       normalized_guidance("blurry", 3).strength(0.4),
       guide_by(GuideBy::Perturb::blur, {{0, 3}, {0.5, 1}}),
@@ -200,8 +201,7 @@ TEST_CASE("every field of every kind survives writing and reading, bit for bit")
   for (const int indent : {-1, 0, 4}) CHECK(recipe_from_json(to_json(recipe, indent)) == recipe);
   CHECK(controls_from_json(to_json(recipe.controls)) == recipe.controls);
   CHECK(recipe_from_json(to_json(Recipe{})) == Recipe{});
-  Recipe odd{.guidance = 0.1 + 0.2};
-  CHECK(recipe_from_json(to_json(odd)).guidance == 0.1 + 0.2);
+  CHECK(recipe_from_json(to_json(Recipe{.guidance = 0.1 + 0.2})).guidance == 0.1 + 0.2);
 }
 
 TEST_CASE("the word of a few-step model sets fields, those beside it change them, and JSON keeps both") {

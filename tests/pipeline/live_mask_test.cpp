@@ -165,7 +165,8 @@ TEST_CASE("a region that follows words says what is wrong with it") {
   start.init = InitPicture{.data = by_hand({"", 0, 2, 2, {0, 1, 1, 0}, {}}, 1).data, .mask = looked_at("cat")};
   CHECK(contains(refused(start), "nothing is looked at here"));
   const LoraFile file("small", "attn", 7);
-  CHECK(refused(short_run({lora(file.path()).within(looked_at("cat"))})).find("[controls[0].region] a lora is") == 0);
+  CHECK(refused(short_run({lora(file.path()).within(looked_at("cat"))})).find("[controls[0].region] lora draws it") ==
+        0);
 }
 
 TEST_CASE("blend: images become another's behind steps, in a region, by a strength") {
