@@ -132,22 +132,22 @@ const KeyValue& CallKeys::texts(const std::vector<RunCache::TextPair>& rows) con
 }
 
 KeyValue CallKeys::texts(const std::vector<RunCache::TextPair>& rows, const std::vector<int>& beside) const {
-  const auto& [k, v] = texts(rows);
+  const auto& kv = texts(rows);
   std::vector<mx::array> keys, values;
   for (const auto& [key, value, map] : rows)
     keys.push_back(pass_.texts.at(key)), values.push_back(pass_.texts.at(value));
   const auto keys_of = mx::concatenate(keys, 0), values_of = mx::concatenate(values, 0);
   if (!kernels::on_cuda() || !pass_.beside->alike(to_k_.path, to_v_.path, beside))
-    return changed({k, v}, beside, keys_of, values_of);
+    return changed(kv, beside, keys_of, values_of);
   const auto branches = pass_.beside->list(to_k_.path, beside);
-  if (branches.empty()) return {k, v};
+  if (branches.empty()) return kv;
   // But for the strength, what is added is the same in every call.
-  const auto& [own, added] = pass_.cache.in_parts(rows, branches, [&, &k = k, &v = v] {
-    const auto to_keys = nn::Branches::parts(branches, keys_of, k);
-    const auto to_values = nn::Branches::parts(pass_.beside->list(to_v_.path, beside), values_of, v);
+  const auto& [own, added] = pass_.cache.in_parts(site_.index, rows, branches, [&] {
+    const auto to_keys = nn::Branches::parts(branches, keys_of, kv.k);
+    const auto to_values = nn::Branches::parts(pass_.beside->list(to_v_.path, beside), values_of, kv.v);
     std::vector<mx::array> both;
     for (size_t i = 0; i < to_keys.size(); ++i) both.push_back(mx::stack({to_keys[i], to_values[i]}));
-    return RunCache::InParts{mx::stack({k, v}), both};
+    return RunCache::InParts{mx::stack({kv.k, kv.v}), both};
   });
   const auto sum = pass_.beside->sum(to_k_.path, own, added, beside);
   const auto part = [&](int i) { return mx::squeeze(attention::row_of(sum, i), 0); };

@@ -21,6 +21,7 @@ class RunCache {
   static constexpr size_t kMost = 4096;
   /** Keys of several rows are as large as a call's, which may have many. */
   static constexpr size_t kMostOfRows = 8;
+  static constexpr size_t kMostInParts = 4;
   /** Keys of one text, values of one; those by the rows of a map, where there is one. */
   using TextPair = std::tuple<control::TextId, control::TextId, control::Values>;
   /** Keys and values of these rows at a site, [B, T, H*D]; `project` makes those of one text. */
@@ -32,9 +33,9 @@ class RunCache {
     mx::array own;                 // [2, B, T, H*D]
     std::vector<mx::array> added;  // of that shape
   };
-  /** @param branches those of the site's keys; `make` makes what is not known. */
+  /** @param branches those of the site's keys; `make` makes what is not known, and of a site kMostInParts are. */
   template <class Make>
-  const InParts& in_parts(const std::vector<TextPair>& rows, const nn::Branches::List& branches, Make make);
+  const InParts& in_parts(int site, const std::vector<TextPair>& rows, const nn::Branches::List& branches, Make make);
   /** Of a source of kind picture or no_picture at a site. */
   const KeyValue& pictures(const control::Site& site, const control::Source& source, const Pictures& made);
   /** The numbers as a float32 array [n]. */
@@ -48,7 +49,7 @@ class RunCache {
 
   // Shared pointers are kept so that their addresses stay the keys of these numbers.
   std::map<std::pair<int, std::vector<TextPair>>, KeyValue> texts_;
-  std::map<std::pair<std::vector<TextPair>, nn::Branches::List>, InParts> in_parts_;
+  std::map<int, std::map<std::pair<std::vector<TextPair>, nn::Branches::List>, InParts>> in_parts_;  ///< By site.
   std::map<std::tuple<int, int, bool>, KeyValue> pictures_;  ///< By site, id, and whether there are pictures.
   std::unordered_map<control::Values, mx::array> uploads_;
 };
@@ -92,12 +93,13 @@ const KeyValue& RunCache::texts(int site, const std::vector<TextPair>& rows, Pro
 }
 
 template <class Make>
-const RunCache::InParts& RunCache::in_parts(const std::vector<TextPair>& rows, const nn::Branches::List& branches,
-                                            Make make) {
-  const auto found = in_parts_.find({rows, branches});
-  if (found != in_parts_.end()) return found->second;
-  if (in_parts_.size() > kMost) in_parts_.clear();
-  return in_parts_.emplace(std::pair{rows, branches}, make()).first->second;
+const RunCache::InParts& RunCache::in_parts(int site, const std::vector<TextPair>& rows,
+                                            const nn::Branches::List& branches, Make make) {
+  auto& known = in_parts_[site];
+  const auto found = known.find({rows, branches});
+  if (found != known.end()) return found->second;
+  if (known.size() >= kMostInParts) known.clear();
+  return known.emplace(std::pair{rows, branches}, make()).first->second;
 }
 
 }  // namespace corepulse::attention

@@ -237,6 +237,10 @@ std::optional<std::vector<mx::array>> Branches::joined(const std::vector<std::st
     const bool whole = !change.share.empty() && std::all_of(change.share.begin(), change.share.end(),
                                                             [](const auto& share) { return share.second.size() == 1; });
     if (branches.size() < layers.size() || !whole) return {};
+    int ranks = 0;
+    for (const auto& branch : branches)
+      if (const auto one = branch->thin(x.dtype(), change.strength)) ranks += one->down.out();
+    if (ranks > kMostRanks) return {};
     auto thin = branches.front()->joined(branches, x.dtype(), change.strength);
     if (!thin) return {};
     thins.push_back(*std::move(thin));
@@ -310,7 +314,7 @@ Branches::List Branches::list(const std::string& layer, const std::vector<int>& 
 bool Branches::alike(const std::string& layer, const std::string& other, const std::vector<int>& ids) const {
   return std::all_of(changes_.begin(), changes_.end(), [&](const Change& change) {
     return std::find(ids.begin(), ids.end(), change.id) == ids.end() ||
-           change.layers->contains(layer) == change.layers->contains(other);
+           (!change.scaled && change.layers->contains(layer) == change.layers->contains(other));
   });
 }
 

@@ -65,12 +65,14 @@ using LayerBranches = std::unordered_map<std::string, std::shared_ptr<LayerBranc
 /** All that stands beside the weights in one call, the same for every row. */
 class Branches {
  public:
+  static constexpr int kMostRanks = 3072;
   struct Change {
     int id = 0;          ///< As control calls it.
     mx::array strength;  ///< [1]: of what is no pixel's own.
     /** By the number of pixels: [pixels], or [1] for all, times the strength. Absent: nothing there. */
     std::map<int, mx::array> share;
     std::shared_ptr<LayerBranches> layers;
+    bool scaled = false;  ///< The layers are this strength's alone: another has others.
   };
   explicit Branches(std::vector<Change> changes) : changes_(std::move(changes)) {}
 
@@ -93,7 +95,8 @@ class Branches {
    */
   std::optional<std::vector<mx::array>> joined(const std::vector<std::string>& layers, const mx::array& x,
                                                const kernels::JoinedLinear& own, const std::vector<int>& ids) const;
-  /** The same for an x [B, in] whose product goes to pixels of any grid: nothing, if it is not equal at all of them. */
+  /** The same for an x [B, in] whose product goes to pixels of any grid: nothing, if it is not equal at all of them, or
+   * of more ranks than kMostRanks, with whose zeros it would cost more than one by one. */
   std::optional<std::vector<mx::array>> joined(const std::vector<std::string>& layers, const mx::array& x,
                                                const kernels::JoinedLinear& own) const;
   /** second(geglu(first(x))). */
@@ -118,7 +121,7 @@ class Branches {
 
   using List = std::vector<std::shared_ptr<LayerBranch>>;
   List list(const std::string& layer, const std::vector<int>& ids) const;
-  /** Whether the same of the changes of these ids hold both layers. */
+  /** Whether the same of the changes of these ids hold both layers, and go on to hold them at other strengths. */
   bool alike(const std::string& layer, const std::string& other, const std::vector<int>& ids) const;
   /** By the list, of y's shape. */
   static std::vector<mx::array> parts(const List& branches, const mx::array& x, const mx::array& y);

@@ -99,12 +99,13 @@ struct Counted {
 };
 
 /** As how many layers of the same input a weight's is held once more, as one product (nn::Branches::joined). */
-uint64_t joined_with(const std::string& tensor, const Deltas& deltas) {
+uint64_t joined_with(const std::string& tensor, int rank, const Deltas& deltas) {
   if (!kernels::on_cuda()) return 0;
   if (tensor.find(".attn1.to_") != std::string::npos) return tensor.find(".to_out.") == std::string::npos ? 3 : 0;
   const auto is_time = [](const std::string& name) { return name.ends_with(".time_emb_proj.weight"); };
   const auto hears = [&](const auto& item) { return is_time(item.first); };
-  return is_time(tensor) ? static_cast<uint64_t>(std::count_if(deltas.begin(), deltas.end(), hears)) : 0;
+  const auto all = is_time(tensor) ? std::count_if(deltas.begin(), deltas.end(), hears) : 0;
+  return all * rank <= nn::Branches::kMostRanks ? static_cast<uint64_t>(all) : 0;
 }
 
 /** Numbers of two matrices between as many inputs and outputs, as they are packed. */
@@ -124,7 +125,7 @@ uint64_t packed_bytes(const Deltas& deltas, const model::Parts& parts, model::Pr
     const auto& view = tensors.at(tensor);
     const auto rank = static_cast<int>(delta->rank());
     const uint64_t numbers =
-        rank > 0 ? numbers_of_rank(rank, view, precision.dtype, joined_with(tensor, deltas)) : view.elements();
+        rank > 0 ? numbers_of_rank(rank, view, precision.dtype, joined_with(tensor, rank, deltas)) : view.elements();
     bytes += numbers * (view.shape.size() == 1 ? sizeof(float) : size_of(precision.dtype));
   }
   return bytes;
@@ -200,7 +201,7 @@ nn::Branches Beside::of(const WeightChanges& changes, const std::vector<WeightCh
     if (change.region.empty()) continue;
     const auto& [of, layers, scaled] = kept(change, call, files, parts);
     const float strength = scaled ? 1 : change.strength;
-    all.push_back({change.control, mx::array({strength}), shares_of(change, strength), layers});
+    all.push_back({change.control, mx::array({strength}), shares_of(change, strength), layers, scaled});
   }
   return nn::Branches(std::move(all));
 }
