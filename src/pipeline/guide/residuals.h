@@ -36,8 +36,9 @@ struct SideCalls {
     std::vector<mx::Shape> shapes = {};  ///< Of what it makes, by skip.
   };
   std::map<int, Of> networks = {};
-  /** On CUDA zeros, as many as what was added last to skips, and to features: a call that is recorded with something
-   * added stays that call where nothing is, which takes less time than recording one without. */
+  /** On CUDA zeros, as many as what was added last to skips, and to features, until the pass ends: a call that is
+   * recorded with something added stays that call where nothing is, or for an image to which nothing is, which takes
+   * less time than recording one without. */
   std::vector<mx::array> no_residuals = {}, no_features = {};
 };
 
