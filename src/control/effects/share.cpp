@@ -66,7 +66,11 @@ class ShareEffect : public AttentionEffect {
     return fmt::format("image {} would look at itself; expected other images in the batch", source_.id);
   }
   bool any_row() const override { return share_.how == Share::How::map; }
-  std::string neutral() const override { return "its strength is 0, or what fidelity leaves of it"; }
+  std::string neutral() const override {
+    const std::string nothing = "its strength is 0, or what fidelity leaves of it";
+    return share_.how == Share::How::map ? nothing + ", or all look at others already by what stands before it"
+                                         : nothing;
+  }
 
  private:
   std::optional<int> id_of(Source::Kind kind) const {

@@ -41,7 +41,8 @@ void check_recorded(const RecordingReader& reader, const RecordingInfo& info, co
            fmt::format("step {} was recorded at sigma {}; this run's is {}; expected the same steps and schedule",
                        call.index, number(sigma), number(call.sigma)));
   const bool prompt = reader.rows != Rows::uncond, negative = reader.rows != Rows::cond && guided;
-  if (!reader.any_row && ((prompt && !info.conditional) || (negative && !info.unconditional)))
+  const bool serves = reader.any_row && info.conditional;  // every row, by the prompt's
+  if (!serves && ((prompt && !info.conditional) || (negative && !info.unconditional)))
     refuse(reader.path + ".rows",
            fmt::format("only the {} row was recorded; expected rows {}",
                        info.conditional ? "prompt's" : "negative prompt's", info.conditional ? "cond" : "uncond"));
@@ -101,8 +102,9 @@ void narrow_to_recording(const RecordingReader& reader, const RecordingInfo& inf
   const auto& in = context.inputs;
   if (info.latent_height != in.latent_height || info.latent_width != in.latent_width)
     refuse(reader.path + ".recording",
-           fmt::format("it was recorded at a latent size of {}x{}; this run's is {}x{}", info.latent_width,
-                       info.latent_height, in.latent_width, in.latent_height));
+           fmt::format("it was recorded at a latent size of {}x{}; this run's is {}x{}; expected a recording of this "
+                       "size, or a second_pass whose own controls are without it",
+                       info.latent_width, info.latent_height, in.latent_width, in.latent_height));
   narrow_layers(reader, info, layers, places.layers);
   narrow_calls(reader, info, in.calls, steps, places.calls);
 }

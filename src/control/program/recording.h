@@ -13,7 +13,7 @@ struct RecordingReader {
   const corepulse::Control& control;
   std::string path;
   Rows rows = Rows::cond;
-  bool any_row = false;  ///< Of a recording that holds one row, all rows may read that.
+  bool any_row = false;  ///< Of a recording that holds the prompt's row alone, all rows may read that.
   Capture::What what = Capture::What::keys;
 };
 

@@ -60,7 +60,7 @@ void add_feature_mixes(int index, Context& context, StepInputs& steps) {
   }
   report.resnets = std::move(resnets);
   report.state = report.pairs > 0 ? ControlReport::State::acts : ControlReport::State::neutral;
-  if (report.pairs == 0) report.reason = "its strength is 0";
+  if (report.pairs == 0) report.reason = "its strength is 0, or no row that it acts on is there when it does";
 }
 
 }  // namespace corepulse::control
