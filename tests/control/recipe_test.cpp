@@ -74,7 +74,6 @@ Recipe everything() {
       smooth(0.5).as(Mode::corepulse),
       share_image(1),
       share_recording("style run").on(Rows::both),
-      {.effect = Features{.recording = "source run", .strength = {{0, 1}, {1, 0.5}}, .sha256 = "ab"}},
       prompt_to_prompt("a dog", PromptToPrompt::Method::replace),
       normalized_guidance("blurry", 3).strength(0.4),
       guide_by(GuideBy::Perturb::blur, {{0, 3}, {0.5, 1}}),
@@ -95,7 +94,8 @@ Recipe everything() {
       time_ids({.original = {{512, 768}}, .crop = {{1, 2}}, .target = {{3, 4}}}),
       negative("blue"),
       capture("cat", "heat"),
-      record("run")};
+      record("run"),
+      {.effect = Features{.recording = "source run", .strength = {{0, 1}, {1, 0.5}}, .sha256 = "ab"}}};
   std::get<Attend>(r.controls[6].effect).interaction = Attend::Interaction::redirect;
   r.controls[14].region = region, r.controls[14].images = {1};
   r.controls[10].effect = Share{{}, "style run", {}, 1, "ef56", true, true, 1.5, -1, {{0, -1}, {1, 2}}, 0.25};
