@@ -1,6 +1,6 @@
 """Draws docs/guides.png and docs/guides/*.webp with the built-in model: what commands of guides.md make.
 
-    python docs/make_guides_pictures.py build/bin/corepulse [led|read|style ...]   # pillow
+    python docs/make_guides_pictures.py build/bin/corepulse [led|read|style|layout ...]   # pillow
 """
 import pathlib
 import subprocess
@@ -22,16 +22,24 @@ SCENES = ["in a city", "on the beach", "in the snow"]
 HOUSES = ["-p", "a house in a park", "--seed", "3,4,5"]
 STYLES = [[], ["--share", "0 @ align, rows both"], ["--share", "0 @ fidelity 0.5, rows both"]]
 
+# The picture whose layout another prompt takes over; that prompt, and for how long features and maps are the picture's.
+HOUSE = ["-p", "a big house and a tree in the mountains", "--seed", "7", "--record", "f @ output:0.1, what features",
+         "--record", "k @ output:0.2, output:1"]
+CASTLE = ["-p", "a castle in the snow", "--seed", "4"]
+LAYOUTS = [[], ["--features", "house-f.safetensors @ progress 0..0.8"],
+           ["--features", "house-f.safetensors @ progress 0..0.8", "--share",
+            "house-k.safetensors @ how map, rows both, progress 0..0.5"]]
+
 
 class Program:
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
 
-    def __call__(self, *flags):
+    def __call__(self, *flags, name="new"):
         """@return the pictures, which lie in the folder until the next call."""
-        done = subprocess.run([self.program, "generate", "-q", *flags, "-o", "new.png", "--force"], cwd=self.folder,
+        done = subprocess.run([self.program, "generate", "-q", *flags, "-o", f"{name}.png", "--force"], cwd=self.folder,
                               check=True, capture_output=True, text=True)
-        return [Image.open(f"{self.folder}/{name}").copy() for name in done.stdout.split()]
+        return [Image.open(f"{self.folder}/{file}").copy() for file in done.stdout.split() if file.endswith(".png")]
 
     def given(self, prompt, seed):
         """A picture that others are made from: given.png."""
@@ -62,6 +70,10 @@ def style(draw):
     return [draw(*HOUSES, *share) for share in STYLES]
 
 
+def layout(draw):
+    return [draw(*HOUSE, name="house") + [draw(*CASTLE, *given)[0] for given in LAYOUTS]]
+
+
 def save(rows, file):
     width, height = rows[0][0].size
     sheet = Image.new("RGB", (width * len(rows[0]), height * len(rows)))
@@ -73,7 +85,8 @@ def save(rows, file):
 
 
 def main():
-    sheets = {"led": (led, "guides.png"), "read": (read, "guides/read.webp"), "style": (style, "guides/style.webp")}
+    sheets = {"led": (led, "guides.png"), "read": (read, "guides/read.webp"), "style": (style, "guides/style.webp"),
+              "layout": (layout, "guides/layout.webp")}
     with tempfile.TemporaryDirectory() as folder:
         draw = Program(pathlib.Path(sys.argv[1]).resolve(), folder)
         for name in sys.argv[2:] or sheets:
