@@ -47,6 +47,7 @@ Part read_part(std::string_view text) {
     part.filename = parameter(value, "filename");
   }
   if (part.name.empty()) refuse_parts("a part without a name");
+  if (!is_utf8(part.name) || !is_utf8(part.filename) || !is_utf8(part.type)) refuse_parts("headers that are not UTF-8");
   return part;
 }
 

@@ -34,6 +34,8 @@ json edit_recipe(const std::vector<Part>& parts, json& body, Context& context) {
       picture = &part;
     } else if (part.name == "mask") {
       mask = &part;
+    } else if (!is_utf8(part.body)) {
+      throw Problem(400, "invalid_request", fmt::format("[{}] not UTF-8", part.name.substr(0, 80)));
     } else if (!body.emplace(part.name, part.body).second) {
       throw Problem(400, "invalid_request", fmt::format("[{}] stands twice", part.name.substr(0, 80)));
     }

@@ -99,7 +99,8 @@ TEST_CASE("the parts of a form come out as they were sent") {
   CHECK(parts[1].name == "n");
   CHECK(parts[1].body == "");
   for (const char* body : {"", "--x y", "--x y\r\n", "--x y\r\n\r\n", "--x y\r\n--x y\r\nA: b\r\n\r\nc\r\n--x y--",
-                           "--x y\r\nA: b\r\n\r\nc\r\n--x y--", "--x yz\r\n"}) {
+                           "--x y\r\nA: b\r\n\r\nc\r\n--x y--", "--x yz\r\n",
+                           "--x y\r\nContent-Disposition: form-data; name=\"a\x8b\"\r\n\r\nc\r\n--x y--"}) {
     form.body = body;
     CHECK(status_of([&] { read_multipart(form); }) == 400);
   }
