@@ -5,6 +5,7 @@
 
 #include "control/kind.h"
 #include "control/quote.h"
+#include "control/recipe/check.h"
 
 namespace corepulse::control {
 namespace {
@@ -72,6 +73,12 @@ std::vector<Grid> Context::grids_of(const std::vector<bool>& chosen) const {
   for (size_t i = 0; i < chosen.size(); ++i)
     if (chosen[i]) add(grids, grid_of(inputs.sites[i]));
   return grids;
+}
+
+void check_image(int image, const Context& context, const std::string& path) {
+  if (image < 0 || image >= context.inputs.batch)
+    refuse(path,
+           fmt::format("image {}; this run's images are 0..{}, one for each seed", image, context.inputs.batch - 1));
 }
 
 }  // namespace corepulse::control

@@ -33,4 +33,7 @@ struct Context {
   Tables tables;
 };
 
+/** @param path of the number. @throws Error{invalid_request} unless the run has such an image. */
+void check_image(int image, const Context& context, const std::string& path);
+
 }  // namespace corepulse::control

@@ -13,12 +13,6 @@
 namespace corepulse::control {
 namespace {
 
-void check_image(int image, const Context& context, const std::string& path) {
-  if (image < 0 || image >= context.inputs.batch)
-    refuse(path,
-           fmt::format("image {}; this run's images are 0..{}, one for each seed", image, context.inputs.batch - 1));
-}
-
 void check_images(const std::vector<int>& images, const Context& context, const std::string& path) {
   for (size_t i = 0; i < images.size(); ++i) check_image(images[i], context, fmt::format("{}.images[{}]", path, i));
 }

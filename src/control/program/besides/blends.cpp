@@ -22,11 +22,8 @@ std::vector<float> latent_mask(const Region& region, const Canvas& canvas, const
 /** The images it acts on. */
 std::vector<int> others_than(int image, const corepulse::Control& control, const Context& context,
                              const std::string& path) {
-  const int batch = context.inputs.batch;
-  if (image < 0 || image >= batch)
-    fail(ErrorCode::invalid_request, path + ".image",
-         fmt::format("image {}; this run's images are 0..{}, one for each seed", image, batch - 1));
-  auto images = images_of(control, batch);
+  check_image(image, context, path + ".image");
+  auto images = images_of(control, context.inputs.batch);
   std::erase(images, image);
   if (images.empty())
     fail(ErrorCode::invalid_request, path,

@@ -45,9 +45,7 @@ class LiveCaptures {
     const auto& in = context_.inputs;
     if (in.whole)
       refuse(path, "what is looked at is known of the part that is drawn alone; expected other shapes than attention");
-    if (region.image && (*region.image < 0 || *region.image >= in.batch))
-      refuse(path + ".image",
-             fmt::format("image {}; this run's images are 0..{}, one for each seed", *region.image, in.batch - 1));
+    if (region.image) check_image(*region.image, context_, path + ".image");
     const Tokens tokens(region.phrase, region.occurrence);
     check_tokens(tokens, path);
     const auto name = live_name(region);

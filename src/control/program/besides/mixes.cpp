@@ -13,12 +13,11 @@ namespace {
 
 /** There are other images that it acts on. */
 void require_others(int image, const corepulse::Control& control, const Context& context, const std::string& path) {
-  const int batch = context.inputs.batch;
-  if (image < 0 || image >= batch)
-    refuse(path + ".image", fmt::format("image {}; this run's images are 0..{}, one for each seed", image, batch - 1));
-  for (int other = 0; other < batch; ++other)
-    if (other != image && takes_image(control, other)) return;
-  refuse(path, fmt::format("image {} would take its own features; expected other images in the batch", image));
+  check_image(image, context, path + ".image");
+  auto others = images_of(control, context.inputs.batch);
+  std::erase(others, image);
+  if (others.empty())
+    refuse(path, fmt::format("image {} would take its own features; expected other images in the batch", image));
 }
 
 }  // namespace
