@@ -1,6 +1,7 @@
 #include "pipeline/features.h"
 
 #include <algorithm>
+#include <map>
 
 #include "attention/keys.h"
 
@@ -14,17 +15,16 @@ using unet::CallInputs;
 mx::array recorded(const FeatureMix& mix, const control::Site& resnet, const FeatureCall& call,
                    const attention::Recordings& recordings) {
   const auto grid = control::grid(resnet, call.latent_height, call.latent_width);
-  std::vector<std::optional<mx::array>> found;
-  mx::array zeros{0.f};
-  for (const auto& row : call.step.rows) {
-    auto& one = found.emplace_back();
-    if (!mix.has(row)) continue;
+  const auto read = [&](const control::Row& row) {
     const auto x = recordings(mix.source.id, resnet, call.step, row);
-    one = mx::reshape(x, {1, grid.height, grid.width, x.shape(2)});
-    zeros = mx::zeros_like(*one);
-  }
+    return mx::reshape(x, {1, grid.height, grid.width, x.shape(2)});
+  };
+  std::map<bool, mx::array> found;  // a recording is the same to all rows of the prompt's kind, whatever their image
+  for (const auto& row : call.step.rows)
+    if (mix.has(row) && !found.contains(row.conditional())) found.emplace(row.conditional(), read(row));
   std::vector<mx::array> all;
-  for (const auto& one : found) all.push_back(one ? *one : zeros);
+  for (const auto& row : call.step.rows)
+    all.push_back(mix.has(row) ? found.at(row.conditional()) : mx::zeros_like(found.begin()->second));
   return mx::concatenate(all, 0);
 }
 
