@@ -1,6 +1,5 @@
 // Plug-and-Play: features of resnets and maps of self-attention of another run, or of another image, in whole runs.
 #include <doctest/doctest.h>
-#include <filesystem>
 #include <map>
 
 #include "corepulse/probe.h"
@@ -10,35 +9,14 @@
 #include "mlx/transforms.h"
 
 #include "io/tensors/safetensors.h"
-#include "support.h"
+#include "recording_runs.h"
 
 using namespace corepulse;
 using namespace corepulse::test;
-namespace fs = std::filesystem;
 
 namespace {
 
 constexpr auto kMap = Share::How::map;
-
-/** A file that goes away. */
-struct File {
-  std::string path;
-  explicit File(const std::string& name)
-      : path((fs::temp_directory_path() / ("corepulse_features_" + name + ".safetensors")).string()) {}
-  ~File() { fs::remove(path); }
-};
-
-Recipe short_run(const std::string& family, SamplerKind sampler = SamplerKind::euler, int steps = 3) {
-  auto recipe = golden_recipe(family);
-  recipe.steps = steps;
-  recipe.sampler = sampler;
-  return recipe;
-}
-
-Result with(const std::string& family, Recipe recipe, std::vector<Control> controls) {
-  recipe.controls = std::move(controls);
-  return run(family, recipe);
-}
 
 Control recorded_features() {
   return {.effect = Capture{.name = "features", .what = Capture::What::features}};
@@ -56,21 +34,6 @@ Result save(const std::string& family, const Recipe& recipe, const std::vector<C
 /** Both halves of Plug-and-Play, of a recorded run. */
 std::vector<Control> plugged(const File& features_file, const File& keys_file) {
   return {features(features_file.path), share_recording(keys_file.path, kMap).on(Rows::both)};
-}
-
-std::string refusal(const std::string& family, const Recipe& recipe, const Control& control) {
-  try {
-    with(family, recipe, {control});
-  } catch (const Error& e) {
-    return std::string(name(e.code())) + ": " + e.what();
-  }
-  return "accepted";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) MESSAGE(text);
-  return found;
 }
 
 }  // namespace
@@ -95,7 +58,7 @@ TEST_CASE("law: to record features changes no bit, and is as large as was estima
 }
 
 TEST_CASE("law: a run that is given its own features and its own maps is the plain run, bit for bit") {
-  const File f("own"), k("own_keys");
+  const File f("features_own.safetensors"), k("features_own_keys.safetensors");
   for (const std::string family : {"sd1", "sd2v", "sdxl", "small"})
     for (const auto sampler : {SamplerKind::euler, SamplerKind::heun, SamplerKind::dpmpp_sde}) {
       CAPTURE(family);
@@ -110,7 +73,7 @@ TEST_CASE("law: a run that is given its own features and its own maps is the pla
 }
 
 TEST_CASE("law: strength 0 is the plain run, and so is every latent before the window") {
-  const File f("window"), k("window_keys");
+  const File f("features_window.safetensors"), k("features_window_keys.safetensors");
   auto recipe = short_run("small", SamplerKind::euler, 4);
   recipe.seeds = {11};
   save("small", recipe, {recorded_features(), record("keys")}, {&f, &k});
@@ -128,7 +91,7 @@ TEST_CASE("law: strength 0 is the plain run, and so is every latent before the w
 
 // The formula, in a script's own words: what each resnet adds is kept, and put in the place of what it adds later.
 TEST_CASE("features are those that a script would keep and put back, whole, in part, and in a region") {
-  const File f("script");
+  const File f("features_script.safetensors");
   auto recipe = short_run("sd1");
   recipe.seeds = {11};
   std::map<std::string, mx::array> kept;
@@ -178,7 +141,7 @@ TEST_CASE("features are those that a script would keep and put back, whole, in p
 }
 
 TEST_CASE("pixels outside a region add what they added, to the bit") {
-  const File f("region");
+  const File f("features_region.safetensors");
   auto recipe = short_run("sd1", SamplerKind::euler, 1);
   recipe.seeds = {11};
   save("sd1", recipe, {recorded_features()}, {&f});
@@ -209,7 +172,7 @@ TEST_CASE("pixels outside a region add what they added, to the bit") {
 }
 
 TEST_CASE("another image of the batch gives what its recording gives") {
-  const File f("batch"), k("batch_keys");
+  const File f("features_batch.safetensors"), k("features_batch_keys.safetensors");
   for (const std::string family : {"sdxl", "small"}) {
     CAPTURE(family);
     auto recipe = short_run(family);
@@ -235,7 +198,7 @@ TEST_CASE("another image of the batch gives what its recording gives") {
 }
 
 TEST_CASE("a recording without guidance is put into both rows of a guided run") {
-  const File f("unguided"), k("unguided_keys");
+  const File f("features_unguided.safetensors"), k("features_unguided_keys.safetensors");
   auto recipe = short_run("small");
   recipe.guidance = 1;
   const auto plain = save("small", recipe, {recorded_features(), record("keys")}, {&f, &k}).latents;
@@ -251,7 +214,7 @@ TEST_CASE("a recording without guidance is put into both rows of a guided run") 
 }
 
 TEST_CASE("features go with what else changes a run: FreeU, a blurred call, a second pass, edits") {
-  const File f("beside");
+  const File f("features_beside.safetensors");
   auto recipe = short_run("small", SamplerKind::euler, 3);
   recipe.controls = {freeu({.b1 = 1.2, .s1 = 0.8}), guide_by(GuideBy::Perturb::map, 1.5).at("middle:0"),
                      recorded_features()};
@@ -268,7 +231,7 @@ TEST_CASE("features go with what else changes a run: FreeU, a blurred call, a se
 }
 
 TEST_CASE("what a recording of features does not hold, and one of other things, is refused by name") {
-  const File f("holds"), k("holds_keys");
+  const File f("features_holds.safetensors"), k("features_holds_keys.safetensors");
   const auto recipe = short_run("small", SamplerKind::euler, 4);
   save("small", recipe, {recorded_features().at("output:1").steps(0, 3), record("keys")}, {&f, &k});
   const auto refuses = [&](const Control& control, const std::string& part) {

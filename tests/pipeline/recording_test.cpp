@@ -3,41 +3,20 @@
 
 #include <cstring>
 #include <doctest/doctest.h>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 
 #include "corepulse/live_controls.h"
 
 #include "io/tensors/safetensors.h"
-#include "support.h"
+#include "recording_runs.h"
 
 using namespace corepulse;
 using namespace corepulse::test;
-namespace fs = std::filesystem;
 
 namespace {
 
 constexpr auto kInstead = Share::How::instead, kUnion = Share::How::with;
-
-/** A file that goes away. */
-struct File {
-  std::string path;
-  explicit File(const std::string& name) : path((fs::temp_directory_path() / ("corepulse_" + name)).string()) {}
-  ~File() { fs::remove(path); }
-};
-
-Recipe short_run(const std::string& family, SamplerKind sampler = SamplerKind::euler, int steps = 3) {
-  auto recipe = golden_recipe(family);
-  recipe.steps = steps;
-  recipe.sampler = sampler;
-  return recipe;
-}
-
-Result with(const std::string& family, Recipe recipe, std::vector<Control> controls) {
-  recipe.controls = std::move(controls);
-  return run(family, recipe);
-}
 
 /** Runs, and saves what `capture` recorded. */
 Result save(const std::string& family, const Recipe& recipe, const Control& capture, const File& file) {
@@ -49,22 +28,6 @@ Result save(const std::string& family, const Recipe& recipe, const Control& capt
 
 Control shared(const File& file, Share::How how = kInstead) {
   return share_recording(file.path, how).on(Rows::both);
-}
-
-/** "invalid_request: [where] ...". */
-std::string refusal(const std::string& family, const Recipe& recipe, const Control& control) {
-  try {
-    with(family, recipe, {control});
-  } catch (const Error& e) {
-    return std::string(name(e.code())) + ": " + e.what();
-  }
-  return "accepted";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
-  if (!found) MESSAGE(text);
-  return found;
 }
 
 std::string bytes_of(const std::string& file) {
