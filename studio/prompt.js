@@ -221,11 +221,18 @@ export function makePrompt(store, events, hues) {
     if (key !== asked) soon();
     else show();
     asked = key;
+    const texts = `${prompt}\0${away}`;
+    if (texts !== grown) grow(); // it has the page laid out: not at each move of a brush
+    grown = texts;
+  }
+  let grown;
+  function grow() {
     for (const text of [area, negative]) {
       text.style.height = 'auto';
       text.style.height = `${text.scrollHeight}px`;
     }
   }
+  addEventListener('resize', grow);
   store.on((what) => what.doc && refresh());
   events.on('back', tokenize);
   const element = h('section.card.prompt-card', { 'aria-label': T.prompt.label },

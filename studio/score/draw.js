@@ -14,7 +14,8 @@ export function draw(context, scene) {
   paper(context, scene);
   header(context, scene);
   const sung = voices(plan, scene.tracks, scene.cells);
-  plan.rows.forEach((row, i) => sung[i].forEach((track, k) => voice(context, scene, row, track, k, sung[i].length)));
+  const shared = { ...scene, fills: new Map() }; // a curve's shades are those of all rows
+  plan.rows.forEach((row, i) => sung[i].forEach((track, k) => voice(context, shared, row, track, k, sung[i].length)));
   if (scene.selected >= 0 && scene.cells[scene.selected]) brackets(context, scene);
   if (scene.curve) curve(context, scene);
   if (scene.playhead) playhead(context, scene);
@@ -23,18 +24,28 @@ export function draw(context, scene) {
   if (scene.focused && scene.cursor) cursor(context, scene);
 }
 
-function paper(context, { plan, theme, grid }) {
-  for (const row of plan.rows) {
-    context.fillStyle = theme.paper;
-    context.fillRect(0, row.y, plan.width, row.height);
+/** Rows that touch: [top, bottom] of each group. */
+function sheets(rows) {
+  const list = [];
+  for (const { y, height } of rows) {
+    const last = list.at(-1);
+    if (last && last[1] === y) last[1] = y + height;
+    else list.push([y, y + height]);
   }
+  return list;
+}
+
+function paper(context, { plan, theme, grid }) {
+  const groups = sheets(plan.rows);
+  const down = (x, width) => { for (const [top, bottom] of groups) context.fillRect(x, top, width, bottom - top); };
+  context.fillStyle = theme.paper;
+  down(0, plan.width);
   context.fillStyle = theme.rule;
   for (const row of plan.rows) context.fillRect(0, row.y + row.height - 1, plan.width, 1);
   const every = plan.column >= 7 ? 1 : 5;
   for (let c = every; c < grid.steps.length; c += every) {
     context.fillStyle = c % 5 === 0 ? theme.ruleStrong : theme.rule;
-    const x = Math.round(c * plan.column);
-    for (const row of plan.rows) context.fillRect(x, row.y, 1, row.height);
+    down(Math.round(c * plan.column), 1);
   }
 }
 
@@ -95,7 +106,8 @@ function voice(context, scene, row, track, place, of) {
     const height = Math.max(3, room * share - (of > 1 ? 1 : 0));
     const box = { x: first * plan.column + 1, y: row.y + inset + room * place + (room - height), width: (end - first) * plan.column - 2, height };
     const strength = (amount) => muted * shade(tracks[track].kind, amount);
-    if (isCurve(level)) bent(context, scene, track, (c) => strength(at(level, grid.steps[c].progress)), first, end, box);
+    const fills = () => grid.steps.map(({ progress }) => scene.ink(hues[track], strength(at(level, progress))).fill);
+    if (isCurve(level)) bent(context, scene, track, once(scene.fills, `${track} ${value}`, fills), first, end, box);
     else block(context, box, scene.ink(hues[track], strength(level)), enabled);
     if (i === 0) name(context, scene, box, track, strength(isCurve(level) ? at(level, grid.steps[first].progress) : level));
   });
@@ -113,11 +125,17 @@ function block(context, { x, y, width, height }, colour, enabled) {
   context.setLineDash([]);
 }
 
+/** What the map has at a key, made where it has none. */
+function once(map, key, make) {
+  if (!map.has(key)) map.set(key, make());
+  return map.get(key);
+}
+
 /** A stretch under a curve: every step its own shade. */
-function bent(context, { plan, ink, hues }, track, strengthAt, first, end, box) {
+function bent(context, { plan, ink, hues }, track, fills, first, end, box) {
   const bare = Math.max(1, plan.column + 0.5);
   for (let c = first; c < end; ++c) {
-    context.fillStyle = ink(hues[track], strengthAt(c)).fill;
+    context.fillStyle = fills[c];
     context.fillRect(c * plan.column, box.y, bare, box.height);
   }
   context.strokeStyle = ink(hues[track], 1).line;
