@@ -27,6 +27,12 @@ def test_what_is_sent_is_small():
     assert all(len(f.read_text().splitlines()) <= 400 for f in STUDIO.rglob("*.*") if f.suffix in (".js", ".css", ".html"))
 
 
+def test_all_modules_are_asked_for_at_once():
+    """Else each would be asked for when the one that imports it has come: five times there and back."""
+    early = re.findall(r'<link rel="modulepreload" href="(.+)">', (STUDIO / "index.html").read_text())
+    assert early == sorted(f.relative_to(STUDIO).as_posix() for f in STUDIO.rglob("*.js") if f.name != "main.js")
+
+
 def test_no_address_outside():
     for file in STUDIO.rglob("*.*"):
         if file.suffix in (".js", ".css", ".html"):
