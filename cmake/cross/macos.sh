@@ -146,12 +146,12 @@ END
 
 # CPython's headers, with what they ask of the system answered for a Mac.
 python_headers() {
-  local headers
-  headers=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
-  [[ -f $headers/Python.h ]] || stop "$python has no headers; on Debian: apt-get install python3-dev"
-  "$python" cmake/cross/check_pyconfig.py cmake/cross/macos_pyconfig.h "$headers"
+  local from
+  from=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  [[ -f $from/Python.h ]] || stop "$python has no headers; on Debian: apt-get install python3-dev"
+  "$python" cmake/cross/check_pyconfig.py cmake/cross/macos_pyconfig.h "$from"
   rm -rf "$folder/python"
-  cp -Rp "$headers" "$folder/python"
+  cp -Rp "$from" "$folder/python"
   cp -p cmake/cross/macos_pyconfig.h "$folder/python/pyconfig.h"
 }
 
