@@ -100,6 +100,10 @@ TEST_CASE("features are mixed at the resnets, calls, rows and images that a cont
             "acts on 2 of 5 steps (1..2), 2 of 22 resnets: output:1 (1 of 3), output:2 (1 of 3)") != std::string::npos);
 }
 
+TEST_CASE("names that others gave to attention layers are no places of features, and the error says that") {
+  CHECK(refuses(features(0).at("instantstyle:style"), "\"instantstyle:style\" means attention layers"));
+}
+
 TEST_CASE("features of strength 0 are left out, and the whole picture is no region") {
   const auto inputs = run();
   const auto off = Program::resolve({features(0).strength(0)}, inputs);

@@ -52,6 +52,10 @@ Match group(const SiteTable& table, std::string_view name) {
 constexpr std::pair<const char*, const char*> kPublished[] = {
     {"instantstyle:content", "output:0.0"}, {"instantstyle:style", "output:0.1"}, {"instantstyle:layout", "input:2.1"}};
 
+bool has_attention(const SiteTable& table) {
+  return std::any_of(table.sites().begin(), table.sites().end(), [](const Site& s) { return s.attention >= 0; });
+}
+
 /** SDXL and what was made of it have no attention at their finest level. */
 bool is_sdxl(const SiteTable& table) {
   return std::none_of(table.sites().begin(), table.sites().end(),
@@ -61,6 +65,11 @@ bool is_sdxl(const SiteTable& table) {
 /** What a published name stands for; others stand for themselves. */
 std::string published(const SiteTable& table, const std::string& item, const std::string& path) {
   if (!item.starts_with("instantstyle:")) return item;
+  if (!has_attention(table))
+    fail(
+        ErrorCode::invalid_request, path,
+        fmt::format("{} means attention layers, and others stand here; expected input, middle, output, or their blocks",
+                    quote(item)));
   Names names;
   for (const auto& [name, place] : kPublished) {
     names.emplace_back(name);
