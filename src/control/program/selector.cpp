@@ -52,8 +52,10 @@ Match group(const SiteTable& table, std::string_view name) {
 constexpr std::pair<const char*, const char*> kPublished[] = {
     {"instantstyle:content", "output:0.0"}, {"instantstyle:style", "output:0.1"}, {"instantstyle:layout", "input:2.1"}};
 
+/** Resnets are numbered as the attention beside them is. */
 bool has_attention(const SiteTable& table) {
-  return std::any_of(table.sites().begin(), table.sites().end(), [](const Site& s) { return s.attention >= 0; });
+  return std::any_of(table.sites().begin(), table.sites().end(),
+                     [](const Site& s) { return s.path.find(".attentions.") != s.path.npos; });
 }
 
 /** SDXL and what was made of it have no attention at their finest level. */
