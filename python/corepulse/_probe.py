@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -17,6 +18,33 @@ Attention = Literal["cross", "self", "both"]
 Rows = Literal["cond", "uncond", "both"]
 ProbeView = _core.ProbeView
 ATTENTIONS = ("cross", "self", "both")
+# Image; negative, prompt or further; which of several: controls may add more than one further row to an image.
+Row = tuple[int, str, int]
+
+
+def numbered(rows: Sequence[tuple[int, str]], before: Counter[tuple[int, str]] | None = None) -> list[Row]:
+    """Which of several each row is, by order; `before` are those that came before, and is told of these."""
+    count: Counter[tuple[int, str]] = Counter() if before is None else before
+    result = []
+    for image, side in rows:
+        result.append((image, side, count[image, side]))
+        count[image, side] += 1
+    return result
+
+
+class RowCounter:
+    """Which of several a row is, as one record or patch is shown them in a run: maps come row by row."""
+
+    def __init__(self) -> None:
+        self._moment: tuple[int, int, bool] | None = None
+        self._seen: dict[tuple[str, int], Counter[tuple[int, str]]] = {}
+
+    def rows(self, at: _core.ProbeView) -> list[Row]:
+        """Of what is seen now; each is asked for once."""
+        moment = (at.run, at.step.index, at.step.first_evaluation)
+        if moment != self._moment:
+            self._moment, self._seen = moment, {}
+        return numbered(at.rows, self._seen.setdefault((at.site.path, at.reading), Counter()))
 
 
 def check_name(where: str, value: str, valid: list[str]) -> None:

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from . import _core
 from ._control import Window
-from ._probe import Attention, Of, Rows, check_indices, place_json, probe
+from ._probe import Attention, Of, Row, RowCounter, Rows, check_indices, numbered, place_json, probe
 from .errors import InvalidRequest
 from .pictures import as_array
-from .recorded import AXES, Place, Recorded
+from .recorded import AXES, Recorded, place_of
 from .region import RegionLike, region_data
 
 # What a patch puts in or adds: a recording (what it has of the same place and step), an array or number that broadcasts
@@ -103,7 +103,7 @@ class _Acting:
     """A patch during a run."""
 
     def __init__(self, patch: Patch) -> None:
-        self._patch, self._masks = patch, dict[tuple[int, int], npt.NDArray[np.float32]]()
+        self._patch, self._masks, self._counter = patch, dict[tuple[int, int], npt.NDArray[np.float32]](), RowCounter()
 
     def __call__(self, x: Any, at: _core.ProbeView) -> Any:
         import mlx.core as mx
@@ -141,7 +141,7 @@ class _Acting:
         import mlx.core as mx
 
         if isinstance(value, Recorded) or callable(value):
-            given = mx.array(_recorded_rows(value, at) if isinstance(value, Recorded) else value(x, at))
+            given = mx.array(_recorded_rows(value, at, self._counter.rows(at)) if isinstance(value, Recorded) else value(x, at))
             if given.shape != x.shape:
                 raise InvalidRequest(f"[patch] {tuple(given.shape)} at {at.site.path or at.point}; expected {tuple(x.shape)}")
             return given
@@ -202,18 +202,17 @@ def _check_region(data: Any) -> None:
         _check_region(part)
 
 
-def _recorded_rows(recorded: Recorded, at: _core.ProbeView) -> npt.NDArray[np.float32]:
+def _recorded_rows(recorded: Recorded, at: _core.ProbeView, wanted: Sequence[Row]) -> npt.NDArray[np.float32]:
     """What was recorded of this place and step, for these rows: of its image, or of the only one there was."""
-    place = Place(at.point, at.site.path, at.step.index, 0 if at.step.first_evaluation else 1, at.run, at.reading)
-    seen = recorded.seen.get(place)
+    seen = recorded.seen.get(place_of(at))
     if seen is None:
         raise InvalidRequest(f"[patch] the recording has no {at.point} of {at.site.path or 'the network'} at step {at.step.index}"
                              f"; it has {recorded!r}: record it there, or set `when`")
-    images = {image for image, _ in seen.rows}
+    images, there = {image for image, _ in seen.rows}, numbered(seen.rows)
     rows = []
-    for image, side in at.rows:
-        own = (image if len(images) > 1 else next(iter(images)), side)
-        if own not in seen.rows:
-            raise InvalidRequest(f"[patch] the recording has no row of image {own[0]}, {side}; it has {seen.rows}: set `rows`")
-        rows.append(seen.values[seen.rows.index(own)])
+    for image, side, number in wanted:
+        own = (image if len(images) > 1 else next(iter(images)), side, number)
+        if own not in there:
+            raise InvalidRequest(f"[patch] the recording has no {side} row {number} of image {own[0]}; it has {seen.rows}: set `rows`")
+        rows.append(seen.values[there.index(own)])
     return np.stack(rows)

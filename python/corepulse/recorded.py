@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from . import _core
 from ._control import Window
-from ._probe import Attention, Of, Rows, check_indices, probe
+from ._probe import Attention, Of, Row, RowCounter, Rows, check_indices, numbered, probe
 from .errors import BadFile, InvalidRequest, NotFound
 
 Numbers = npt.NDArray[np.float32]
@@ -63,6 +63,7 @@ class Record:
 
     def _into(self, recorded: Recorded) -> _core.Probe:
         """A probe that keeps what it sees."""
+        counter = RowCounter()
 
         def keep(x: Any, at: _core.ProbeView) -> Any:
             import mlx.core as mx
@@ -72,12 +73,17 @@ class Record:
                 if chosen is not None:
                     check_indices("record", chosen, x.shape[axis], axis, at)
                     part = mx.take(part, mx.array(list(chosen)), axis=axis)
-            recorded._add(at, np.array(part.astype(mx.float32)))
+            recorded._add(at, counter.rows(at), np.array(part.astype(mx.float32)), self._chosen())
             return x
 
         return probe(keep, self.where, self.of, self.attention, self.when, self.rows)
 
+    def _chosen(self) -> Chosen:
+        return tuple(None if one is None else tuple(one) for one in (self.heads, self.tokens))
 
+
+# Of a map: heads and tokens, or None: all.
+Chosen = tuple[Union[tuple[int, ...], None], ...]
 RecordLike = Union[Record, str]
 
 
@@ -97,9 +103,15 @@ class Place(NamedTuple):
     reading: int = 0  # of maps: which text, where controls make a layer read several
 
 
+def place_of(at: _core.ProbeView) -> Place:
+    """Of what is seen."""
+    return Place(at.point, at.site.path, at.step.index, 0 if at.step.first_evaluation else 1, at.run, at.reading)
+
+
 @dataclasses.dataclass
 class Seen:
-    """An array and where it was seen. `values` [rows, ...], float32: negative prompts' rows, then prompts', by image."""
+    """An array and where it was seen. `values` [rows, ...], float32: negative prompts' rows, then prompts', by image, then
+    those that controls add, as often in `rows` as there are."""
 
     place: Place
     block: str
@@ -110,11 +122,15 @@ class Seen:
     height: int
     width: int
 
-    def _join(self, rows: list[tuple[int, str]], values: Numbers) -> None:
-        """The engine may compute the rows of a step in several calls."""
-        both, numbers = [*self.rows, *rows], np.concatenate([self.values, values])
-        order = sorted(range(len(both)), key=lambda i: (SIDES.index(both[i][1]), both[i][0]))
-        self.rows, self.values = [both[i] for i in order], numbers[order]
+    def _join(self, rows: list[Row], values: Numbers) -> None:
+        """The engine may compute the rows of a step in several calls; those that are here already are the same ones."""
+        own = numbered(self.rows)
+        new = [i for i, row in enumerate(rows) if row not in own]
+        if not new:
+            return
+        both, numbers = [*own, *(rows[i] for i in new)], np.concatenate([self.values, values[new]])
+        order = sorted(range(len(both)), key=lambda i: (SIDES.index(both[i][1]), both[i][0], both[i][2]))
+        self.rows, self.values = [both[i][:2] for i in order], numbers[order]
 
 
 class Recorded(Mapping[Any, Numbers]):
@@ -122,16 +138,23 @@ class Recorded(Mapping[Any, Numbers]):
 
     def __init__(self) -> None:
         self.seen: dict[Place, Seen] = {}
+        self._chosen: dict[Place, Chosen] = {}
 
-    def _add(self, at: _core.ProbeView, values: Numbers) -> None:
-        place = Place(at.point, at.site.path, at.step.index, 0 if at.step.first_evaluation else 1, at.run, at.reading)
-        rows = [(image, side) for image, side in at.rows]
-        if place in self.seen and not set(rows) & set(self.seen[place].rows):
-            self.seen[place]._join(rows, values)
+    def _add(self, at: _core.ProbeView, rows: list[Row], values: Numbers, chosen: Chosen) -> None:
+        place = place_of(at)
+        seen = self.seen.get(place)
+        if seen is None:
+            self._chosen[place] = chosen
+            known = [(image, side) for image, side, _ in rows]
+            self.seen[place] = Seen(place, at.block, known, values, at.step.t, at.step.sigma, at.site.height, at.site.width)
             return
-        if place in self.seen and self.seen[place].values.shape[1:] != values.shape[1:]:
-            raise InvalidRequest(f"[record] {place.of} of {place.path} twice, with other heads or tokens; expected one of them")
-        self.seen[place] = Seen(place, at.block, rows, values, at.step.t, at.step.sigma, at.site.height, at.site.width)
+        if self._chosen[place] != chosen:
+            raise InvalidRequest(f"[record] {place.of} of {place.path} by two records, with other heads or tokens; expected one "
+                                 "record of it, with all that both choose")
+        if seen.values.shape[1:] != values.shape[1:]:
+            raise InvalidRequest(f"[record] {place.of} of {place.path}: a row reads {values.shape[-1]} tokens and another one "
+                                 f'{seen.values.shape[-1]}, which are no one array; expected rows="cond" or "uncond", or tokens=[...]')
+        seen._join(rows, values)
 
     @property
     def places(self) -> list[Place]:
@@ -163,6 +186,8 @@ class Recorded(Mapping[Any, Numbers]):
         found = self.find(where, None, of, **more)
         if not found or len({s.place._replace(step=0) for s in found}) > 1:
             raise InvalidRequest(f"[recorded] {where!r} is no one place; there are: {self._summary()}")
+        if len({(s.values.shape, tuple(s.rows)) for s in found}) > 1:
+            raise InvalidRequest(f"[recorded] {where!r} has other rows or shapes at some steps; expected the same at all: `find`")
         return np.stack([s.values for s in found])
 
     def look(self, where: str, step: int, token: int, heads: Sequence[int] | None = None) -> Numbers:

@@ -14,7 +14,7 @@ from corepulse import Patch, Record, Recorded, when
 CAT = dict(prompt="a cat in a park", seed=3, num_inference_steps=2, width=64, height=64, guidance_scale=5, output_type="latent")
 DOG = {**CAT, "prompt": "a dog in the snow"}
 POINTS = ["block_output", "attention_input", "attention_map", "attention_output", "resnet_output", "prediction", "guided"]
-GOLDEN = pathlib.Path(__file__).parents[2] / "tests" / "golden"
+GOLDEN = pathlib.Path(__file__).parents[3] / "tests" / "golden"
 
 
 @pytest.fixture(scope="module")
