@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Union
 
 from . import _core
-from ._names import check_arguments
-from .errors import InvalidRequest
+from ._names import check_arguments, listed, shown
+from .errors import Error, InvalidRequest
 from .region import Region, region_data
 
 # A number, or one over the run's progress: points (progress, value), or {"ramp": [start, end, edge, height]}.
@@ -39,7 +39,9 @@ def _curve(value: Any) -> Any:
 
 
 def _window(value: Any) -> Any:
-    return value if isinstance(value, str) else {key: [_number(x) for x in ends] for key, ends in value.items()}
+    if not isinstance(value, (str, Mapping)):
+        raise InvalidRequest(f"[when] {shown(value)}; expected \"always\", or what corepulse.when makes")
+    return value if isinstance(value, str) else {key: [_number(x) for x in listed("when", ends, "numbers")] for key, ends in value.items()}
 
 
 def _items(value: Any, names: Sequence[str]) -> list[Any]:
@@ -101,8 +103,16 @@ class Control:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if value is not None:
-                result[field.name.rstrip("_")] = _plain(value, self._shapes.get(field.name, ""))
+                result[field.name.rstrip("_")] = self._said(field.name, value)
         return result
+
+    def _said(self, name: str, value: Any) -> Any:
+        try:
+            return _plain(value, self._shapes.get(name, ""))
+        except Error:
+            raise
+        except (TypeError, ValueError, AttributeError, OverflowError):  # what is no number, no list, no mapping
+            raise InvalidRequest(f"[{self.kind}.{name}] {shown(value)}; expected what docs/control.md has there") from None
 
     def __repr__(self) -> str:
         given = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))
@@ -111,9 +121,11 @@ class Control:
 
 def control_data(control: Control | Mapping[str, Any]) -> dict[str, Any]:
     """A control's data, whoever made it."""
+    if not isinstance(control, (Control, Mapping)):
+        raise InvalidRequest(f"[controls] {shown(control)}; expected a control, or a recipe's words for one")
     return control.data() if isinstance(control, Control) else dict(control)
 
 
 def controls_json(controls: Sequence[Control | Mapping[str, Any]]) -> str:
     """What the library reads."""
-    return json.dumps([control_data(c) for c in controls])
+    return json.dumps([control_data(c) for c in listed("controls", controls, "controls")])

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from . import _core
 from ._control import Window, _window
+from ._names import listed, shown, whole
 from .errors import InvalidRequest
 from .region import RegionLike, region_data
 
@@ -65,9 +66,14 @@ def said_of(error: InvalidRequest, patches: int) -> InvalidRequest:
     return error if said == str(error) else InvalidRequest(said)
 
 
-def check_indices(where: str, indices: Sequence[int], count: int, axis: int, at: _core.ProbeView) -> None:
+def indices(where: str, given: Any) -> tuple[int, ...]:
+    """Whole numbers, one after the other."""
+    return tuple(whole(where, one) for one in listed(where, given, "whole numbers"))
+
+
+def check_indices(where: str, chosen: Sequence[int], count: int, axis: int, at: _core.ProbeView) -> None:
     """Heads (axis 1) or tokens (axis 3) of a map."""
-    for index in indices:
+    for index in chosen:
         if not 0 <= index < count:
             raise InvalidRequest(f"[{where}] {'head' if axis == 1 else 'token'} {index} at {at.site.path}; expected 0..{count - 1}")
 
@@ -75,6 +81,8 @@ def check_indices(where: str, indices: Sequence[int], count: int, axis: int, at:
 def place_json(where: str, when: Window, rows: str, region: RegionLike | None = None) -> str:
     """A control that says where, when and in which rows, as the extension takes it."""
     place = {"kind": "smooth", "strength": 0.5, "where": where, "when": _window(when), "rows": rows}
+    if not isinstance(where, str) or not isinstance(rows, str):
+        raise InvalidRequest(f"[where] {shown(where)}, rows {shown(rows)}; expected names")
     if region is not None:
         place["region"] = region_data(region)
     return json.dumps([place])

@@ -6,7 +6,7 @@ import json
 import os
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -15,8 +15,9 @@ import PIL.Image
 
 from . import _core
 from ._control import Control, control_data
-from .errors import InvalidRequest
-from .pictures import Picture, as_array, named_or_encoded
+from ._names import fields, listed, number, path, whole
+from .errors import BadFile, InvalidRequest, Io, NotFound
+from .pictures import Picture, as_array, float_array, named_or_encoded
 from .region import Region, RegionLike, region_data
 
 RecipeLike = Union[str, "os.PathLike[str]", Mapping[str, Any]]
@@ -62,18 +63,34 @@ def load_recipe(source: RecipeLike) -> dict[str, Any]:
     if isinstance(source, Mapping):
         return dict(source)
     found: dict[str, Any]
-    name = os.fspath(source)
+    name = path("recipe", source)
     if pathlib.Path(name).suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"):
         found = json.loads(_core.recipe_in(name)[0])
     elif pathlib.Path(name).is_file():
-        text = pathlib.Path(name).read_text(encoding="utf-8")
-        found = json.loads(_core.recipe_seen_from(text, os.fspath(pathlib.Path(name).parent)))
+        found = json.loads(_core.recipe_seen_from(text_of(name), os.fspath(pathlib.Path(name).parent)))
     else:
         found = json.loads(_core.preset_json(name))
     return found
 
 
-def seeds_from(seed: int | Sequence[int] | None, generator: Any, count: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
+def text_of(file: str | os.PathLike[str]) -> str:
+    """What a file says."""
+    try:
+        return pathlib.Path(file).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadFile(f"[file] {os.fspath(file)} is no text: {error}; expected JSON in UTF-8") from None
+    except FileNotFoundError:
+        raise NotFound(f"[file] {os.fspath(file)} is no file") from None
+    except OSError as error:
+        raise Io(f"[file] {os.fspath(file)}: {error}") from None
+
+
+def several(seed: Any) -> bool:
+    """Whether it is one for each picture."""
+    return isinstance(seed, Iterable) and not isinstance(seed, (str, bytes)) and getattr(seed, "ndim", 1) > 0
+
+
+def seeds_from(seed: Any, generator: Any, count: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """`seeds` of the recipe, one per picture, and whose random numbers; empty: as `recipe` says."""
     if seed is not None and generator is not None:
         raise InvalidRequest("[seed] seed and generator were given; expected one of them")
@@ -82,10 +99,12 @@ def seeds_from(seed: int | Sequence[int] | None, generator: Any, count: int, rec
     if seed is None and count == 1:
         return {}
     if seed is None:
-        stored = recipe.get("seeds") or [recipe.get("seed", 0)]
+        stored = listed("recipe.seeds", recipe.get("seeds"), "numbers") or [recipe.get("seed", 0)]
         seed = stored if len(stored) > 1 else stored[0]
-    seeds = [int(s) for s in seed] if isinstance(seed, Sequence) else [int(seed) + i for i in range(count)]
-    if isinstance(seed, Sequence) and count not in (1, len(seeds)):
+    if not several(seed):
+        return {"seeds": [whole("seed", seed) + i for i in range(count)]}
+    seeds = [whole("seed", one) for one in listed("seed", seed, "numbers, or one")]
+    if count not in (1, len(seeds)):
         raise InvalidRequest(f"[num_images_per_prompt] {count} pictures and {len(seeds)} seeds; expected as many")
     return {"seeds": seeds}
 
@@ -106,7 +125,7 @@ def _generators(generator: Any, count: int) -> dict[str, Any]:
     devices = {getattr(getattr(g, "device", "cpu"), "type", "cpu") for g in generators}
     if not devices <= {"cpu", "cuda"} or len(devices) != 1:
         raise InvalidRequest(f"[generator] random numbers of {', '.join(sorted(devices))}; expected cpu or cuda")
-    seeds = [int(g.initial_seed()) if hasattr(g, "initial_seed") else int(g) for g in generators]
+    seeds = [int(g.initial_seed()) if hasattr(g, "initial_seed") else whole("generator", g) for g in generators]
     return {"seeds": seeds, "rng": devices.pop()}
 
 
@@ -142,12 +161,12 @@ def _mask(mask: Picture | RegionLike) -> dict[str, Any]:
 
 def _init(given: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any] | None:
     image, strength, mask, more = (given.get(n) for n in ("image", "strength", "mask_image", "init"))
-    init = {**recipe.get("init", {}), **(more or {})}
+    init = {**fields("recipe.init", recipe.get("init")), **fields("init", more)}
     if image is not None:
         init = {k: v for k, v in init.items() if k not in ("file", "data", "sha256")}
         init.update(named_or_encoded(image.convert("RGB") if isinstance(image, PIL.Image.Image) else image))
     if strength is not None:
-        init["strength"] = float(strength)
+        init["strength"] = number("strength", strength)
     if mask is not None:
         init["mask"] = _mask(mask)
     if init and "file" not in init and "data" not in init:
@@ -155,16 +174,24 @@ def _init(given: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]
     return init or None
 
 
-def _scale(guidance: float) -> float:
+def _scale(guidance: Any) -> float:
     """Diffusers calls 0 what is 1 here: no guidance."""
-    return max(1.0, float(guidance))
+    return max(1.0, number("guidance_scale", guidance))
+
+
+def _count(given: Mapping[str, Any]) -> int:
+    count = given.get("num_images_per_prompt")
+    found = 1 if count is None else whole("num_images_per_prompt", count)
+    if found < 1:
+        raise InvalidRequest(f"[num_images_per_prompt] {found}; expected at least 1")
+    return found
 
 
 def latents_of(given: Mapping[str, Any]) -> npt.NDArray[np.float32] | None:
     """[n, 4, h, w]; of one picture without the first."""
     if given.get("latents") is None:
         return None
-    array = np.ascontiguousarray(as_array(given["latents"]), dtype=np.float32)
+    array = float_array("latents", given["latents"])
     array = array[None] if array.ndim == 3 else array
     if array.ndim != 4 or array.shape[1] != 4:
         raise InvalidRequest(f"[latents] an array {array.shape}; expected [pictures, 4, height / 8, width / 8]")
@@ -178,7 +205,7 @@ def with_latents(given: Mapping[str, Any]) -> Mapping[str, Any]:
         return given
     known = {"height": latents.shape[2] * 8, "width": latents.shape[3] * 8}
     own = {name: value for name, value in known.items() if given.get(name) is None}
-    if given.get("generator") is None and not isinstance(given.get("seed"), Sequence) and (given.get("num_images_per_prompt") or 1) == 1:
+    if given.get("generator") is None and not several(given.get("seed")) and _count(given) == 1:
         own["num_images_per_prompt"] = len(latents)
     return {**given, **own}
 
@@ -193,16 +220,16 @@ def recipe_json(given: Mapping[str, Any], standing: Sequence[ControlLike], dtype
             recipe[field] = given[name]
     if given.get("guidance_scale") is not None:
         recipe["guidance"] = _scale(given["guidance_scale"])
-    drawn = seeds_from(given.get("seed"), given.get("generator"), given.get("num_images_per_prompt") or 1, recipe)
+    drawn = seeds_from(given.get("seed"), given.get("generator"), _count(given), recipe)
     if drawn:
         recipe.pop("seed", None)
         recipe.update(drawn)
     init = _init(given, recipe)
     if init:
         recipe["init"] = init
-    controls = [control_data(c) for c in (*standing, *(given.get("controls") or ()))]
+    controls = [control_data(c) for c in (*listed("pipeline.controls", standing, "controls"), *listed("controls", given.get("controls"), "controls"))]
     if controls:
-        recipe["controls"] = [*recipe.get("controls", []), *controls]
+        recipe["controls"] = [*listed("recipe.controls", recipe.get("controls"), "controls"), *controls]
     try:
         return json.dumps(recipe)
     except TypeError as error:

@@ -9,7 +9,8 @@ from typing import Any, Union
 
 from . import _core
 from ._control import Control, _plain, control_data
-from ._request import load_recipe, recipe_json
+from ._names import fields, listed, path
+from ._request import load_recipe, recipe_json, text_of
 from .errors import InvalidRequest
 from .pipeline import ARGUMENTS, dtype_name
 from .region import Region
@@ -66,7 +67,7 @@ def _axis(field: Any, values: Any) -> dict[str, Any]:
 def _axes(axes: AxesLike) -> list[dict[str, Any]]:
     if isinstance(axes, Mapping):
         return [_axis(field, values) for field, values in axes.items()]
-    return [_short(axis) if isinstance(axis, str) else dict(axis) for axis in axes]
+    return [_short(axis) if isinstance(axis, str) else fields("axes", axis) for axis in listed("axes", axes, "axes")]
 
 
 def spec_of(spec: SpecLike | None, axes: AxesLike | None, title: str | None, given: Mapping[str, Any]) -> tuple[str, str]:
@@ -78,9 +79,9 @@ def spec_of(spec: SpecLike | None, axes: AxesLike | None, title: str | None, giv
             raise InvalidRequest(f"[sweep] a spec, and {beside} beside it; expected it in the spec's recipe or axes")
         if isinstance(spec, Mapping):
             return json.dumps(spec), ""
-        file = pathlib.Path(os.fspath(spec))
-        return file.read_text(encoding="utf-8"), os.fspath(file.parent)
-    parts = {name: os.fspath(told.pop(name)) for name in PARTS if name in told}
+        file = pathlib.Path(path("spec", spec))
+        return text_of(file), os.fspath(file.parent)
+    parts = {name: path(name, told.pop(name)) for name in PARTS if name in told}
     dtype = told.pop("dtype", None)
     if dtype is None and "recipe" in told:
         dtype = load_recipe(told["recipe"]).get("dtype")

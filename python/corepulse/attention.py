@@ -13,14 +13,16 @@ pixels x tokens numbers is held as such. An exception ends the run and comes out
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import _core
-from ._control import Window, _window
+from ._control import Window
+from ._names import shown
+from ._probe import ATTENTIONS, check_name, place_json
+from .errors import InvalidRequest
 
 AttentionSite = _core.AttentionSite
 AttentionStep = _core.AttentionStep
@@ -43,11 +45,12 @@ def replace_attention(
     """
     import mlx.core  # noqa: F401  (the extension hands its arrays to this module's)
 
-    place = {"kind": "smooth", "strength": 0.5, "where": where, "when": _window(when), "rows": rows}
-    if arrays not in ("mx", "np"):
-        raise ValueError(f"[attention] unknown arrays {arrays!r}; expected mx or np")
+    check_name("arrays", arrays, ["mx", "np"])
+    check_name("attention", attention, list(ATTENTIONS))
+    if not callable(function):
+        raise InvalidRequest(f"[attention] {shown(function)}; expected a function")
     chosen = _in_numpy(function) if arrays == "np" else function
-    return _core.replace_attention(chosen, json.dumps([place]), attention)
+    return _core.replace_attention(chosen, place_json(where, when, rows), attention)
 
 
 def _in_numpy(function: AttentionFunction) -> AttentionFunction:

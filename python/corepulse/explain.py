@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 from . import _core
+from ._names import whole
+from ._probe import check_name
+from .errors import InvalidRequest
 
 # Colours by a control's number, light enough to read black text on.
 COLOURS = ("#f4a6a0", "#a8cdf0", "#b5dfb0", "#f6d58e", "#d3b6ea", "#a9e1dc", "#f3b9d6", "#cfcfa0")
@@ -26,10 +29,11 @@ class Explanation:
 
     def acting(self, block: str, step: int) -> list[int]:
         """Numbers of the controls that act in a block at a call of the UNet."""
-        for row in self.data["blocks"]:
-            if row["block"] == block:
-                return list(row["acting"][step])
-        raise KeyError(block)
+        rows = {str(row["block"]): row["acting"] for row in self.data["blocks"]}
+        check_name("explain", block, list(rows))
+        if not 0 <= whole("explain", step) < len(rows[block]):
+            raise InvalidRequest(f"[explain] no call {step}; expected 0..{len(rows[block]) - 1}")
+        return list(rows[block][step])
 
     def __str__(self) -> str:
         return self.text

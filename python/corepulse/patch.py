@@ -18,9 +18,10 @@ import numpy.typing as npt
 
 from . import _core
 from ._control import Window
-from ._probe import Attention, Of, Row, RowCounter, Rows, check_indices, numbered, place_json, probe
+from ._names import number
+from ._probe import Attention, Of, Row, RowCounter, Rows, check_indices, indices, numbered, place_json, probe
 from .errors import InvalidRequest
-from .pictures import as_array
+from .pictures import as_array, float_array
 from .recorded import AXES, Recorded, place_of
 from .region import RegionLike, region_data
 
@@ -61,13 +62,17 @@ class Patch:
         given = [n for n in ("replace", "add", "scale", "remove") if getattr(self, n) is not None]
         if len(given) != 1:
             raise InvalidRequest(f"[patch] {' and '.join(given) or 'nothing'} given; expected one of replace, add, scale, remove")
-        if not math.isfinite(self.strength) or (self.scale is not None and not math.isfinite(self.scale)):
-            raise InvalidRequest("[patch] infinite or undefined strength or scale; expected a number")
+        for name in ("strength", "scale"):
+            if getattr(self, name) is not None or name == "strength":
+                number(f"patch.{name}", getattr(self, name))
+        for name in ("images", "heads", "tokens"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, indices(f"patch.{name}", getattr(self, name)))
         if self.of != "attention_map" and (self.heads is not None or self.tokens is not None):
             raise InvalidRequest(f"[patch] heads and tokens are a map's; {self.of} has none")
         if self.remove is not None and AXES.get(self.of, ("",))[-1] != "channel":
             raise InvalidRequest("[patch] remove is a direction of channels, and a map has none; expected replace, add or scale")
-        if self.remove is not None and not (0 < np.linalg.norm(as_array(self.remove)) < math.inf):
+        if self.remove is not None and not (0 < np.linalg.norm(float_array("patch.remove", self.remove)) < math.inf):
             raise InvalidRequest("[patch] remove is 0, or no number; expected a direction [channels]")
         if self.region is not None:
             _check_region(region_data(self.region))
@@ -145,7 +150,7 @@ class _Acting:
             if given.shape != x.shape:
                 raise InvalidRequest(f"[patch] {tuple(given.shape)} at {at.site.path or at.point}; expected {tuple(x.shape)}")
             return given
-        array = np.asarray(value if np.isscalar(value) else as_array(value), dtype=np.float32)
+        array = float_array("patch", np.asarray(value) if np.isscalar(value) else value)
         try:
             np.broadcast_shapes(array.shape, x.shape)
         except ValueError:

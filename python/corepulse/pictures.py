@@ -26,11 +26,30 @@ def as_array(value: Any) -> npt.NDArray[Any]:
         return value
     if hasattr(value, "detach"):  # torch refuses arrays that want gradients
         value = value.detach().cpu()
+    if "bfloat16" in str(getattr(value, "dtype", "")):  # which NumPy has not
+        value = _single(value)
     if hasattr(value, "__array__"):
         return np.asarray(value)
     if hasattr(value, "__dlpack__"):
         return np.from_dlpack(value)
     raise InvalidRequest(f"[array] {type(value).__name__} is no array; expected NumPy's, or one that speaks DLPack")
+
+
+def float_array(where: str, value: Any) -> npt.NDArray[np.float32]:
+    """Of numbers, in C's order."""
+    array = as_array(value)
+    if array.dtype.kind not in "fiub":
+        raise InvalidRequest(f"[{where}] an array of {array.dtype}; expected numbers")
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _single(value: Any) -> Any:
+    """MLX's and torch's halves in float32."""
+    if hasattr(value, "float"):  # torch's
+        return value.float()
+    import mlx.core as mx
+
+    return value.astype(mx.float32)
 
 
 def to_bytes(value: Any) -> Bytes:

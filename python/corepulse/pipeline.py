@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from . import _core
 from ._control import controls_json
-from ._names import arguments_of, check_arguments, names_nearest
+from ._names import arguments_of, check_arguments, listed, names_nearest, path, shown
 from ._probe import Attention, Of, Rows, said_of
 from ._request import ControlLike, RecipeLike, latents_of, recipe_json, spend, with_latents
 from .attention import AttentionLike
@@ -93,9 +93,9 @@ class Pipeline:
         """
         if dtype is not None and torch_dtype is not None:
             raise InvalidRequest("[dtype] dtype and torch_dtype were given; expected one of them")
-        given = dict(model=os.fspath(model), unet=unet, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2,
+        given = dict(model=path("model", model), unet=unet, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2,
                      tokenizer=tokenizer, config=config, family=family, prediction=prediction, variant=variant)
-        source = {name: value for name, value in given.items() if value}
+        source = {name: path(name, value) for name, value in given.items() if value}
         chosen = dtype_name(torch_dtype if dtype is None else dtype)
         core = _core.Pipeline.load(json.dumps({"version": 1, **source}), chosen, device, lazy)
         return cls(core, source, chosen)
@@ -244,11 +244,11 @@ class Pipeline:
 
     def _run(self, given: dict[str, Any]) -> Result:
         recorded = Recorded()
-        return self._run_recorded(given, [(recorded, one) for one in given["record"]])
+        return self._run_recorded(given, [(recorded, one) for one in listed("record", given["record"], "records")])
 
     def _run_recorded(self, given: Mapping[str, Any], record: Sequence[tuple[Recorded, RecordLike]]) -> Result:
         """A call that keeps what it records where each is told to; the result has what the first is told."""
-        given = {**DEFAULTS, **given}
+        given = _checked({**DEFAULTS, **given})
         output = given["output_type"]
         if output not in OUTPUTS:
             near = _core.nearest_name(str(output), list(OUTPUTS)) or ", ".join(OUTPUTS)
@@ -284,6 +284,22 @@ class Pipeline:
     def __repr__(self) -> str:
         info = self.info
         return f"<Pipeline {info['name']}: {info['family']}, {info['width']} x {info['height']}>"
+
+
+def _checked(given: dict[str, Any]) -> dict[str, Any]:
+    """What the engine takes beside a recipe is of its kind."""
+    lists: dict[str, tuple[str, type]] = {"attention": ("what replace_attention makes", _core.AttentionReplacement), "patch": ("patches", Patch)}
+    own = {name: listed(name, given[name], of) for name, (of, _) in lists.items()}
+    for name, (of, kind) in lists.items():
+        if wrong := [one for one in own[name] if not isinstance(one, kind)]:
+            raise InvalidRequest(f"[{name}] {shown(wrong[0])} in it; expected {of}")
+    for name in ("progress", "callback_on_step_end"):
+        if given[name] is not None and not callable(given[name]):
+            raise InvalidRequest(f"[{name}] {shown(given[name])}; expected a function")
+    for name, one in (("live", LiveControls), ("stop", _core.Stop)):
+        if given[name] is not None and not isinstance(given[name], one):
+            raise InvalidRequest(f"[{name}] {shown(given[name])}; expected a corepulse.{one.__name__}")
+    return {**given, **own}
 
 
 ARGUMENTS = arguments_of(Pipeline.__call__)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._names import check_arguments
+from ._names import check_arguments, listed, number
 from .errors import InvalidRequest
-from .pictures import as_array
+from .pictures import float_array
 from .recorded import Numbers, Record, Recorded, RecordLike
 from .result import Floats, HeatMap, Result
 
@@ -54,14 +54,14 @@ def unet_call(pipe: Pipeline, latents: Any, sigma: float | None, timestep: float
     check_arguments("unet_call", {n: v for n, v in given.items() if n not in _OWN}, ALLOWED)
     if (sigma is None) == (timestep is None):
         raise InvalidRequest("[unet_call] sigma and timestep; expected one of them")
-    level: dict[str, Any] = {"sigmas": [float(sigma)]} if sigma is not None else {"timesteps": [float(timestep or 0)]}
-    x = np.asarray(as_array(latents), dtype=np.float32)
+    level: dict[str, Any] = {"sigmas": [number("sigma", sigma)]} if sigma is not None else {"timesteps": [number("timestep", timestep)]}
+    x = float_array("latents", latents)
     x = x[None] if x.ndim == 3 else x
     run = {**given, **level, "latents": x, "latents_scaled": True, "seed": [0] * len(x), "sampler": "euler", "num_inference_steps": 1}
     if as_input:
         x = x * np.float32(_input_scale(pipe, run))
     asked, recorded = Recorded(), Recorded()
-    kept = [(asked, Record(of="prediction")), (asked, Record(of="guided")), *((recorded, one) for one in record)]
+    kept = [(asked, Record(of="prediction")), (asked, Record(of="guided")), *((recorded, one) for one in listed("record", record, "records"))]
     result = pipe._run_recorded({**run, "latents": x, "output_type": "latent"}, kept)
     return Prediction(result, recorded, asked)
 

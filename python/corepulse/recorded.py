@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from . import _core
 from ._control import Window
-from ._probe import Attention, Of, Row, RowCounter, Rows, check_indices, numbered, probe
-from .errors import BadFile, InvalidRequest, NotFound
+from ._names import shown
+from ._probe import Attention, Of, Row, RowCounter, Rows, check_indices, indices, numbered, probe
+from .errors import BadFile, InvalidRequest, Io, NotFound
 
 Numbers = npt.NDArray[np.float32]
 SIDES = ("negative", "prompt", "further")
@@ -59,6 +60,9 @@ class Record:
     def __post_init__(self) -> None:
         if self.of != "attention_map" and (self.heads is not None or self.tokens is not None):
             raise InvalidRequest(f"[record] heads and tokens are a map's; {self.of} has none")
+        for name in ("heads", "tokens"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, indices(name, getattr(self, name)))
         self._into(Recorded())  # what is wrong is said here
 
     def _into(self, recorded: Recorded) -> _core.Probe:
@@ -89,6 +93,8 @@ RecordLike = Union[Record, str]
 
 def as_record(given: RecordLike) -> Record:
     """A name is that of blocks."""
+    if not isinstance(given, (Record, str)):
+        raise InvalidRequest(f"[record] {shown(given)}; expected a Record, or a name of blocks")
     return Record(given) if isinstance(given, str) else given
 
 
@@ -227,21 +233,27 @@ class Recorded(Mapping[Any, Numbers]):
     def save(self, file: str | os.PathLike[str]) -> None:
         """All arrays with what is known of them: .safetensors or .npz; .npy: the only one, without it."""
         kind = pathlib.Path(file).suffix
+        if kind == ".npy" and len(self.seen) != 1:
+            raise InvalidRequest(f"[save] {len(self.seen)} arrays; expected one for .npy, else .npz or .safetensors")
+        if kind not in (".safetensors", ".npz", ".npy"):
+            raise InvalidRequest(f"[save] {os.fspath(file)}; expected .safetensors, .npz or .npy")
+        try:
+            self._write(file, kind)
+        except (OSError, RuntimeError) as error:
+            raise Io(f"[save] {os.fspath(file)}: {error}") from None
+
+    def _write(self, file: str | os.PathLike[str], kind: str) -> None:
         if kind == ".npy":
-            if len(self.seen) != 1:
-                raise InvalidRequest(f"[save] {len(self.seen)} arrays; expected one for .npy, else .npz or .safetensors")
             np.save(file, next(iter(self.seen.values())).values)
             return
         arrays = {"/".join(map(str, place)): seen.values for place, seen in self.seen.items()}
         about = {name: {**dataclasses.asdict(s), "values": None} for name, s in zip(arrays, self.seen.values())}
         if kind == ".npz":
             np.savez(file, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
-        elif kind == ".safetensors":
-            import mlx.core as mx
+            return
+        import mlx.core as mx
 
-            mx.save_safetensors(os.fspath(file), {n: mx.array(a) for n, a in arrays.items()}, {"about": json.dumps(about)})
-        else:
-            raise InvalidRequest(f"[save] {os.fspath(file)}; expected .safetensors, .npz or .npy")
+        mx.save_safetensors(os.fspath(file), {n: mx.array(a) for n, a in arrays.items()}, {"about": json.dumps(about)})
 
     @classmethod
     def load(cls, file: str | os.PathLike[str]) -> Recorded:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from . import _core
+from ._names import fields, listed, number
 from .pictures import Picture, named_or_encoded
 
 Point = Sequence[float]
@@ -39,11 +40,11 @@ class Region:
 
     def feather(self, width: float) -> Region:
         """Edges become linear ramps this wide."""
-        return self._with(feather=float(width))
+        return self._with(feather=number("feather", width))
 
     def blur(self, sigma: float) -> Region:
         """Gaussian blur, after the feather."""
-        return self._with(blur=float(sigma))
+        return self._with(blur=number("blur", sigma))
 
     def pixels(self) -> Region:
         """All lengths of this shape and its parts are pixels."""
@@ -82,11 +83,11 @@ def region_data(region: RegionLike) -> dict[str, Any]:
     """As a recipe says it, whoever made it."""
     if isinstance(region, str):
         region = Region.parse(region)
-    return region.data() if isinstance(region, Region) else dict(region)
+    return region.data() if isinstance(region, Region) else fields("region", region)
 
 
 def _point(point: Point) -> list[float]:
-    return [float(x) for x in point]
+    return [number("region", x) for x in listed("region", point, "numbers")]
 
 
 def rectangle(x: float, y: float, width: float, height: float) -> Region:
@@ -96,7 +97,7 @@ def rectangle(x: float, y: float, width: float, height: float) -> Region:
 
 def circle(x: float, y: float, radius: float) -> Region:
     """Around its centre; the radius is of the shorter side."""
-    return Region({"shape": "circle", "center": _point((x, y)), "radius": float(radius)})
+    return Region({"shape": "circle", "center": _point((x, y)), "radius": number("radius", radius)})
 
 
 def ellipse(x: float, y: float, x_radius: float, y_radius: float) -> Region:
@@ -106,7 +107,7 @@ def ellipse(x: float, y: float, x_radius: float, y_radius: float) -> Region:
 
 def polygon(corners: Sequence[Point]) -> Region:
     """Its edges may cross; windings add."""
-    return Region({"shape": "polygon", "points": [_point(corner) for corner in corners]})
+    return Region({"shape": "polygon", "points": [_point(corner) for corner in listed("region", corners, "points")]})
 
 
 def linear_gradient(start: Point, end: Point, first: float = 0, last: float = 1) -> Region:
@@ -116,7 +117,7 @@ def linear_gradient(start: Point, end: Point, first: float = 0, last: float = 1)
 
 def radial_gradient(center: Point, radius: float, inner: float = 1, outer: float = 0) -> Region:
     """From the value `inner` at the centre to `outer` at the radius."""
-    return Region({"shape": "radial", "center": _point(center), "radius": float(radius), "values": _point((inner, outer))})
+    return Region({"shape": "radial", "center": _point(center), "radius": number("radius", radius), "values": _point((inner, outer))})
 
 
 def looked_at(phrase: str, threshold: float = 0.3, where: str = "", image: int | None = None, occurrence: int = 0) -> Region:
@@ -124,7 +125,7 @@ def looked_at(phrase: str, threshold: float = 0.3, where: str = "", image: int |
     they did most; in the first step everywhere. `where`: cross-attention layers; `image`: of the batch, whose map it is."""
     given = {"where": where, "image": image, "occurrence": occurrence}
     said = {field: value for field, value in given.items() if value not in ("", None) and (field, value) != ("occurrence", 0)}
-    return Region({"shape": "attention", "phrase": phrase, "threshold": float(threshold), **said})
+    return Region({"shape": "attention", "phrase": phrase, "threshold": number("threshold", threshold), **said})
 
 
 def picture(source: Picture, channel: str = "luminance") -> Region:

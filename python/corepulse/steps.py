@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 
 from . import _core
+from ._request import several
 from .errors import Cancelled, InvalidRequest
 from .pictures import Bytes, png
 
@@ -64,7 +65,7 @@ class Steps:
         self._previews = bool(given.pop("previews", True))
         self._theirs = given.pop("progress", None)
         self._stop: _core.Stop = given.get("stop") or _core.Stop()
-        self._images = len(given["seed"]) if isinstance(given.get("seed"), (list, tuple)) else given.get("num_images_per_prompt", 1)
+        self._images = len(given["seed"]) if several(given.get("seed")) else given.get("num_images_per_prompt") or 1
         self._views: queue.Queue[StepView | None] = queue.Queue()
         self._result: Result | None = None
         self._error: BaseException | None = None

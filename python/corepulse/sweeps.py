@@ -24,7 +24,7 @@ def _shard(shard: tuple[int, int] | str | None) -> tuple[int, int]:
     try:
         first, of = shard.split("/") if isinstance(shard, str) else shard
         return int(first), int(of)
-    except ValueError:
+    except (TypeError, ValueError):
         raise InvalidRequest(f'[shard] {shard!r} is no shard; expected (0, 8) or "0/8"') from None
 
 

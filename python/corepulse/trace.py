@@ -20,8 +20,9 @@ import PIL.Image
 import PIL.ImageDraw
 
 from . import when
+from ._names import listed, number, whole
 from ._probe import Attention, Of, Rows
-from .errors import InvalidRequest
+from .errors import InvalidRequest, Io
 from .patch import Patch
 from .pictures import png
 from .recorded import Numbers, Record
@@ -78,7 +79,12 @@ class Trace:
     def save(self, file: str | os.PathLike[str]) -> None:
         """Writes the picture (.png), or the effects as .npy."""
         name = os.fspath(file)
-        np.save(name, self.effects) if name.endswith(".npy") else self.picture().save(name)
+        try:
+            np.save(name, self.effects) if name.endswith(".npy") else self.picture().save(name)
+        except OSError as error:
+            raise Io(f"[save] {name}: {error}") from None
+        except ValueError as error:  # PIL's, of an extension
+            raise InvalidRequest(f"[save] {name}: {error}; expected .png or .npy") from None
 
     def _colour(self, effect: float) -> tuple[int, int, int]:
         share = min(1.0, abs(float(effect)) / max(1e-6, float(np.abs(self.effects).max())))
@@ -107,6 +113,13 @@ class Trace:
     def __repr__(self) -> str:
         r, c = np.unravel_index(int(self.effects.argmax()), self.effects.shape)
         return f"<Trace {self.effects.shape}: most ({self.effects[r, c]:.2f}) by {self.places[r]} at {_name(self.windows[c])}>"
+
+
+def _windows(windows: Any) -> list[Window]:
+    ends = [listed("windows", one, "a first step and an end") for one in listed("windows", windows, "pairs of steps")]
+    if any(len(one) != 2 for one in ends):
+        raise InvalidRequest(f"[windows] {windows!r}; expected pairs: a first step and an end")
+    return [(whole("windows", first), whole("windows", end)) for first, end in ends]
 
 
 def _name(window: Window) -> str:
@@ -157,7 +170,7 @@ class Sweep:
         measures = []
         for first, end in windows:
             patch = Patch(place, self.of, self.attention, replace=clean, when=when.steps(first, end), rows=self.rows)
-            measures.append(float(measure(self.pipe(self.corrupt_prompt, **self.given, patch=[patch]))))
+            measures.append(number("measure", measure(self.pipe(self.corrupt_prompt, **self.given, patch=[patch]))))
             done()
         return measures
 
@@ -171,13 +184,13 @@ def trace(sweep: Sweep, measure: Measure | None, where: Sequence[str] | None, wi
     if sweep.given.get("generator") is not None:
         raise InvalidRequest("[trace] the first of many runs draws from a generator; expected a seed")
     sweep.given.setdefault("output_type", "latent" if measure is None else "pil")
-    places = list(where) if where is not None else sweep.places()
-    chosen = [(int(a), int(b)) for a, b in windows] if windows is not None else [(i, i + 1) for i in range(sweep.steps())]
+    places = listed("where", where, "names") if where is not None else sweep.places()
+    chosen = _windows(windows) if windows is not None else [(i, i + 1) for i in range(sweep.steps())]
     if not places or not chosen:
         raise InvalidRequest("[trace] no place or no window; expected at least one of each")
     clean, corrupt = sweep.pipe(sweep.clean_prompt, **sweep.given), sweep.pipe(sweep.corrupt_prompt, **sweep.given)
     how = measure or _Near(clean, corrupt)
-    high, low = float(how(clean)), float(how(corrupt))
+    high, low = number("measure", how(clean)), number("measure", how(corrupt))
     if not np.isfinite([high, low]).all() or high == low:
         raise InvalidRequest(f"[trace] the measure says {high} of the clean run and {low} of the corrupt one; expected two numbers")
     runs = 0

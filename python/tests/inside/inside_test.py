@@ -149,7 +149,7 @@ def test_a_map_is_changed_at_heads_and_tokens(pipe, plain):
 @pytest.mark.parametrize("wrong, said", [
     (dict(), "nothing given"),
     (dict(add=1, scale=2), "add and scale"),
-    (dict(scale=float("inf")), "infinite"),
+    (dict(scale=float("inf")), "finite number"),
     (dict(scale=2, heads=[0]), "heads"),
     (dict(remove=np.zeros(64)), "direction"),
     (dict(scale=2, of="block"), "block_output"),
