@@ -11,7 +11,7 @@ from . import _core
 from ._control import controls_json
 from ._names import arguments_of, check_arguments, listed, names_nearest, path, shown
 from ._probe import Attention, Of, Rows, said_of
-from ._request import ControlLike, RecipeLike, latents_of, recipe_json, spend, with_latents
+from ._request import ControlLike, RecipeLike, latents_of, load_recipe, recipe_json, spend, with_latents
 from .attention import AttentionLike
 from .errors import Cancelled, InvalidRequest
 from .explain import Explanation
@@ -266,7 +266,7 @@ class Pipeline:
         except InvalidRequest as error:
             raise said_of(error, len(given["patch"])) from None
         spend(given["generator"])
-        return Result(core, output, record[0][0] if record else Recorded())
+        return Result(core, output, record[0][0] if record else Recorded(), given["recipe"])
 
     def _callback(self, given: Mapping[str, Any]) -> ProgressCallback | None:
         own, theirs = given["progress"], given["callback_on_step_end"]
@@ -287,9 +287,9 @@ class Pipeline:
 
 
 def _checked(given: dict[str, Any]) -> dict[str, Any]:
-    """What the engine takes beside a recipe is of its kind."""
+    """What the engine takes beside a recipe is of its kind, and a recipe is read."""
     lists: dict[str, tuple[str, type]] = {"attention": ("what replace_attention makes", _core.AttentionReplacement), "patch": ("patches", Patch)}
-    own = {name: listed(name, given[name], of) for name, (of, _) in lists.items()}
+    own: dict[str, Any] = {name: listed(name, given[name], of) for name, (of, _) in lists.items()}
     for name, (of, kind) in lists.items():
         if wrong := [one for one in own[name] if not isinstance(one, kind)]:
             raise InvalidRequest(f"[{name}] {shown(wrong[0])} in it; expected {of}")
@@ -299,6 +299,8 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     for name, one in (("live", LiveControls), ("stop", _core.Stop)):
         if given[name] is not None and not isinstance(given[name], one):
             raise InvalidRequest(f"[{name}] {shown(given[name])}; expected a corepulse.{one.__name__}")
+    if given["recipe"] is not None:
+        own["recipe"] = load_recipe(given["recipe"])
     return {**given, **own}
 
 

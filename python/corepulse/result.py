@@ -6,7 +6,7 @@ import html
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,8 +74,8 @@ class Result:
     """One run. `images` is as `output_type` asked: a list of PIL pictures, or an array of NumPy's or MLX's. `recorded`:
     what `record` asked for."""
 
-    def __init__(self, core: _core.Result, output_type: str, recorded: Recorded) -> None:
-        self._core, self._output_type, self.recorded = core, output_type, recorded
+    def __init__(self, core: _core.Result, output_type: str, recorded: Recorded, repeated: Mapping[str, Any] | None = None) -> None:
+        self._core, self._output_type, self.recorded, self._repeated = core, output_type, recorded, repeated or {}
         self._pixels: list[Bytes] = [np.asarray(array) for array in core.images]
         self.images: Any = self._converted()
 
@@ -87,8 +87,9 @@ class Result:
 
     @property
     def notes(self) -> list[str]:
-        """Words that were cut off, controls that were neutral, guesses made."""
-        return list(self._core.notes)
+        """Words that were cut off, controls that were neutral, guesses made; what may differ from a picture that is repeated."""
+        different = differences(self._repeated, self.recipe["made_with"])
+        return [*self._core.notes, *([f"the picture may differ from the one repeated: {different}"] if different else [])]
 
     @property
     def heatmaps(self) -> list[HeatMap]:
@@ -165,6 +166,15 @@ class Result:
     def __repr__(self) -> str:
         what = f"{len(self._pixels)} pictures" if len(self._pixels) != 1 else "a picture"
         return f"<Result: {what}, {self.model_calls} model calls, {sum(self.seconds.values()):.1f} s>"
+
+
+def differences(recipe: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """"dtype f32 there, bf16 here": what a recipe was drawn with, or asks for, and what computed it now."""
+    made = recipe.get("made_with") or {}
+    asked = {"dtype": recipe["dtype"]} if recipe.get("dtype", "auto") != "auto" else {}
+    there = {**asked, **{name: value for name, value in made.items() if value}}
+    names = ("program", "model", "backend", "dtype", "isa")
+    return "; ".join(f"{name} {there[name]} there, {here.get(name)} here" for name in names if name in there and there[name] != here.get(name))
 
 
 def seeds_of(recipe: dict[str, Any]) -> Sequence[int]:

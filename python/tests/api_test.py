@@ -45,6 +45,24 @@ def test_python_and_the_program_draw_the_same_bits(pipe, program, plain, tmp_pat
     assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "cat.png").read_bytes()
 
 
+def test_what_a_repeated_picture_may_differ_in_is_said(pipe, plain, program, tmp_path):
+    plain.save(tmp_path / "cat.png")
+    again = pipe(recipe=tmp_path / "cat.png")
+    assert again.notes == plain.notes and np.array_equal(again.latents, plain.latents)
+    if plain.recipe["made_with"]["backend"] != "cpu":
+        pytest.skip("8-bit numbers are the processor's")
+    quantized = corepulse.Pipeline.from_pretrained("builtin", dtype="int8")
+    other = quantized(recipe=tmp_path / "cat.png")
+    assert not np.array_equal(other.latents, plain.latents) and other.recipe["dtype"] == "int8"
+    said = "the picture may differ from the one repeated: dtype f32 there, int8 here"
+    assert other.notes == [*plain.notes, said]
+    command = [program, "generate", "--from", tmp_path / "cat.png", "--dtype", "int8", "-o", tmp_path / "again.png"]
+    assert said in subprocess.run(command, check=True, capture_output=True, text=True).stderr  # the program's words
+    asked = {**plain.recipe, "made_with": None}
+    assert said in quantized(recipe=asked, num_inference_steps=1).notes
+    assert quantized(recipe={**asked, "dtype": "auto"}, num_inference_steps=1).notes == plain.notes
+
+
 def test_a_pipelines_controls_act_before_the_calls(pipe, plain):
     weaker, dragon = corepulse.reweight("park", 0.3), corepulse.inject("a dragon", where="content")
     pipe.controls = [weaker]
