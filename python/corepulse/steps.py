@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Iterator
@@ -59,7 +60,7 @@ class StepView:
 
 
 class Steps:
-    """Iterates over StepView while the run goes on; then `result` is there. Its argument `previews=False` saves them."""
+    """An iterator over StepView while the run goes on; then `result` is there. Its argument `previews=False` saves them."""
 
     def __init__(self, pipe: Pipeline, given: dict[str, Any]) -> None:
         self._previews = bool(given.pop("previews", True))
@@ -75,7 +76,8 @@ class Steps:
     @property
     def result(self) -> Result:
         """Waits for the end of the run; raises what it raised."""
-        self._thread.join()
+        with self._ends_when_left():
+            self._thread.join()
         if self._error is not None:
             raise self._error
         assert self._result is not None
@@ -87,17 +89,42 @@ class Steps:
         self._thread.join()
 
     def __iter__(self) -> Iterator[StepView]:
+        """The steps that nobody has seen yet. To leave the loop ends the run."""
         ended = False
         try:
-            while (view := self._views.get()) is not None:
+            while (view := self._next()) is not None:
                 yield view
             ended = True
         finally:
             if not ended:  # the run may be many steps ahead of whoever leaves
-                self._stop.set()
+                self.close()
+
+    def __next__(self) -> StepView:
+        view = self._next()
+        if view is None:
+            raise StopIteration
+        return view
+
+    def _next(self) -> StepView | None:
+        """None at the end of a run; raises what it raised."""
+        with self._ends_when_left():
+            view = self._views.get()
+            if view is not None:
+                return view
+            self._views.put(None)  # for whoever asks again
             self._thread.join()
         if self._error is not None:
             raise self._error
+        return None
+
+    @contextlib.contextmanager
+    def _ends_when_left(self) -> Iterator[None]:
+        """Ctrl-C, say, while one waits for the run: nobody waits for it any longer."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Steps:
         return self

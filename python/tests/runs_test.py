@@ -107,6 +107,55 @@ def test_an_iterator_that_was_followed_to_its_end_has_its_result(pipe):
     assert step.step == 2 and steps.result.images
 
 
+def test_an_iterator_remembers_its_end(pipe):
+    steps = pipe.steps(**CAT)
+    assert [next(steps).step, next(steps).step] == [1, 2]
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            next(steps)
+        assert list(steps) == []
+    assert steps.result.images
+    steps = pipe.steps("a cat", num_inference_stepz=1)
+    for _ in range(2):
+        with pytest.raises(corepulse.UnknownArgument):
+            list(steps)
+    steps = pipe.steps(**{**CAT, "num_inference_steps": 900}, previews=False)
+    assert next(steps).step == 1
+    for step in steps:  # goes on where next() was
+        assert step.step == 2
+        break
+    with pytest.raises(corepulse.Cancelled):
+        list(steps)
+
+
+@pytest.mark.parametrize("wait, where", [(lambda steps: steps.result, ("_thread", "join")), (next, ("_views", "get")), (list, ("_views", "get"))],
+                         ids=["result", "next", "loop"])
+def test_ctrl_c_while_one_waits_for_a_run_ends_it(pipe, wait, where, monkeypatch):
+    begun, stop = threading.Event(), corepulse.Stop()
+    steps = pipe.steps("a cat in a park", num_inference_steps=500, previews=False, stop=stop, progress=lambda at: begun.set())
+    assert begun.wait(300)
+    waited, name = getattr(steps, where[0]), where[1]
+    monkeypatch.setattr(waited, name, interrupted_once(getattr(waited, name)))
+    with pytest.raises(KeyboardInterrupt):
+        wait(steps)
+    assert stop.is_set() and not steps._thread.is_alive()
+    with pytest.raises(corepulse.Cancelled):
+        steps.result
+
+
+def interrupted_once(wait):
+    """As a signal that comes while one waits."""
+    calls = []
+
+    def waits():
+        calls.append(wait)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return wait()
+
+    return waits
+
+
 def test_a_cancelled_task_ends_its_run(pipe):
     import asyncio
 
