@@ -7,6 +7,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
+import numpy as np
+
 from . import _core
 from ._control import controls_json
 from ._names import arguments_of, check_arguments, listed, names_nearest, path, shown
@@ -41,6 +43,25 @@ def dtype_name(dtype: Any) -> str:
     name = getattr(dtype, "__name__", None) or str(dtype)
     name = name.rsplit(".", 1)[-1]
     return DTYPES.get(name, name)
+
+
+class Told(dict[str, Any]):
+    """What a callback is told beside step and noise level."""
+
+    def __missing__(self, name: str) -> Any:
+        raise InvalidRequest(f"[callback_on_step_end] {name} is not told; expected preview. A call's record keeps what the network "
+                             "computes, its patch changes it")
+
+
+def goes_on_after(answer: Any, told: Told) -> bool:
+    """What a callback gave: nothing, a truth, or, as Diffusers has it, what it was told: a run takes no other arrays."""
+    if isinstance(answer, Mapping):
+        if changed := [name for name, value in answer.items() if name not in told or told[name] is not value]:
+            raise InvalidRequest(f"[callback_on_step_end] gave {', '.join(map(str, changed))}, which a run does not take; expected what "
+                                 "it was told, None, or False to end the run")
+    elif answer is not None and not isinstance(answer, (bool, np.bool_)):
+        raise InvalidRequest(f"[callback_on_step_end] gave {shown(answer)}; expected what it was told, None, or False to end the run")
+    return answer is None or isinstance(answer, Mapping) or bool(answer)
 
 
 class LiveControls:
@@ -276,8 +297,9 @@ class Pipeline:
 
         def both(at: _core.Progress) -> bool:
             goes_on = own is None or own(at) is not False
-            answer = theirs(self, at.step - 1, at.sigma, {"preview": at.preview})
-            return goes_on and answer is not False and not self._interrupt
+            told = Told(preview=at.preview)
+            answer = theirs(self, at.step - 1, at.sigma, told)
+            return goes_on and goes_on_after(answer, told) and not self._interrupt
 
         return both
 

@@ -156,3 +156,26 @@ def test_pictures_to_start_from_and_sizes():
     assert start("a cat", image=picture, num_inference_steps=4, generator=Generator().manual_seed(1)).images[0].size == (96, 64)
     with pytest.raises(corepulse.InvalidRequest, match="the picture's size"):
         start("a cat", image=picture, width=64)
+
+
+def test_a_callback_gives_back_what_it_is_told_and_nothing_else(xl):
+    small, seen = dict(num_inference_steps=2, height=32, width=32, generator=Generator().manual_seed(3)), []
+
+    def followed(pipe, step, timestep, told):
+        seen.append((step, float(timestep), told["preview"]().shape))
+        return told
+
+    plain = xl("a cat", **small).images[0]
+    watched = xl("a cat", callback_on_step_end=followed, callback_on_step_end_tensor_inputs=["latents"], **small).images[0]
+    assert np.array_equal(np.asarray(watched), np.asarray(plain)) and [s[0] for s in seen] == [0, 1] and seen[0][1] > seen[1][1]
+    for pipe in (xl, xl.corepulse):
+        for wrong, said in (({"latents": 0}, "gave latents"), ({"preview": 0}, "gave preview"), (3, "gave 3")):
+            with pytest.raises(corepulse.InvalidRequest, match=said):
+                pipe("a cat", callback_on_step_end=lambda *_, wrong=wrong: wrong, **small)
+        with pytest.raises(corepulse.InvalidRequest, match="latents is not told"):
+            pipe("a cat", callback_on_step_end=lambda pipe, step, t, told: {"latents": told["latents"] * 2}, **small)
+        with pytest.raises(corepulse.Cancelled):
+            pipe("a cat", callback_on_step_end=lambda *_: np.False_, **small)
+    for wrong in (["nonsense"], ["latents", "prompt_embeds"], "latents"):
+        with pytest.raises(corepulse.InvalidRequest, match="callback_on_step_end_tensor_inputs"):
+            xl("a cat", callback_on_step_end=followed, callback_on_step_end_tensor_inputs=wrong, **small)

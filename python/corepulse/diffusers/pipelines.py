@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from .._names import check_arguments
+from .._names import check_arguments, listed
 from ..controls import TimeIds
 from ..errors import InvalidRequest
 from ..pictures import mask_bytes, to_bytes, to_pil
+from ..pipeline import Told, goes_on_after
 from ..result import Result
 from .ensemble import Unfinished, refined
 from .loaded import Loaded, scaled
@@ -116,6 +117,9 @@ class DiffusionPipeline(Loaded):
         for name in (given.keys() & ABSENT.keys()) - valid.keys():
             if given[name] is not None and given[name] != ABSENT[name]:
                 raise InvalidRequest(f"[{name}] is not here; expected none, or another way: docs/python.md")
+        told = given.get("callback_on_step_end_tensor_inputs")
+        if told is not None and not set(listed("callback_on_step_end_tensor_inputs", told, "names")) <= {"latents"}:
+            raise InvalidRequest(f"[callback_on_step_end_tensor_inputs] {told}: a callback is told of no arrays here; expected none")
         return {**valid, **given}
 
     def _rest(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -158,8 +162,8 @@ class DiffusionPipeline(Loaded):
         calls = self.corepulse.explain(**call).data["calls"]
         timesteps = [c["t"] for c in calls if c["first"]]
 
-        def called(pipe: Any, step: int, sigma: float, more: dict[str, Any]) -> bool:
-            return theirs(self, step, timesteps[step], more) is not False and not self._interrupt
+        def called(pipe: Any, step: int, sigma: float, told: Told) -> bool:
+            return goes_on_after(theirs(self, step, timesteps[step], told), told) and not self._interrupt
 
         return called
 
