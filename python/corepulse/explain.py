@@ -65,6 +65,7 @@ class Explanation:
 
     def __rich_console__(self, console: Any, options: Any) -> Any:
         """For rich, where it is installed: print(explanation) of rich.print."""
+        from rich.markup import escape  # type: ignore[import-not-found,unused-ignore]
         from rich.table import Table  # type: ignore[import-not-found,unused-ignore]
 
         table = Table(title="which control acts where", show_edge=False)
@@ -74,7 +75,7 @@ class Explanation:
             table.add_row(row["block"], _grid(row), *("".join(_rich(i) for i in acting) for acting in row["acting"]))
         yield table
         for control in self.controls:
-            yield f"{_rich(control['index'])} {control['title']}: {control['state']}"
+            yield f"{_rich(control['index'])} {escape(control['title'])}: {control['state']}"
 
 
 def _grid(row: dict[str, Any]) -> str:

@@ -67,7 +67,7 @@ class Trace:
         image = PIL.Image.new("RGB", (width, height), "white")
         draw = PIL.ImageDraw.Draw(image)
         for r, place in enumerate(self.places):
-            draw.text((4, LINE + CELL * r + CELL // 3), place[-15:], fill="black")
+            draw.text((4, LINE + CELL * r + CELL // 3), _place(place)[-15:], fill="black")
             for c in range(len(self.windows)):
                 left, top = LABELS + CELL * c, LINE + CELL * r
                 draw.rectangle((left, top, left + CELL - 2, top + CELL - 2), fill=self._colour(self.effects[r, c]))
@@ -104,15 +104,15 @@ class Trace:
             red, green, blue = self._colour(effect)
             ink = "#000" if red + green + blue > 380 else "#fff"
             cells += (f'<td style="background:rgb({red},{green},{blue});color:{ink};min-width:2.4em;text-align:center" '
-                      f'title="{html.escape(self.places[r])}, steps {window[0]}..{window[1] - 1}">{effect:.2f}</td>')
-        return f'<tr><th style="text-align:left">{html.escape(self.places[r])}</th>{cells}</tr>'
+                      f'title="{html.escape(_place(self.places[r]))}, steps {window[0]}..{window[1] - 1}">{effect:.2f}</td>')
+        return f'<tr><th style="text-align:left">{html.escape(_place(self.places[r]))}</th>{cells}</tr>'
 
     def _repr_png_(self) -> bytes:
         return png(self.picture())
 
     def __repr__(self) -> str:
         r, c = np.unravel_index(int(self.effects.argmax()), self.effects.shape)
-        return f"<Trace {self.effects.shape}: most ({self.effects[r, c]:.2f}) by {self.places[r]} at {_name(self.windows[c])}>"
+        return f"<Trace {self.effects.shape}: most ({self.effects[r, c]:.2f}) by {_place(self.places[r])} at {_name(self.windows[c])}>"
 
 
 def _windows(windows: Any) -> list[Window]:
@@ -120,6 +120,10 @@ def _windows(windows: Any) -> list[Window]:
     if any(len(one) != 2 for one in ends):
         raise InvalidRequest(f"[windows] {windows!r}; expected pairs: a first step and an end")
     return [(whole("windows", first), whole("windows", end)) for first, end in ends]
+
+
+def _place(place: str) -> str:
+    return place or "the network"
 
 
 def _name(window: Window) -> str:
@@ -151,10 +155,12 @@ class Sweep:
     rows: Rows
 
     def places(self) -> list[str]:
-        """All blocks that have some."""
+        """All blocks that have some; of what is the whole network's the one place there is."""
         kinds = {"cross": ("cross_layers",), "self": ("self_layers",)}.get(self.attention, ("cross_layers", "self_layers"))
         blocks = self.pipe.info["blocks"]
-        if self.of == "block_output":
+        if self.of in ("prediction", "guided"):
+            return [""]
+        if self.of in ("block_output", "resnet_output"):
             return [str(b["id"]) for b in blocks]
         return [str(b["id"]) for b in blocks if any(b[kind] for kind in kinds)]
 
