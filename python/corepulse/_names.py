@@ -21,7 +21,7 @@ def check_arguments(where: str, given: Mapping[str, Any], valid: Collection[str]
         if name in valid:
             continue
         near = _core.nearest_name(name, list(valid))
-        meant = f"did you mean {near}?" if near else f"expected one of: {', '.join(valid)}"
+        meant = f"did you mean {near}?" if near else f"expected one of: {', '.join(valid)}" if valid else "expected none"
         raise UnknownArgument(f"[{where}] unknown argument {name}; {meant}")
 
 

@@ -84,6 +84,20 @@ def test_schedulers_become_samplers(xl):
     xl.enable_vae_tiling(), xl.enable_model_cpu_offload()
 
 
+def test_switches_do_nothing_and_know_what_they_take(xl):
+    xl.enable_model_cpu_offload(gpu_id=0, device="cuda"), xl.enable_attention_slicing("max"), xl.disable_vae_slicing()
+    xl.vae.enable_tiling(), xl.vae.enable_tiling(use_tiling=False), xl.vae.disable_tiling(), xl.vae.enable_slicing(), xl.vae.disable_slicing()
+    with pytest.raises(corepulse.UnknownArgument, match="did you mean device"):
+        xl.enable_model_cpu_offload(devcie="cuda")
+    with pytest.raises(corepulse.UnknownArgument, match="nonsense; expected none"):
+        xl.vae.enable_slicing(nonsense=3)
+    with pytest.raises(corepulse.InvalidRequest, match="1 arguments by position"):
+        xl.enable_vae_tiling(True)
+    for nobody in (lambda: xl.text_encoder.enable_tiling, lambda: xl.vae.enable_tilings, lambda: xl.disable_model_cpu_offload):
+        with pytest.raises(AttributeError):
+            nobody()
+
+
 def test_a_generator_is_read_from_its_beginning_or_not_at_all(torch, xl):
     small, generator = dict(num_inference_steps=1, height=32, width=32), Generator().manual_seed(3)
     first = xl("a cat", generator=generator, **small).images[0]

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from .._control import Control
@@ -21,11 +22,14 @@ WITHOUT_EFFECT = {
     "local_files_only", "low_cpu_mem_usage", "cache_dir", "image_encoder", "use_auth_token", "token", "load_safety_checker",
 }
 OURS = ("torch_dtype", "dtype", "variant", "vae", "unet", "text_encoder", "text_encoder_2", "tokenizer", "config", "scheduler", "device_map")
-# What the engine does by itself, or has no use for.
+# What the engine does by itself, or has no use for, with what Diffusers' methods take.
 SWITCHES = {
-    "attention_slicing", "vae_slicing", "vae_tiling", "model_cpu_offload", "sequential_cpu_offload",
-    "xformers_memory_efficient_attention",
+    "enable_attention_slicing": ("slice_size",), "disable_attention_slicing": (),
+    "enable_vae_slicing": (), "disable_vae_slicing": (), "enable_vae_tiling": (), "disable_vae_tiling": (),
+    "enable_model_cpu_offload": ("gpu_id", "device"), "enable_sequential_cpu_offload": ("gpu_id", "device"),
+    "enable_xformers_memory_efficient_attention": ("attention_op",), "disable_xformers_memory_efficient_attention": (),
 }
+VAE_SWITCHES = {"enable_slicing": (), "disable_slicing": (), "enable_tiling": ("use_tiling",), "disable_tiling": ()}
 
 
 # What another pipeline may be given, as from_pretrained takes it.
@@ -48,6 +52,8 @@ class Part(os.PathLike[str]):
         return os.fspath(self._file.parent if own else self._file)
 
     def __getattr__(self, what: str) -> Any:
+        if self._name.endswith(".vae") and what in VAE_SWITCHES:
+            return switch(f"{self._name}.{what}", VAE_SWITCHES[what])
         raise AttributeError(f"{self._name} has no {what} here; it is for from_pretrained of another pipeline")
 
 
@@ -193,9 +199,8 @@ class Loaded:
         return {"auto": "auto", "cpu": "cpu", "gpu": "cuda"}[self._device]
 
     def __getattr__(self, name: str) -> Any:
-        verb, _, what = name.partition("_")
-        if verb in ("enable", "disable") and what in SWITCHES:
-            return lambda *_, **__: None
+        if name in SWITCHES:
+            return switch(name, SWITCHES[name])
         files = [c["files"] for c in self.corepulse.info["components"] if c["name"] == name] if name in PARTS else []
         if files and files[0]:
             return Part(files[0], f"{type(self).__name__}.{name}")
@@ -208,6 +213,17 @@ class Loaded:
         return pathlib.Path(own["files"][0]).parent.parent
 
     _words: dict[str, Any] = {}
+
+
+def switch(where: str, takes: tuple[str, ...]) -> Callable[..., None]:
+    """A method that has nothing to do, and yet knows what it takes."""
+
+    def nothing(*given: Any, **named: Any) -> None:
+        if len(given) > len(takes):
+            raise InvalidRequest(f"[{where}] {len(given)} arguments by position; expected at most {len(takes)}")
+        check_arguments(where, named, takes)
+
+    return nothing
 
 
 def scaled(lora: Control, scale: float, afresh: bool = False) -> Control:
