@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "wheel"))
 import binaries  # noqa: E402
 import examine  # noqa: E402
+import make  # noqa: E402
 import pack  # noqa: E402
 
 MARK = b"\0nanobind_system_libstdcpp_gxx_abi_1xxx_use_cxx11_abi_1_a1_v22\0"
@@ -188,3 +189,17 @@ def test_pyconfig_for_macs_answers_this_pythons_headers():
     command = [sys.executable, cross / "check_pyconfig.py", cross / "macos_pyconfig.h", headers]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_what_readme_says_of_wheels_is_tried_out(tmp_path, monkeypatch):
+    readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+    assert "pip install corepulse-*.whl corepulse_model-*.whl\ncorepulse demo\n" in readme
+    done = []
+    monkeypatch.setattr(make, "run", lambda *command, **options: done.append(([str(c) for c in command], options.get("env"))))
+    monkeypatch.setattr(make.venv, "create", lambda folder, with_pip: done.append(folder))
+    told = make.try_out(["corepulse-0.1.0-x.whl", "corepulse_model-0.1.0-y.whl"], tmp_path)
+    commands = [command for command, _ in done[1:]]
+    assert commands[0][:4] == [str(tmp_path / "bin/python"), "-m", "pip", "install"]
+    assert commands[0][-2:] == ["corepulse-0.1.0-x.whl", "corepulse_model-0.1.0-y.whl"] and "demo" in told
+    assert [str(tmp_path / "bin/corepulse"), "demo"] in [command[:2] for command in commands]
+    assert all(env["PATH"] == "/nonexistent" for _, env in done[2:])

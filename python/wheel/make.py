@@ -56,20 +56,22 @@ def named_and_complete(wheel, work, libraries):
     return next((work / "whole").glob("*.whl"))
 
 
-def try_out(wheel, folder):
-    """Seconds from `pip install` to the first picture, in an environment without a compiler."""
+def try_out(wheels, folder):
+    """Seconds of README's two commands in an environment without a compiler, and to the first picture."""
     venv.create(folder, with_pip=True)
     python, program = folder / "bin" / "python", folder / "bin" / "corepulse"
     bare = {"PATH": "/nonexistent", "HOME": str(folder)}
     start = time.monotonic()
-    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--find-links", wheel.parent, wheel)
+    run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wheels)
     installed = time.monotonic()
     run(program, "generate", "-p", "a cat in a park", "-q", "-o", folder / "cat.png", env=bare)
     drawn = time.monotonic()
+    run(program, "demo", "-q", "-o", folder / "out", env=bare, stdout=subprocess.DEVNULL)
+    shown = time.monotonic()
     text = 'import corepulse; p = corepulse.Pipeline.from_pretrained("builtin"); print(p("a cat", num_inference_steps=2))'
     run(python, "-c", text, env=bare)
     run(python, "-m", "corepulse", "models", "--json", env=bare, stdout=subprocess.DEVNULL)
-    return {"pip install": round(installed - start, 1), "first picture": round(drawn - installed, 1)}
+    return {"pip install": round(installed - start, 1), "first picture": round(drawn - installed, 1), "demo": round(shown - drawn, 1)}
 
 
 def main():
@@ -91,7 +93,7 @@ def main():
         wheel = made[0]
         told = {"MB": {w.name: round(w.stat().st_size / 1e6, 1) for w in made}}
         if not given.staged and ("+cuda" not in wheel.name or shutil.which("nvidia-smi")):
-            told["seconds"] = try_out(wheel, work / "empty")
+            told["seconds"] = try_out(made, work / "empty")
     print(json.dumps(told))
 
 
