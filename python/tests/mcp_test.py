@@ -8,6 +8,9 @@ import sys
 
 import PIL.Image
 import pytest
+from waiting import heard
+
+import corepulse
 
 mcp = pytest.importorskip("mcp")
 
@@ -46,6 +49,41 @@ def test_tools_draw_explain_and_tell():
             assert wrong.is_error and "inject" in wrong.content[0].text
             assert "middle:0" in (await client.call_tool("inspect_model", {})).content[0].text
             assert "builtin" in (await client.call_tool("list_models", {})).content[0].text
+
+    asyncio.run(main())
+
+
+def test_a_request_that_is_cancelled_ends_its_run(monkeypatch):
+    pipe = ours._pipeline("builtin")
+    agenerate, drawn = pipe.agenerate, []
+
+    async def main():
+        begun, ended, stop = asyncio.Event(), asyncio.Event(), corepulse.Stop()
+
+        async def watched(progress, **arguments):
+            try:
+                return await agenerate(**arguments, stop=stop, progress=lambda at: (progress(at), heard(stop)) and None)
+            except asyncio.CancelledError:
+                ended.set()  # the run is over before this is raised
+                raise
+
+        async def progress(done, total, message):
+            drawn.append(done)
+            begun.set()
+
+        monkeypatch.setattr(pipe, "agenerate", watched)
+        async with mcp.Client(ours.server) as client:
+            small = {**SMALL, "width": 64, "height": 64}
+            asked = asyncio.ensure_future(client.call_tool("generate", {**small, "steps": 500}, progress_callback=progress))
+            await asyncio.wait_for(begun.wait(), 600)
+            asked.cancel()
+            await asyncio.wait_for(ended.wait(), 600)
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            assert drawn == [1]
+            monkeypatch.undo()
+            told = await client.call_tool("generate", small)  # the server goes on
+            assert picture(told.content[0]).size == (64, 64)
 
     asyncio.run(main())
 
