@@ -108,7 +108,9 @@ class Control:
 
     def _said(self, name: str, value: Any) -> Any:
         try:
-            return _plain(value, self._shapes.get(name, ""))
+            said = _plain(value, self._shapes.get(name, ""))
+            json.dumps(said)
+            return said
         except Error:
             raise
         except (TypeError, ValueError, AttributeError, OverflowError):  # what is no number, no list, no mapping

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import math
 import operator
 import os
@@ -54,6 +55,27 @@ def listed(where: str, value: Any, of: str) -> list[Any]:
         return list(value)
     except TypeError:  # an array of no dimensions
         raise InvalidRequest(f"[{where}] {shown(value)}; expected a list of {of}") from None
+
+
+def function(where: str, value: Any) -> None:
+    """Is one, or None."""
+    if value is not None and not callable(value):
+        raise InvalidRequest(f"[{where}] {shown(value)}; expected a function")
+
+
+def truth(where: str, value: Any) -> bool:
+    """True or False; nothing else is taken for one."""
+    if not isinstance(value, bool) and type(value).__name__ not in ("bool_", "bool"):
+        raise InvalidRequest(f"[{where}] {shown(value)}; expected True or False")
+    return bool(value)
+
+
+def as_json(where: str, value: Any) -> str:
+    """Of what JSON has."""
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"[{where}] {error}; expected numbers and text as docs/recipe.schema.json has them") from None
 
 
 def fields(where: str, value: Any) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class RowCounter:
 
 def check_name(where: str, value: str, valid: list[str]) -> None:
     """Raises InvalidRequest, which names the nearest."""
-    if value not in valid:
+    if not isinstance(value, str) or value not in valid:
         near = _core.nearest_name(str(value), valid) or ", ".join(valid)
         raise InvalidRequest(f"[{where}] unknown {value!r}; did you mean {near}?")
 

@@ -15,7 +15,7 @@ import PIL.Image
 
 from . import _core
 from ._control import Control, control_data
-from ._names import fields, listed, number, path, whole
+from ._names import as_json, fields, listed, number, path, whole
 from .errors import BadFile, InvalidRequest, Io, NotFound
 from .pictures import Picture, as_array, float_array, named_or_encoded
 from .region import Region, RegionLike, region_data
@@ -230,7 +230,4 @@ def recipe_json(given: Mapping[str, Any], standing: Sequence[ControlLike], dtype
     controls = [control_data(c) for c in (*listed("pipeline.controls", standing, "controls"), *listed("controls", given.get("controls"), "controls"))]
     if controls:
         recipe["controls"] = [*listed("recipe.controls", recipe.get("controls"), "controls"), *controls]
-    try:
-        return json.dumps(recipe)
-    except TypeError as error:
-        raise InvalidRequest(f"[request] {error}; expected numbers and text as docs/recipe.schema.json has them") from None
+    return as_json("request", recipe)

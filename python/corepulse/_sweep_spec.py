@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from . import _core
 from ._control import Control, _plain, control_data
-from ._names import fields, listed, path
+from ._names import as_json, fields, listed, path
 from ._request import load_recipe, recipe_json, text_of
 from .errors import InvalidRequest
 from .pipeline import ARGUMENTS, dtype_name
@@ -39,7 +39,7 @@ def _value(value: Any) -> Any:
 
 
 def _listed(values: Any, field: str) -> list[Any]:
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__") or getattr(values, "ndim", 1) == 0:
         raise InvalidRequest(f'[axes] {field} has the values {values!r}; expected a list of them, or text as "0..1:5"')
     return [_value(value) for value in values]
 
@@ -78,7 +78,7 @@ def spec_of(spec: SpecLike | None, axes: AxesLike | None, title: str | None, giv
             beside = ", ".join(told) or ("axes" if axes is not None else "title")
             raise InvalidRequest(f"[sweep] a spec, and {beside} beside it; expected it in the spec's recipe or axes")
         if isinstance(spec, Mapping):
-            return json.dumps(spec), ""
+            return as_json("sweep", spec), ""
         file = pathlib.Path(path("spec", spec))
         return text_of(file), os.fspath(file.parent)
     parts = {name: path(name, told.pop(name)) for name in PARTS if name in told}
@@ -86,9 +86,9 @@ def spec_of(spec: SpecLike | None, axes: AxesLike | None, title: str | None, giv
     if dtype is None and "recipe" in told:
         dtype = load_recipe(told["recipe"]).get("dtype")
     recipe = {**json.loads(recipe_json(told, (), dtype_name(dtype))), **parts}
-    whole: dict[str, Any] = {"version": 1, "recipe": recipe, "axes": _axes(axes or ())}
+    whole: dict[str, Any] = {"version": 1, "recipe": recipe, "axes": _axes(() if axes is None else axes)}
     if not whole["axes"]:
         raise InvalidRequest('[sweep] nothing changes; expected axes={"strength": "0..1:5"}, say')
     if title is not None:
         whole["title"] = title
-    return json.dumps(whole), ""
+    return as_json("sweep", whole), ""

@@ -47,7 +47,7 @@ def replace_attention(
 
     check_name("arrays", arrays, ["mx", "np"])
     check_name("attention", attention, list(ATTENTIONS))
-    if not callable(function):
+    if function is None or not callable(function):
         raise InvalidRequest(f"[attention] {shown(function)}; expected a function")
     chosen = _in_numpy(function) if arrays == "np" else function
     return _core.replace_attention(chosen, place_json(where, when, rows), attention)

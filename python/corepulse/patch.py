@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from . import _core
 from ._control import Window
-from ._names import number
+from ._names import listed, number
 from ._probe import Attention, Of, Row, RowCounter, Rows, check_indices, indices, numbered, place_json, probe
 from .errors import InvalidRequest
 from .pictures import as_array, float_array
@@ -93,7 +93,7 @@ def probes_of(patches: Sequence[Patch]) -> list[_core.Probe]:
 
 def check_patches(patches: Sequence[Patch], recipe: Mapping[str, Any]) -> None:
     """The images that they name are there, and their regions are of what is drawn."""
-    count = len(recipe.get("seeds", [0]))
+    count = len(listed("recipe.seeds", recipe.get("seeds"), "numbers")) or 1
     part = (recipe.get("init") or {}).get("only_masked") is not None
     for patch in patches:
         if part and patch.region is not None:
@@ -120,7 +120,7 @@ class _Acting:
         if instead.shape != x.shape:
             instead = mx.broadcast_to(instead, x.shape)
         if self._patch.strength != 1:
-            instead = numbers + self._patch.strength * (instead - numbers)
+            instead = numbers + float(self._patch.strength) * (instead - numbers)
         mask = self._mask(x.shape, at)
         if mask is not None:  # where it is 0 or 1, not a bit of the other
             mixed = numbers + mask * (instead - numbers)
@@ -134,7 +134,7 @@ class _Acting:
         if patch.add is not None:
             return x + self._value(patch.add, x, at)
         if patch.scale is not None:
-            return x * patch.scale
+            return x * float(patch.scale)
         vector = np.ravel(as_array(patch.remove))
         if len(vector) != x.shape[-1]:
             raise InvalidRequest(f"[patch] remove has {len(vector)} numbers at {at.site.path or at.point}; expected {x.shape[-1]}")

@@ -11,8 +11,8 @@ import numpy as np
 
 from . import _core
 from ._control import controls_json
-from ._names import arguments_of, check_arguments, listed, names_nearest, path, shown
-from ._probe import Attention, Of, Rows, said_of
+from ._names import arguments_of, check_arguments, function, listed, names_nearest, path, shown, truth
+from ._probe import Attention, Of, Rows, check_name, said_of
 from ._request import ControlLike, RecipeLike, latents_of, load_recipe, recipe_json, spend, with_latents
 from .attention import AttentionLike
 from .errors import Cancelled, InvalidRequest
@@ -116,9 +116,10 @@ class Pipeline:
             raise InvalidRequest("[dtype] dtype and torch_dtype were given; expected one of them")
         given = dict(model=path("model", model), unet=unet, vae=vae, text_encoder=text_encoder, text_encoder_2=text_encoder_2,
                      tokenizer=tokenizer, config=config, family=family, prediction=prediction, variant=variant)
-        source = {name: path(name, value) for name, value in given.items() if value}
+        source = {name: path(name, value) for name, value in given.items() if value is not None and path(name, value)}
+        check_name("device", device, ["auto", "cpu", "gpu"])
         chosen = dtype_name(torch_dtype if dtype is None else dtype)
-        core = _core.Pipeline.load(json.dumps({"version": 1, **source}), chosen, device, lazy)
+        core = _core.Pipeline.load(json.dumps({"version": 1, **source}), chosen, device, truth("lazy", lazy))
         return cls(core, source, chosen)
 
     @property
@@ -271,9 +272,7 @@ class Pipeline:
         """A call that keeps what it records where each is told to; the result has what the first is told."""
         given = _checked({**DEFAULTS, **given})
         output = given["output_type"]
-        if output not in OUTPUTS:
-            near = _core.nearest_name(str(output), list(OUTPUTS)) or ", ".join(OUTPUTS)
-            raise InvalidRequest(f"[output_type] unknown {output!r}; did you mean {near}?")
+        check_name("output_type", output, list(OUTPUTS))
         live = given["live"]._core if given["live"] is not None else None
         recipe, callback = self._recipe(given), self._callback(given)
         check_patches(given["patch"], json.loads(recipe))
@@ -315,9 +314,9 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     for name, (of, kind) in lists.items():
         if wrong := [one for one in own[name] if not isinstance(one, kind)]:
             raise InvalidRequest(f"[{name}] {shown(wrong[0])} in it; expected {of}")
+    truth("latents_scaled", given["latents_scaled"])
     for name in ("progress", "callback_on_step_end"):
-        if given[name] is not None and not callable(given[name]):
-            raise InvalidRequest(f"[{name}] {shown(given[name])}; expected a function")
+        function(name, given[name])
     for name, one in (("live", LiveControls), ("stop", _core.Stop)):
         if given[name] is not None and not isinstance(given[name], one):
             raise InvalidRequest(f"[{name}] {shown(given[name])}; expected a corepulse.{one.__name__}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._names import check_arguments, listed, number
+from ._names import check_arguments, listed, number, truth
 from .errors import InvalidRequest
 from .pictures import float_array
 from .recorded import Numbers, Record, Recorded, RecordLike
@@ -58,7 +58,7 @@ def unet_call(pipe: Pipeline, latents: Any, sigma: float | None, timestep: float
     x = float_array("latents", latents)
     x = x[None] if x.ndim == 3 else x
     run = {**given, **level, "latents": x, "latents_scaled": True, "seed": [0] * len(x), "sampler": "euler", "num_inference_steps": 1}
-    if as_input:
+    if truth("as_input", as_input):
         x = x * np.float32(_input_scale(pipe, run))
     asked, recorded = Recorded(), Recorded()
     kept = [(asked, Record(of="prediction")), (asked, Record(of="guided")), *((recorded, one) for one in listed("record", record, "records"))]

@@ -170,6 +170,8 @@ class Recorded(Mapping[Any, Numbers]):
     def find(self, where: str = "", step: int | None = None, of: str | None = None, evaluation: int = 0, run: int = 1,
              reading: int = 0) -> list[Seen]:
         """Those of a block or a path (or what begins with it), by step."""
+        if not isinstance(where, str):
+            raise InvalidRequest(f"[recorded] {shown(where)}; expected a block or a path")
         found = [
             s for p, s in self.seen.items()
             if (s.block == where or p.path == where or p.path.startswith(where + ".") or not where)
@@ -276,7 +278,9 @@ class Recorded(Mapping[Any, Numbers]):
     def __getitem__(self, key: Any) -> Numbers:
         if isinstance(key, Place):
             return self.seen[key].values
-        where, step = key if isinstance(key, tuple) else (key, None)
+        where, step = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
+        if not isinstance(where, str):
+            raise InvalidRequest(f"[recorded] {shown(key)}; expected a block or a path, and a step")
         return self.one(where, step).values
 
     def __iter__(self) -> Iterator[Place]:

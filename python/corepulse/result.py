@@ -14,6 +14,7 @@ import numpy.typing as npt
 import PIL.Image
 
 from . import _core
+from ._names import whole
 from .errors import InvalidRequest
 from .pictures import Bytes, png, to_bytes, to_pil
 from .recorded import Recorded
@@ -120,7 +121,7 @@ class Result:
 
     def save(self, file: str | os.PathLike[str], image: int = 0) -> None:
         """Writes a picture (.png, .jpg, .webp) with its recipe inside; load_recipe and the program read it again."""
-        if not 0 <= image < len(self._pixels):
+        if not 0 <= whole("save", image) < len(self._pixels):
             raise InvalidRequest(f"[save] no picture {image}; the run has {len(self._pixels)}")
         folder = os.fspath(pathlib.Path(file).parent)
         _core.save_image(self._pixels[image], os.fspath(file), self._core.image_text(image, folder))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 from . import _core
-from ._names import arguments_of, check_arguments
+from ._names import arguments_of, check_arguments, listed, path
 from ._sweep_spec import PARTS, RECIPE_ARGUMENTS, AxesLike, SpecLike, spec_of
 from .errors import InvalidRequest
 from .sweep_table import SweepTable
@@ -73,5 +73,5 @@ def sweep_cells(
 
 def merge_sweeps(folders: Sequence[Path], out: Path) -> SweepTable:
     """Shards as one: `corepulse sweep --merge`. Shards of different sweeps, or drawn with different weights, are errors."""
-    _, _, notes = _core.merge_sweeps([os.fspath(folder) for folder in folders], os.fspath(out))
+    _, _, notes = _core.merge_sweeps([path("folders", folder) for folder in listed("folders", folders, "folders")], os.fspath(out))
     return SweepTable(out, notes)

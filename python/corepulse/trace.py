@@ -20,7 +20,7 @@ import PIL.Image
 import PIL.ImageDraw
 
 from . import when
-from ._names import listed, number, whole
+from ._names import function, listed, number, whole
 from ._probe import Attention, Of, Rows
 from .errors import InvalidRequest, Io
 from .patch import Patch
@@ -189,6 +189,8 @@ def trace(sweep: Sweep, measure: Measure | None, where: Sequence[str] | None, wi
             raise InvalidRequest(f"[trace] {name} is what tracing does itself; expected a call without it")
     if sweep.given.get("generator") is not None:
         raise InvalidRequest("[trace] the first of many runs draws from a generator; expected a seed")
+    function("measure", measure)
+    function("progress", progress)
     sweep.given.setdefault("output_type", "latent" if measure is None else "pil")
     places = listed("where", where, "names") if where is not None else sweep.places()
     chosen = _windows(windows) if windows is not None else [(i, i + 1) for i in range(sweep.steps())]
