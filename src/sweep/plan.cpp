@@ -36,6 +36,12 @@ std::vector<Control> common_loras(const std::vector<Recipe>& recipes) {
   return common;
 }
 
+/** Only a run knows where it is, from step to step. */
+bool follows_picture(const Region& region) {
+  return region.shape == Region::Shape::attention ||
+         std::any_of(region.parts.begin(), region.parts.end(), follows_picture);
+}
+
 bool has(const std::vector<Control>& list, const Control& control) {
   return std::find(list.begin(), list.end(), control) != list.end();
 }
@@ -91,6 +97,7 @@ std::vector<Region> regions_of(const Recipe& recipe) {
       if (const auto* parts = std::get_if<Regions>(&control.effect))
         for (const auto& part : parts->prompts) regions.push_back(part.region);
     }
+  if (std::any_of(regions.begin(), regions.end(), follows_picture)) return {};
   return regions;
 }
 

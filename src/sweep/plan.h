@@ -26,7 +26,10 @@ struct Plan {
   std::vector<Recipe> plain;                    ///< Each once, in the order of the cells that need them.
 };
 
-/** Regions that controls of the recipe act in. */
+/**
+ * Regions that controls of the recipe act in; none where one of them follows the picture: what it covers changes during
+ * a run, so nothing is outside of it.
+ */
 std::vector<Region> regions_of(const Recipe& recipe);
 
 /** What lies in a sweep's folder. */

@@ -73,6 +73,20 @@ TEST_CASE("outside a region is measured where a control has one") {
   CHECK(table["outside_difference"] != table["difference"]);
 }
 
+TEST_CASE("nothing is measured outside of a region that follows the picture, also beside one that stands still") {
+  const Folder folder;
+  auto sweep = small_sweep();
+  sweep.recipe = R"({"version": 1, "prompt": "a cat", "controls": [{"kind": "inject", "prompt": "a dragon"},
+    {"kind": "inject", "prompt": "a dog", "region": {"shape": "rectangle", "box": [0, 0, 0.5, 1]}}]})";
+  sweep.axes = {parse_sweep_axis(R"(controls[0].region=[{"shape": "add", "parts": [
+    {"shape": "attention", "phrase": "cat"}, {"shape": "rectangle", "box": [0, 0, 0.5, 1]}]}, null])")};
+  CHECK(run(sweep, {.folder = folder / "s"}).drawn == 2);
+  const auto lines = test::text_of(folder / "s/cells.jsonl");
+  const auto second = lines.find('\n') + 1;
+  CHECK_FALSE(io::Json::parse(lines.substr(0, second)).contains("outside_ssim"));
+  CHECK(io::Json::parse(lines.substr(second)).contains("outside_ssim"));
+}
+
 TEST_CASE("killed before any picture, a sweep that goes on ends as if nothing had happened") {
   const Folder folder;
   run(small_sweep(), {.folder = folder / "whole"});
