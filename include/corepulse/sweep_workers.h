@@ -27,7 +27,8 @@ namespace corepulse {
 class SweepCoordinator {
  public:
   /**
-   * Checks every cell, also against its model (without weights), and opens the journal. options.begin is called.
+   * Checks every cell, also against its model (without weights, and whatever numbers its dtype asks of the workers'
+   * devices), and opens the journal. options.begin is called.
    * @throws as run_sweep before its first picture.
    */
   SweepCoordinator(const Sweep& sweep, SweepOptions options);

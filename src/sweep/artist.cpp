@@ -51,11 +51,13 @@ Recipe model_part(const Recipe& recipe) {
 }
 
 const Pipeline& PipelineArtist::pipeline(const Recipe& recipe) {
-  if (auto part = model_part(recipe); !pipeline_ || part != loaded_) {
+  auto part = model_part(recipe);
+  if (!draws_) part.dtype = Recipe().dtype;
+  if (!pipeline_ || part != loaded_) {
     kept_.clear();
     pipeline_.reset();  // before the next one takes its memory
     pipeline_ =
-        Pipeline::load(model_source(recipe), {.dtype = compute_type(recipe.dtype), .device = device_, .lazy = true});
+        Pipeline::load(model_source(recipe), {.dtype = compute_type(part.dtype), .device = device_, .lazy = true});
     loaded_ = std::move(part);
   }
   return *pipeline_;

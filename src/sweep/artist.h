@@ -55,8 +55,9 @@ Recipe shape_part(const Recipe& recipe);
 /** Has one model in memory, that of the last recipe, and the first runs that were prepared and not drawn yet. */
 class PipelineArtist : public Artist {
  public:
-  PipelineArtist(LoadOptions::Device device, std::shared_ptr<const std::atomic<bool>> stop)
-      : device_(device), stop_(std::move(stop)) {}
+  /** @param draws false: it only checks, for others that draw on devices that may have other number types. */
+  PipelineArtist(LoadOptions::Device device, std::shared_ptr<const std::atomic<bool>> stop, bool draws = true)
+      : device_(device), stop_(std::move(stop)), draws_(draws) {}
   void check(const Recipe& recipe) override;
   bool shares_calls(const Recipe& recipe) override { return pipeline(recipe).shares_calls(); }
   double seconds(const Recipe& recipe) override;
@@ -75,6 +76,7 @@ class PipelineArtist : public Artist {
 
   LoadOptions::Device device_;
   std::shared_ptr<const std::atomic<bool>> stop_;
+  bool draws_;
   Recipe loaded_;
   std::optional<Pipeline> pipeline_;
   std::list<std::pair<Recipe, PreparedRun>> kept_;  // of pipeline_, in the order in which they will be drawn

@@ -5,6 +5,9 @@
 #include <map>
 #include <memory>
 
+#include "corepulse/sweep_workers.h"
+
+#include "support/places.h"
 #include "sweep/runner.h"
 #include "sweep/support.h"
 #include "sweep/workers/coordinator.h"
@@ -216,6 +219,17 @@ TEST_CASE("a job goes on to what nobody draws, and a worker draws it in one call
   CHECK(rows_in(folder / "s") == 8);
   coordinator.finish();
   CHECK((result_of(folder / "s") == result_of(folder / "whole")));
+}
+
+TEST_CASE("a coordinator takes numbers of its workers' devices, which its own has not") {
+  const Folder folder;
+  const Sweep sweep{
+      to_json(Recipe{.model = test::golden_folder() + "/models/small", .prompt = "a cat", .dtype = "f16"}, -1),
+      {parse_sweep_axis("seed=1,2")}};
+  const SweepCoordinator coordinator(sweep, {.folder = folder / "s", .device = LoadOptions::Device::cpu});
+  CHECK(coordinator.left() == 2);
+  CHECK_THROWS_WITH_AS(forecast(sweep, {.folder = folder / "t", .device = LoadOptions::Device::cpu}),
+                       doctest::Contains("f16 is computed on GPUs only"), Error);
 }
 
 TEST_CASE("a job does not take what another one draws before its own is all") {

@@ -140,7 +140,9 @@ namespace corepulse {
 
 struct SweepCoordinator::State {
   State(const Sweep& sweep, SweepOptions given)
-      : options(std::move(given)), artist(options.device, options.stop), coordinator(sweep, options, artist) {}
+      : options(std::move(given)),
+        artist(options.device, options.stop, /*draws=*/false),
+        coordinator(sweep, options, artist) {}
   SweepOptions options;
   sweep::PipelineArtist artist;
   sweep::Coordinator coordinator;
