@@ -45,7 +45,8 @@ class SweepCoordinator {
   /**
    * What a worker drew of a job: the picture, then the journal; options.progress is called. A cell that is there
    * already, for its worker was given up too early, stays as it is.
-   * @throws Error bad_file (no such message), invalid_request (drawn from other weights), io, cancelled.
+   * @throws Error bad_file (no such message), invalid_request (drawn from other weights), io, cancelled; what ended
+   *   the worker's job.
    */
   void take(const std::string& worker, std::string_view drawn);
   /** The worker is gone: what it was to draw is handed out again. One that was never there is no error. */
@@ -78,7 +79,10 @@ class SweepWorker {
    */
   size_t at_once();
 
-  /** @return for SweepCoordinator::take, one for each cell. @throws Error bad_file; all that generate throws. */
+  /**
+   * @return for SweepCoordinator::take, one for each cell. Where drawing fails after some cells: those, and last what
+   * take throws as that error. @throws Error bad_file; all that generate throws, before any cell is drawn.
+   */
   std::vector<std::string> draw(std::string_view job);
 
  private:

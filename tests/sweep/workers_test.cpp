@@ -221,6 +221,38 @@ TEST_CASE("a job goes on to what nobody draws, and a worker draws it in one call
   CHECK((result_of(folder / "s") == result_of(folder / "whole")));
 }
 
+TEST_CASE("an error in the middle of a job loses nothing of what was drawn before") {
+  const Folder folder;
+  Painter checks;
+  const SweepOptions options{.folder = folder / "s"};
+  Coordinator coordinator(small_sweep(), options, checks);
+  test::GroupPainter painter;
+  painter.bad = 2;
+  Worker a(small_sweep(), folder / "s", painter, 3);
+  const auto drawn = a.draw(coordinator.next("a", 6));  // the four cells of seed 1, two of seed 2
+  REQUIRE(drawn.size() == 5);
+  for (size_t i = 0; i < 4; ++i) coordinator.take("a", drawn[i]);
+  try {
+    coordinator.take("a", drawn[4]);
+    FAIL("it was taken");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::bad_file);
+    CHECK(std::string(error.what()) == "[generate] seed 2");
+  }
+  CHECK(rows_in(folder / "s") == 4);
+  CHECK(coordinator.left() == 4);
+  auto strange = read_message(drawn[4]).head;
+  strange["failed"]["code"] = "unheard of";
+  CHECK_THROWS_WITH_AS(coordinator.take("a", message_of(strange, {})), "[generate] seed 2", Error);
+  strange["failed"] = "so";
+  CHECK_THROWS_AS(coordinator.take("a", message_of(strange, {})), Error);
+  painter.bad = 1;
+  Worker b(small_sweep(), folder / "s", painter, 3);
+  CHECK_THROWS_WITH_AS(
+      b.draw(message_of({{"sweep", sweep_sha256(small_sweep())}, {"cells", {0}}, {"plain", io::Json::array()}}, {})),
+      "[generate] seed 1", Error);  // nothing was drawn: nothing is to be taken first
+}
+
 TEST_CASE("a coordinator takes numbers of its workers' devices, which its own has not") {
   const Folder folder;
   const Sweep sweep{

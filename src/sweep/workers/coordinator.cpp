@@ -89,6 +89,7 @@ std::string Coordinator::next(const std::string& worker, size_t most) {
 
 Row Coordinator::row_in(const Message& drawn) const {
   check_sweep(drawn.head, sha256_);
+  throw_failure(drawn.head);
   if (!drawn.head.contains("row") || drawn.files.empty() || drawn.files.size() > 2)
     fail(ErrorCode::bad_file, "sweep", "what a worker sent is no picture with its row");
   auto row = row_of(drawn.head["row"]);

@@ -52,10 +52,21 @@ void check_sweep(const io::Json& head, const std::string& sha256) {
   if (at == head.end() || *at != sha256) no_message("is of another sweep; expected workers of the coordinator's");
 }
 
-size_t number_at(const io::Json& head, const char* name) {
-  const auto at = head.find(name);
-  if (at == head.end() || !at->is_number_unsigned()) no_message(fmt::format("lacks its number `{}`", name));
-  return at->get<size_t>();
+std::string message_of_failure(const std::string& sweep_sha256, const Error& error) {
+  return message_of({{"sweep", sweep_sha256}, {"failed", {{"code", name(error.code())}, {"what", error.what()}}}}, {});
+}
+
+void throw_failure(const io::Json& head) {
+  const auto failed = head.find("failed");
+  if (failed == head.end()) return;
+  const auto text = [&](const char* field) {
+    if (!failed->is_object() || !failed->contains(field) || !(*failed)[field].is_string())
+      no_message("does not say what failed");
+    return (*failed)[field].get<std::string>();
+  };
+  for (int code = 0; code < int(ErrorCode::internal); ++code)
+    if (text("code") == name(ErrorCode(code))) throw Error(ErrorCode(code), text("what"));
+  throw Error(ErrorCode::internal, text("what"));
 }
 
 }  // namespace corepulse::sweep

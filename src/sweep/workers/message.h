@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "corepulse/error.h"
 #include "corepulse/sweep.h"
 
 #include "io/json.h"
@@ -26,7 +27,9 @@ std::string sweep_sha256(const Sweep& sweep);
 /** @throws Error{bad_file} for a message of another sweep. */
 void check_sweep(const io::Json& head, const std::string& sha256);
 
-/** A whole number of a message. @throws Error{bad_file}. */
-size_t number_at(const io::Json& head, const char* name);
+/** A worker's job ended so. */
+std::string message_of_failure(const std::string& sweep_sha256, const Error& error);
+/** @throws the error of such a message; nothing for another one. */
+void throw_failure(const io::Json& head);
 
 }  // namespace corepulse::sweep

@@ -35,15 +35,21 @@ std::vector<std::string> Worker::draw(std::string_view job) {
     orders.push_back({plain ? &plan_.plain[number] : &plan_.recipes[number], file.parent_path()});
   }
   std::vector<std::string> messages;
-  for (size_t first = 0; first < items.size();)
-    first += together_.draw({orders.begin() + std::ptrdiff_t(first), orders.end()}, [&](size_t i, Drawn drawn) {
-      const auto& [plain, number] = items[first + i];
-      if (plain)
-        keep_plain(number, std::move(drawn));
-      else
-        messages.push_back(message_with(number, drawn));
-      return true;
-    });
+  size_t first = 0;
+  const auto keep = [&](size_t i, Drawn drawn) {
+    const auto& [plain, number] = items[first + i];
+    if (plain)
+      keep_plain(number, std::move(drawn));
+    else
+      messages.push_back(message_with(number, drawn));
+    return true;
+  };
+  try {
+    while (first < items.size()) first += together_.draw({orders.begin() + std::ptrdiff_t(first), orders.end()}, keep);
+  } catch (const Error& error) {
+    if (messages.empty()) throw;
+    messages.push_back(message_of_failure(sha256_, error));  // behind what was drawn, which counts
+  }
   return messages;
 }
 
