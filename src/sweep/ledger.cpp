@@ -15,16 +15,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-void make_folders(const fs::path& folder) {
-  std::error_code error;
-  for (const char* part : {"cells", "plain"}) {
-    fs::create_directories(folder / part, error);
-    if (error)
-      fail(ErrorCode::io, "sweep",
-           fmt::format("cannot make the folder {}: {}", io::shown(folder / part), error.message()));
-  }
-}
-
 /** What a process that was killed had begun to write. */
 void remove_half_files(const fs::path& folder) {
   for (const auto& part : {folder, folder / "cells", folder / "plain"}) {
@@ -46,6 +36,16 @@ void gather(std::vector<size_t>& cells, Key key) {
 }
 
 }  // namespace
+
+void make_folders(const fs::path& folder) {
+  std::error_code error;
+  for (const char* part : {"cells", "plain"}) {
+    fs::create_directories(folder / part, error);
+    if (error)
+      fail(ErrorCode::io, "sweep",
+           fmt::format("cannot make the folder {}: {}", io::shown(folder / part), error.message()));
+  }
+}
 
 Ledger::Ledger(const Sweep& sweep, const SweepOptions& options) : options_(options), plan_(sweep) {
   if (options.shards < 1 || options.shard < 0 || options.shard >= options.shards)

@@ -15,6 +15,9 @@
 
 namespace corepulse::sweep {
 
+/** Those of pictures, in a sweep's. @throws Error{io}. */
+void make_folders(const std::filesystem::path& folder);
+
 class Ledger {
  public:
   /** Looks into the folder and changes nothing. @param options outlive it. @throws as run_sweep, but for models. */

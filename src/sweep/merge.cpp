@@ -9,6 +9,7 @@
 #include "base/fail.h"
 #include "io/file.h"
 #include "sweep/journal.h"
+#include "sweep/ledger.h"
 #include "sweep/same_files.h"
 #include "sweep/sheet/layout.h"
 
@@ -83,7 +84,7 @@ SweepReport merge_sweeps(const std::vector<std::filesystem::path>& folders, cons
   check_files(shards, plan);
   if (journal_in(out))
     fail(ErrorCode::invalid_request, "merge", fmt::format("{} holds a sweep itself; give another", io::shown(out)));
-  for (const char* part : {"cells", "plain"}) fs::create_directories(out / part);
+  make_folders(out);
   Table rows;
   std::set<size_t> plain;
   for (const auto& shard : shards) {

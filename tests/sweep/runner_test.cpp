@@ -208,6 +208,19 @@ TEST_CASE("a merge without some shards says so, and one of different sweeps is r
   CHECK_THROWS_AS(merge_sweeps({}, folder / "both"), Error);
 }
 
+TEST_CASE("a merge into a place that cannot be written says so, as any failure of the disk") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "0"});
+  test::write(folder / "file", "");
+  try {
+    merge_sweeps({folder / "0"}, folder / "file/all");
+    FAIL("it was merged");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::io);
+    CHECK(std::string(error.what()).find("cannot make the folder") != std::string::npos);
+  }
+}
+
 TEST_CASE("cells drawn together leave what they leave one by one") {
   const Folder folder;
   run(small_sweep(), {.folder = folder / "alone", .together = 1});
