@@ -25,7 +25,8 @@ def _lines(folder: pathlib.Path) -> list[dict[str, Any]]:
             folder / "journal.jsonl").is_file() else ""
         raise NotFound(f"[sweep] {folder} holds no cells.jsonl{more}")
     try:
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        with open(file, encoding="utf-8", newline="\n") as text:  # str.splitlines() would cut texts at U+2028
+            lines = [json.loads(line) for line in text]
         if all(isinstance(line, dict) and isinstance(line["labels"], dict) and isinstance(line["values"], dict) for line in lines):
             return lines
     except (ValueError, KeyError):
@@ -43,26 +44,46 @@ def _plain_column(values: Sequence[Any]) -> bool:
     return len(kinds) <= 1 and kinds <= {float, str, bool}
 
 
+def _axis_names(lines: Sequence[dict[str, Any]]) -> list[str]:
+    """Columns of what axes set: the axes', then fields that no axis is named as."""
+    labels, values = (lines[0]["labels"], lines[0]["values"]) if lines else ({}, {})
+    return [*labels, *(field for field in values if field not in labels)]
+
+
+def _own_name(name: str, axes: Sequence[str]) -> str:
+    """Of a column that no axis sets: axes keep their names."""
+    while name in axes:
+        name = f"cell {name}"
+    return name
+
+
 def _columns(lines: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     """By name: what axes set, numbers as numbers and whatever is more by its label, then what was measured."""
-    columns: dict[str, list[Any]] = {"cell": [line["cell"] for line in lines]}
+    axes = _axis_names(lines)
+    columns: dict[str, list[Any]] = {_own_name("cell", axes): [line["cell"] for line in lines]}
     if not lines:
         return columns
     labels, values = lines[0]["labels"], lines[0]["values"]
-    for name in [*labels, *(field for field in values if field not in labels)]:
+    for name in axes:
         found = [line["values"].get(name) for line in lines] if name in values else []
         if name in values and _plain_column(found):
-            columns[name] = [float(v) if any(isinstance(x, float) for x in found) and v is not None else v for v in found]
+            floats = any(isinstance(value, float) for value in found)
+            columns[name] = [float(value) if floats and value is not None else value for value in found]
         elif name in labels:
             columns[name] = [line["labels"].get(name) for line in lines]
         else:
             columns[name] = [json.dumps(value) for value in found]
     for name in MEASURED:
-        own = name if name not in columns else f"cell {name}"  # an axis has the name
         column = [line.get(name) for line in lines]
         if any(value is not None for value in column) or not name.startswith("outside"):
-            columns[own] = [json.dumps(v) for v in column] if name == "recipe" else column
+            columns[_own_name(name, axes)] = [json.dumps(v) for v in column] if name == "recipe" else column
     return columns
+
+
+def _whole(values: Sequence[Any]) -> bool:
+    """Numbers from 0 that 64 bits without a sign hold, and maybe nothing between them."""
+    return all(value is None or (type(value) is int and 0 <= value < 2**64) for value in values) and any(
+        value is not None for value in values)
 
 
 class SweepTable(Sequence[dict[str, Any]]):
@@ -73,7 +94,8 @@ class SweepTable(Sequence[dict[str, Any]]):
     def __init__(self, folder: Union[str, "os.PathLike[str]"] = "sweep", notes: Sequence[str] = ()) -> None:
         self.folder = pathlib.Path(os.fspath(folder))
         self.notes = list(notes)
-        self._columns = _columns(_lines(self.folder))
+        lines = _lines(self.folder)
+        self._axes, self._columns = _axis_names(lines), _columns(lines)
 
     @property
     def columns(self) -> list[str]:
@@ -95,7 +117,7 @@ class SweepTable(Sequence[dict[str, Any]]):
         return {name: values[index] for name, values in self._columns.items()}
 
     def __len__(self) -> int:
-        return len(self._columns["cell"])
+        return len(self._columns[_own_name("cell", self._axes)])
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[i] for i in range(len(self)))
@@ -117,11 +139,15 @@ class SweepTable(Sequence[dict[str, Any]]):
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame."""
-        return importlib.import_module("pandas").DataFrame(self._columns)
+        frame = importlib.import_module("pandas").DataFrame(self._columns)
+        return frame.astype({name: "uint64" for name in self._unsigned() if None not in self._columns[name]})
 
     def to_arrow(self) -> Any:
         """A pyarrow.Table."""
-        return importlib.import_module("pyarrow").table(self._columns)
+        arrow = importlib.import_module("pyarrow")
+        unsigned = self._unsigned()
+        return arrow.table({name: arrow.array(values, arrow.uint64() if name in unsigned else None)
+                            for name, values in self._columns.items()})
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
         """For polars, DuckDB and whatever else reads Arrow's tables."""
@@ -131,8 +157,14 @@ class SweepTable(Sequence[dict[str, Any]]):
         """Writes a Parquet file; options: pyarrow.parquet.write_table's."""
         importlib.import_module("pyarrow.parquet").write_table(self.to_arrow(), os.fspath(file), **options)
 
+    def _unsigned(self) -> set[str]:
+        """Columns of seeds, whatever this table's are, and others of numbers that a sign leaves no room for."""
+        seeds = {"seed", _own_name("seed", self._axes)}
+        return {name for name, values in self._columns.items()
+                if _whole(values) and (name in seeds or max(value or 0 for value in values) >= 2**63)}
+
     def _named(self, row: int, name: str) -> Any:
-        return self._columns.get(f"cell {name}", self._columns.get(name, ()))[row]
+        return self._columns[_own_name(name, self._axes)][row]
 
     def _open(self, name: str) -> PIL.Image.Image:
         with PIL.Image.open(self.folder / name) as picture:
@@ -140,7 +172,7 @@ class SweepTable(Sequence[dict[str, Any]]):
 
     def _repr_html_(self) -> str:
         sheets = "".join(figure(self._open(file.name), file.name) for file in self.sheets)
-        names = [name for name in self._columns if name not in ("recipe", "cell recipe")]
+        names = [name for name in self._columns if name != _own_name("recipe", self._axes)]
         head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
         rows = "".join("<tr>" + "".join(f"<td>{html.escape(_shown(row[name]))}</td>" for name in names) + "</tr>"
                        for row in self[:SHOWN_ROWS])

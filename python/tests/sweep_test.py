@@ -136,3 +136,57 @@ def test_a_column_of_mixed_values_has_their_labels():
     found = columns(rows)
     assert found["when"] == ["always", "sigma 15..3"] and found["picture"] == ["x", "x"] and "cell picture" in found
     assert "plain" in found and "outside_ssim" not in found
+
+
+def folder_of(tmp_path, values, name="x", **more):
+    """A table of a cell for each of an axis's values, as the program writes it."""
+    line = dict(seed=1, seconds=0.5, difference=0, ssim=1, recipe={"prompt": "a cat"})
+    rows = [dict(line, cell=i, picture=f"cells/{i:06}.png", labels={name: str(value)}, values={name: value},
+                 **{field: each[i] for field, each in more.items()}) for i, value in enumerate(values)]
+    (tmp_path / "cells.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return corepulse.SweepTable(tmp_path)
+
+
+def test_a_text_with_line_separators_is_one_text(tmp_path):
+    texts = [f"a cat{separator}a dog" for separator in "\u2028\u2029\x85\x0c\x1c"]
+    assert folder_of(tmp_path, texts, "prompt").column("prompt") == texts
+
+
+def test_reading_a_column_takes_time_as_its_length(tmp_path):
+    looks = 0
+
+    class Counted(int):
+        @property
+        def __class__(self):  # what isinstance asks where type() is not enough
+            nonlocal looks
+            looks += 1
+            return int
+
+    line = dict(seed=1, seconds=0.5, difference=0, ssim=1, recipe={}, labels={"x": "1"})
+    importlib.import_module("corepulse.sweep_table")._columns([dict(line, cell=i, values={"x": Counted(i)}) for i in range(1000)])
+    assert looks < 20_000
+
+
+def test_seeds_are_whole_up_to_the_largest(tmp_path):
+    pandas, arrow = pytest.importorskip("pandas"), pytest.importorskip("pyarrow")
+    seeds = [3, 2**63, 2**64 - 1]
+    table = folder_of(tmp_path, seeds, "seed", **{"seed": seeds})
+    table.to_parquet(tmp_path / "t.parquet")
+    for name in ("seed", "cell seed"):
+        assert table.to_arrow().column(name).to_pylist() == seeds and table.to_arrow().schema.field(name).type == arrow.uint64()
+        assert table.to_pandas()[name].tolist() == seeds
+    assert pandas.read_parquet(tmp_path / "t.parquet").equals(table.to_pandas())
+    other = folder_of(tmp_path, [2**63, None], "n")
+    assert other.to_arrow().column("n").to_pylist() == [2**63, None] and other.to_arrow().schema.field("seed").type == arrow.uint64()
+    assert other.to_pandas().seed.dtype == "uint64"
+
+
+@pytest.mark.parametrize("name", ["cell", "picture", "cell picture"])
+def test_an_axis_keeps_its_name_and_a_column_of_that_name_gets_another(tmp_path, name):
+    table = folder_of(tmp_path, ["a", "b"], name)
+    assert len(table) == 2 and table.column(name) == ["a", "b"]
+    assert table.column("cell cell" if name == "cell" else "cell") == [0, 1]
+    assert table.column("cell picture" if name == "picture" else "picture") == ["cells/000000.png", "cells/000001.png"]
+    (tmp_path / "cells").mkdir()
+    PIL.Image.new("RGB", (8, 8)).save(tmp_path / "cells" / "000001.png")
+    assert table.image(1).size == (8, 8)

@@ -30,14 +30,18 @@ std::string number_or_none(const std::optional<double>& value) {
   return value ? fmt::format("{:.6f}", *value) : "";
 }
 
+/** Of a column beside the axes', which keep their names. */
+std::string column_name(std::string name, const std::vector<std::string>& axes) {
+  while (std::find(axes.begin(), axes.end(), name) != axes.end()) name = "cell " + name;
+  return name;
+}
+
 std::string csv(const Expansion& cells, const Table& rows) {
-  std::vector<std::string> head{"cell"};
+  std::vector<std::string> head{column_name("cell", cells.names())};
   head.insert(head.end(), cells.names().begin(), cells.names().end());
   for (const char* name :
        {"seed", "seconds", "difference", "ssim", "outside_difference", "outside_ssim", "picture", "plain", "recipe"})
-    head.emplace_back(cells.names().end() == std::find(cells.names().begin(), cells.names().end(), name)
-                          ? name
-                          : fmt::format("cell {}", name));  // an axis has the name
+    head.push_back(column_name(name, cells.names()));
   auto text = csv_line(head);
   for (const auto& [index, row] : rows) {
     std::vector<std::string> line{fmt::format("{}", index)};

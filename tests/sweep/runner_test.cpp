@@ -221,6 +221,14 @@ TEST_CASE("a merge into a place that cannot be written says so, as any failure o
   }
 }
 
+TEST_CASE("an axis named as a column of the table keeps its name, and the column gets another") {
+  const Folder folder;
+  auto sweep = small_sweep();
+  sweep.axes[0].name = "cell", sweep.axes[1].name = "cell seed", sweep.axes[2].name = "seed";
+  run(sweep, {.folder = folder / "s"});
+  CHECK(test::text_of(folder / "s/cells.csv").starts_with("cell cell,cell,cell seed,seed,cell cell seed,seconds,"));
+}
+
 TEST_CASE("cells drawn together leave what they leave one by one") {
   const Folder folder;
   run(small_sweep(), {.folder = folder / "alone", .together = 1});
