@@ -29,6 +29,9 @@ class _Drawing:
             os.environ["COREPULSE_THREADS"] = str(threads)
         self.worker = _core.SweepWorker(spec, folder, out, device, together)
 
+    def ready(self) -> None:
+        """Answered by one that has a place in the cluster."""
+
     def draw(self, job: bytes) -> tuple[int, list[bytes]]:
         """How many cells the next job should have, and what was drawn."""
         return self.worker.at_once(), list(self.worker.draw(job))
@@ -58,6 +61,7 @@ class _Crew:
     def __init__(self, ray: Any, coordinator: _core.SweepCoordinator, start: Callable[[], Any], retries: int) -> None:
         self.ray, self.coordinator, self.start, self.retries = ray, coordinator, start, retries
         self.actors: dict[str, Any] = {}
+        self.coming: dict[Any, str] = {}  # those that wait for a place in the cluster, perhaps for ever
         self.at_once: dict[str, int] = {}  # cells that a job of theirs should have
         self.drawing: dict[Any, str] = {}
         self.started = self.died = 0
@@ -65,28 +69,35 @@ class _Crew:
     def hire(self, count: int) -> None:
         for _ in range(count):
             self.started += 1
-            self.actors[f"actor {self.started}"] = self.start()
+            name = f"actor {self.started}"
+            self.actors[name] = self.start()
+            self.coming[self.actors[name].ready.remote()] = name
 
     def work(self) -> None:
         while self.coordinator.left:
             self.hand_out()
-            ready, _ = self.ray.wait(list(self.drawing), num_returns=1, timeout=1)
+            ready, _ = self.ray.wait([*self.coming, *self.drawing], num_returns=1, timeout=1)
             for reference in ready:
                 self.take(reference)
 
     def hand_out(self) -> None:
-        """A job to everybody who has none; near the end no more than leaves something for all."""
-        busy = set(self.drawing.values())
-        for name in [name for name in self.actors if name not in busy]:
-            most = min(self.at_once.get(name, 1), max(1, self.coordinator.left // len(self.actors)))
+        """A job to everybody who is there and has none; near the end no more than leaves something for all."""
+        busy, away = set(self.drawing.values()), set(self.coming.values())
+        for name in [name for name in self.actors if name not in busy | away]:
+            most = min(self.at_once.get(name, 1), max(1, self.coordinator.left // (len(self.actors) - len(away))))
             job = self.coordinator.next(name, most)
             if job:
                 self.drawing[self.actors[name].draw.remote(job)] = name
 
     def take(self, reference: Any) -> None:
-        name = self.drawing.pop(reference)
+        """What a job drew, or that somebody is there."""
+        came = reference in self.coming
+        name = self.coming.pop(reference) if came else self.drawing.pop(reference)
+        messages: list[bytes] = []
         try:
-            self.at_once[name], messages = self.ray.get(reference)
+            answer = self.ray.get(reference)
+            if not came:
+                self.at_once[name], messages = answer
         except self.ray.exceptions.RayTaskError as error:
             raise (error.cause if isinstance(error.cause, Error) else Internal(f"[ray] {error}")) from None
         except self.ray.exceptions.RayError as error:  # its process or its machine

@@ -19,17 +19,29 @@ class RayActorError(RayError):
 
 exceptions = types.SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError, RayActorError=RayActorError)
 cluster = {"CPU": 3.0}
+room = None  # for how many actors at a time; others wait until one is gone
+placed = []
 killed = []
+MOST_WAITS = 100  # for what never comes
+waits = 0
 
 
 class _Job:
-    def __init__(self, run):
-        self.run = run
+    def __init__(self, actor, run):
+        self.actor, self.run = actor, run
+
+    def ready(self):
+        if self.actor.made is None and (room is None or len(placed) < room):
+            placed.append(self.actor)
+            self.actor.made = self.actor.make()
+        return self.actor.made is not None
 
 
 class _Actor:
-    def __init__(self, made):
-        self.made, self.draw = made, types.SimpleNamespace(remote=lambda job: _Job(lambda: made.draw(job)))
+    def __init__(self, make):
+        self.make, self.made = make, None
+        self.ready = types.SimpleNamespace(remote=lambda: _Job(self, lambda: self.made.ready()))
+        self.draw = types.SimpleNamespace(remote=lambda job: _Job(self, lambda: self.made.draw(job)))
 
 
 class _Class:
@@ -40,7 +52,7 @@ class _Class:
         return self
 
     def remote(self, *arguments):
-        return _Actor(self.kind(*arguments))
+        return _Actor(lambda: self.kind(*arguments))
 
 
 def remote(kind):
@@ -48,19 +60,30 @@ def remote(kind):
 
 
 def wait(jobs, num_returns, timeout):
-    return jobs[-num_returns:], jobs[:-num_returns]  # the last one is ready first
+    global waits
+    done = [job for job in jobs if job.ready()][-num_returns:]  # the last one is ready first
+    waits = 0 if done else waits + 1
+    assert waits < MOST_WAITS, "it waits for what never comes"
+    return done, [job for job in jobs if job not in done]
 
 
 def get(job):
     try:
         return job.run()
-    except RayError:
+    except RayActorError:
+        gone(job.actor)
         raise
     except Exception as error:
         raise RayTaskError(error) from None
 
 
+def gone(actor):
+    if actor in placed:
+        placed.remove(actor)
+
+
 def kill(actor):
+    gone(actor)
     killed.append(actor)
 
 

@@ -97,6 +97,42 @@ def test_where_all_actors_die_what_was_drawn_is_kept_and_gone_on_with(ray, whole
     check_same(table, tmp_path / "s", whole)
 
 
+def room_for(ray, count, monkeypatch):
+    """A cluster where no more actors than that have a place; Ray's own has one for three."""
+    if hasattr(ray, "room"):
+        monkeypatch.setattr(ray, "room", count)
+        monkeypatch.setattr(ray, "placed", [])
+        return {}
+    return dict(num_cpus=3 / count)
+
+
+def test_actors_without_a_place_leave_their_cells_to_those_that_have_one(ray, whole, tmp_path, monkeypatch):
+    table = corepulse.ray.sweep(**SWEEP, out=tmp_path / "s", workers=8, **room_for(ray, 1, monkeypatch))
+    check_same(table, tmp_path / "s", whole)
+
+
+def test_where_a_machine_dies_with_its_actor_the_others_draw_the_rest(whole, tmp_path, monkeypatch):
+    import ray_stand_in
+
+    monkeypatch.setitem(sys.modules, "ray", ray_stand_in)
+    room_for(ray_stand_in, 2, monkeypatch)
+    died = []
+
+    class Dying(corepulse.ray._Drawing):
+        def draw(self, job):
+            drawn = super().draw(job)
+            if died:
+                return drawn
+            died.append(job)
+            ray_stand_in.room = 1
+            raise ray_stand_in.RayActorError("its machine is gone")
+
+    monkeypatch.setattr(corepulse.ray, "_Drawing", Dying)
+    table = corepulse.ray.sweep(**SWEEP, out=tmp_path / "s", workers=2)
+    assert died
+    check_same(table, tmp_path / "s", whole)
+
+
 def test_the_callback_stops_it(ray, tmp_path):
     with pytest.raises(corepulse.Cancelled):
         corepulse.ray.sweep(**SWEEP, out=tmp_path / "s", workers=2, progress=lambda at: at.done < 3)
