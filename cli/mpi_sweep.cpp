@@ -162,6 +162,11 @@ void draw_with_mpi(const Sweep& sweep, const SweepOptions& options,
                    const std::function<void(const SweepReport&)>& done) {
   const World world;
   if (world.size == 1) return done(run_sweep(sweep, options));
+  if (options.shards > 1 && world.rank > 0) return;  // the first process says it
+  if (options.shards > 1)
+    throw Error(ErrorCode::invalid_request,
+                "[--shard] beside MPI, where the first process hands out the cells of one shard alone; expected no "
+                "--shard, or processes that MPI does not join, as `srun --mpi=none` starts them");
   if (world.rank == 0) return done(Desk(world).run(sweep, options));
   work(sweep, options);
 }
@@ -173,7 +178,7 @@ bool started_by_mpi() {
   if (size && std::atoi(size) > 1)
     throw Error(ErrorCode::invalid_request,
                 "[mpi] mpirun started several of this program, which was built without MPI; expected a build where "
-                "Open MPI is installed, or --shard");
+                "Open MPI is installed, or --shard without mpirun");
   return false;
 }
 

@@ -83,6 +83,12 @@ class MpiTest(ProgramCase):
         done = self.mpirun("--steps", "1", "-o", "no", "--axis", "strength=0.5,7", status=2)
         self.assertEqual(done.stderr.count("strength 7"), 1, done.stderr)
 
+    def test_shards_and_random_seeds_are_refused(self):
+        """Each process would draw for the first one's shard, and the other shards would be lost."""
+        for more, message in ((["--shard", "0/2"], "[--shard] beside MPI"),):
+            self.assertIn(message, self.mpirun("--steps", "1", "-o", "no", *more, status=2).stderr)
+            self.assertFalse((self.folder / "no").exists())
+
 
 if __name__ == "__main__":
     unittest.main()
