@@ -106,6 +106,16 @@ void add_sweep_flags(CLI::App& command, SweepFlags& flags) {
   command.add_flag("-q,--quiet", flags.quiet, "No progress, no notes")->group("Output");
 }
 
+void check_seed(const std::string& seed, const SweepFlags& flags) {
+  const char* beside = flags.resume ? "--resume" : !flags.shard.empty() ? "--shard" : nullptr;
+  if (seed != "random" || (!beside && !started_by_mpi())) return;
+  throw Error(
+      ErrorCode::invalid_request,
+      fmt::format("[--seed] random beside {}: each call, and each process, would draw another sweep; expected a "
+                  "number, the same for all",
+                  beside ? beside : "mpirun"));
+}
+
 void print_report(const SweepReport& report, bool quiet, bool json) {
   for (const auto& line : report.notes) note("note: " + line, quiet);
   std::vector<std::string> files{report.table.string()};

@@ -17,6 +17,12 @@ struct SweepFlags {
 /** Adds them; the folder is flags.folder unless given. */
 void add_sweep_flags(CLI::App& command, SweepFlags& flags);
 
+/**
+ * @param seed as --seed has it, "" if it has none. @throws Error{invalid_request}: it is random, where other calls or
+ * processes have to draw cells of the same sweep.
+ */
+void check_seed(const std::string& seed, const SweepFlags& flags);
+
 /** Says what there is to do, does it unless it is a dry run, and prints the files: names, or one JSON object. */
 void draw_sweep(const Sweep& sweep, const SweepFlags& flags, bool json);
 

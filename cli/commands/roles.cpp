@@ -24,6 +24,7 @@ struct Roles {
 };
 
 Sweep map_of(const Roles& roles) {
+  check_seed(roles.seed, roles.flags);
   Recipe recipe;
   recipe.model = expand_home(roles.model);
   recipe.prompt = roles.prompt;

@@ -83,6 +83,8 @@ Sweep sweep_of(const SweepCommand& command) {
     sweep.folder = std::filesystem::path(expand_home(command.spec)).parent_path().string();
     return sweep;
   }
+  const auto& seeds = command.command.get_option("--seed")->results();
+  check_seed(seeds.empty() ? "" : seeds.back(), command.flags);
   auto notes = command.run.notes();
   Sweep sweep{to_json(command.run.recipe(&notes), -1), axes_of(command), ""};
   for (const auto& line : notes) note("note: " + line, command.flags.quiet);

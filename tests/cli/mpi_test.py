@@ -85,7 +85,7 @@ class MpiTest(ProgramCase):
 
     def test_shards_and_random_seeds_are_refused(self):
         """Each process would draw for the first one's shard, and the other shards would be lost."""
-        for more, message in ((["--shard", "0/2"], "[--shard] beside MPI"),):
+        for more, message in ((["--shard", "0/2"], "[--shard] beside MPI"), (["--seed", "random"], "[--seed] random beside mpirun")):
             self.assertIn(message, self.mpirun("--steps", "1", "-o", "no", *more, status=2).stderr)
             self.assertFalse((self.folder / "no").exists())
 

@@ -74,6 +74,16 @@ class SweepTest(ProgramCase):
             self.assertIn(message, self.run_program("sweep", *SMALL, *arguments, "-o", "no", status=2).stderr)
             self.assertFalse((self.folder / "no").exists(), arguments)
 
+    def test_a_random_seed_is_refused_where_several_calls_are_to_draw_one_sweep(self):
+        for more in (["--shard", "0/2"], ["--resume"]):
+            for command in (["sweep", *SMALL, *AXES], ["roles", "a cat", "a dog", "-m", MODEL, "-q"]):
+                told = self.run_program(*command, "--seed", "random", *more, "-o", "no", status=2).stderr
+                self.assertIn("[--seed] random", told)
+                self.assertIn("expected a number", told)
+                self.assertFalse((self.folder / "no").exists())
+        self.run_program("sweep", *SMALL, *AXES, "--seed", "random", "--dry-run")
+        self.run_program("sweep", *SMALL, *AXES, "--seed", "random", "--seed", "3", "--resume", "--dry-run")
+
     def test_lists_of_prompts_come_from_a_file(self):
         (self.folder / "prompts.txt").write_text("a cat, red\r\n\na dog\n")
         cells = json.loads(self.run_program("sweep", "--axis", "prompt=@prompts.txt", "--dry-run", "--json").stdout)
