@@ -7,6 +7,7 @@
 
 #include "base/fail.h"
 #include "io/file.h"
+#include "sweep/files/mask_files.h"
 #include "sweep/sheet/layout.h"
 
 namespace corepulse::sweep {
@@ -17,7 +18,7 @@ namespace {
 
 /** What a process that was killed had begun to write. */
 void remove_half_files(const fs::path& folder) {
-  for (const auto& part : {folder, folder / "cells", folder / "plain"}) {
+  for (const auto& part : {folder, folder / "cells", folder / "plain", folder / kMasks}) {
     std::error_code ignored;
     for (fs::directory_iterator at(part, ignored), end; at != end; at.increment(ignored)) {
       const auto name = at->path().filename().string();
@@ -131,6 +132,7 @@ void Ledger::open() {
 }
 
 void Ledger::add(Row row, const Save& save) {
+  take_out_masks(row.recipe, options_.folder);
   files_.check(plan_.recipes[row.cell], row.recipe);
   save(options_.folder / picture_name(row.cell));
   journal_->append(to_entry(row));

@@ -9,9 +9,9 @@
 #include "corepulse/sweep.h"
 
 #include "sweep/artist.h"
+#include "sweep/files/same_files.h"
 #include "sweep/journal.h"
 #include "sweep/plan.h"
-#include "sweep/same_files.h"
 
 namespace corepulse::sweep {
 
@@ -38,7 +38,8 @@ class Ledger {
   /** Writes a picture under the name that it is given. */
   using Save = std::function<void(const std::filesystem::path& file)>;
   /**
-   * The picture comes under its name when all of it is on the disk, and only then into the journal.
+   * The picture comes under its name when all of it is on the disk, and only then into the journal. Masks that its
+   * recipe holds are files in the row's.
    * @throws Error invalid_request: it was drawn from other files than cells before; io.
    */
   void add(Row row, const Save& save);

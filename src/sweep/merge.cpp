@@ -8,9 +8,10 @@
 
 #include "base/fail.h"
 #include "io/file.h"
+#include "sweep/files/mask_files.h"
+#include "sweep/files/same_files.h"
 #include "sweep/journal.h"
 #include "sweep/ledger.h"
-#include "sweep/same_files.h"
 #include "sweep/sheet/layout.h"
 
 namespace corepulse::sweep {
@@ -49,6 +50,14 @@ void check_files(const std::vector<Shard>& shards, const Plan& plan) {
 /** The recipe as another folder sees it. */
 Recipe moved(const Recipe& recipe, const fs::path& from, const fs::path& to) {
   return recipe_for_folder(recipe_from_folder(recipe, from), to);
+}
+
+/** Likewise, with the masks that are files of the sweep's folder. */
+io::Json moved_row_recipe(io::Json recipe, const fs::path& from, const fs::path& to) {
+  put_in_masks(recipe, from);
+  recipe = io::parse_json(to_json(moved(recipe_from_json(recipe.dump()), from, to), -1), "recipe");
+  take_out_masks(recipe, to);
+  return recipe;
 }
 
 /** The picture with the paths of its recipe as they are from its new place. */
@@ -91,8 +100,7 @@ SweepReport merge_sweeps(const std::vector<std::filesystem::path>& folders, cons
     for (const auto& [cell, row] : shard.found.rows) {
       if (!rows.emplace(cell, row).second) continue;  // drawn by two: one counts
       take_picture(shard.folder / picture_name(cell), out / picture_name(cell));
-      const auto recipe = recipe_from_json(row.recipe.dump());
-      rows[cell].recipe = io::parse_json(to_json(moved(recipe, shard.folder, out), -1), "recipe");
+      rows[cell].recipe = moved_row_recipe(row.recipe, shard.folder, out);
     }
     for (const auto number : shard.found.plain)
       if (plain.insert(number).second) take_picture(shard.folder / plain_name(number), out / plain_name(number));

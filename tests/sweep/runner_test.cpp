@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/base64.h"
+#include "io/digest/sha256.h"
 #include "sweep/support.h"
 
 using namespace corepulse;
@@ -219,6 +221,31 @@ TEST_CASE("a merge into a place that cannot be written says so, as any failure o
     CHECK(error.code() == ErrorCode::io);
     CHECK(std::string(error.what()).find("cannot make the folder") != std::string::npos);
   }
+}
+
+TEST_CASE("a mask that recipes hold is once in the folder, and rows name it; shards bring theirs along") {
+  const Folder folder;
+  const auto masked = [&](const char* name, int shard, int shards, bool resume = false) {
+    Painter painter;
+    painter.mask = io::to_base64(std::string(30'000, 'm'));
+    run(small_sweep(), {.folder = folder / name, .resume = resume, .shard = shard, .shards = shards}, painter);
+    return painter.drawn;
+  };
+  masked("whole", 0, 1), masked("0", 0, 2), masked("1", 1, 2);
+  CHECK(fs::file_size(folder / "whole/journal.jsonl") < 10'000);
+  for (const char* name : {"cells.csv", "cells.jsonl"}) CHECK(fs::file_size(folder / "whole" / name) < 10'000);
+  const auto rows = test::text_of(folder / "whole/cells.jsonl");
+  const auto region = io::Json::parse(rows.substr(0, rows.find('\n')))["recipe"]["controls"][0]["region"];
+  CHECK(test::text_of(folder / "whole" / region["file"].get<std::string>()) == std::string(30'000, 'm'));
+  CHECK(region["sha256"] == io::sha256_of(std::string(30'000, 'm')));
+  const auto picture = recipe_from_json(load_image_text(folder / "whole/cells/000000.png").at("corepulse"));
+  CHECK(picture.controls[0].region->data.size() == 40'000);  // which needs nothing beside it
+  merge_sweeps({folder / "0", folder / "1"}, folder / "all");
+  fs::remove_all(folder / "0"), fs::remove_all(folder / "1");
+  CHECK((result_of(folder / "all") == result_of(folder / "whole")));
+  CHECK(fs::exists(folder / "all" / region["file"].get<std::string>()));
+  fs::remove(folder / "whole/cells/000005.png");
+  CHECK(masked("whole", 0, 1, true) == 1);
 }
 
 TEST_CASE("an axis named as a column of the table keeps its name, and the column gets another") {

@@ -1,6 +1,6 @@
 // Cells of one sweep are drawn from the same files: another one is noticed, when going on and when shards are merged.
 
-#include "sweep/same_files.h"
+#include "sweep/files/same_files.h"
 
 #include <doctest/doctest.h>
 

@@ -59,6 +59,8 @@ class Painter : public sweep::Artist {
     ++drawn;
     auto resolved = recipe;
     resolved.width = 24, resolved.height = 16;
+    if (!mask.empty() && !resolved.controls.empty())  // as a run does with a small mask that it read
+      resolved.controls[0].region = Region{.shape = Region::Shape::picture, .data = mask};
     Image image{24, 16, {}, {}};
     auto state = std::hash<std::string>()(to_json(recipe, -1));
     for (int i = 0; i < 24 * 16 * 3; ++i) {
@@ -68,6 +70,7 @@ class Painter : public sweep::Artist {
     return {image, {{"corepulse", to_json(recipe_for_folder(resolved, folder), -1)}}, resolved, 0.25};
   }
 
+  std::string mask;  ///< The first control's, in base64; "": none.
   int drawn = 0;
   std::function<void(int)> before;  ///< Called with how many were drawn.
 };

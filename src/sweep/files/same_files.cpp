@@ -1,8 +1,9 @@
-#include "sweep/same_files.h"
+#include "sweep/files/same_files.h"
 
 #include <fmt/format.h>
 
 #include "base/fail.h"
+#include "io/base64.h"
 #include "io/digest/sha256.h"
 #include "io/utf8.h"
 #include "sweep/artist.h"
@@ -31,9 +32,9 @@ void SameFiles::check(const Recipe& asked, const io::Json& resolved) {
 void SameFiles::check_files(const io::Json& asked, const io::Json& resolved) {
   if (resolved.is_object()) {
     for (const char* field : {"file", "recording"}) {
-      // A small mask is in the recipe itself, which then names no file.
-      const auto embedded = text_at(resolved, "data");
-      const auto digest = embedded.empty() ? text_at(resolved, "sha256") : io::sha256_of(embedded);
+      // A small mask is in the recipe itself, which then names no file, until rows name that of the sweep's folder.
+      const auto embedded = io::from_base64(text_at(resolved, "data"));
+      const auto digest = embedded && !embedded->empty() ? io::sha256_of(*embedded) : text_at(resolved, "sha256");
       const auto name = text_at(asked.is_object() ? asked : resolved, field);
       if (!name.empty() && !digest.empty()) check_one(field, name, digest);
     }
