@@ -35,6 +35,13 @@ class SweepTest(ProgramCase):
         self.run_program("generate", "--from", "out/cells/000003.png", "-o", "again.png", "-q")
         self.assertEqual(self.pixels("out/cells/000003.png"), self.pixels("again.png"))
 
+    def test_the_table_is_csv_whatever_texts_hold(self):
+        texts = ['a cat, red', 'a "cat"', "a cat\nin a park", "a cat\r\n", '"', "a cat\u2028=1+1", ""]
+        self.run_program("sweep", *SMALL, "--axis", f"prompt={json.dumps(texts)}", "-o", "out")
+        rows = self.rows("out")
+        self.assertEqual([row["prompt"] for row in rows], texts)
+        self.assertEqual([json.loads(row["recipe"])["prompt"] for row in rows], texts)
+
     def test_shards_merged_are_the_whole(self):
         for i in range(2):
             self.run_program("sweep", *SMALL, *AXES, "-o", f"shards/{i}", "--shard", f"{i}/2")
@@ -95,6 +102,22 @@ class SweepTest(ProgramCase):
         self.assertLessEqual({"middle:0", "output:0", "all"}, blocks)
         self.assertEqual(len(cells), 4 * len(blocks))
         self.assertFalse((self.folder / "roles").exists())
+
+    def test_roles_have_the_blocks_of_their_model_and_windows_that_make_up_the_run(self):
+        for model in (MODEL, MODEL.parent / "sdxl"):
+            cells = json.loads(self.run_program("roles", "a cat", "a dog", "-m", model, "-s", "7", "--dry-run", "--json").stdout)["cells"]
+            told = json.loads(self.run_program("inspect", model, "--json").stdout)
+            reading = [block["id"] for block in told["blocks"] if block["cross_layers"]]
+            self.assertEqual([cell["labels"][0] for cell in cells], [block for block in [*reading, "all"] for _ in range(4)])
+            for i, cell in enumerate(cells):
+                recipe, control = cell["recipe"], cell["recipe"]["controls"][0]
+                self.assertEqual((recipe["prompt"], recipe["seeds"], recipe["model"]), ("a cat", [7], str(model)))
+                self.assertEqual((control["kind"], control["prompt"], control.get("where", "all")), ("inject", "a dog", cell["labels"][0]))
+                if i % 4 == 3:
+                    self.assertNotIn("when", control)
+            (most, a), (b, c), (d, none) = (cell["recipe"]["controls"][0]["when"]["sigma"] for cell in cells[:3])
+            self.assertEqual((a, c, none), (b, d, 0))
+            self.assertGreaterEqual(most, told["sigma_max"])
 
     def test_what_the_page_shows_is_right(self):
         lines = [line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S) for line in block.splitlines()]

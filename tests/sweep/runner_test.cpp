@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <csignal>
 #include <doctest/doctest.h>
+#include <functional>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +37,26 @@ size_t pictures_in(const fs::path& folder) {
   size_t count = 0;
   for (const auto& file : fs::directory_iterator(folder / "cells")) count += file.path().extension() == ".png";
   return count;
+}
+
+/** A child's status. What it does may limit how large files become; beyond that the signal comes. */
+int limited(size_t most, void (*at_signal)(int), const std::function<void(const std::function<void()>&)>& act) {
+  const auto child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, at_signal);
+    try {
+      act([&] {
+        const rlimit limit{most, most};
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+      });
+      ::_exit(0);
+    } catch (const Error& error) {
+      ::_exit(exit_status(error.code()));
+    }
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return status;
 }
 
 }  // namespace
@@ -110,6 +132,53 @@ TEST_CASE("killed before any picture, a sweep that goes on ends as if nothing ha
     Painter painter;
     run(small_sweep(), {.folder = here, .resume = true}, painter);
     CHECK(painter.drawn == 10 - kill_at);  // nothing lost, nothing twice
+    CHECK((result_of(here) == expected));
+  }
+}
+
+TEST_CASE("killed while it writes a table or a sheet, a sweep that goes on ends as if nothing had happened") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "whole"});
+  const auto expected = result_of(folder / "whole");
+  for (const char* name : {"cells.jsonl", "sheet.png", "sheet.html"}) {
+    CAPTURE(name);
+    const auto here = folder / fmt::format("killed-{}", name);
+    const auto most = fs::file_size(folder / "whole" / name) - 1;
+    const auto status = limited(most, SIG_DFL, [&](const std::function<void()>& limit) {
+      SweepOptions options{.folder = here};
+      options.progress = [&](const SweepProgress& at) {
+        if (at.done == at.of) limit();
+        return true;
+      };
+      run(small_sweep(), options);
+    });
+    REQUIRE(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGXFSZ);
+    CHECK_FALSE(fs::exists(here / name));
+    Painter painter;
+    run(small_sweep(), {.folder = here, .resume = true}, painter);
+    CHECK(painter.drawn == 0);
+    CHECK((result_of(here) == expected));
+    for (const auto& file : fs::directory_iterator(here)) CHECK(file.path().extension() != ".tmp");
+  }
+}
+
+TEST_CASE("where files cannot grow, as on a full disk, a sweep ends with an error, and goes on when they can") {
+  const Folder folder;
+  run(small_sweep(), {.folder = folder / "whole"});
+  const auto expected = result_of(folder / "whole");
+  const auto largest = fs::file_size(folder / "whole/sheet.html"),
+             journal = fs::file_size(folder / "whole/journal.jsonl");
+  for (const auto most : {size_t(1), size_t(700), size_t(journal / 2), size_t(journal - 1), size_t(largest - 1)}) {
+    CAPTURE(most);
+    const auto here = folder / fmt::format("full-{}", most);
+    const auto status = limited(most, SIG_IGN, [&](const std::function<void()>& limit) {
+      limit();
+      run(small_sweep(), {.folder = here});
+    });
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == exit_status(ErrorCode::io));
+    run(small_sweep(), {.folder = here, .resume = true});
     CHECK((result_of(here) == expected));
   }
 }
