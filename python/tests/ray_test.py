@@ -157,6 +157,19 @@ def test_an_error_of_an_actor_is_raised_as_what_it_is(ray, tmp_path, monkeypatch
         corepulse.ray.sweep(**SWEEP, out=tmp_path / "s", workers=2)
 
 
+def test_actors_may_compute_with_numbers_that_this_process_has_not(ray, tmp_path, monkeypatch):
+    class OfAnotherDevice(corepulse.ray._Drawing):
+        def __init__(self, *_arguments):
+            pass
+
+        def draw(self, job):
+            raise corepulse.BadFile("[weights] an actor was asked")
+
+    monkeypatch.setattr(corepulse.ray, "_Drawing", OfAnotherDevice)
+    with pytest.raises(corepulse.BadFile, match="an actor was asked"):
+        corepulse.ray.sweep(**SWEEP, dtype="f16", out=tmp_path / "s", workers=2)
+
+
 def test_without_ray_it_says_how_to_have_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(corepulse.InvalidRequest, match="pip install"):
