@@ -78,6 +78,13 @@ TEST_CASE("different models of one sweep, and files of different names, do not d
   const auto named = [](const char* file, const char* digest) {
     return io::Json{{"controls", {{{"kind", "lora"}, {"file", file}, {"sha256", digest}}}}};
   };
+  const auto hinted = [&](const char* picture) {  // a ControlNet's picture, which is another cell's own
+    auto recipe = named("net", "1");
+    recipe["controls"][0]["data"] = picture;
+    return recipe;
+  };
+  files.check({}, hinted("AAAA"));
+  files.check({}, hinted("BBBB"));
   files.check({}, named("x", "1"));
   files.check({}, named("y", "2"));
   CHECK_THROWS_AS(files.check({}, named("x", "2")), Error);

@@ -33,7 +33,7 @@ void SameFiles::check_files(const io::Json& asked, const io::Json& resolved) {
   if (resolved.is_object()) {
     for (const char* field : {"file", "recording"}) {
       // A small mask is in the recipe itself, which then names no file, until rows name that of the sweep's folder.
-      const auto embedded = io::from_base64(text_at(resolved, "data"));
+      const auto embedded = io::from_base64(resolved.contains(field) ? "" : text_at(resolved, "data"));
       const auto digest = embedded && !embedded->empty() ? io::sha256_of(*embedded) : text_at(resolved, "sha256");
       const auto name = text_at(asked.is_object() ? asked : resolved, field);
       if (!name.empty() && !digest.empty()) check_one(field, name, digest);
