@@ -4,7 +4,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Union
 
 from . import _core
@@ -115,6 +115,10 @@ class Control:
             raise
         except (TypeError, ValueError, AttributeError, OverflowError):  # what is no number, no list, no mapping
             raise InvalidRequest(f"[{self.kind}.{name}] {shown(value)}; expected what docs/control.md has there") from None
+
+    def in_run(self, levels: Callable[[], Sequence[float]]) -> Control | None:
+        """What a run's recipe has of it; None: nothing. levels: noise levels of the run's calls of the UNet."""
+        return self
 
     def __repr__(self) -> str:
         given = ((f.name, getattr(self, f.name)) for f in dataclasses.fields(self))

@@ -1,12 +1,13 @@
 """From the arguments of a call, in Diffusers' words, to a recipe."""
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
 import pathlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -210,7 +211,14 @@ def with_latents(given: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**given, **own}
 
 
-def recipe_json(given: Mapping[str, Any], standing: Sequence[ControlLike], dtype: str) -> str:
+def in_run(controls: Sequence[ControlLike], levels: Callable[[], Sequence[float]]) -> list[ControlLike]:
+    """What a run with these noise levels has of them; nobody asks for the levels unless a control does."""
+    known = functools.cache(levels)
+    found = [control.in_run(known) if isinstance(control, Control) else control for control in controls]
+    return [control for control in found if control is not None]
+
+
+def recipe_json(given: Mapping[str, Any], dtype: str) -> str:
     """The recipe of a call: what `recipe` says, then what the other arguments do; None leaves it as it is."""
     recipe = load_recipe(given["recipe"]) if given.get("recipe") is not None else {}
     recipe.pop("made_with", None)
@@ -227,7 +235,7 @@ def recipe_json(given: Mapping[str, Any], standing: Sequence[ControlLike], dtype
     init = _init(given, recipe)
     if init:
         recipe["init"] = init
-    controls = [control_data(c) for c in (*listed("pipeline.controls", standing, "controls"), *listed("controls", given.get("controls"), "controls"))]
+    controls = [control_data(c) for c in listed("controls", given.get("controls"), "controls")]
     if controls:
         recipe["controls"] = [*listed("recipe.controls", recipe.get("controls"), "controls"), *controls]
     return as_json("request", recipe)

@@ -13,7 +13,7 @@ from . import _core
 from ._control import controls_json
 from ._names import arguments_of, check_arguments, function, listed, names_nearest, path, shown, truth
 from ._probe import Attention, Of, Rows, check_name, said_of
-from ._request import ControlLike, RecipeLike, latents_of, load_recipe, recipe_json, spend, with_latents
+from ._request import ControlLike, RecipeLike, in_run, latents_of, load_recipe, recipe_json, spend, with_latents
 from .attention import AttentionLike
 from .errors import Cancelled, InvalidRequest
 from .explain import Explanation
@@ -261,8 +261,17 @@ class Pipeline:
     def _recipe(self, given: Mapping[str, Any], whole: bool = False) -> str:
         """Of a call; whole: with the model's name, for whoever reads it without this pipeline."""
         check_arguments("Pipeline", given, ARGUMENTS)
-        text = recipe_json(with_latents(given), self.controls, self._dtype)
+        given = with_latents(given)
+        controls = [*listed("pipeline.controls", self.controls, "controls"), *listed("controls", given.get("controls"), "controls")]
+        text = recipe_json({**given, "controls": in_run(controls, lambda: self._levels(given))}, self._dtype)
         return json.dumps({**json.loads(text), **self._source}) if whole else text
+
+    def _levels(self, given: Mapping[str, Any]) -> list[float]:
+        """Noise levels of a call's calls of the UNet, those of its second pass as well."""
+        recipe = json.loads(recipe_json({**given, "controls": ()}, self._dtype))
+        first = Explanation(json.dumps({**recipe, "controls": [], **self._source})).data
+        programs = [first, first.get("second_pass", {}).get("program", {})]
+        return [float(call["sigma"]) for program in programs for call in program.get("calls", ())]
 
     def _run(self, given: dict[str, Any]) -> Result:
         recorded = Recorded()

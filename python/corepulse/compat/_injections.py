@@ -16,6 +16,7 @@ from .._control import Control
 from ..errors import InvalidRequest
 from ._blocks import BlockLike, where_of
 from ._masks import RegionData
+from ._spans import Span, shared, widest_first
 from ._windows import Window, number, when_of
 from .models.block_mapper import UNetBlockMapper
 
@@ -86,25 +87,6 @@ def _replace(one: Injection, where: str, legacy: bool) -> Control:
     return made
 
 
-def layered(shares: Sequence[float]) -> list[float]:
-    """Strengths of injections, one over the other, that leave each with its share, of a sum of at most 1."""
-    total = max(1.0, sum(shares))
-    strengths, above = [], 0.0
-    for share in reversed([s / total for s in shares]):
-        strengths.append(min(1.0, round(share / (1 - above), 12)) if above < 1 else 1.0)
-        above += share
-    return strengths[::-1]
-
-
-def _spans(whole: Sequence[Injection]) -> Iterator[tuple[Window, list[Injection]]]:
-    """The run in parts, from noisy to clean, in each of which the same injections act."""
-    ends = sorted({end for one in whole for end in one.window}, reverse=True)
-    for start, end in zip(ends, ends[1:]):
-        acting = [one for one in whole if one.window[0] >= start and one.window[1] <= end]
-        below = any(one.window[0] >= end > one.window[1] for one in whole)
-        yield (start, math.nextafter(end, math.inf) if below else end), acting
-
-
 def _sides(whole: Sequence[Injection]) -> Iterator[list[Injection]]:
     """Those that meet, as they act in the same rows; one of both meets those of either."""
     if len({one.rows or "cond" for one in whole}) <= 1:
@@ -116,17 +98,15 @@ def _sides(whole: Sequence[Injection]) -> Iterator[list[Injection]]:
 
 
 def _sharing(whole: Sequence[Injection], where: str) -> Iterator[Control]:
-    if len({one.window for one in whole}) <= 1:
-        spans: list[tuple[Window, list[Injection]]] = [(one.window, list(whole)) for one in whole[:1]]
-    else:
-        spans = list(_spans(whole))
-    for window, acting in spans:
-        for one, strength in zip(acting, layered([one.strength for one in acting])):
-            yield _inject(one, where, strength, window, legacy=False)
+    ordered = [whole[i] for i in widest_first([one.window for one in whole])]
+    for one, acting in zip(ordered, shared([one.window for one in ordered], [one.strength for one in ordered])):
+        for window, strength in acting:
+            made = _inject(one, where, strength, window, legacy=False)
+            yield made if window == one.window else Span.of(made, window, one.window)
 
 
 def _of_blocks(here: Sequence[Injection], where: str, legacy: bool) -> Iterator[Control]:
-    """Of blocks that have the same injections. Published maths knows no shares: there the last one wins."""
+    """Of blocks that have the same injections; published maths knows no shares: there the last one wins."""
     if legacy:
         yield from (_inject(one, where, 1.0, one.window, legacy) for one in here)
     else:
