@@ -3,11 +3,13 @@ import numpy as np
 import pytest
 from compat_support import data
 
+import corepulse
 import corepulse.compat as core_pulse
 from corepulse import InvalidRequest
-from corepulse.compat import AdvancedPromptInjector
+from corepulse.compat import AdvancedPromptInjector, MultiScaleInjector, RegionalPromptInjector, UNetPatcher
 
 CAT = "a cat in a park"
+LEFT, RIGHT = core_pulse.create_left_half_mask(), core_pulse.create_right_half_mask()
 SMALL = dict(seed=3, num_inference_steps=2, width=64, height=64)
 
 
@@ -100,3 +102,33 @@ def test_levels_and_windows_of_the_unified_injector_meet(pipe):
     for run in ({"num_inference_steps": 20}, {"num_inference_steps": 2}, {"num_inference_steps": 4, "sampler": "lcm"}):
         found = pipe.explain(CAT, controls=injector.controls, **run)
         assert {c["prompt"] for c in found.recipe["controls"]} == {"a castle", "stone", "windows", "a house", "bricks"}
+
+
+def test_inner_injectors_lie_above_whoever_is_filled_first(pipe):
+    with MultiScaleInjector(pipe) as outer, UNetPatcher(pipe) as between, RegionalPromptInjector(pipe) as inner:
+        inner.add_regional_injection("middle:0", "a dragon", LEFT)
+        between.add_injection("middle:0", "a dog")
+        outer.add_structure_injection("a castle", 1.0)
+        order = ["a castle", "a dog", "a dragon"]
+        assert [c.data()["prompt"] for c in pipe.controls] == order
+        between.clear_injections()
+        inner.add_regional_injection("middle:0", "an owl", RIGHT)
+        between.add_injection("middle:0", "a fox")
+        assert [c.data()["prompt"] for c in pipe.controls] == ["a castle", "a fox", "a dragon", "an owl"]
+        drawn = pipe(CAT, **SMALL).images[0]
+    by_hand = [*outer.controls, *between.controls, *inner.controls]
+    assert np.array_equal(np.asarray(drawn), np.asarray(pipe(CAT, controls=by_hand, **SMALL).images[0]))
+    wrong = [*between.controls, *inner.controls, *outer.controls]
+    assert not np.array_equal(np.asarray(drawn), np.asarray(pipe(CAT, controls=wrong, **SMALL).images[0]))
+
+
+def test_one_injector_in_two_pipelines_has_a_place_in_each(pipe):
+    other = corepulse.Pipeline.from_pretrained("builtin", lazy=True)
+    with UNetPatcher(pipe) as one, UNetPatcher(other) as two:
+        one.apply_patches(other)
+        two.add_injection("middle:0", "a fox")
+        one.add_attention_manipulation("all", "cat", 0.5)
+        assert [c.data()["kind"] for c in other.controls] == ["inject", "reweight"] and len(pipe.controls) == 1
+        one.remove_patches(other)
+        assert [c.data()["kind"] for c in other.controls] == ["inject"] and len(pipe.controls) == 1
+    assert other.controls == []
