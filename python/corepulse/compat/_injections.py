@@ -106,7 +106,7 @@ def _sharing(whole: Sequence[Injection], where: str) -> Iterator[Control]:
 
 
 def _of_blocks(here: Sequence[Injection], where: str, legacy: bool) -> Iterator[Control]:
-    """Of blocks that have the same injections; published maths knows no shares: there the last one wins."""
+    """Of blocks that have the same injections; published maths has one in a block."""
     if legacy:
         yield from (_inject(one, where, 1.0, one.window, legacy) for one in here)
     else:
@@ -117,14 +117,15 @@ def _of_blocks(here: Sequence[Injection], where: str, legacy: bool) -> Iterator[
 
 
 def injection_controls(injections: Sequence[Injection], mapper: UNetBlockMapper, legacy: bool) -> list[Control]:
-    """All of them, with one control for all blocks that agree."""
+    """All of them, with one control for all blocks that agree. Published ones are kept by block: the last one wins, whatever
+    windows and masks they have."""
     by_block: dict[str, list[int]] = {}
     for number_, one in enumerate(injections):
         for block in one.blocks:
             by_block.setdefault(block, []).append(number_)
     groups: dict[tuple[int, ...], list[str]] = {}
     for block, numbers in by_block.items():
-        groups.setdefault(tuple(numbers), []).append(block)
+        groups.setdefault(tuple(numbers[-1:] if legacy else numbers), []).append(block)
     made: list[Control] = []
     for numbers_, blocks in groups.items():
         made += _of_blocks([injections[i] for i in numbers_], where_of(blocks, mapper), legacy)

@@ -132,3 +132,18 @@ def test_one_injector_in_two_pipelines_has_a_place_in_each(pipe):
         one.remove_patches(other)
         assert [c.data()["kind"] for c in other.controls] == ["inject"] and len(pipe.controls) == 1
     assert other.controls == []
+
+
+def test_published_blocks_have_their_last_injection_alone(pipe):
+    timed = windows(pipe, ("a dog", 15.0, 3.0), ("a fox", 3.0, 0.0), legacy=True)
+    assert acting(pipe, timed) == [{}, {}] + [{"a fox": 1.0}] * 4
+    regional = RegionalPromptInjector(pipe, legacy=True)
+    for prompt, mask in (("a dog", LEFT), ("a fox", RIGHT)):
+        regional.add_regional_injection("middle:0, output:0", prompt, mask)
+    regional.add_injection("output:0", "an owl")
+    assert [(c["prompt"], c["where"]) for c in data(regional)] == [("a fox", "middle:0"), ("an owl", "output:0")]
+    patcher = UNetPatcher(pipe, legacy=True)
+    patcher.add_injection("all", "a dog", 1.0, 15.0, 0.0)
+    patcher.add_injection("middle:0", "a fox", 0.0, 15.0, 0.0)  # which is not off: keys and values are nothing
+    blocks = [b for b in patcher.block_mapper.get_all_block_identifiers() if b != "middle:0"]
+    assert [(c["prompt"], c["where"]) for c in data(patcher)] == [("a dog", ", ".join(blocks)), ("a fox", "middle:0")]
