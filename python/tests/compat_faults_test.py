@@ -219,8 +219,11 @@ def test_20_phrases_are_whole_words(pipe):
     assert analyzer.create_phrase_mask("a red fox in the snow", "Red fox").num_masked_tokens == 2
     with pytest.raises(InvalidRequest):
         analyzer.create_phrase_mask("a caterpillar", "cat")
-    with pytest.raises(InvalidRequest, match="as it is written"):
-        analyzer.create_phrase_mask("a red fox", "Red", fuzzy_match=False)
+    assert analyzer.create_phrase_mask("a red fox", "Red", fuzzy_match=False).get_masked_positions() == [2]
+    for fuzzy in (True, False):  # CLIP's tokens have no case
+        assert analyzer.create_phrase_mask("a Cat and a cat", "cat", fuzzy).get_masked_positions() == [2, 5]
+        first = core_pulse.TokenAnalyzer(pipe, legacy=True).create_phrase_mask("a Cat and a cat", "cat", fuzzy)
+        assert first.get_masked_positions() == [2]
 
 
 def test_21_all_occurrences_or_the_nth_and_none_is_an_error(pipe):
@@ -249,5 +252,9 @@ def test_22_replaced_words_are_aligned(pipe):
                          ("an owl", ("an owl", None)), ("a dog and a fox", ("a dog and a fox", None))):
         both = read.encode_masked_prompt("a cat and a cat", other, core_pulse.TokenMask(None, np.ones(1), "cat"), pipe)
         assert (both.words, both.occurrence) == words
-    with pytest.raises(InvalidRequest, match="same positions"):
-        MaskedPromptInjector(pipe, legacy=True).add_masked_injection("middle:0", CAT, "an owl", "cat")
+    legacy = MaskedPromptInjector(pipe, legacy=True)
+    legacy.add_masked_injection("middle:0", "a cat and a cat", "a dog and a dog", "cat")  # there the first one alone
+    assert [c.get("occurrence") for c in data(legacy)] == [None, 1]
+    for base, other in ((CAT, "an owl"), ("a cat and a cat", "a cat and a dog")):
+        with pytest.raises(InvalidRequest, match="published maths copies"):
+            legacy.add_masked_injection("middle:0", base, other, "cat")

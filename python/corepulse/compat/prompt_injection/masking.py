@@ -36,16 +36,15 @@ class TokenMask:
 
 
 class TokenAnalyzer:
-    """Finds phrases by whole words, whatever their case. tokenizer: the pipeline, whose encoders are asked."""
+    """Finds phrases by whole words, whatever their case: CLIP's tokens have none. tokenizer: the pipeline, whose encoders
+    are asked. legacy: the first occurrence alone."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: Any, *, legacy: bool = False) -> None:
+        self.tokenizer, self.legacy = tokenizer, legacy
 
     def create_phrase_mask(self, prompt: str, target_phrase: str, fuzzy_match: bool = True) -> TokenMask:
-        """All occurrences; InvalidRequest if there are none. fuzzy_match False asks for the phrase's own case."""
-        if not fuzzy_match and target_phrase not in prompt:
-            raise InvalidRequest(f"[target_phrase] {target_phrase!r} does not stand in {prompt!r} as it is written")
-        positions = token_indices(self.tokenizer, prompt, target_phrase)
+        """All occurrences; InvalidRequest if there are none. fuzzy_match changes nothing: whole words are exact tokens."""
+        positions = token_indices(self.tokenizer, prompt, target_phrase, 1 if self.legacy else None)
         mask = np.zeros(CHUNK * (max(positions) // CHUNK + 1), dtype=bool)
         mask[positions] = True
         return TokenMask(None, mask, target_phrase)
@@ -83,12 +82,19 @@ class MaskedPromptEncoder:
     ) -> EncodedPrompt:
         """The base prompt, aligned word by word, with other words for the masked ones; both encoders of SDXL."""
         found = words_for(base_prompt, injection_prompt, token_mask.target_phrase)
-        if self.injector.legacy and found is None:
-            raise InvalidRequest(
-                "[injection_prompt] published maths copies embeddings from the same positions, which says something only "
-                f"where the prompts differ in {token_mask.target_phrase!r} alone; expected such a prompt, or legacy=False"
-            )
+        if self.injector.legacy:
+            found = _published(found, token_mask.target_phrase)
         return EncodedPrompt(base_prompt, token_mask.target_phrase, *(found or (injection_prompt, None)))
+
+
+def _published(found: tuple[str, int | None] | None, phrase: str) -> tuple[str, int]:
+    """Of the phrase's first occurrence alone, whatever became of others."""
+    if found is None or found[1] not in (None, 1):
+        raise InvalidRequest(
+            "[injection_prompt] published maths copies embeddings from the positions where the phrase stands first, which says "
+            f"something only where the prompts differ in {phrase!r} alone, and there; expected such a prompt, or legacy=False"
+        )
+    return found[0], 1
 
 
 class MaskedPromptInjector(AdvancedPromptInjector):
@@ -96,7 +102,7 @@ class MaskedPromptInjector(AdvancedPromptInjector):
 
     def __init__(self, pipeline: PipelineLike, *, legacy: bool = False) -> None:
         super().__init__(pipeline, legacy=legacy)
-        self.token_analyzer = TokenAnalyzer(self.pipeline)
+        self.token_analyzer = TokenAnalyzer(self.pipeline, legacy=legacy)
         self.masked_encoder = MaskedPromptEncoder(self)
         self._masked: list[dict[str, Any]] = []
 
