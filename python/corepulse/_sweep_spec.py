@@ -85,7 +85,7 @@ def spec_of(spec: SpecLike | None, axes: AxesLike | None, title: str | None, giv
     dtype = told.pop("dtype", None)
     if dtype is None and "recipe" in told:
         dtype = load_recipe(told["recipe"]).get("dtype")
-    recipe = {**json.loads(recipe_json(told, (), dtype_name(dtype))), **parts}
+    recipe = {**json.loads(recipe_json(told, dtype_name(dtype))), **parts}
     whole: dict[str, Any] = {"version": 1, "recipe": recipe, "axes": _axes(() if axes is None else axes)}
     if not whole["axes"]:
         raise InvalidRequest('[sweep] nothing changes; expected axes={"strength": "0..1:5"}, say')

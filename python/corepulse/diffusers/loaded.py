@@ -34,6 +34,8 @@ VAE_SWITCHES = {"enable_slicing": (), "disable_slicing": (), "enable_tiling": ("
 
 # What another pipeline may be given, as from_pretrained takes it.
 PARTS = ("vae", "text_encoder", "text_encoder_2")
+# What corepulse.compat may be given.
+STAND_INS = ("unet", "tokenizer", "tokenizer_2")
 
 # What may be set, beside properties.
 ATTRIBUTES = {"_source", "_dtype", "_device", "_loras", "_fused", "_merged", "_pipe", "_controls", "_model_config", "_scheduler", "_words",
@@ -55,6 +57,18 @@ class Part(os.PathLike[str]):
         if self._name.endswith(".vae") and what in VAE_SWITCHES:
             return switch(f"{self._name}.{what}", VAE_SWITCHES[what])
         raise AttributeError(f"{self._name} has no {what} here; it is for from_pretrained of another pipeline")
+
+
+class Within:
+    """A part that stands for its pipeline, `pipeline`: for corepulse.compat, whose originals took a UNet or a tokenizer."""
+
+    _name = "it"  # before __init__, as copies are made
+
+    def __init__(self, pipeline: Any, name: str) -> None:
+        self.pipeline, self._name = pipeline, name
+
+    def __getattr__(self, what: str) -> Any:
+        raise AttributeError(f"{self._name} has no {what} here; it is for corepulse.compat, in its pipeline's place")
 
 
 class Loaded:
@@ -201,6 +215,8 @@ class Loaded:
     def __getattr__(self, name: str) -> Any:
         if name in SWITCHES:
             return switch(name, SWITCHES[name])
+        if name in STAND_INS and (name != "tokenizer_2" or self._is_xl()):
+            return Within(self, f"{type(self).__name__}.{name}")
         files = [c["files"] for c in self.corepulse.info["components"] if c["name"] == name] if name in PARTS else []
         if files and files[0]:
             return Part(files[0], f"{type(self).__name__}.{name}")

@@ -5,7 +5,7 @@ from compat_support import data
 
 import corepulse
 import corepulse.compat as core_pulse
-from corepulse import InvalidRequest
+from corepulse import InvalidRequest, diffusers
 from corepulse.compat import AdvancedPromptInjector, MultiScaleInjector, RegionalPromptInjector, UNetPatcher
 
 CAT = "a cat in a park"
@@ -147,3 +147,23 @@ def test_published_blocks_have_their_last_injection_alone(pipe):
     patcher.add_injection("middle:0", "a fox", 0.0, 15.0, 0.0)  # which is not off: keys and values are nothing
     blocks = [b for b in patcher.block_mapper.get_all_block_identifiers() if b != "middle:0"]
     assert [(c["prompt"], c["where"]) for c in data(patcher)] == [("a dog", ", ".join(blocks)), ("a fox", "middle:0")]
+
+
+def test_parts_of_a_pipeline_stand_for_it(pipe):
+    """Scripts give pipeline.unet, pipeline.scheduler and pipeline.tokenizer."""
+    theirs = diffusers.StableDiffusionPipeline.from_pretrained("builtin")
+    patcher = UNetPatcher(theirs.unet, theirs.scheduler)
+    patcher.add_injection("middle:0", prompt="a dragon")
+    assert core_pulse.UNetBlockMapper(theirs.unet).get_all_block_identifiers() and core_pulse.detect_model_type(theirs.unet) == "sd15"
+    assert core_pulse.find_token_indices(theirs.tokenizer, "a photo of a cat", "cat") == [5]
+    assert core_pulse.TokenAnalyzer(theirs.tokenizer).create_phrase_mask("a cat", "cat").get_masked_positions() == [2]
+    assert patcher.apply_patches(theirs.unet) is not None and len(theirs.corepulse.controls) == 1
+    patcher.remove_patches(theirs.unet)
+    assert theirs.corepulse.controls == [] and not hasattr(theirs, "tokenizer_2") and not hasattr(theirs.unet, "config")
+    for wrong in (theirs.scheduler, theirs.vae, theirs.unet.__class__, None, "builtin"):
+        with pytest.raises(InvalidRequest, match="no pipeline of corepulse"):
+            UNetPatcher(wrong)
+        with pytest.raises(InvalidRequest, match="no pipeline of corepulse"):
+            core_pulse.find_token_indices(wrong, "a cat", "cat")
+    with pytest.raises(InvalidRequest, match="expected the path"):
+        diffusers.StableDiffusionPipeline.from_pretrained("builtin", unet=theirs.unet)
