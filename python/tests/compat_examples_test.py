@@ -5,13 +5,14 @@ import re
 import numpy as np
 import pytest
 from compat_support import data
-from judge import Seen
+from judge import Seen, objects
 
 import corepulse.compat as core_pulse
 from corepulse import InvalidRequest
 
 RUN = dict(num_inference_steps=5, guidance_scale=5, sampler="dpmpp_2m", seed=3)
 WHOLE = dict(sigma_start=15.0, sigma_end=0.0)
+NOTHING = len(objects())
 
 
 def seen(result):
@@ -47,6 +48,42 @@ def test_castle_left_dragon_right(pipe):
     assert "castle" in found.object(columns=slice(0, 8)) and "dragon" in found.object(columns=slice(8, 16))
 
 
+@pytest.mark.parametrize("base, prompt, mask, object_, columns, rows", [
+    ("a park", "a dog in the center in a park", core_pulse.create_center_circle_mask((256, 256)), "dog", (3, 13), (3, 13)),
+    ("a beach", "a dragon on the right on a beach", core_pulse.create_rectangle_mask(128, 64, 128, 192, (256, 256)), "dragon",
+     (7, 16), (3, 16)),
+], ids=["centre circle", "rectangle"])
+def test_an_object_stands_in_its_mask_and_nowhere_else(pipe, base, prompt, mask, object_, columns, rows):
+    """spatial_injection_examples.py: a prompt for a part of the picture, the rest keeps the run's."""
+    with core_pulse.RegionalPromptInjector(pipe) as injector:
+        injector.add_regional_injection("all", prompt, mask, weight=1.0, **WHOLE)
+        found = seen(injector(prompt=base, **RUN))
+    assert object_ in found.object() and found.scene == base.split()[1]
+    found.cells[slice(*rows), slice(*columns)] = NOTHING
+    assert (found.cells == NOTHING).all()
+
+
+def test_three_layers(pipe):
+    """spatial_injection_examples.py: a background, and two objects above it."""
+    with core_pulse.RegionalPromptInjector(pipe) as injector:
+        for prompt, mask in (("in the snow", core_pulse.create_rectangle_mask(0, 0, 256, 256, (256, 256))),
+                             ("a castle on the left in the snow", core_pulse.create_rectangle_mask(0, 96, 128, 160, (256, 256))),
+                             ("a dragon on the right in the snow", core_pulse.create_rectangle_mask(128, 96, 128, 160, (256, 256)))):
+            injector.add_regional_injection("all", prompt, mask, weight=1.0, **WHOLE)
+        found = seen(injector(prompt="a castle on the left and a dragon on the right at night", **RUN))
+    assert "castle" in found.object(columns=slice(0, 8)) and "dragon" in found.object(columns=slice(8, 16))
+    assert found.scene == "snow"
+
+
+@pytest.mark.parametrize("block, colour", [("middle:0", "red"), ("style", "natural")])
+def test_words_of_the_middle_and_of_the_output(pipe, block, colour):
+    """attention_examples.py: a word is left out where it decides something, and where it does not."""
+    with core_pulse.AttentionMapInjector(pipe) as injector:
+        injector.add_attention_manipulation("a red castle in the snow", block, "red", 0.0, **WHOLE)
+        found = seen(injector(prompt="a red castle in the snow", **RUN))
+    assert "castle" in found.object() and found.scene == "snow" and found.colour() == colour
+
+
 def test_a_masked_cat_is_gone_and_the_park_stays(pipe):
     """attention_masking_examples.py: some words are not read, the rest is."""
     prompt = "a cat and an owl in a park"
@@ -58,12 +95,22 @@ def test_a_masked_cat_is_gone_and_the_park_stays(pipe):
 
 
 def test_structure_and_details(pipe):
-    """advanced_control_examples.py: the coarse blocks give the building, the fine ones its surface."""
+    """advanced_control_examples.py: the coarse blocks give the building early, 15 to 0.5, the fine ones its surface late, 3 to 0."""
     with core_pulse.MultiScaleInjector(pipe) as injector:
         injector.add_structure_injection("a castle in the snow", weight=1.0)
-        injector.add_detail_injection("a watercolor painting of a castle", weight=1.0, sigma_start=15.0)
+        injector.add_detail_injection("a watercolor painting of a castle in the snow", weight=1.0)
+        assert [c["when"]["sigma"] for c in data(injector)] == [[15.0, 0.5], [3.0, 0.0]]
         found = seen(injector("a tree in the snow", **RUN))
     assert "castle" in found.object() and found.scene == "snow" and found.effect == "watercolor"
+
+
+def test_hierarchical_prompts(pipe):
+    """multi_scale_examples.py: a prompt for each level, the whole run."""
+    with core_pulse.MultiScaleInjector(pipe) as injector:
+        weights = {"structure": 1.0, "detail": 1.5}
+        injector.add_hierarchical_prompts("a castle in the snow", "pixel art of a castle in the snow", weights=weights)
+        found = seen(injector("a tree in the snow", **RUN))
+    assert "castle" in found.object() and found.scene == "snow" and found.effect == "pixel"
 
 
 @pytest.mark.parametrize("config", [{"middle:0": "a fox"}, {"block": "middle:0", "prompt": "a fox"},
@@ -101,6 +148,22 @@ def test_complete_control(pipe):
     assert all(c["state"] == "acts" for c in pipe.explain("a red castle in the snow", controls=injector.controls).controls)
     with pytest.raises(InvalidRequest, match="unknown field"):
         injector.add_complete_control("a castle", attention_targets=[{"phrase": "castle"}])
+
+
+def test_complete_control_as_a_picture(pipe):
+    """unified.py: another object, drawn another way, without one of the prompt's words, in one run."""
+    prompt = "a red tree in the snow"
+    injector = core_pulse.UnifiedAdvancedInjector(pipe)
+    injector.add_complete_control(
+        prompt,
+        structure_prompt="a red castle in the snow",
+        detail_prompt="pixel art of a red castle in the snow",
+        attention_targets=[{"target_phrase": "red", "attention_scale": 0.0}],
+        self_attention_configs=[{"interaction_type": "enhance", "attention_scale": 1.2, "block": "middle:0"}],
+        weights={"structure": 1.0, "detail": 1.5},
+    )
+    found = seen(injector(prompt, **RUN))
+    assert "castle" in found.object() and found.scene == "snow" and found.effect == "pixel" and found.colour() == "natural"
 
 
 def test_halves_look_at_each_other(pipe):
