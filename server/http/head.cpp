@@ -22,9 +22,10 @@ bool is_field_name(std::string_view text) {
 
 struct Seen {
   int fields = 0, hosts = 0, lengths = 0, codings = 0;
+  bool old = false;  // HTTP/1.0
 };
 
-void check_start(std::string_view line) {
+void check_start(std::string_view line, Seen& seen) {
   const auto method = line.substr(0, line.find(' '));
   const auto rest = line.substr(std::min(method.size() + 1, line.size()));
   const auto target = rest.substr(0, rest.find(' '));
@@ -34,6 +35,7 @@ void check_start(std::string_view line) {
   if (std::any_of(target.begin(), target.end(), [](char c) { return c <= ' ' || c >= 0x7f; }))
     refuse_head("a target with other letters than ASCII's");
   if (version != "HTTP/1.1" && version != "HTTP/1.0") refuse_head("another version than HTTP/1.1", 505);
+  seen.old = version == "HTTP/1.0";
 }
 
 void check_field(std::string_view line, Seen& seen) {
@@ -71,11 +73,13 @@ void check_head(std::string_view head) {
     const auto line = head.substr(0, end);
     head.remove_prefix(end + 2);
     if (line.empty() && head.empty()) break;
-    first ? check_start(line) : check_field(line, seen);
+    first ? check_start(line, seen) : check_field(line, seen);
   }
   if (seen.hosts != 1) refuse_head("no Host, or several");
   if (seen.lengths > 1 || seen.codings > 1 || (seen.lengths > 0 && seen.codings > 0))
     refuse_head("the body's length is told more than once");
+  // RFC 9112, 6.1: who does not know codings may have let it through as it was, with another end.
+  if (seen.old && seen.codings > 0) refuse_head("a transfer coding in HTTP/1.0");
 }
 
 }  // namespace corepulse::server

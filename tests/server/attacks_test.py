@@ -91,6 +91,8 @@ class HttpTest(ServerCase):
             "a signed length": post + "Content-Length: +2\r\n\r\n{}",
             "a huge length": post + "Content-Length: 99999999999999999999\r\n\r\n{}",
             "another coding": post + "Transfer-Encoding: gzip, chunked\r\n\r\n",
+            "a coding in HTTP/1.0": post.replace("HTTP/1.1", "HTTP/1.0") + "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                    "2\r\n{}\r\n0\r\n\r\n",
             "a hidden coding": post + "Transfer-Encoding: xchunked\r\n\r\n",
             "a space before the colon": GET + host + "Transfer-Encoding : chunked\r\n\r\n",
             "a folded line": GET + host + "X: a\r\n b\r\n\r\n",

@@ -40,6 +40,7 @@ TEST_CASE("whatever may be read in two ways is refused") {
   CHECK(refused(get + "Transfer-Encoding: chunked, gzip\r\n\r\n") == 501);
   CHECK(refused(get + "Content-Encoding: br\r\n\r\n") == 415);
   CHECK(refused("GET / HTTP/1.1\r\n\r\n") == 400);
+  CHECK(refused("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n") == 400);
 }
 
 TEST_CASE("a request line is a method, an ASCII target and a version") {
