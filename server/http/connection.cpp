@@ -1,5 +1,7 @@
 #include "http/connection.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
@@ -16,8 +18,11 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMostUnread = size_t{32} << 20;   // bytes of a stream that its client has not read
 constexpr size_t kAlwaysUnread = size_t{1} << 20;  // so many it may be, whatever others hold
-constexpr size_t kReadAtOnce = size_t{64} << 10;
-constexpr double kBodyRate = 64 << 10;  // bytes a second that a body must arrive with
+constexpr size_t kReadAtOnce = size_t{64} << 10, kWriteAtOnce = size_t{64} << 10;
+constexpr size_t kSmallAnswer = size_t{64} << 10;  // sent whatever others hold
+constexpr int kKernelHolds = 256 << 10;  // unsent bytes of a socket: more would hide for long whether its client reads
+constexpr double kFairRate = 1 << 20;    // bytes a second: slower clients make room where it is short
+constexpr auto kLate = std::chrono::seconds(1);
 
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
@@ -42,11 +47,12 @@ Connection::Connection(tcp::socket socket, std::shared_ptr<Listener::State> stat
       deadline_(socket_.get_executor()),
       comments_(socket_.get_executor()),
       state_(std::move(state)),
+      body_(state_->bodies),
+      answer_(state_->answers),
       chunk_(kReadAtOnce, '\0'),
-      idle_since_(Clock::now().time_since_epoch()) {}
+      since_(Clock::now().time_since_epoch()) {}
 
 Connection::~Connection() {
-  give_back_body();
   settle(unread_);
   const std::lock_guard lock(state_->mutex);
   state_->connections.erase(this);
@@ -56,7 +62,8 @@ void Connection::start() {
   net::post(socket_.get_executor(), [self = shared_from_this()] {
     error_code ignored;
     self->socket_.set_option(tcp::no_delay(true), ignored);
-    self->expect_head(self->state_->options.head_seconds);
+    self->socket_.set_option(net::socket_base::send_buffer_size(kKernelHolds), ignored);
+    self->enter(Phase::head, self->state_->options.head_seconds);
     self->fill();
   });
 }
@@ -68,7 +75,7 @@ void Connection::close() {
 void Connection::close_soon() {
   soon_ = true;
   net::post(socket_.get_executor(), [self = shared_from_this()] {
-    if (!self->answering_ || self->kept_) self->shut();
+    if (self->phase_ == Phase::head || self->kept_) self->shut();
   });
 }
 
@@ -79,59 +86,70 @@ void Connection::shut() {
   socket_.close(ignored);
   deadline_.cancel();
   comments_.cancel();
-  give_back_body();
+  body_.give_back(), answer_.give_back();
   kept_.reset();  // ends a subscription
 }
 
-void Connection::give_back_body() {
-  state_->body_bytes -= std::exchange(reserved_, 0);
+/** @param seconds in which it must end, or get on where it is one of bytes; of Phase::none without meaning. */
+void Connection::enter(Phase phase, double seconds) {
+  since_ = Clock::now().time_since_epoch();  // first: nobody shall be late for what came before
+  phase_ = phase;
+  phase == Phase::none ? void(deadline_.cancel()) : wait(seconds);
 }
 
-void Connection::arm(double seconds) {
+void Connection::wait(double seconds) {
+  window_ = seconds, moved_ = 0;
   deadline_.expires_after(milliseconds(seconds));
   deadline_.async_wait([self = shared_from_this()](error_code error) {
-    if (!error && self->deadline_.expiry() <= Clock::now()) self->shut();
+    const bool meant = self->phase_ != Phase::none && self->deadline_.expiry() <= Clock::now();
+    if (error || self->closed_ || !meant) return;  // some that were moved or called off had gone off already
+    const bool gets_on = double(self->moved_) >= self->window_ * double(self->state_->options.least_rate);
+    self->phase_ != Phase::head&& gets_on ? self->wait(self->window_) : self->shut();
   });
 }
 
-void Connection::expect_head(double seconds) {
-  idle_ = true, in_body_ = false, answering_ = false;
-  idle_since_ = Clock::now().time_since_epoch();
-  arm(seconds);
+/** Of a body or an answer. Nobody gains time for later by being fast. */
+void Connection::moved(size_t bytes) {
+  moved_ += bytes;
+  const auto worth = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(bytes / kFairRate));
+  since_ = std::min(Clock::now().time_since_epoch(), since_.load() + worth);
+}
+
+bool Connection::is_late() const {
+  const Phase phase = phase_;
+  return (phase == Phase::body || phase == Phase::reading) && Clock::now() - waits_since() >= kLate;
 }
 
 void Connection::fill() {
   socket_.async_read_some(net::buffer(chunk_), [self = shared_from_this()](error_code error, size_t count) {
     if (error || self->closed_) return self->shut();
-    const bool first = self->in_.empty() && !self->in_body_;
-    self->in_.append(self->chunk_, 0, count);
+    const bool in_head = self->phase_ == Phase::head;
     // The time for a head counts from its first byte.
-    if (first) self->arm(self->state_->options.head_seconds);
+    if (in_head && self->in_.empty()) self->wait(self->state_->options.head_seconds);
+    if (!in_head) self->moved(count);
+    self->in_.append(self->chunk_, 0, count);
     self->look();
   });
 }
 
 void Connection::look() {
   if (closed_) return;
-  in_body_ ? look_at_body() : look_at_head();
+  try {
+    phase_ == Phase::head ? look_at_head() : look_at_body();
+  } catch (...) {
+    answer_problem(current_problem());
+  }
 }
 
 void Connection::look_at_head() {
   const auto end = in_.find("\r\n\r\n");
-  try {
-    if (std::min(end, in_.size()) > kMostHead)
-      throw Problem(431, "invalid_request", fmt::format("[head] more than {} bytes", kMostHead));
-    if (has_bare_line_end(std::string_view(in_).substr(0, end)))
-      throw Problem(400, "invalid_request", "[head] a line that does not end in CR LF");
-    if (end == in_.npos) return fill();
-    idle_ = false, answering_ = true;
-    begun_ = Clock::now();
-    begin(end + 4);
-  } catch (const Problem& problem) {
-    answer_problem(problem);
-  } catch (const std::exception& error) {
-    answer_problem(Problem(500, "internal", error.what()));
-  }
+  if (std::min(end, in_.size()) > kMostHead)
+    throw Problem(431, "invalid_request", fmt::format("[head] more than {} bytes", kMostHead));
+  if (has_bare_line_end(std::string_view(in_).substr(0, end)))
+    throw Problem(400, "invalid_request", "[head] a line that does not end in CR LF");
+  if (end == in_.npos) return fill();
+  begun_ = Clock::now();
+  begin(end + 4);
 }
 
 /** With the request whose head is the first so many bytes. */
@@ -148,13 +166,11 @@ void Connection::begin(size_t head) {
 
 void Connection::continue_reading() {
   if (parser_->is_done()) return hand_over();
-  in_body_ = true;
-  arm(state_->options.body_seconds + double(parser_->content_length().value_or(plan_->most_body)) / kBodyRate);
+  enter(Phase::body, state_->options.body_seconds);
   if (!same_letters(request_.headers.get("expect"), "100-continue")) return look_at_body();
   static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-  net::async_write(socket_, net::buffer(kContinue), [self = shared_from_this()](error_code error, size_t) {
-    error ? self->shut() : self->look_at_body();
-  });
+  net::async_write(socket_, net::buffer(kContinue),
+                   [self = shared_from_this()](error_code error, size_t) { error ? self->shut() : self->look(); });
 }
 
 void Connection::look_at_body() {
@@ -162,8 +178,8 @@ void Connection::look_at_body() {
     error_code error;
     const auto taken = parser_->put(net::buffer(in_), error);
     in_.erase(0, taken);
-    reserved_ += taken;
-    if (state_->body_bytes += taken; state_->body_bytes > state_->options.most_body_bytes)
+    body_.add(taken);
+    if (!state_->make_room(state_->bodies, *this))
       return answer_problem(Problem(503, "busy", "[body] too much is being received; try again later"));
     if (error == http::error::body_limit)
       return answer_problem(
@@ -179,8 +195,7 @@ void Connection::look_at_body() {
 }
 
 void Connection::hand_over() {
-  deadline_.cancel();
-  in_body_ = false;
+  enter(Phase::none);
   auto whole = std::exchange(request_, {});
   request_.method = whole.method, request_.path = whole.path;  // for counting
   net::post(state_->handlers,
@@ -194,23 +209,36 @@ void Connection::hand_over() {
 
 void Connection::answer_problem(const Problem& problem) {
   keep_alive_ = false;  // what follows on this socket may not be what it seems
-  idle_ = false, answering_ = true;
+  parser_.reset();      // with what it holds of a body
+  enter(Phase::none);
   if (begun_ == Clock::time_point()) begun_ = Clock::now();
   answer(problem_response(problem));
 }
 
 void Connection::answer(Response response) {
   if (closed_) return;
-  give_back_body();
+  body_.give_back();
   if (auto later = std::exchange(response.later, {})) return answer_later(later);
+  if (!has_room(response)) {
+    Problem problem(503, "busy", "[answer] too much is being sent; try again later");
+    problem.headers.set("Retry-After", "10");
+    response = problem_response(problem);
+  }
   state_->service.complete(response);
   const std::chrono::duration<double> took = Clock::now() - begun_;
   state_->service.answered(request_, response.status, took.count());
   if (soon_) keep_alive_ = false;
   if (response.stream) return open_stream(response);
-  auto bytes = head_of(response, false);
-  if (request_.method != "HEAD") bytes += response.body;
-  write(std::move(bytes), true);
+  auto head = head_of(response, false);  // which asks for the body's length
+  write(std::move(head), request_.method == "HEAD" ? "" : std::move(response.body), true);
+}
+
+bool Connection::has_room(const Response& response) {
+  if (request_.method == "HEAD") return true;
+  answer_.add(response.body.size());
+  if (response.body.size() <= kSmallAnswer || state_->make_room(state_->answers, *this)) return true;
+  answer_.give_back();
+  return false;
 }
 
 void Connection::answer_later(const Later& later) {
@@ -240,12 +268,20 @@ std::string Connection::head_of(const Response& response, bool streamed) const {
   return head + (keep_alive_ && !streamed ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
 }
 
-void Connection::write(std::string bytes, bool whole) {
-  out_ = std::move(bytes);
-  writing_ = true;
-  arm(state_->options.write_seconds + double(out_.size()) / kBodyRate);
-  net::async_write(socket_, net::buffer(out_), [self = shared_from_this(), whole](error_code error, size_t) {
+void Connection::write(std::string bytes, std::string body, bool whole) {
+  out_ = std::move(bytes), out_body_ = std::move(body);
+  writing_ = true, written_ = 0;
+  enter(Phase::reading, state_->options.write_seconds);
+  const std::array<net::const_buffer, 2> buffers{net::buffer(out_), net::buffer(out_body_)};
+  const auto at_once = [this](error_code error, size_t done) {  // asked before each part of it
+    moved(done - std::exchange(written_, done));
+    return error ? 0 : kWriteAtOnce;
+  };
+  net::async_write(socket_, buffers, at_once, [self = shared_from_this(), whole](error_code error, size_t) {
     self->writing_ = false;
+    for (auto* sent : {&self->out_, &self->out_body_})
+      std::string().swap(*sent);  // assigned ones may keep their memory
+    self->answer_.give_back();
     self->settle(std::exchange(self->out_bytes_, 0));
     if (error) return self->shut();
     whole ? self->wrote() : self->flush();
@@ -257,19 +293,20 @@ void Connection::wrote() {
     // The client reads all of the answer before the socket ends, also where it is still sending.
     error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_send, ignored);
-    arm(2);
+    enter(Phase::reading, 2);
     return watch();
   }
   parser_.reset(), plan_.reset();
-  expect_head(state_->options.idle_seconds);
+  // What has come of the next head has begun its time.
+  enter(Phase::head, in_.empty() ? state_->options.idle_seconds : state_->options.head_seconds);
   in_.empty() ? fill() : look();
 }
 
 void Connection::open_stream(const Response& response) {
-  streaming_ = true;
   keep_alive_ = false;
-  if (request_.method == "HEAD") return write(head_of(response, true), true);
-  write(head_of(response, true), false);
+  const bool head_alone = request_.method == "HEAD";
+  write(head_of(response, true), "", head_alone);
+  if (head_alone) return;
   watch();
   comment();
   try {
@@ -321,17 +358,17 @@ void Connection::end() {
 }
 
 void Connection::flush() {
-  deadline_.cancel();
+  enter(Phase::none);
   if (!pending_.empty()) {
     out_bytes_ = std::exchange(pending_bytes_, 0);
-    return write(std::exchange(pending_, {}), false);
+    return write(std::exchange(pending_, {}), "", false);
   }
   if (!stream_ended_) return;
   error_code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   comments_.cancel();
   kept_.reset();
-  arm(2);
+  enter(Phase::reading, 2);
 }
 
 void Connection::comment() {

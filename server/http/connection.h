@@ -15,9 +15,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "http/listener.h"
 #include "http/parser.h"
+#include "http/room.h"
 
 namespace corepulse::server {
 
@@ -25,11 +27,14 @@ namespace net = boost::asio;
 using tcp = net::ip::tcp;
 
 class Connection;
+using Connections = std::vector<std::shared_ptr<Connection>>;
 
 struct Listener::State : std::enable_shared_from_this<Listener::State> {
-  State(Service& answers, const ListenOptions& given)
-      : service(answers),
+  State(Service& what_answers, const ListenOptions& given)
+      : service(what_answers),
         options(given),
+        bodies{given.most_body_bytes},
+        answers{given.most_answer_bytes},
         acceptor(net::make_strand(io)),
         retry(acceptor.get_executor()),
         handlers(size_t(given.handlers)) {}
@@ -37,18 +42,27 @@ struct Listener::State : std::enable_shared_from_this<Listener::State> {
   void accept();
   void admit(tcp::socket socket);
   void stop();
+  /**
+   * Where more is held than there is room for: closes those who hold it and are late, the latest first.
+   * @returns false, and closes none, where that would not do, or would close `who`, who asks.
+   */
+  bool make_room(const Room& room, const Connection& who);
+  // Under the mutex; what `all` gives is let go without it, since destructors take it.
+  Connections all() const;
+  void evict(Connection& connection);
 
   Service& service;
   ListenOptions options;
+  Room bodies, answers;
   net::io_context io;
   tcp::acceptor acceptor;  // on a strand of its own, so that stop and accept do not meet
   net::steady_timer retry;
   net::thread_pool handlers;
   std::optional<net::executor_work_guard<net::io_context::executor_type>> work;
-  std::mutex mutex;
+  std::mutex mutex;  // taken on strands, and never waits for one
   std::map<Connection*, std::weak_ptr<Connection>> connections;
   std::atomic<bool> stopping = false;
-  std::atomic<size_t> body_bytes = 0, stream_bytes = 0;
+  std::atomic<size_t> stream_bytes = 0;
   std::atomic<uint64_t> accepted = 0, evicted = 0, refused = 0;
 };
 
@@ -61,14 +75,21 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   // From any thread:
   void close();
   void close_soon();  ///< Behind the answer under way, if there is one.
-  std::chrono::steady_clock::time_point idle_since() const {
-    return std::chrono::steady_clock::time_point(idle_since_);
-  }
-  bool is_idle() const { return idle_; }
+  bool is_idle() const { return phase_ == Phase::head; }
+  /** Whether its client has kept it waiting for a second in the middle of a body or of an answer. */
+  bool is_late() const;
+  /** Since when: in a body and an answer bytes count as the time that they would take at a fair rate. */
+  std::chrono::steady_clock::time_point waits_since() const { return std::chrono::steady_clock::time_point(since_); }
+  Share& share(const Room& room) { return body_.is_of(room) ? body_ : answer_; }
   bool send(std::string bytes) override;
   void end() override;
 
  private:
+  /** What is expected of the client: to send a head or a body, nothing, to read. */
+  enum class Phase : uint8_t { head, body, none, reading };
+  void enter(Phase phase, double seconds = 0);
+  void wait(double seconds);
+  void moved(size_t bytes);
   void fill();
   void look();
   void look_at_head();
@@ -77,10 +98,11 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   void look_at_body();
   void hand_over();
   void answer(Response response);
+  bool has_room(const Response& response);
   void answer_later(const Later& later);
   void answer_problem(const class Problem& problem);
   std::string head_of(const Response& response, bool streamed) const;
-  void write(std::string bytes, bool whole);
+  void write(std::string bytes, std::string body, bool whole);
   void wrote();
   void open_stream(const Response& response);
   void watch();
@@ -88,27 +110,25 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   void flush();
   void comment();
   void shut();
-  void arm(double seconds);
-  void expect_head(double seconds);
-  void give_back_body();
   void settle(size_t bytes);
 
   tcp::socket socket_;
   net::steady_timer deadline_, comments_;
   std::shared_ptr<Listener::State> state_;
-  std::string in_, out_, pending_;  // bytes received, being sent, to be sent
+  Share body_, answer_;                        // what it holds of the state's rooms
+  std::string in_, out_, out_body_, pending_;  // bytes received, being sent, being sent behind them, to be sent
   std::string chunk_;
   std::optional<Parser> parser_;
   std::optional<Service::Plan> plan_;
   Request request_;
   std::shared_ptr<void> kept_;  // of a stream, or of an answer that comes later
-  bool keep_alive_ = true, http_1_0_ = false, in_body_ = false, answering_ = false, writing_ = false;
-  bool streaming_ = false, stream_ended_ = false, watching_ = false;
-  int writes_ = 0;
-  size_t reserved_ = 0;
+  bool keep_alive_ = true, http_1_0_ = false, writing_ = false, stream_ended_ = false, watching_ = false;
   std::chrono::steady_clock::time_point begun_;
-  std::atomic<std::chrono::steady_clock::duration> idle_since_{};
-  std::atomic<bool> idle_ = true, closed_ = false, soon_ = false;
+  std::atomic<std::chrono::steady_clock::duration> since_{};
+  std::atomic<Phase> phase_ = Phase::head;
+  double window_ = 0;               // seconds in which the phase must end or get on
+  size_t moved_ = 0, written_ = 0;  // bytes in this window; of what is being sent
+  std::atomic<bool> closed_ = false, soon_ = false;
   size_t pending_bytes_ = 0, out_bytes_ = 0;  // of pending_ and out_, what a stream sent
   std::atomic<size_t> unread_ = 0;            // sent, and not read by the client
 };

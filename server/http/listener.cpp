@@ -1,8 +1,10 @@
 #include "http/listener.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "corepulse/error.h"
@@ -76,26 +78,60 @@ void Listener::State::accept() {
                         });
 }
 
+Connections Listener::State::all() const {
+  Connections found;
+  for (const auto& [key, weak] : connections)
+    if (auto connection = weak.lock()) found.push_back(std::move(connection));
+  return found;
+}
+
+void Listener::State::evict(Connection& connection) {
+  ++evicted;
+  connections.erase(&connection);
+  connection.close();
+}
+
 void Listener::State::admit(tcp::socket socket) {
   ++accepted;
   const auto connection = std::make_shared<Connection>(std::move(socket), shared_from_this());
-  std::shared_ptr<Connection> idle;
-  std::vector<std::shared_ptr<Connection>> seen;  // let go without the lock, which their destructors take
+  Connections seen;  // let go without the lock, which their destructors take
   {
     const std::lock_guard lock(mutex);
     if (connections.size() >= size_t(options.most_connections)) {
-      for (const auto& [key, weak] : connections)
-        if (auto other = weak.lock()) seen.push_back(std::move(other));
+      seen = all();
+      // Whose client has kept it waiting longest; who is between two requests loses nothing and goes first.
+      const auto late = [](const auto& one) { return std::pair(!one->is_idle(), one->waits_since()); };
+      Connection* worst = nullptr;
       for (const auto& other : seen)
-        if (other->is_idle() && (!idle || other->idle_since() < idle->idle_since())) idle = other;
-      ++(idle ? evicted : refused);
-      if (!idle) return;  // its socket is closed
-      connections.erase(idle.get());
+        if ((other->is_idle() || other->is_late()) && (!worst || late(other.get()) < late(worst))) worst = other.get();
+      if (!worst) return void(++refused);  // its socket is closed
+      evict(*worst);
     }
     connections.emplace(connection.get(), connection);
   }
-  if (idle) idle->close();
   connection->start();
+}
+
+bool Listener::State::make_room(const Room& room, const Connection& who) {
+  if (room.used <= room.most) return true;
+  Connections seen;
+  const std::lock_guard lock(mutex);  // let go before them
+  const size_t used = room.used, more = used - std::min(used, room.most);
+  seen = all();
+  std::vector<std::pair<std::chrono::steady_clock::time_point, Connection*>> late;
+  for (const auto& other : seen)
+    if (other->is_late() && other->share(room).bytes() > 0) late.emplace_back(other->waits_since(), other.get());
+  std::sort(late.begin(), late.end());
+  size_t count = 0;
+  for (size_t freed = 0; freed < more; ++count) {
+    if (count == late.size() || late[count].second == &who) return false;
+    freed += late[count].second->share(room).bytes();
+  }
+  for (size_t i = 0; i < count; ++i) {
+    late[i].second->share(room).give_back();
+    evict(*late[i].second);
+  }
+  return true;
 }
 
 void Listener::State::stop() {
@@ -104,22 +140,14 @@ void Listener::State::stop() {
     boost::system::error_code ignored;
     self->acceptor.close(ignored);
     self->retry.cancel();
-    std::vector<std::shared_ptr<Connection>> all;
-    {
+    const auto seen = [self] {
       const std::lock_guard lock(self->mutex);
-      for (const auto& [key, weak] : self->connections)
-        if (auto connection = weak.lock()) all.push_back(std::move(connection));
-    }
-    for (const auto& connection : all) connection->close_soon();
+      return self->all();
+    };
+    for (const auto& connection : seen()) connection->close_soon();
     self->retry.expires_after(std::chrono::seconds(1));
-    self->retry.async_wait([self](boost::system::error_code) {
-      std::vector<std::shared_ptr<Connection>> rest;
-      {
-        const std::lock_guard lock(self->mutex);
-        for (const auto& [key, weak] : self->connections)
-          if (auto connection = weak.lock()) rest.push_back(std::move(connection));
-      }
-      for (const auto& connection : rest) connection->close();
+    self->retry.async_wait([self, seen](boost::system::error_code) {
+      for (const auto& connection : seen()) connection->close();
       self->work.reset();
     });
   });

@@ -30,11 +30,16 @@ struct ListenOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 7860;                        ///< 0: any that is free.
   int io_threads = 2, handlers = 4;            ///< Threads for sockets, and for handlers.
-  int most_connections = 512;                  ///< Then the one that has been idle longest is closed.
+  int most_connections = 512;                  ///< Then the one idle longest is closed, else the slowest client's.
   size_t most_body_bytes = size_t{512} << 20;  ///< Of all bodies that are being received or handled, else 503.
+  /** Of all answers that are being sent, else 503; those of at most 64 KiB are sent whatever others hold. */
+  size_t most_answer_bytes = size_t{512} << 20;
   /** Of all streams, sent and not read by their clients; above it those end that hold more than 1 MiB of it. */
   size_t most_stream_bytes = size_t{256} << 20;
-  double head_seconds = 10, body_seconds = 120, idle_seconds = 60, write_seconds = 60, comment_seconds = 15;
+  /** For a whole head, or until its first byte comes; of a body or an answer so much must get on in each such time. */
+  double head_seconds = 10, idle_seconds = 60, body_seconds = 60, write_seconds = 60;
+  size_t least_rate = 1024;  ///< Bytes a second.
+  double comment_seconds = 15;
 };
 
 struct ConnectionCounts {

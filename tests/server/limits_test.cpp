@@ -1,19 +1,13 @@
 // What clients may leave lying here: files, jobs that wait, events that they do not read.
-#include <arpa/inet.h>
 #include <atomic>
 #include <doctest/doctest.h>
 #include <filesystem>
-#include <netinet/in.h>
 #include <optional>
 #include <string>
-#include <sys/socket.h>
-#include <thread>
-#include <unistd.h>
-#include <utility>
 
 #include "files/uploads.h"
-#include "http/listener.h"
 #include "jobs/queue.h"
+#include "sockets.h"
 #include "support.h"
 
 using namespace corepulse::server;
@@ -51,20 +45,10 @@ struct Streams : Service {
 /** How many MiB of a stream of 20 the server takes for a client that reads nothing. */
 int taken_of_twenty(size_t most_stream_bytes) {
   Streams streams(20);
-  Listener listener(streams, {.port = 0, .most_stream_bytes = most_stream_bytes});
-  std::thread runs([&] { listener.run(); });
-  const int client = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(listener.port());
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(connect(client, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
-  const std::string head = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  REQUIRE(write(client, head.data(), head.size()) == ssize_t(head.size()));
-  while (!streams.over) std::this_thread::yield();
-  listener.stop();
-  runs.join();
-  close(client);
+  Running server(streams, {.most_stream_bytes = most_stream_bytes});
+  Client client(server.port());
+  client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  until([&] { return streams.over.load(); });
   return streams.sent;
 }
 
