@@ -7,6 +7,7 @@ import re
 import resource
 import socket
 import subprocess
+import tempfile
 import unittest
 import zlib
 
@@ -263,6 +264,50 @@ class TokenTest(ServerCase):
                                   capture_output=True, text=True, timeout=LIMIT)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("--token", done.stderr)
+
+
+class HostTest(unittest.TestCase):
+    @contextlib.contextmanager
+    def serving(self, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(folder, *arguments)
+            try:
+                yield server
+            finally:
+                server.end()
+
+    def status(self, server, address, host, *headers):
+        """Of the models, asked at this address by this name."""
+        with socket.create_connection((address, server.port), timeout=LIMIT) as s:
+            s.sendall("\r\n".join(["GET /v1/models HTTP/1.1", f"Host: {host}", "Connection: close", *headers, "\r\n"]).encode())
+            return status(s.makefile("rb").read())
+
+    def other_host(self):
+        """An address of this machine that its loopback names are not; a Mac has one only if told so."""
+        with contextlib.suppress(OSError), socket.socket() as s:
+            s.bind(("127.0.0.2", 0))
+            return "127.0.0.2"
+        self.skipTest("127.0.0.2 is not this machine's")
+
+    def test_a_name_that_is_given_is_answered(self):
+        with self.serving("--allow-host", "studio.example.org", "--allow-host", "other") as server:
+            for host in ("studio.example.org", "Studio.Example.org:80", "other:7860", "localhost"):
+                self.assertEqual(self.status(server, "127.0.0.1", host), 200, host)
+            for host in ("example.org", "x.studio.example.org", "studio.example.org.", "other.example.org"):
+                self.assertEqual(self.status(server, "127.0.0.1", host), 403, host)
+
+    def test_another_host_is_served_with_a_token(self):
+        address = self.other_host()
+        with self.serving("--host", address, "--token", "correct-horse") as server:
+            self.assertEqual(self.status(server, address, f"{address}:{server.port}", "Authorization: Bearer correct-horse"), 200)
+            self.assertEqual(self.status(server, address, address), 401)
+            self.assertEqual(self.status(server, address, "example.org", "Authorization: Bearer correct-horse"), 403)
+
+    def test_another_host_is_served_without_one_where_that_is_asked_for(self):
+        address = self.other_host()
+        with self.serving("--host", address, "--insecure") as server:
+            self.assertEqual(self.status(server, address, address), 200)
+            self.assertEqual(self.status(server, address, "example.org"), 403)
 
 
 if __name__ == "__main__":
