@@ -32,7 +32,7 @@ Response download_file(const Request& request, Context& context) {
   const auto id = request.parameters.at("id");
   const auto upload = is_name(id) ? context.store.upload(id) : std::nullopt;
   if (!upload) throw missing("[id] there is no such file");
-  return bytes_response(read_file(context.folder.upload(id)), upload->type);
+  return {.headers = {{"Content-Type", upload->type}}, .pieces = pieces_of_file(context.folder.upload(id))};
 }
 
 Response read_picture(const Request& request, Context& context) {

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "corepulse/error.h"
@@ -53,6 +54,7 @@ bool flush_folder(const fs::path& folder) {
 }
 
 constexpr size_t kIdLetters = 26;
+constexpr size_t kPiece = size_t{256} << 10;
 
 /** What write_file had not renamed when the process was killed. */
 void remove_half_written(const fs::path& folder) {
@@ -61,6 +63,31 @@ void remove_half_written(const fs::path& folder) {
   for (fs::directory_iterator at(folder, ignored), end; at != end; at.increment(ignored))
     if (at->path().extension().string().size() == 1 + kIdLetters) found.push_back(at->path());
   for (const auto& file : found) fs::remove(file, ignored);
+}
+
+struct FilePart {
+  size_t size = 0;  // of the whole file
+  std::string bytes;
+};
+
+/** So many bytes from there on, fewer at the end. @throws Problem 404. */
+FilePart read_part(const fs::path& file, size_t begin, size_t most) {
+  const Descriptor from(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat info{};
+  if (from.number < 0 || ::fstat(from.number, &info) != 0 || !S_ISREG(info.st_mode))
+    throw missing("[file] it is not there any more");
+  const auto size = static_cast<size_t>(info.st_size);
+  std::string bytes(std::min(size - std::min(begin, size), most), '\0');
+  size_t at = 0;
+  while (at < bytes.size()) {
+    const auto got = ::pread(from.number, bytes.data() + at, bytes.size() - at, static_cast<off_t>(begin + at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_file(file.filename(), errno);
+    if (got == 0) break;
+    at += static_cast<size_t>(got);
+  }
+  bytes.resize(at);
+  return {size, std::move(bytes)};
 }
 
 const std::string& checked_name(const std::string& name) {
@@ -119,21 +146,15 @@ std::string new_id() {
 }
 
 std::string read_file(const fs::path& file) {
-  const Descriptor from(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  struct stat info{};
-  if (from.number < 0 || ::fstat(from.number, &info) != 0 || !S_ISREG(info.st_mode))
-    throw missing("[file] it is not there any more");
-  std::string bytes(static_cast<size_t>(info.st_size), '\0');
-  size_t at = 0;
-  while (at < bytes.size()) {
-    const auto got = ::read(from.number, bytes.data() + at, bytes.size() - at);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_file(file.filename(), errno);
-    if (got == 0) break;
-    at += static_cast<size_t>(got);
-  }
-  bytes.resize(at);
-  return bytes;
+  return read_part(file, 0, SIZE_MAX).bytes;
+}
+
+Pieces pieces_of_file(const fs::path& file) {
+  return {read_part(file, 0, 0).size, [file, at = size_t{0}]() mutable {
+            auto piece = read_part(file, at, kPiece).bytes;
+            at += piece.size();
+            return piece;
+          }};
 }
 
 void write_file(const fs::path& file, const std::string& bytes) {

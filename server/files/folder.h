@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <string>
 
+#include "http/message.h"
+
 namespace corepulse::server {
 
 class Folder {
@@ -36,6 +38,9 @@ std::string new_id();
 
 /** A whole file. @throws Problem 404. */
 std::string read_file(const std::filesystem::path& file);
+/** One that nobody changes, read again for each piece: an answer needs little memory and no open file. @throws Problem
+ * 404. */
+Pieces pieces_of_file(const std::filesystem::path& file);
 /** Written under another name, flushed, renamed. @throws Error{io}. */
 void write_file(const std::filesystem::path& file, const std::string& bytes);
 

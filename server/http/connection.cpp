@@ -230,7 +230,9 @@ void Connection::answer(Response response) {
   if (soon_) keep_alive_ = false;
   if (response.stream) return open_stream(response);
   auto head = head_of(response, false);  // which asks for the body's length
-  write(std::move(head), request_.method == "HEAD" ? "" : std::move(response.body), true);
+  if (request_.method == "HEAD") return write(std::move(head), "", true);
+  if (response.pieces.bytes > 0) pieces_ = std::move(response.pieces);
+  write(std::move(head), std::move(response.body), pieces_.bytes == 0);
 }
 
 bool Connection::has_room(const Response& response) {
@@ -263,7 +265,7 @@ std::string Connection::head_of(const Response& response, bool streamed) const {
   auto head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason(response.status));
   for (const auto& [name, value] : response.headers) head += name + ": " + without_line_ends(value) + "\r\n";
   if (!streamed && response.status != 204 && response.status != 304)
-    head += fmt::format("Content-Length: {}\r\n", response.body.size());
+    head += fmt::format("Content-Length: {}\r\n", response.body.size() + response.pieces.bytes);
   if (streamed && !http_1_0_) head += "Transfer-Encoding: chunked\r\n";
   return head + (keep_alive_ && !streamed ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
 }
@@ -271,7 +273,8 @@ std::string Connection::head_of(const Response& response, bool streamed) const {
 void Connection::write(std::string bytes, std::string body, bool whole) {
   out_ = std::move(bytes), out_body_ = std::move(body);
   writing_ = true, written_ = 0;
-  enter(Phase::reading, state_->options.write_seconds);
+  phase_ == Phase::reading ? wait(state_->options.write_seconds)  // the next piece
+                           : enter(Phase::reading, state_->options.write_seconds);
   const std::array<net::const_buffer, 2> buffers{net::buffer(out_), net::buffer(out_body_)};
   const auto at_once = [this](error_code error, size_t done) {  // asked before each part of it
     moved(done - std::exchange(written_, done));
@@ -284,8 +287,19 @@ void Connection::write(std::string bytes, std::string body, bool whole) {
     self->answer_.give_back();
     self->settle(std::exchange(self->out_bytes_, 0));
     if (error) return self->shut();
-    whole ? self->wrote() : self->flush();
+    whole ? self->wrote() : self->pieces_.bytes > 0 ? self->write_piece() : self->flush();
   });
+}
+
+void Connection::write_piece() {
+  std::string piece;
+  try {
+    piece = pieces_.next();
+  } catch (...) {  // its length was told: all that can be said is that it is not whole
+  }
+  if (piece.empty() || piece.size() > pieces_.bytes) return shut();
+  pieces_.bytes -= piece.size();
+  write(std::move(piece), "", pieces_.bytes == 0);
 }
 
 void Connection::wrote() {

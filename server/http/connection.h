@@ -103,6 +103,7 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   void answer_problem(const class Problem& problem);
   std::string head_of(const Response& response, bool streamed) const;
   void write(std::string bytes, std::string body, bool whole);
+  void write_piece();
   void wrote();
   void open_stream(const Response& response);
   void watch();
@@ -121,6 +122,7 @@ class Connection : public Sink, public std::enable_shared_from_this<Connection> 
   std::optional<Parser> parser_;
   std::optional<Service::Plan> plan_;
   Request request_;
+  Pieces pieces_;               // what is to be sent of them
   std::shared_ptr<void> kept_;  // of a stream, or of an answer that comes later
   bool keep_alive_ = true, http_1_0_ = false, writing_ = false, stream_ended_ = false, watching_ = false;
   std::chrono::steady_clock::time_point begun_;

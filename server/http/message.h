@@ -67,10 +67,18 @@ using Stream = std::function<std::shared_ptr<void>(std::shared_ptr<Sink> sink)>;
 /** Calls `answer` once, from any thread, now or later; what it returns lives until then. */
 using Later = std::function<std::shared_ptr<void>(std::function<void(Response)> answer)>;
 
+/** A body that is made while it is sent. */
+struct Pieces {
+  size_t bytes = 0;  ///< Of all together.
+  std::function<std::string()>
+      next;  ///< Some more each time, on a socket's thread; "" or an exception ends the answer.
+};
+
 struct Response {
   int status = 200;
   Headers headers;   ///< Without Content-Length, Connection, and what all answers have.
   std::string body;  ///< Or one of:
+  Pieces pieces;     ///< For what is too large to wait in memory for its client.
   Stream stream;     ///< Status and headers go at once, then what it sends.
   Later later;       ///< A handler must not wait: whoever has no answer yet gives one later.
 };

@@ -87,6 +87,25 @@ TEST_CASE("clients' files have so much room; then the oldest goes that nothing n
   CHECK(store.upload(d));
 }
 
+TEST_CASE("a file's pieces are the file, as long as it is there") {
+  const DataFolder data;
+  const Folder folder(data.path);
+  const auto file = folder.upload("abc");
+  std::string bytes(1000001, '\0');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * i % 251);
+  write_file(file, bytes);
+  const auto pieces = pieces_of_file(file);
+  CHECK(pieces.bytes == bytes.size());
+  std::string read = pieces.next();
+  CHECK(read.size() < bytes.size());
+  for (auto more = pieces.next(); !more.empty(); more = pieces.next()) read += more;
+  CHECK((read == bytes));
+  CHECK((read_file(file) == bytes));
+  fs::remove(file);
+  CHECK(status_of([&] { (void)pieces.next(); }) == 404);
+  CHECK(status_of([&] { (void)pieces_of_file(file); }) == 404);
+}
+
 TEST_CASE("recipes that wait have so much room") {
   const DataFolder data;
   const Folder folder(data.path);

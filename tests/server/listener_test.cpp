@@ -31,6 +31,26 @@ struct Answers : Service {
   std::atomic<bool> holds = false;
 };
 
+/** Answers with a, b, c, ... in pieces of one letter, or of many where it is long. */
+struct Pieced : Service {
+  Plan plan(Request&) override {
+    return {0, [this](const Request&) {
+              return Response{.pieces = {length, [this, at = size_t{0}]() mutable {
+                                           const auto more = std::min(made - at, 1 + length / 1000);
+                                           std::string piece(more, static_cast<char>('a' + at % 26));
+                                           at += more;
+                                           if (at == length) ++finished;
+                                           return piece;
+                                         }}};
+            }};
+  }
+  void complete(Response&) override {}
+  void answered(const Request&, int, double) override {}
+  size_t length = 3;
+  std::atomic<size_t> made = 3;
+  std::atomic<int> finished = 0;
+};
+
 ListenOptions patient() {
   return {.head_seconds = kNever, .idle_seconds = kNever, .body_seconds = kNever, .write_seconds = kNever};
 }
@@ -189,6 +209,37 @@ TEST_CASE("an answer that nobody reads makes room for others") {
   CHECK(status_in(answer) == 200);
   CHECK(answer.size() > answers.size);
   CHECK(stalls.rest().size() < answers.size);
+}
+
+TEST_CASE("a body in pieces is sent as it is made, and not all of it where one is missing") {
+  Pieced answers;
+  auto options = patient();
+  options.most_answer_bytes = 0;
+  const Running server(answers, options);
+  Client client(server.port());
+  client.send(head("HEAD") + head("GET") + head("GET", 0, "close"));
+  const auto rest = client.rest();
+  size_t whole = 0, heads = 0;
+  for (auto at = rest.find("\r\n\r\n"); at != rest.npos; at = rest.find("\r\n\r\n", at + 1)) ++heads;
+  for (auto at = rest.find("abc"); at != rest.npos; at = rest.find("abc", at + 1)) ++whole;
+  CHECK(heads == 3);
+  CHECK(whole == 2);
+  CHECK(rest.find("Content-Length: 3\r\n") != rest.npos);
+  answers.made = 2;
+  CHECK(ask(server).ends_with("\r\n\r\nab"));
+}
+
+TEST_CASE("a body in pieces that nobody reads is not made") {
+  Pieced answers;
+  answers.length = kLong, answers.made = kLong;
+  const Running server(answers, patient());
+  Client stalls(server.port()), reads(server.port());
+  stalls.send(head("GET"));
+  reads.send(head("GET", 0, "close"));
+  size_t got = 0;
+  for (auto more = reads.read(); !more.empty(); more = reads.read()) got += more.size();
+  CHECK(got > kLong);
+  CHECK(answers.finished == 1);
 }
 
 TEST_CASE("where all connections are busy another one is refused") {
