@@ -18,6 +18,7 @@ constexpr size_t kMebibyte = size_t{1} << 20, kLong = 256 * kMebibyte;
 struct Answers : Service {
   explicit Answers(size_t bytes = 1) : size(bytes) {}
   Plan plan(Request&) override {
+    ++heads;
     return {size_t{1} << 40, [this](const Request&) {
               ++begun;
               while (holds) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -27,7 +28,7 @@ struct Answers : Service {
   void complete(Response&) override {}
   void answered(const Request&, int, double) override {}
   const size_t size;
-  std::atomic<int> begun = 0;
+  std::atomic<int> heads = 0, begun = 0;
   std::atomic<bool> holds = false;
 };
 
@@ -162,15 +163,16 @@ TEST_CASE("a body that stalls makes room for others") {
   auto options = patient();
   options.most_body_bytes = 100000;
   const Running server(answers, options);
-  Client stalls(server.port());
-  stalls.send(head("POST", kLong) + std::string(80000, 'x'));
-  int status = 0;
   until([&] {
-    status = status_in(ask(server, 50000));
-    return server.counts().evicted == 1;
+    Client stalls(server.port());
+    stalls.send(head("POST", kLong) + std::string(80000, 'x'));
+    int status = 0;
+    until([&] { return (status = status_in(ask(server, 50000))) != 503; });
+    CHECK(status == 200);
+    if (server.counts().evicted == 0) return false;  // the other one was faster
+    CHECK(stalls.rest().empty());
+    return true;
   });
-  CHECK(status == 200);  // of the one that needed the room
-  CHECK(stalls.rest().empty());
 }
 
 TEST_CASE("answers have so much room in all, but small ones are sent") {
@@ -201,6 +203,7 @@ TEST_CASE("an answer that nobody reads makes room for others") {
   const Running server(answers, options);
   Client stalls(server.port());
   stalls.send(head("GET", 0, "close"));
+  CHECK(status_in(stalls.read()) == 200);  // it has its room
   std::string answer;
   until([&] {
     answer = ask(server);
@@ -267,5 +270,6 @@ TEST_CASE("clients that keep all connections waiting make room for others") {
   const Running server(answers, options);
   Client first(server.port()), second(server.port());
   for (auto* client : {&first, &second}) client->send(head("POST", 1000));
+  until([&] { return answers.heads == 2; });
   until([&] { return status_in(ask(server)) == 200 && server.counts().evicted >= 1; });
 }
