@@ -26,9 +26,9 @@ make_tools() {
   printf '#!/bin/sh\nexec "%s/zig/bin/python" -m ziglang cc -target %s "$@"\n' "$folder" "$target" >"$tools/cc"
   cat >"$tools/c++" <<END
 #!/bin/sh
-for argument; do  # this linker reads no lists of names from files
+for argument; do  # this linker reads no lists of names from files, and where it leaves out local names its tables are broken
   shift
-  case \$argument in -Wl,@*) ;; *) set -- "\$@" "\$argument" ;; esac
+  case \$argument in -Wl,@* | -Wl,-x) ;; *) set -- "\$@" "\$argument" ;; esac
 done
 for argument; do  # -nostdlib++ takes away the headers, too
   [ "\$argument" != -c ] || exec "$folder/zig/bin/python" -m ziglang c++ -target $target "\$@"
