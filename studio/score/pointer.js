@@ -12,10 +12,7 @@ const WRITE_EVERY = 90; // ms: how often the document, and so the server, hears 
 /** hooks: {redraw(), say(text), tell(refused)} */
 export function listenToPointer(canvas, model, store, hooks) {
   let gesture = null;
-  const place = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return { x: event.clientX - box.left, y: event.clientY - box.top };
-  };
+  const place = (event, box = canvas.getBoundingClientRect()) => ({ x: event.clientX - box.left, y: event.clientY - box.top });
 
   whenMeant(canvas, {
     act(event) {
@@ -29,8 +26,9 @@ export function listenToPointer(canvas, model, store, hooks) {
       return true;
     },
     move(event) {
-      const point = place(event);
-      if (gesture) for (const e of all(event)) gesture.move(place(e));
+      const box = canvas.getBoundingClientRect();
+      const point = place(event, box);
+      if (gesture) for (const e of all(event)) gesture.move(place(e, box));
       model.hover = model.plan && point.y >= model.plan.header ? cellAt(model.plan, point.x, point.y) : null;
       canvas.style.cursor = gesture ? '' : cursorAt(point);
       hooks.redraw();

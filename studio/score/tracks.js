@@ -17,8 +17,15 @@ export function baseOf(control) {
 
 const sameBase = (a, b) => same(baseOf(a), baseOf(b));
 
+const read = new WeakMap(); // documents are not changed, but replaced
+
 /** The tracks of a document {recipe, drafts}: runs of its controls, then drafts, which are painted nowhere yet. */
-export function tracksOf({ recipe, drafts }) {
+export function tracksOf(doc) {
+  if (!read.has(doc)) read.set(doc, readTracks(doc));
+  return read.get(doc);
+}
+
+function readTracks({ recipe, drafts }) {
   const tracks = [];
   (recipe.controls ?? []).forEach((control, i) => {
     const last = tracks.at(-1);
