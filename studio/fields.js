@@ -5,13 +5,14 @@ import { T } from './texts.js';
 
 let next = 0;
 
-/** A number with its label; empty removes the field. */
+/** A number with its label; empty removes the field. Where `onChange` returns a number, that is what it became. */
 export function numberField(label, value, onChange, more = {}) {
   const input = h('input', {
     type: 'number', step: 'any', 'data-key': more.key ?? label, placeholder: more.placeholder ?? '', ...more.attributes,
     onchange: () => {
       input.defaultValue = input.value;
-      onChange(input.value === '' ? undefined : Number(input.value));
+      const taken = onChange(input.value === '' ? undefined : Number(input.value));
+      if (typeof taken === 'number') input.value = input.defaultValue = taken;
     },
   });
   input.defaultValue = value ?? '';

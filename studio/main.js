@@ -67,7 +67,7 @@ const score = makeScore(store, reading, events, say);
 const prompt = makePrompt(store, events, () => score.model.hues);
 const tracks = makeTracks(store, reading, events, score, actions);
 const stage = makeStage(store, reading, events, player, score, actions);
-const settings = makeSettings(store, reading, events);
+const settings = makeSettings(store, reading, events, say);
 const drawBar = makeDrawBar(store, events, player, actions);
 const panels = makePanels();
 const keys = makeKeys(store);
@@ -204,7 +204,13 @@ function build() {
   if (store.view.tab && innerWidth >= 1280) panels.show(store.view.tab);
 }
 
-build();
+try {
+  build();
+} catch (error) { // at what this tab remembers, and so it would at each reload
+  store.forget();
+  build();
+  say(T.errors.memory(error.message));
+}
 listenToKeys({ store, player, actions, score, tracks, prompt, panels, keys });
 addEventListener('error', (event) => say(T.errors.unknown + event.message));
 addEventListener('unhandledrejection', (event) => event.reason?.name !== 'AbortError' && say(T.errors.unknown + (event.reason?.message ?? event.reason)));

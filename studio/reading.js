@@ -4,12 +4,14 @@ import { api } from './api.js';
 import { debounce } from './dom.js';
 import { stringify } from './json.js';
 import { makeGrid, stepsOf } from './score/grid.js';
+import { MOST_STEPS } from './shape.js';
 
 /** The fields of a recipe that decide its steps. */
 const SCHEDULE = ['model', 'unet', 'steps', 'sampler', 'schedule', 'timesteps', 'sigmas', 'few_steps', 'init', 'compat', 'zero_snr', 'refiner'];
 
 /** A guess until the server has answered: noise levels of Stable Diffusion's usual schedule. */
-export function guessedCalls(steps = 20) {
+export function guessedCalls(wanted = 20) {
+  const steps = Math.max(1, Math.min(MOST_STEPS, Math.round(wanted) || 1));
   return Array.from({ length: steps }, (_, step) => {
     const t = steps > 1 ? 999 * (1 - step / (steps - 1)) : 999;
     const beta = (i) => (0.00085 ** 0.5 + (i / 999) * (0.012 ** 0.5 - 0.00085 ** 0.5)) ** 2;

@@ -2,11 +2,20 @@
 import { fill, h, icon, iconButton } from './dom.js';
 import { choiceField, numberField } from './fields.js';
 import { whole } from './json.js';
+import { MOST_STEPS } from './shape.js';
 import { T } from './texts.js';
 
-export function makeSettings(store, reading, events) {
+export function makeSettings(store, reading, events, say) {
   const element = h('div.settings', { role: 'group', 'aria-label': T.settings.more });
   let own = false; // the fields show what they have written themselves
+
+  /** As many as a run can have; it is said where more, or fewer, were typed. */
+  const steps = (put) => (wanted) => {
+    const taken = wanted === undefined ? undefined : Math.max(1, Math.min(MOST_STEPS, Math.round(wanted)));
+    if (taken !== wanted) say(T.recipe.form('steps'));
+    put(taken);
+    return taken;
+  };
 
   /** What is being typed stays, but not where the document went back under it. */
   function refresh(undone) {
@@ -21,7 +30,7 @@ export function makeSettings(store, reading, events) {
     };
     const named = (list, value) => [...new Set(['model', ...(list ?? []), ...(value ? [value] : [])])].map((v) => ({ value: v, label: v === 'model' ? T.settings.own : v }));
     fill(element,
-      numberField(T.settings.steps, r.steps, put('steps'), { placeholder: r.few_steps ? '' : '20', attributes: { min: 1, max: 1000, step: 1 } }),
+      numberField(T.settings.steps, r.steps, steps(put('steps')), { placeholder: r.few_steps ? '' : '20', attributes: { min: 1, max: MOST_STEPS, step: 1 } }),
       numberField(T.settings.guidance, r.guidance, put('guidance'), { placeholder: '5', attributes: { min: 0, max: 30, step: 0.5 } }),
       numberField(T.settings.width, r.width, put('width'), { placeholder: width, attributes: { min: 64, max: 4096, step: 8 } }),
       numberField(T.settings.height, r.height, put('height'), { placeholder: height, attributes: { min: 64, max: 4096, step: 8 } }),

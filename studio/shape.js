@@ -20,6 +20,7 @@ function isRegion(v) {
   if (['add', 'subtract', 'multiply'].includes(v.shape)) return Array.isArray(v.parts) && v.parts.length > 0 && v.parts.every(isRegion);
   if (v.shape === 'polygon') return Array.isArray(v.points) && v.points.every(isPair);
   if ([v.data, v.file].some((t) => t !== undefined && !isText(t)) || (v.values !== undefined && !isPair(v.values))) return false;
+  if ([v.radius, v.feather, v.blur].some((n) => n !== undefined && !isNumber(n))) return false;
   return Object.entries(SHAPES[v.shape] ?? {}).every(([field, least]) => areNumbers(v[field], least));
 }
 
@@ -27,8 +28,14 @@ const areTexts = (v) => Array.isArray(v) && v.every(isText);
 const isPart = (v) => isObject(v) && (v.region === undefined || isRegion(v.region));
 const ANY_CONTROL = { where: isText, when: isWindow, phrase: isText, region: isRegion };
 const KNOWN_CONTROL = { prompt: isText, tokens: isText, file: isText, picture: isText, data: isText, target: isRegion, heads: Array.isArray, images: Array.isArray };
-const INIT = { file: isText, mask: isRegion };
-const RECIPE = { model: isText, prompt: isText, negative_prompt: isText, syntax: isText, seeds: Array.isArray, controls: Array.isArray, init: isObject };
+const INIT = { file: isText, mask: isRegion, strength: isNumber };
+/** No recipe has more; the page would stand still over so many columns. */
+export const MOST_STEPS = 1000;
+const isSteps = (v) => Number.isInteger(v) && v >= 1 && v <= MOST_STEPS;
+const RECIPE = {
+  model: isText, prompt: isText, negative_prompt: isText, syntax: isText, seeds: Array.isArray, controls: Array.isArray, edits: Array.isArray,
+  init: isObject, steps: isSteps, width: isNumber, height: isNumber, guidance: isNumber,
+};
 
 const wrongField = (object, tests) => Object.keys(tests).find((field) => object[field] !== undefined && !tests[field](object[field]));
 
@@ -42,6 +49,20 @@ function wrongInControl(control) {
   return field && `.${field}`;
 }
 
+function wrongInList(controls, name) {
+  for (const [i, control] of controls.entries()) {
+    const wrong = wrongInControl(control);
+    if (wrong !== undefined) return `${name}[${i}]${wrong}`;
+  }
+  return undefined;
+}
+
+function wrongInEdit(edit, name) {
+  if (!isObject(edit)) return name;
+  if (edit.controls !== undefined && !Array.isArray(edit.controls)) return `${name}.controls`;
+  return wrongInList(edit.controls ?? [], `${name}.controls`);
+}
+
 /** The first field that has not the form the page needs, as "controls[0].where"; "" for the whole; null if there is none. */
 export function wrongIn(recipe) {
   if (!isObject(recipe)) return '';
@@ -49,9 +70,7 @@ export function wrongIn(recipe) {
   if (field) return field;
   const inside = recipe.init && wrongField(recipe.init, INIT);
   if (inside) return `init.${inside}`;
-  for (const [i, control] of (recipe.controls ?? []).entries()) {
-    const wrong = wrongInControl(control);
-    if (wrong !== undefined) return `controls[${i}]${wrong}`;
-  }
-  return null;
+  const wrong = wrongInList(recipe.controls ?? [], 'controls');
+  if (wrong !== undefined) return wrong;
+  return (recipe.edits ?? []).map((edit, i) => wrongInEdit(edit, `edits[${i}]`)).find((found) => found !== undefined) ?? null;
 }

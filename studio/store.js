@@ -11,9 +11,11 @@ export const EXAMPLE = {
   controls: [{ kind: 'inject', prompt: 'a dragon', gain_k: 2, gain_v: 2, where: 'middle:0' }],
 };
 
+const VIEW = { selected: 0, unfolded: [], first: true, seedLocked: true, live: true, heat: true, letters: true };
+
 export function makeStore(kept = read()) {
   let doc = kept.doc ?? { recipe: EXAMPLE, drafts: [] };
-  let view = { selected: 0, unfolded: [], first: !kept.doc, seedLocked: true, live: true, heat: true, letters: true, ...kept.view };
+  let view = { ...VIEW, first: !kept.doc, ...kept.view };
   const past = [];
   const future = [];
   const listeners = new Set();
@@ -57,6 +59,13 @@ export function makeStore(kept = read()) {
     look(fields) {
       view = { ...view, ...fields };
       tell({ view: Object.keys(fields) });
+    },
+    /** All of it is the example's again, as on the first visit. */
+    forget() {
+      doc = { recipe: EXAMPLE, drafts: [] };
+      view = { ...VIEW };
+      past.length = future.length = 0;
+      tell({ doc: true, undone: true, view: Object.keys(view) });
     },
     undo: () => step(past, future),
     redo: () => step(future, past),

@@ -109,7 +109,7 @@ export const T = {
   },
   recipe: {
     label: 'Recipe as JSON', hint: 'This is all of it. Edit here or on the score: both are the same.', ok: 'The server would draw this.', bad: (line) => `Not JSON yet${line ? ` (line ${line})` : ''}: `, copy: 'Copy', copied: 'Copied.', save: 'Save as file', load: 'Open a file', named: 'Kept recipes', keep: 'Keep as', keepButton: 'Keep', forget: (n) => `Forget ${n}`, none: 'Keep a recipe under a name to find it here.',
-    form: (field) => (field ? `[${field}] this is not what a recipe has there.` : 'A recipe is one object: {"version": 1, "prompt": …}.'),
+    form: (field) => (field === 'steps' ? '[steps] A run has 1 to 1000 steps.' : field ? `[${field}] this is not what a recipe has there.` : 'A recipe is one object: {"version": 1, "prompt": …}.'),
     starts: 'Recipes to start from', example: 'The example',
   },
   sweep: {
@@ -117,7 +117,7 @@ export const T = {
     take: (label) => `Take over: ${label}`, where: (t) => `${t}: where`, when: (t) => `${t}: when`, level: (t, l) => `${t}: ${l}`, stop: 'Stop', early: 'early', middle: 'middle', late: 'late', always: 'always', taken: 'Taken over. Undo brings back what was before.', nothing: 'Choose what changes. A track’s “Explore” buttons fill this in.', limit: (n) => `At most ${n} pictures here; corepulse sweep on the command line draws more.`,
   },
   files: { restored: (n) => `Taken over from the picture.${n ? ` ${n}` : ''} Undo brings back what was before.`, recipe: 'Recipe taken over.', unknown: 'No recipe was found in that file.', start: 'Used as the start picture.' },
-  errors: { unknown: 'Something went wrong on the page: ' },
+  errors: { unknown: 'Something went wrong on the page: ', memory: (why) => `What this tab remembered could not be shown (${why}). The example is here instead.` },
   keys: {
     title: 'Keyboard', close: 'Close', letters: 'Shortcuts of a single key: G, T, P, B, R, E, C and ?', list: [
       ['Ctrl Enter', 'Draw'], ['Esc', 'Stop drawing, or close what is open'], ['Ctrl Z / Ctrl Shift Z', 'Undo, redo'], ['G', 'To the score'], ['T', 'To the tracks'], ['P', 'To the prompt'],

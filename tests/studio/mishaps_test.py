@@ -39,7 +39,7 @@ def test_what_is_no_recipe_is_said_and_not_taken(page):
     page.inside("s.panels.show('recipe')")
     write = "const t = document.getElementById('recipe-json'); t.focus(); t.value = arguments[0]; t.dispatchEvent(new Event('input'))"
     before = page.recipe()
-    for text, field in (('{"controls": 5}', "[controls]"), ('{"controls": [{"kind": "inject", "prompt": "x", "strength": {}}]}', "[controls[0].strength]"), ("[1]", "one object")):
+    for text, field in (('{"controls": 5}', "[controls]"), ('{"edits": [null]}', "[edits[0]]"), ('{"edits": [{"controls": {}}]}', "[edits[0].controls]"), ('{"steps": 5000}', "1 to 1000 steps"), ('{"controls": [{"kind": "inject", "prompt": "x", "strength": {}}]}', "[controls[0].strength]"), ("[1]", "one object")):
         page.js(write, text)
         page.see(field, ".recipe-status")
         assert page.recipe() == before
@@ -53,12 +53,39 @@ def test_what_is_no_recipe_is_said_and_not_taken(page):
     assert page.recipe() == CAT
 
 
-def test_a_damaged_memory_is_no_blank_page(page):
-    damaged = json.dumps({"doc": {"recipe": {**CAT, "prompt": "a fox", "controls": [{"kind": "inject", "where": 5}]}, "drafts": []}, "view": {}})
-    page.js("const text = arguments[0]; addEventListener('pagehide', () => { for (const s of [localStorage, sessionStorage]) s.setItem('corepulse-studio', text); })", damaged)
+def remember(page, **fields):
+    """A reload of a page whose tab remembers this recipe."""
+    text = json.dumps({"doc": {"recipe": {**CAT, "prompt": "a fox", **fields}, "drafts": []}, "view": {}})
+    page.js("const text = arguments[0]; addEventListener('pagehide', () => { for (const s of [localStorage, sessionStorage]) s.setItem('corepulse-studio', text); })", text)
     page.browser.refresh()
     page.wait("return document.body.dataset.ready !== undefined")
-    assert page.recipe()["prompt"] == "a cat in a park"
+
+
+def test_a_damaged_memory_is_no_blank_page(page):
+    for damage in ({"controls": [{"kind": "inject", "where": 5}]}, {"edits": {}}, {"edits": [{"controls": {}}]}, {"steps": 10**12}):
+        remember(page, **damage)
+        assert page.recipe()["prompt"] == "a cat in a park", damage
+
+
+def test_a_recipe_that_the_page_cannot_show_does_not_outlive_a_reload(page):
+    script = ("const { set, ...d } = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value');"
+              "Object.defineProperty(HTMLTextAreaElement.prototype, 'value', { ...d, set(v) { if (v === 'a hard one') throw new Error('too hard'); set.call(this, v); } })")
+    added = page.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        remember(page, prompt="a hard one")
+        page.see("too hard", ".toast")
+        page.settled()
+        assert page.recipe()["prompt"] == "a cat in a park"
+    finally:
+        page.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def test_steps_are_as_many_as_a_run_can_have(page):
+    page.settled()
+    page.js("const f = document.querySelector('.settings [data-key=Steps]'); f.focus(); f.value = '1000000000'; f.dispatchEvent(new Event('change'))")
+    assert page.recipe()["steps"] == 1000 and page.js("return document.activeElement.value") == "1000"
+    page.see("1 to 1000 steps", ".toast")
+    assert page.inside("import('/reading.js').then((r) => [1e9, 0, null, 2.4].map((n) => r.guessedCalls(n).length))") == [1000, 1, 1, 2]
 
 
 def test_live_goes_on_after_a_run_that_ended_with_a_change_under_way(page):
