@@ -85,13 +85,25 @@ export function icon(name) {
 export const iconButton = (name, label, onclick, more = {}) =>
   h('button.icon-button', { type: 'button', title: label, 'aria-label': label, onclick, 'data-key': label, ...more }, icon(name));
 
-/** Calls later, once, with the last arguments. */
+/** Calls later, once, with the last arguments; `now` does at once what is to be done later, if anything. */
 export function debounce(wait, call) {
   let timer;
-  return (...args) => {
-    clearTimeout(timer);
-    timer = setTimeout(call, wait, ...args);
+  let given;
+  const run = () => {
+    timer = undefined;
+    call(...given);
   };
+  const later = (...args) => {
+    given = args;
+    clearTimeout(timer);
+    timer = setTimeout(run, wait);
+  };
+  later.now = () => {
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    run();
+  };
+  return later;
 }
 
 /** At most once a frame. */

@@ -22,6 +22,12 @@ export function numberField(label, value, onChange, more = {}) {
 /** Whether something is being typed into an element that nothing has been told of yet, or that is told of every letter. */
 export const isTyping = (element) => element.matches('input[type=text], textarea, input[type=range]') || (element.matches('input[type=number]') && element.value !== element.defaultValue);
 
+/** Tells a field that is told when it is left of what was typed by now; false where that cannot be taken. */
+export function commit(element) {
+  if (!element?.matches('input[type=text], input[type=number], textarea') || (element.type === 'number' && !isTyping(element))) return true;
+  return element.dispatchEvent(new Event('change', { bubbles: true, cancelable: true }));
+}
+
 export function textField(label, value, onInput, more = {}) {
   const input = h('input', {
     type: 'text', 'data-key': more.key ?? label, placeholder: more.placeholder ?? '', spellcheck: 'false', ...more.attributes,

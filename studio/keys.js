@@ -1,5 +1,6 @@
 // Keys of the whole page, and the list of them.
 import { fill, h, iconButton } from './dom.js';
+import { commit } from './fields.js';
 import { T } from './texts.js';
 
 const typing = (element) => element.matches('input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]');
@@ -12,7 +13,7 @@ export function listenToKeys({ store, player, actions, score, tracks, prompt, pa
       event.preventDefault();
       action();
     };
-    if (ctrl && key === 'Enter') return run(actions.draw);
+    if (ctrl && key === 'Enter') return run(() => commit(document.activeElement) && actions.draw());
     if (ctrl && ['z', 'y'].includes(key.toLowerCase()) && target.closest?.('[data-own-undo]')) return undefined; // text that is not the recipe's
     if (ctrl && key.toLowerCase() === 'z') return run(() => (event.shiftKey ? store.redo() : store.undo()));
     if (ctrl && key.toLowerCase() === 'y') return run(() => store.redo());

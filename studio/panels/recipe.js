@@ -7,7 +7,7 @@ import { EXAMPLE } from '../store.js';
 import { T } from '../texts.js';
 
 export function makeRecipe(store, reading, events, actions) {
-  const area = h('textarea.code.recipe', { spellcheck: 'false', 'aria-label': T.recipe.label, id: 'recipe-json', oninput: () => read() });
+  const area = h('textarea.code.recipe', { spellcheck: 'false', 'aria-label': T.recipe.label, id: 'recipe-json', oninput: () => read(), onchange: (event) => { read.now(); if (unread) event.preventDefault(); } });
   const status = h('p.recipe-status', { role: 'status' });
   const notes = h('ul.notes');
   const kept = h('ul.kept');

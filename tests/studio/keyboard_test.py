@@ -124,3 +124,26 @@ def test_forced_colours_reach_the_score_and_say_what_is_pressed(page):
         axe(page)
     finally:
         page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_what_is_being_typed_is_drawn(page):
+    """A number and a seed are told when their field is left, JSON a moment after the last letter; a key draws before that."""
+    page.set_recipe(CAT)
+    page.settled()
+    for field, key, value in ((".settings [data-key=Steps]", "steps", 7), (".seed input", "seed", 5)):
+        page.js("const f = document.querySelector(arguments[0]); f.focus(); f.select()", field)
+        page.keys(str(value))
+        page.chord(Keys.CONTROL, Keys.ENTER)
+        page.until(lambda: page.world.jobs, "a run")
+        page.see("Done in", ".message")
+        assert page.world.jobs.popitem()[1]["recipe"][key] == value
+    page.inside("s.panels.show('recipe')")
+    write = ("const t = document.getElementById('recipe-json'); t.focus(); t.value = arguments[0]; t.dispatchEvent(new Event('input'));"
+             "t.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', ctrlKey: true, bubbles: true, cancelable: true }))")
+    page.js(write, '{"version": 1, "prompt": ')
+    page.see("Not JSON yet", ".recipe-status")
+    assert not page.inside("s.player.busy") and not page.world.jobs
+    page.js(write, '{"version": 1, "prompt": "a fox"}')
+    page.until(lambda: page.world.jobs, "a run")
+    assert page.world.jobs["j1"]["recipe"]["prompt"] == "a fox"
+    page.idle()
