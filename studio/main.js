@@ -50,9 +50,7 @@ const actions = {
     const wrong = wrongIn(recipe);
     if (wrong !== null) return say(T.recipe.form(wrong));
     const { made_with: _, ...taken } = recipe;
-    player.hold();
-    store.close();
-    store.edit({ recipe: taken, drafts: [] });
+    store.replace(taken);
     score.model.select(0);
     return say(text);
   },
@@ -109,7 +107,7 @@ function makePanels() {
     document.getElementById(`tab-${open}`).focus();
   }
   element.append(tabs, body);
-  return { element, show, toggle: (name) => show(open === name ? null : name), get open() { return open; } };
+  return { element, show, parts, toggle: (name) => show(open === name ? null : name), get open() { return open; } };
 }
 
 function header() {
@@ -193,7 +191,7 @@ function build() {
   const scoreCard = h('section.card.score-card', { 'aria-label': T.score.title },
     h('div.card-head', h('h2', T.score.title), score.readout, score.pointed), score.tools, score.element, h('p.visually-hidden', { id: 'score-help', tabIndex: -1 }, T.score.help));
   document.body.replaceChildren(header(), banner,
-    h('main', h('div.easel', stage.element, h('div.card.draw-card', drawBar.element, drawBar.wrong), makeRecent(events, player, actions)), h('div.desk', prompt.element, settings.element, scoreCard, tracks.element), panels.element), toast, live, keys.element);
+    h('main', h('div.easel', stage.element, h('div.card.draw-card', drawBar.element, drawBar.held, drawBar.wrong), makeRecent(events, player, actions)), h('div.desk', prompt.element, settings.element, scoreCard, tracks.element), panels.element), toast, live, keys.element);
   prompt.refresh();
   settings.refresh();
   drawBar.refresh();
@@ -214,7 +212,7 @@ try {
 listenToKeys({ store, player, actions, score, tracks, prompt, panels, keys });
 addEventListener('error', (event) => say(T.errors.unknown + event.message));
 addEventListener('unhandledrejection', (event) => event.reason?.name !== 'AbortError' && say(T.errors.unknown + (event.reason?.message ?? event.reason)));
-await Promise.allSettled([reading.models(), reading.ask(), player.reattach()]).then((all) => {
+await Promise.allSettled([reading.models(), reading.ask(), player.reattach(), panels.parts.sweep.reattach()]).then((all) => {
   const lost = all.find((one) => one.status === 'rejected' && one.reason?.away);
   const refused = all.find((one) => one.status === 'rejected' && !one.reason?.away);
   if (lost) events.tell('away', lost.reason);

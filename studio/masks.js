@@ -152,7 +152,12 @@ export function makeMasks(store, model, events, sizeOf) {
   const starter = (aim) => (state.tool === 'rectangle' || state.tool === 'ellipse'
     ? h('button.quiet', { type: 'button', 'data-key': 'region-start', onclick: () => { aim.put(shapeBetween(state.tool, { x: 0.25, y: 0.25 }, { x: 0.75, y: 0.75 })); refresh(); } }, `+ ${T.region.kinds[state.tool]}`) : null);
 
-  store.on((what) => what.view?.includes('selected') && Object.assign(state, { target: 0 }));
+  let { origin } = store.doc;
+  store.on((what) => {
+    if (what.view?.includes('selected')) state.target = 0;
+    if (origin !== store.doc.origin) Object.assign(state, { from: null, drawing: null, brush: null }); // it was drawn for another recipe
+    origin = store.doc.origin;
+  });
   store.on((what) => (what.doc || what.view?.includes('selected')) && queueMicrotask(() => (bar.contains(document.activeElement) && document.activeElement.type === 'range' ? redraw() : refresh())));
   events.on('theme', redraw);
   return { canvas, bar, state, refresh, redraw };

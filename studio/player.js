@@ -12,7 +12,8 @@ export function makePlayer(store, events, say, announce) {
   let patched;
   let sending = false;
   let half = false; // of the run is said to be done
-  let held = false; // another recipe was taken over: it is not the running picture's
+  let starting = false; // the server has been asked to draw, and has not answered
+  let unwanted = false; // it is to be stopped as soon as it has
   const tell = () => events.tell('player', player);
 
   /** Words of the prompt, for heat maps. */
@@ -29,22 +30,27 @@ export function makePlayer(store, events, say, announce) {
       delete recipe.seeds;
       store.editRecipe({ seed: recipe.seed, seeds: undefined });
     }
-    Object.assign(player, { busy: true, problem: null, preview: null, picture: null, plain: null, message: T.draw.queued(0) });
+    Object.assign(player, { job: null, busy: true, problem: null, preview: null, picture: null, plain: null, message: T.draw.queued(0) });
     patched = stringify(recipe.controls ?? []);
-    held = half = false;
+    unwanted = half = false;
+    starting = true;
+    store.look({ origin: store.doc.origin });
     tell();
     announce(T.draw.begins);
     try {
       const plain = recipe.syntax === undefined || recipe.syntax === 'plain';
       const job = await api.start({ recipe, previews: 1, heat_maps: store.view.heat && plain ? words(recipe) : [] });
+      starting = false;
       store.look({ job: job.id, first: false });
       follow({ recipe, ...job });
+      if (unwanted) await cancel();
     } catch (error) {
       fail(error);
     }
   }
 
   function fail(error) {
+    starting = false;
     Object.assign(player, { busy: false, problem: error, message: error.status === 429 ? T.draw.full : '' });
     if (error.away) events.tell('away', error);
     store.look({ playhead: undefined });
@@ -123,7 +129,7 @@ export function makePlayer(store, events, say, announce) {
 
   /** Live: the score as it is now, from the next step on. */
   function change() {
-    if (!player.busy || held || !store.view.live || player.job?.state !== 'running') return;
+    if (!player.busy || player.held || !store.view.live || player.job?.state !== 'running') return;
     const text = stringify(store.recipe.controls ?? []);
     if (text !== patched && !timer && !sending) timer = setTimeout(send, PATCH_EVERY);
   }
@@ -131,7 +137,7 @@ export function makePlayer(store, events, say, announce) {
   /** One at a time, so that none overtakes another; what did not arrive is sent again when the server is back. */
   async function send() {
     timer = undefined;
-    if (held) return;
+    if (player.held) return;
     const now = store.recipe.controls ?? [];
     patched = stringify(now);
     sending = true;
@@ -177,8 +183,21 @@ export function makePlayer(store, events, say, announce) {
     tell();
   }
 
+  /** Where the server has not yet said what it is called: as soon as it has. */
   async function cancel() {
-    if (player.busy && player.job) await api.cancel(player.job.id).catch((error) => [404, 409].includes(error.status) || fail(error));
+    if (!player.busy) return;
+    if (starting) {
+      unwanted = true;
+      player.message = T.draw.stopping;
+      tell();
+    } else if (player.job) await api.cancel(player.job.id).catch(goesOn);
+  }
+
+  /** It could not be stopped: unless it has ended by itself it is still being drawn. */
+  function goesOn(error) {
+    if ([404, 409].includes(error.status)) return;
+    if (error.away) events.tell('away', error);
+    else say(error.message);
   }
 
   /** Shows a picture of the history. */
@@ -188,11 +207,11 @@ export function makePlayer(store, events, say, announce) {
     tell();
   }
 
-  /** What is in the document from now on is about another picture than the one that is drawn. */
-  const hold = () => { held = player.busy; };
-
-  Object.defineProperty(player, 'changing', { get: () => timer !== undefined || sending }); // a live change is on its way
-  return Object.assign(player, { draw, cancel, reattach, show, hold, tell });
+  Object.defineProperties(player, {
+    changing: { get: () => timer !== undefined || sending }, // a live change is on its way
+    held: { get: () => player.busy && store.doc.origin !== store.view.origin }, // the document is about another picture than the one that is drawn
+  });
+  return Object.assign(player, { draw, cancel, reattach, show, tell });
 }
 
 /** The recipe without the heat maps that the page itself asked for. */

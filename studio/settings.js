@@ -50,11 +50,15 @@ export function makeDrawBar(store, events, player, actions) {
   const bar = h('div.progress', { role: 'progressbar', 'aria-label': T.draw.button, 'aria-valuemin': 0 }, h('i'));
   const message = h('p.message'); // of every step: for eyes alone; what counts is announced
   const wrong = h('div.problem', { role: 'alert', hidden: true });
+  const held = h('p.note.held', { role: 'status' });
   const seed = h('input', { type: 'text', inputmode: 'numeric', 'aria-label': T.draw.seed, onchange: () => setSeed(seed.value) });
   const tools = h('div.seed');
   const live = h('label.check', { title: T.draw.liveHint }, h('input', { type: 'checkbox', onchange: (e) => store.look({ live: e.target.checked }) }), T.draw.live);
 
+  const seeds = () => (store.recipe.seeds ?? [store.recipe.seed ?? 0]).join(', ');
+
   function setSeed(text) {
+    if (text === seeds()) return;
     const numbers = text.split(/[\s,]+/).map(whole).filter((n) => n !== undefined);
     if (!numbers.length) return refresh();
     store.editRecipe(numbers.length > 1 ? { seeds: numbers, seed: undefined } : { seed: numbers[0], seeds: undefined });
@@ -73,10 +77,11 @@ export function makeDrawBar(store, events, player, actions) {
     wrong.hidden = !player.problem;
     wrong.textContent = player.problem && !player.problem.away ? player.problem.message : '';
     if (!wrong.textContent) wrong.hidden = true;
-    const seeds = (store.recipe.seeds ?? [store.recipe.seed ?? 0]).join(', ');
-    if (document.activeElement !== seed) seed.value = seeds;
-    seed.title = seeds; // longer ones do not fit
+    if (document.activeElement !== seed) seed.value = seeds();
+    seed.title = seeds(); // longer ones do not fit
     live.firstChild.checked = store.view.live;
+    const waits = store.view.live && player.held ? T.draw.held : '';
+    if (held.textContent !== waits) held.textContent = waits;
   }
 
   function refreshTools() {
@@ -92,5 +97,5 @@ export function makeDrawBar(store, events, player, actions) {
   });
   refreshTools();
   element.append(button, h('div.draw-state', message, bar), tools, live);
-  return { element, wrong, refresh };
+  return { element, held, wrong, refresh };
 }

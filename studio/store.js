@@ -1,4 +1,5 @@
-// What the page knows: the document {recipe, drafts}, which can be undone, and everything else, which cannot.
+// What the page knows: the document {recipe, drafts, origin}, which can be undone, and everything else, which cannot. `origin` is
+// another one where another recipe was taken over as a whole.
 
 import { parse, same, stringify } from './json.js';
 import { wrongIn } from './shape.js';
@@ -22,7 +23,7 @@ export function makeStore(kept = read()) {
   let group;
   const tell = (what) => {
     for (const listener of listeners) listener(what);
-    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, letters: view.letters, seedLocked: view.seedLocked, job: view.job, shown: view.shown, tab: view.tab, theme: view.theme } });
+    write({ doc, view: { selected: view.selected, unfolded: view.unfolded, live: view.live, heat: view.heat, letters: view.letters, seedLocked: view.seedLocked, first: view.first, job: view.job, origin: view.origin, shown: view.shown, tab: view.tab, theme: view.theme } });
   };
   const step = (from, to) => {
     if (!from.length) return false;
@@ -48,6 +49,11 @@ export function makeStore(kept = read()) {
       future.length = 0;
       doc = next;
       tell({ doc: true });
+    },
+    /** Another recipe instead of the one that is there. */
+    replace(recipe) {
+      group = undefined;
+      this.edit({ recipe, drafts: [], origin: same(recipe, doc.recipe) ? doc.origin : Math.random().toString(36).slice(2) });
     },
     editRecipe(fields, named) {
       const next = { ...doc.recipe, ...fields };
@@ -76,10 +82,12 @@ export function makeStore(kept = read()) {
   };
 }
 
-/** This tab's own, which a reload finds again whatever other tabs did; a new tab begins with what was changed last. */
+/** This tab's own, which a reload finds again whatever other tabs did; a new tab begins with what was changed last, but draws nothing. */
 function read() {
   const own = readFrom(() => sessionStorage);
-  return own.doc ? own : readFrom(() => localStorage);
+  if (own.doc) return own;
+  const { doc, view } = readFrom(() => localStorage);
+  return { doc, view: { ...view, job: undefined } };
 }
 
 function readFrom(storage) {

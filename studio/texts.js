@@ -22,6 +22,7 @@ export const T = {
     full: 'The queue is full. Try again in a moment.', edited: (n) => `${count(n, 'live change', 'live changes')} in this picture`,
     live: 'Live', liveHint: 'Changes to the score act at the next step while it draws',
     seed: 'Seed', newSeed: 'Another seed', locked: 'Seed stays the same for every picture', unlocked: 'Another seed for every picture',
+    stopping: 'Stopping…', held: 'Live waits: the picture that is being drawn is another recipe’s.',
     reattached: 'A picture is being drawn; here it is again.',
   },
   stage: {
@@ -113,7 +114,7 @@ export const T = {
     starts: 'Recipes to start from', example: 'The example',
   },
   sweep: {
-    intro: 'One recipe over many values: a sheet of pictures to choose from.', field: 'Field', values: 'Values', from: 'from', to: 'to', times: 'pictures', list: 'Values, with commas', run: (n) => `Draw ${count(n, 'picture', 'pictures')}`, second: 'Second axis', none: 'none', sheet: 'Sheet', running: (a, b) => `${a} of ${b} drawn`,
+    intro: 'One recipe over many values: a sheet of pictures to choose from.', field: 'Field', values: 'Values', from: 'from', to: 'to', times: 'pictures', list: 'Values, with commas', run: (n) => `Draw ${count(n, 'picture', 'pictures')}`, second: 'Second axis', none: 'none', sheet: 'Sheet', reattached: 'A sweep is being drawn; here it is again.', running: (a, b) => `${a} of ${b} drawn`,
     take: (label) => `Take over: ${label}`, where: (t) => `${t}: where`, when: (t) => `${t}: when`, level: (t, l) => `${t}: ${l}`, stop: 'Stop', early: 'early', middle: 'middle', late: 'late', always: 'always', taken: 'Taken over. Undo brings back what was before.', nothing: 'Choose what changes. A track’s “Explore” buttons fill this in.', limit: (n) => `At most ${n} pictures here; corepulse sweep on the command line draws more.`,
   },
   files: { restored: (n) => `Taken over from the picture.${n ? ` ${n}` : ''} Undo brings back what was before.`, recipe: 'Recipe taken over.', unknown: 'No recipe was found in that file.', start: 'Used as the start picture.' },

@@ -2,14 +2,18 @@
 import { FINAL, api, listen } from '../api.js';
 import { fill, h } from '../dom.js';
 import { choiceField, numberField, textField } from '../fields.js';
-import { same, stringify } from '../json.js';
+import { parse, same, stringify } from '../json.js';
+import { withRefiner } from '../reading.js';
 import { isCurve } from '../score/curve.js';
 import { explore } from '../score/explore.js';
+import { makeGrid } from '../score/grid.js';
 import { kindOf, levelOf } from '../score/kinds.js';
 import { tracksOf } from '../score/tracks.js';
+import { wrongIn } from '../shape.js';
 import { T, titleOf } from '../texts.js';
 
 const MOST = 400;
+const KEY = 'corepulse-sweep';
 
 /** The value at a path as "controls[0].strength" replaced; null removes it. */
 export function withPath(recipe, path, value) {
@@ -141,7 +145,7 @@ export function makeSweep(store, reading, events, actions, hooks) {
   }
 
   const runButton = h('button.primary', { type: 'button', onclick: start });
-  const stopButton = h('button.quiet', { type: 'button', hidden: true, onclick: () => run && api.cancel(run.id) }, T.sweep.stop);
+  const stopButton = h('button.quiet', { type: 'button', hidden: true, onclick: () => run && api.cancel(run.id).catch((error) => [404, 409].includes(error.status) || actions.say(error.message)) }, T.sweep.stop);
   function showRun() {
     const n = axes.length ? axes.reduce((total, axis) => total * valuesOf(axis).length, 1) : 0;
     runButton.textContent = T.sweep.run(n);
@@ -167,7 +171,8 @@ export function makeSweep(store, reading, events, actions, hooks) {
     starting = true;
     try {
       const job = await api.start({ kind: 'sweep', spec: { version: 1, recipe, axes: specOf(recipe, used, grid) } });
-      run = { id: job.id, recipe, axes: used, grid, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), looked: -Infinity, final: false };
+      run = runOf({ id: job.id, recipe, axes: used }, grid);
+      remember(run);
       store.look({ first: false });
       stop = listen(job.id, follow);
       draw();
@@ -176,6 +181,32 @@ export function makeSweep(store, reading, events, actions, hooks) {
     }
     starting = false;
     showRun();
+  }
+
+  const runOf = ({ id, recipe, axes: used }, grid) =>
+    ({ id, recipe, axes: used, grid, pictures: [], total: used.reduce((n, a) => n * a.values.length, 1), looked: -Infinity, final: false });
+
+  /** After a reload: the sweep that this tab began last, as far as it is; of one that has ended the sheet. */
+  async function reattach() {
+    const kept = remembered();
+    if (run || !kept) return;
+    let job;
+    let grid;
+    try {
+      [job, grid] = await Promise.all([api.job(kept.id), gridOf(kept)]);
+    } catch (error) {
+      if (error.away) throw error;
+      return;
+    }
+    if (run) return;
+    run = runOf(kept, grid);
+    run.final = FINAL.includes(job.state);
+    keep(job.pictures ?? []);
+    if (!run.final) {
+      stop = listen(run.id, follow);
+      actions.say(T.sweep.reattached);
+    }
+    draw();
   }
 
   function follow(event) {
@@ -202,7 +233,8 @@ export function makeSweep(store, reading, events, actions, hooks) {
 
   /** The server was away: what it drew since then, and the rest. */
   async function resume() {
-    if (!run || run.final) return;
+    if (!run) return reattach().catch((error) => events.tell('away', error));
+    if (run.final) return;
     const said = await asked();
     if (!said || said.error?.away) return;
     const job = said.state ? said : { state: 'interrupted' };
@@ -256,7 +288,30 @@ export function makeSweep(store, reading, events, actions, hooks) {
   });
   store.on((what) => what.doc && hooks.visible() && !form.contains(document.activeElement) && show());
   const element = h('div.panel.sweep', h('p.note', T.sweep.intro), form, h('div.panel-tools', runButton, stopButton), wrong, status, sheet);
-  return { element, shown: (on) => on && show() };
+  return { element, reattach, shown: (on) => on && show() };
+}
+
+/** What a reload needs of a sweep. */
+function remember({ id, recipe, axes }) {
+  try {
+    sessionStorage.setItem(KEY, stringify({ id, recipe, axes }));
+  } catch { /* full or forbidden: a reload finds its pictures in the history */ }
+}
+
+function remembered() {
+  try {
+    const kept = parse(sessionStorage.getItem(KEY));
+    return kept && wrongIn(kept.recipe) === null && kept.axes.every((axis) => axis.values.length && axis.field) ? kept : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The score's paper of a recipe, where its cells are made with it. */
+async function gridOf({ recipe, axes }) {
+  if (!axes.some((axis) => axis.field.includes('..'))) return undefined;
+  const [{ blocks }, answer] = await Promise.all([api.blocks(recipe.model), api.explain(recipe)]);
+  return makeGrid(blocks, withRefiner(answer).calls);
 }
 
 const parseList = (text) => text.split(',').map((v) => v.trim()).filter(Boolean).map((v) => (v !== '' && !Number.isNaN(Number(v)) ? Number(v) : v));

@@ -34,10 +34,20 @@ export function listenToPointer(canvas, model, store, hooks) {
       hooks.redraw();
     },
     end() {
-      gesture.end();
+      gesture?.end();
       gesture = null;
       hooks.redraw();
     },
+  });
+  let { origin } = store.doc;
+  /** What is being painted is of the document that was there: it ends where another one comes. */
+  store.on((what) => {
+    if (!what.doc) return;
+    const other = what.undone || origin !== store.doc.origin;
+    origin = store.doc.origin;
+    if (!gesture || !other) return;
+    gesture = model.stroke = model.rect = null;
+    store.close();
   });
   canvas.addEventListener('pointerleave', () => {
     model.hover = null;

@@ -115,6 +115,68 @@ def test_another_recipe_does_not_change_the_running_picture(page):
     assert not patches(page)
 
 
+HELD = "return document.querySelector('.held').textContent.includes('another recipe')"
+
+
+def test_live_waits_while_another_recipe_is_there_and_says_so(page):
+    """Through a reload, too; what undo brings back is the picture's again."""
+    page.world.hold()
+    page.click("Draw")
+    page.see("Step 1", ".message")
+    fox = {**CAT, "prompt": "a fox", "controls": [DRAGON]}
+    page.inside("s.actions.takeRecipe(a[0], 'taken')", fox)
+    assert page.js(HELD)
+    page.inside("s.store.undo()")
+    assert not page.js(HELD)
+    page.inside("s.store.editRecipe({ controls: [] })")
+    page.until(lambda: patches(page) == [[]], "the change")
+    page.inside("s.actions.takeRecipe(a[0], 'taken')", fox)
+    page.browser.refresh()
+    page.wait("return document.querySelector('.draw.stopping')")
+    page.until(lambda: page.inside("s.player.job.state") == "running", "the run")
+    assert page.js(HELD)
+    page.inside("s.store.editRecipe({ controls: [] })")
+    assert not page.inside("s.player.changing")
+    page.world.go()
+    page.idle()
+    assert patches(page) == [[]] and not page.js(HELD)
+
+
+def test_a_new_tab_does_not_change_another_tabs_picture(page):
+    page.world.hold()
+    page.click("Draw")
+    page.see("Step 1", ".message")
+    page.inside("s.store.editRecipe({ steps: 30 })")
+    page.until(lambda: page.js("return localStorage['corepulse-studio'].includes('\"job\":\"j1\"')"), "what a new tab begins with")
+    first = page.browser.current_window_handle
+    try:
+        page.browser.switch_to.new_window("tab")
+        page.open()
+        assert page.recipe()["steps"] == 30 and not page.inside("s.player.busy")
+        page.browser.close()
+    finally:
+        page.browser.switch_to.window(first)
+    page.world.go()
+    page.idle()
+
+
+AT = "const c = document.querySelector('.score-canvas'), b = c.getBoundingClientRect(), m = s.score.model; c.setPointerCapture = () => {};" \
+     "const at = (t, row, step) => { const r = m.plan.rows.find((r) => r.label === row); c.dispatchEvent(new PointerEvent(t, { clientX: b.left + (step + 0.5) * m.plan.column, clientY: b.top + r.y + 9, pointerId: 1, bubbles: true })); };"
+
+
+def test_a_stroke_ends_where_another_recipe_comes(page):
+    page.set_recipe({**CAT, "controls": [DRAGON]})
+    page.settled()
+    fox = {**CAT, "prompt": "a fox", "controls": [{"kind": "inject", "prompt": "snow", "where": "output:0"}]}
+    page.inside(f"(() => {{ {AT} at('pointerdown', 'input:0', 2); at('pointermove', 'input:0', 4); s.actions.takeRecipe(a[0], 'taken');"
+                "at('pointermove', 'input:0', 6); at('pointerup', 'input:0', 6); })()", fox)
+    assert page.recipe() == fox
+    page.settled()
+    page.inside(f"(() => {{ {AT} at('pointerdown', 'input:0', 2); at('pointermove', 'input:0', 4); s.store.undo();"
+                "at('pointermove', 'input:0', 6); at('pointerup', 'input:0', 6); })()")
+    assert page.recipe() == fox and page.inside("s.score.model.stroke") is None
+
+
 def test_the_plain_picture_is_of_the_picture_that_is_shown(page):
     page.click("Draw")
     page.see("Done in", ".message")

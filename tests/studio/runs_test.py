@@ -62,6 +62,12 @@ def test_a_reload_in_the_middle_finds_the_run_again(page):
     assert len(asked(page, "POST")) == 1
 
 
+def test_a_reload_in_the_first_visit_keeps_its_button(page):
+    page.browser.refresh()
+    page.click("Draw it")
+    page.see("Done in", ".message")
+
+
 def test_a_restart_of_the_server_is_said_and_gone_through(page):
     page.world.hold()
     page.click("Draw")
@@ -93,6 +99,31 @@ def test_stop_stops(page):
     page.see("Step 1", ".message")
     page.click("Stop")
     page.see("Stopped", ".message")
+
+
+def test_a_run_is_stopped_that_the_server_has_not_yet_answered_about(page):
+    page.hold_answers("^/v1/jobs$")
+    page.world.hold()
+    page.click("Draw")
+    page.wait("return window.held.length === 1")
+    page.click("Stop")
+    page.see("Stopping", ".message")
+    page.let_go()
+    page.see("Stopped", ".message")
+    assert page.world.jobs["j1"]["state"] == "cancelled"
+
+
+def test_a_run_that_could_not_be_stopped_goes_on(page):
+    page.world.hold()
+    page.click("Draw")
+    page.see("Step 1", ".message")
+    page.js("const real = window.fetch; window.fetch = (path, how) => how.method !== 'DELETE' ? real(path, how)"
+            ": Promise.resolve(new Response('{\"detail\": \"not now\"}', { status: 500, headers: { 'Content-Type': 'application/json' } }))")
+    page.click("Stop")
+    page.see("not now", ".toast")
+    assert page.inside("s.player.busy")
+    page.world.go()
+    page.see("Done in", ".message")
 
 
 def test_before_and_after_are_of_one_seed(page):
@@ -140,6 +171,24 @@ def test_a_sweep_makes_a_sheet_and_a_click_takes_a_cell(page):
     assert page.controls() == [{**DRAGON, "where": "output:1"}]
     page.inside("s.store.undo()")
     assert page.controls() == [DRAGON]
+
+
+def test_a_reload_finds_a_sweep_of_whole_tracks_again(page):
+    page.set_recipe({**CAT, "controls": [DRAGON, {**DRAGON, "where": "input:0", "strength": 0.5}]})
+    page.settled()
+    page.click("Which block?")
+    page.world.until_cell(3)
+    page.click("Draw 7 pictures")
+    page.see("3 of 7 drawn", ".sweep")
+    page.browser.refresh()
+    page.see("3 of 7 drawn", ".sweep")
+    assert page.js("return document.querySelectorAll('.cell img').length") == 3
+    page.world.go()
+    page.wait("return document.querySelectorAll('.cell img').length === 7")
+    page.browser.refresh()
+    page.wait("return document.querySelectorAll('.cell img').length === 7")
+    page.js("document.querySelectorAll('.cell button')[5].click()")
+    assert {c["where"] for c in page.controls()} == {"output:1"}
 
 
 def test_two_thousand_pictures_and_a_search(page):
