@@ -11,6 +11,11 @@ export class Problem extends Error {
     this.away = status === 0;
   }
 
+  /** Whether a picture was read and nothing in it says what made it. */
+  get noRecipe() {
+    return this.status === 400 && this.message.includes('holds no recipe');
+  }
+
   /** The recipe's field that the text names, as "controls[0].where". */
   get field() {
     return /^\[([^[\]]*(?:\[\d+\][^[\]]*)*)\]/.exec(this.message)?.[1];
@@ -18,18 +23,20 @@ export class Problem extends Error {
 }
 
 async function ask(method, path, body, { raw, signal } = {}) {
-  let answer;
   const headers = body === undefined ? {} : { 'Content-Type': raw ?? 'application/json' };
-  try {
-    answer = await fetch(path, { method, headers, signal, body: raw || body === undefined ? body : stringify(body) });
-  } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new Problem({ status: 0, code: 'away' });
-  }
+  const answer = await fetch(path, { method, headers, signal, body: raw || body === undefined ? body : stringify(body) }).catch(gone);
   const type = answer.headers.get('Content-Type') ?? '';
-  const content = type.includes('json') ? parse(await answer.text()) : null;
+  const content = type.includes('json') ? parse(await whole(answer.text())) : null;
   if (!answer.ok) throw new Problem({ ...content, status: answer.status });
-  return content ?? (type.startsWith('image/') ? answer.blob() : null);
+  return content ?? (type.startsWith('image/') ? whole(answer.blob()) : null);
+}
+
+/** The body, of which the rest may not come. */
+const whole = (body) => body.catch(gone);
+
+function gone(error) {
+  if (error.name === 'AbortError') throw error;
+  throw new Problem({ status: 0, code: 'away' });
 }
 
 const query = (values) => new URLSearchParams(Object.entries(values).filter(([, v]) => v !== undefined && v !== '')).toString();

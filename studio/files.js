@@ -62,7 +62,7 @@ export function makeFiles(store, actions, player) {
       actions.takeRecipe(withoutHeat(recipe), T.files.restored((notes ?? []).join(' ')));
       show(file, recipe);
     } catch (error) {
-      if (error.away) return actions.say(T.connection.away);
+      if (!error.noRecipe) return actions.say(error.message);
       startFromFile(file);
     }
   }

@@ -1,7 +1,7 @@
 // Drawing regions on the picture: whose region it is, the tools, the brush's own mask.
 import { fill, h, iconButton } from './dom.js';
 import { numberField, slider } from './fields.js';
-import { addressOf, boxOf, inFractions, joined, shapeBetween, show, withBox } from './region.js';
+import { boxOf, greyOf, inFractions, joined, shapeBetween, show, withBox } from './region.js';
 import { kindOf } from './score/kinds.js';
 import { hue } from './score/palette.js';
 import { tracksOf, withFields } from './score/tracks.js';
@@ -97,13 +97,7 @@ export function makeMasks(store, model, events, sizeOf) {
     ink.fillRect(0, 0, SIDE, SIDE);
     const old = target().value;
     const { width, height } = sizeOf();
-    if (old?.shape === 'picture') await stamp(ink, old);
-    else if (old) {
-      const white = Object.assign(document.createElement('canvas'), { width: SIDE, height: SIDE });
-      const c = white.getContext('2d');
-      for (let i = 0; i < 4; ++i) show(c, { ...old, feather: 0, invert: false }, width, height, '#ffffff', () => {});
-      ink.drawImage(white, 0, 0);
-    }
+    if (old) ink.putImageData(await greyOf({ ...old, feather: 0, invert: false }, width, height, SIDE), 0, 0); // its edges stay the region's
     state.brush = brush;
   }
 
@@ -174,10 +168,3 @@ function tinted(brush, colour) {
   context.putImageData(image, 0, 0);
   return copy;
 }
-
-const stamp = (context, region) => new Promise((resolve) => {
-  const image = new Image();
-  image.onload = () => { context.drawImage(image, 0, 0, SIDE, SIDE); resolve(); };
-  image.onerror = resolve;
-  image.src = region.data ? `data:image/png;base64,${region.data}` : addressOf(region.file);
-});

@@ -4,6 +4,7 @@ import { stringify } from './json.js';
 import { T } from './texts.js';
 
 const PATCH_EVERY = 150; // ms
+const MOST_WORDS = 16; // with heat maps: the server's limit
 
 export function makePlayer(store, events, say, announce) {
   const player = { job: null, preview: null, picture: null, pictures: [], plain: null, acting: [], problem: null, busy: false, message: '' };
@@ -19,7 +20,7 @@ export function makePlayer(store, events, say, announce) {
   /** Words of the prompt, for heat maps. */
   function words(recipe) {
     const list = (recipe.prompt ?? '').split(/\s+/).map((w) => w.replace(/^\p{P}+|\p{P}+$/gu, ''));
-    return [...new Set(list.filter((w) => /^[\p{L}\p{N}]{2,}$/u.test(w)))].slice(0, 8);
+    return [...new Set(list.filter((w) => /^[\p{L}\p{N}]{2,}$/u.test(w)))].slice(0, MOST_WORDS);
   }
 
   async function draw() {

@@ -64,18 +64,49 @@ function pixels(region, onReady) {
   if (!key) return null;
   const known = images.get(key);
   if (known) return known.data ? known : null;
-  const image = new Image();
   if (images.size >= KEPT_IMAGES) images.delete(images.keys().next().value);
   images.set(key, {});
-  image.onerror = () => images.delete(key);
+  load(region, 128).then((image) => {
+    if (!image) return images.delete(key);
+    images.set(key, image);
+    return onReady();
+  });
+  return null;
+}
+
+/** A mask's picture as side x side pixels; null if there is none. */
+const load = (region, side) => new Promise((resolve) => {
+  const image = new Image();
   image.onload = () => {
-    const canvas = new OffscreenCanvas(128, 128);
-    const context = canvas.getContext('2d', { willReadFrequently: true });
-    context.drawImage(image, 0, 0, 128, 128);
-    images.set(key, context.getImageData(0, 0, 128, 128));
-    onReady();
+    const context = new OffscreenCanvas(side, side).getContext('2d', { willReadFrequently: true });
+    context.drawImage(image, 0, 0, side, side);
+    resolve(context.getImageData(0, 0, side, side));
   };
+  image.onerror = () => resolve(null);
   image.src = region.data ? `data:image/png;base64,${region.data}` : addressOf(region.file);
+});
+
+/** What a mask's picture says at a point: its alpha, or its luminance as the engine reads it. */
+function said({ data, width }, { channel }, x, y) {
+  const at = (v) => Math.min(width - 1, Math.floor(v * width));
+  const i = (at(y) * width + at(x)) * 4;
+  return (channel === 'alpha' ? data[i + 3] : 0.2126 * data[i] + 0.7152 * data[i + 1] + 0.0722 * data[i + 2]) / 255;
+}
+
+const picturesIn = (region) => (region.shape === 'picture' && (region.data || region.file) ? [region] : (region.parts ?? []).flatMap(picturesIn));
+
+/** The region's values as a grey picture of side x side, when all pictures in it have been read. */
+export async function greyOf(region, width, height, side) {
+  const read = new Map(await Promise.all(picturesIn(region).map(async (r) => [r, await load(r, side)])));
+  const at = (r, x, y) => (read.get(r) ? said(read.get(r), r, x, y) : 0);
+  const image = new ImageData(side, side);
+  for (let j = 0; j < side; ++j) {
+    for (let i = 0; i < side; ++i) {
+      const value = Math.round(255 * valueAt(region, (i + 0.5) / side, (j + 0.5) / side, sides(width, height), at));
+      image.data.set([value, value, value, 255], (j * side + i) * 4);
+    }
+  }
+  return image;
 }
 
 /** The same region in fractions, which the page draws and changes; pixels are those of a picture width x height. */
@@ -100,8 +131,8 @@ export function show(context, region, width, height, colour, onReady) {
   const n = 96;
   const size = sides(width, height);
   const at = (r, x, y) => {
-    const data = pixels(r, onReady)?.data;
-    return data ? data[(Math.min(127, Math.floor(y * 128)) * 128 + Math.min(127, Math.floor(x * 128))) * 4 + (r.channel === 'alpha' ? 3 : 0)] / 255 : 0;
+    const image = pixels(r, onReady);
+    return image ? said(image, r, x, y) : 0;
   };
   const image = new ImageData(n, n);
   const rgb = [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));

@@ -141,7 +141,13 @@ export function makeStage(store, reading, events, player, score, actions) {
     if (map) heat.src = map.url;
     frame.classList.toggle('hot', Boolean(map));
     if (!word) caption.textContent = '';
-    else if (player.picture && !player.busy) caption.textContent = map ? T.stage.heatOf(word) : maps.length || store.view.heat ? '' : T.stage.heatNone(word);
+    else if (player.picture && !player.busy) caption.textContent = map ? T.stage.heatOf(word) : noHeat(word, maps);
+  }
+
+  function noHeat(word, maps) {
+    if (maps.length) return T.stage.heatLeft(word);
+    const { syntax = 'plain' } = (player.pictures[shown] ?? player.picture).recipe ?? store.recipe;
+    return syntax === 'plain' ? T.stage.heatNone(word, store.view.heat) : T.stage.heatPlain(word);
   }
 
   picture.addEventListener('dragstart', (event) => {

@@ -31,7 +31,8 @@ export const T = {
     firstButton: 'Draw it', alt: (prompt, seed) => `${prompt || 'Picture'}, seed ${seed}`, preview: (step) => `Preview at step ${step}`,
     compare: 'Before / after', compareHint: 'Beside the plain run: same prompt and seed, no tracks', plain: 'plain', controlled: 'with the score',
     comparing: 'Drawing the plain run to compare with…', slider: 'How much of the plain picture is shown', heat: 'Heat maps',
-    heatHint: 'Ask where each word was looked at; point at a word to see it', heatNone: (word) => `No heat map of “${word}”: turn on heat maps and draw`, heatOf: (word) => `Where it looked at “${word}”`,
+    heatHint: 'Ask where each word was looked at; point at a word to see it', heatNone: (word, on) => `No heat map of “${word}”: ${on ? 'draw again to have one' : 'turn on heat maps and draw'}`,
+    heatLeft: (word) => `No heat map of “${word}”: the first 16 words of two letters or more have one`, heatPlain: (word) => `No heat map of “${word}”: only prompts in plain syntax have them`, heatOf: (word) => `Where it looked at “${word}”`,
     save: 'Save picture', previous: 'Previous picture', next: 'Next picture', many: (i, n) => `Picture ${i} of ${n}`, drop: 'Drop a picture or a recipe to take over what made it',
   },
   region: {
@@ -72,6 +73,7 @@ export const T = {
     waiting: 'Reading the model’s blocks…',
   },
   kinds: {
+    __proto__: null,
     inject: 'Inject a prompt', reweight: 'Reweight words', mask_tokens: 'Mask words', replace_tokens: 'Replace words', value_gain: 'Value gain', regions: 'Prompts by region', attend: 'Look at a part',
     temperature: 'Temperature', smooth: 'Smooth', share: 'Share another image', prompt_to_prompt: 'Prompt to prompt', normalized_guidance: 'Normalised guidance', guide_by: 'Guide by', lora: 'LoRA', controlnet: 'ControlNet', picture_prompt: 'Picture prompt', capture: 'Capture',
     freeu: 'FreeU', features: 'Features of another', blend: 'Blend with an image', rescaled_guidance: 'Rescaled guidance', zero_star_guidance: 'CFG-Zero*', tangential_guidance: 'Tangential guidance', projected_guidance: 'Projected guidance',
@@ -79,6 +81,7 @@ export const T = {
     guidance: 'Guidance', negative: 'Negative', pooled: 'Pooled prompt', time_ids: 'Size and crop',
   },
   lanes: {
+    __proto__: null,
     rescaled_guidance: 'Rescaled', zero_star_guidance: 'CFG-Zero*', tangential_guidance: 'Tangential', projected_guidance: 'Projected', frequency_guidance: 'Frequency', skimmed_guidance: 'Skimmed', thresholded_guidance: 'Thresholds', pooled: 'Pooled', time_ids: 'Size, crop',
   },
   kindHints: {
@@ -96,6 +99,12 @@ export const T = {
     where: 'where', b2: 'b2', s1: 's1', s2: 's2', version: 'version', stages: 'stages', zero_steps: 'zero steps', of: 'of', momentum: 'momentum', full_negative: 'skim the negative wholly', filter: 'only away from the picture', percentile: 'percentile', threshold: 'threshold',
     shift: 'shift', fidelity: 'fidelity', align: 'take its statistics', align_values: 'of values, too',
   },
+  choices: {
+    rows: { cond: 'prompt', uncond: 'negative prompt', both: 'both' }, context: { keep: 'others as they were', reencode: 'prompt without it', replace: 'prompt read anew' },
+    attention: { self: 'within the picture', cross: 'to the words', both: 'both' }, perturb: { identity: 'each pixel alone', blur: 'blurred', tokens: 'without the words', map: 'blurred where it looks' },
+    how: { with: 'beside its own', union: 'beside its own (older)', instead: 'instead of its own', map: 'its layout', add: 'beside the words', share: 'among the words' },
+    prepare: { none: 'as it is', canny: 'edges', invert: 'inverted', blur: 'blurred', tile: 'coarse', shuffle: 'shuffled', mask: 'as a mask' },
+  },
   tracks: {
     title: 'Tracks', add: 'Add track', label: 'Tracks, in the order they act', on: (t) => `Switch off ${t}`, off: (t) => `Switch on ${t}`, remove: (t) => `Remove ${t}`, up: (t) => `Move ${t} up`, down: (t) => `Move ${t} down`,
     everywhere: 'Everywhere', nowhere: 'Nowhere', unit: 'Windows in', units: { steps: 'steps', sigma: 'sigma', progress: 'progress' }, unitHint: 'Sigma windows keep their meaning when the number of steps changes',
@@ -109,7 +118,7 @@ export const T = {
     removeAsk: (n) => `Remove ${n > 1 ? `all ${n} pictures of this run` : 'this run and its picture'} for good? The server deletes the files.`, yes: 'Remove', no: 'Keep', list: 'Pictures, newest first', recent: 'Last pictures', count: (n, more) => `${n}${more ? '+' : ''} ${n === 1 ? 'picture' : 'pictures'}`, failed: 'The history could not be read.', again: 'Try again',
   },
   recipe: {
-    label: 'Recipe as JSON', hint: 'This is all of it. Edit here or on the score: both are the same.', ok: 'The server would draw this.', bad: (line) => `Not JSON yet${line ? ` (line ${line})` : ''}: `, copy: 'Copy', copied: 'Copied.', save: 'Save as file', load: 'Open a file', named: 'Kept recipes', keep: 'Keep as', keepButton: 'Keep', forget: (n) => `Forget ${n}`, none: 'Keep a recipe under a name to find it here.',
+    label: 'Recipe as JSON', hint: 'This is all of it. Edit here or on the score: both are the same.', ok: 'The server would draw this.', bad: (line) => `Not JSON yet${line ? ` (line ${line})` : ''}: `, copy: 'Copy', copied: 'Copied.', save: 'Save as file', load: 'Open a file', named: 'Kept recipes', keep: 'Keep as', keepButton: 'Keep', forget: (n) => `Forget ${n}`, ask: { forget: (n) => `Forget the recipe “${n}” for good?`, replace: (n) => `“${n}” is kept already. Put this recipe in its place?` }, yes: { forget: 'Forget', replace: 'Replace' }, no: 'Leave it', forgotten: (n) => `Forgotten: ${n}`, none: 'Keep a recipe under a name to find it here.',
     form: (field) => (field === 'steps' ? '[steps] A run has 1 to 1000 steps.' : field ? `[${field}] this is not what a recipe has there.` : 'A recipe is one object: {"version": 1, "prompt": …}.'),
     starts: 'Recipes to start from', example: 'The example',
   },

@@ -209,3 +209,12 @@ def test_pixels_of_a_region_are_fractions_on_the_page(page):
 def test_moments_of_a_run_of_two_steps_are_not_empty(page):
     axis = page.inside("import('/panels/sweep.js').then(({ explored }) => explored({ start: 0, control: { kind: 'inject' }, controls: [{ kind: 'inject' }] }, 'when', { steps: [0, 1], blocks: [] }))")
     assert axis["values"] == [{"steps": [0, 1]}, {"steps": [1, 2]}, {"steps": [0, 2]}] and axis["labels"] == ["early", "late", "always"]
+
+
+def test_an_answer_that_breaks_off_is_a_server_that_is_away(page):
+    page.js("const real = window.fetch; window.fetch = async (path, how) => { const answer = await real(path, how); if (!/explain/.test(path)) return answer; window.fetch = real;"
+            "return { ok: true, status: 200, headers: answer.headers, text: () => Promise.reject(new TypeError('network error')) }; }")
+    page.inside("s.reading.ask()")
+    page.wait("return document.querySelector('.toast').textContent.includes('The server is back')")
+    page.settled()
+    assert page.inside("s.reading.state.problem") is None

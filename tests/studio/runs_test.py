@@ -144,6 +144,40 @@ def test_a_words_heat_map_lies_over_the_picture(page):
     page.wait("return !document.querySelector('.heat').hidden && document.querySelector('.heat').src.endsWith('-cat.png')")
 
 
+def test_a_word_without_a_heat_map_says_why(page):
+    page.set_recipe({**CAT, "prompt": " ".join(f"word{chr(97 + i)}" for i in range(18))})
+    page.click("Draw")
+    page.see("Done in", ".message")
+    assert len(asked(page, "POST")[0]["heat_maps"]) == 16
+    page.settled()
+    page.js("document.querySelectorAll('.chip')[17].focus()")
+    page.see("the first 16 words", ".caption")
+
+
+def at(page, *places):
+    """A pointer's way over the picture: down, along, up."""
+    steps = "".join(f"at('{kind}', {x}, {y});" for kind, (x, y) in zip(["pointerdown", *["pointermove"] * (len(places) - 1)], places))
+    page.inside("(() => { const c = document.querySelector('.region-canvas'), b = c.getBoundingClientRect(); c.setPointerCapture = () => {};"
+                "const at = (t, x, y) => c.dispatchEvent(new PointerEvent(t, { clientX: b.left + x * b.width, clientY: b.top + y * b.height, pointerId: 1, bubbles: true }));"
+                f"{steps} at('pointerup', {places[-1][0]}, {places[-1][1]}); }})()")
+
+
+GREY = ("new Promise((done) => { const i = new Image(); i.onload = () => { const c = new OffscreenCanvas(256, 256).getContext('2d'); c.drawImage(i, 0, 0);"
+        "done(a[0].map(([x, y]) => c.getImageData(x, y, 1, 1).data[0])); }; i.src = 'data:image/png;base64,' + s.store.recipe.controls[0].region.data; })")
+
+
+def test_the_brush_goes_on_from_the_region_as_it_is(page):
+    """From a shape, and from a picture's alpha."""
+    alpha = page.js("const c = document.createElement('canvas'); c.width = c.height = 256; c.getContext('2d').fillRect(0, 0, 128, 256); return c.toDataURL().split(',')[1]")
+    for region in ({"shape": "rectangle", "box": [0, 0, 0.5, 1]}, {"shape": "picture", "data": alpha, "channel": "alpha"}):
+        page.set_recipe({**CAT, "controls": [{**DRAGON, "region": region}]})
+        page.click("Brush", ".region-bar")
+        at(page, (0.8, 0.5), (0.9, 0.5))
+        page.until(lambda: page.controls()[0]["region"] != region, "the brush's mask")
+        assert page.controls()[0]["region"].keys() == {"shape", "data"}
+        assert page.inside(GREY, [[20, 128], [100, 20], [215, 128], [180, 20]]) == [255, 255, 255, 0]
+
+
 def test_a_region_is_drawn_on_the_picture(page):
     page.set_recipe({**CAT, "controls": [DRAGON]})
     page.click("Rectangle", ".region-bar")
@@ -211,6 +245,19 @@ def test_a_dropped_picture_brings_its_recipe(page):
     assert page.recipe()["prompt"] == "a fox"
     page.inside("s.store.undo()")
     assert page.recipe() == CAT
+
+
+DROP = "(() => { const t = new DataTransfer(); t.items.add(new File([a[0]], 'x.png', { type: 'image/png' })); window.dispatchEvent(new DragEvent('drop', { dataTransfer: t, bubbles: true, cancelable: true })); })()"
+
+
+def test_only_a_picture_without_a_recipe_becomes_the_start(page):
+    page.world.refused = "[picture] its graph goes round in a circle"
+    page.inside(DROP, "a picture")
+    page.see("round in a circle", ".toast")
+    assert page.recipe().get("init") is None and not page.world.files
+    page.world.refused = None
+    page.inside(DROP, "another")
+    page.until(lambda: page.recipe().get("init") == {"file": "upload:f1", "strength": 0.75}, "the start")
 
 
 def test_the_recipe_is_edited_as_json(page):

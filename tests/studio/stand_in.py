@@ -43,6 +43,7 @@ class World:
         self.delay, self.lock = delay, threading.RLock()
         self.jobs, self.files, self.pictures, self.recipes, self.history, self.log = {}, {}, {}, {}, [], []
         self.stopped, self.drawing, self.held_pass, self.held_cell = False, 0, math.inf, math.inf
+        self.refused = None  # why pictures are not read
         self.heard = set()  # jobs whose every further event is sent to somebody
 
     def until_pass(self, number):
@@ -291,7 +292,7 @@ def read(world, body):
     for data, recipe in world.pictures.values():
         if data == body:
             return {"recipe": recipe, "notes": []}
-    raise Problem(400, "bad_file", "this picture holds no recipe")
+    raise Problem(400, "invalid_request", world.refused or "[picture] it holds no recipe of corepulse, and none of A1111 or others")
 
 
 class Server(ThreadingHTTPServer):
