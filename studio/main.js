@@ -74,6 +74,7 @@ function makePanels() {
   const element = h('aside.drawer', { 'aria-label': T.panels.label, hidden: true });
   const body = h('div.drawer-body', { role: 'tabpanel', id: 'drawer', tabIndex: -1 });
   const tabs = h('div.tabs', { role: 'tablist', 'aria-label': T.panels.label });
+  const wide = matchMedia('(min-width: 1280px)');
   let open = null;
   const parts = {
     history: makeHistory(store, events, player, actions),
@@ -90,15 +91,23 @@ function makePanels() {
     fill(tabs, Object.keys(parts).map((part) => h('button', {
       type: 'button', role: 'tab', 'aria-selected': part === name, 'aria-controls': 'drawer', id: `tab-${part}`, 'data-key': part, tabIndex: part === name ? 0 : -1, onclick: () => show(part), onkeydown: step,
     }, T.panels[part])), iconButton('close', T.panels.close, () => show(null)));
+    overlay();
     if (name) {
       body.replaceChildren(parts[name].element);
       body.setAttribute('aria-labelledby', `tab-${name}`);
       parts[name].shown(true);
-      if (!was && innerWidth < 1280) document.getElementById(`tab-${name}`).focus(); // it lies over the page
+      if (!was && !wide.matches) document.getElementById(`tab-${name}`).focus(); // it lies over the page
     } else if (inside) document.querySelector(`[data-panel="${was}"]`)?.focus();
     store.look({ tab: name });
     for (const button of document.querySelectorAll('[data-panel]')) button.setAttribute('aria-pressed', String(button.dataset.panel === name));
   }
+  /** Where it lies over the page nothing behind it has the focus; a click beside it closes it. */
+  const overlay = () => {
+    const over = Boolean(open) && !wide.matches;
+    for (const part of document.querySelectorAll('.top, .easel, .desk')) part.inert = over;
+  };
+  wide.addEventListener('change', overlay);
+  document.addEventListener('click', (event) => open && !wide.matches && ['HTML', 'BODY', 'MAIN'].includes(event.target.tagName) && show(null));
   function step(event) {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!by) return;

@@ -42,8 +42,8 @@ const wrongField = (object, tests) => Object.keys(tests).find((field) => object[
 function wrongInControl(control) {
   if (!isObject(control)) return '';
   if (!isText(control.kind)) return '.kind';
-  const { level } = Object.hasOwn(KINDS, control.kind) ? KINDS[control.kind] : {};
-  const known = Object.hasOwn(KINDS, control.kind) ? KNOWN_CONTROL : {};
+  const { level } = KINDS[control.kind] ?? {};
+  const known = KINDS[control.kind] ? KNOWN_CONTROL : {};
   const more = { regions: { prompts: (v) => Array.isArray(v) && v.every(isPart) }, picture_prompt: { pictures: areTexts, data: areTexts } }[control.kind] ?? {};
   const field = wrongField(control, { ...ANY_CONTROL, ...known, ...more, ...(level ? { [level]: isCurve } : {}) });
   return field && `.${field}`;

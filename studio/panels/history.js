@@ -56,6 +56,7 @@ export function makeHistory(store, events, player, actions) {
   let items = [];
   let next;
   let loading = false;
+  let failed = false; // the next page is read again where it is asked for
   let turn = 0; // of the last question: answers of earlier ones come too late
   let visible = false;
   let asking = null; // the picture whose removal is being asked about
@@ -67,6 +68,7 @@ export function makeHistory(store, events, player, actions) {
   async function load(anew, kept) {
     if (loading && !anew) return;
     loading = true;
+    failed = false;
     const mine = ++turn;
     const q = search.value.trim();
     try {
@@ -77,7 +79,8 @@ export function makeHistory(store, events, player, actions) {
       message(items.length ? '' : q ? T.history.none(q) : T.history.empty);
     } catch (error) {
       if (mine !== turn) return;
-      message(T.history.failed, true);
+      failed = true;
+      message(T.history.failed, { again: () => load(anew, kept), beside: items.length && (!anew || kept) });
       if (error.away) events.tell('away', error);
     }
     loading = false;
@@ -93,10 +96,11 @@ export function makeHistory(store, events, player, actions) {
     if (!items.some(({ picture }) => picture === asking)) asking = null;
   }
 
-  function message(text, again) {
+  /** Instead of the list, or beside it where it holds what is there. */
+  function message(text, { again, beside } = {}) {
     note.hidden = !text;
-    view.hidden = Boolean(text);
-    fill(note, h('p', text), again ? h('button.quiet', { type: 'button', onclick: () => load(true) }, T.history.again) : null);
+    view.hidden = Boolean(text && !beside);
+    fill(note, h('p', text), again ? h('button.quiet', { type: 'button', onclick: again }, T.history.again) : null);
   }
 
   function measure() {
@@ -115,7 +119,7 @@ export function makeHistory(store, events, player, actions) {
     const inside = sheet.contains(document.activeElement);
     fill(sheet, items.slice(first, last).map((item, i) => tile(item, first + i)));
     if (inside && !sheet.contains(document.activeElement)) view.focus({ preventScroll: true }); // what had it is out of view
-    if (next !== undefined && last > items.length - columns * 6) load(false);
+    if (next !== undefined && !failed && last > items.length - columns * 6) load(false);
   }
 
   function tile(item, i) {

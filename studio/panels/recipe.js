@@ -1,6 +1,6 @@
 // The recipe as JSON beside the score: the same thing twice, either can be edited; the server says what is wrong with it.
 import { api } from '../api.js';
-import { debounce, fill, h, icon, iconButton } from '../dom.js';
+import { debounce, fill, h, icon, iconButton, set } from '../dom.js';
 import { parse, stringify } from '../json.js';
 import { wrongIn } from '../shape.js';
 import { EXAMPLE } from '../store.js';
@@ -15,6 +15,8 @@ export function makeRecipe(store, reading, events, actions) {
   const startsTitle = h('h3', { hidden: true }, T.recipe.starts);
   const name = h('input', { type: 'text', 'aria-label': T.recipe.keep, placeholder: T.recipe.keep, 'data-own-undo': true });
   const file = h('input', { type: 'file', accept: '.json,image/*', hidden: true, onchange: () => { if (file.files[0]) actions.takeFile(file.files[0]); file.value = ''; } });
+  const question = h('div.ask', { role: 'alertdialog', hidden: true });
+  const button = (text, onclick) => h('button.quiet', { type: 'button', onclick }, text);
   let visible = false;
   let own = false;
   let unread = ''; // what is wrong with the text, before the server can read it
@@ -65,7 +67,37 @@ export function makeRecipe(store, reading, events, actions) {
     if (!recipes || mine !== turn) return;
     fill(starts, presets.map((p) => h('li', h('button.quiet', { type: 'button', title: p.about, onclick: () => actions.takeRecipe(p.recipe, T.files.recipe) }, p.name))));
     startsTitle.hidden = !presets.length;
-    fill(kept, recipes.length ? recipes.map((r) => h('li', h('button.quiet', { type: 'button', onclick: () => fetchKept(r.name) }, r.name), iconButton('close', T.recipe.forget(r.name), () => api.forget(r.name).then(list)))) : h('li.note', T.recipe.none));
+    fill(kept, recipes.length ? recipes.map(keptRow) : h('li.note', T.recipe.none));
+  }
+
+  const keptRow = ({ name: which }) => h('li', h('button.quiet', { type: 'button', 'data-key': `kept ${which}`, onclick: () => fetchKept(which) }, which),
+    iconButton('close', T.recipe.forget(which), () => ask('forget', which, () => forget(which))));
+
+  /** Before a kept recipe is gone from the server: asked beside the list, until it is answered. */
+  function ask(what, which, meant) {
+    const from = document.activeElement;
+    const answer = (doIt) => () => {
+      question.hidden = true;
+      from.focus();
+      if (doIt) meant();
+    };
+    const text = T.recipe.ask[what](which);
+    set(question, { 'aria-label': text, onkeydown: (event) => { if (event.key === 'Escape') { event.stopPropagation(); answer(false)(); } } });
+    fill(question, h('p', text), button(T.recipe.yes[what], answer(true)), button(T.recipe.no, answer(false)));
+    question.hidden = false;
+    question.lastChild.focus();
+  }
+
+  async function forget(which) {
+    try {
+      await api.forget(which);
+    } catch (error) {
+      return actions.say(error.message);
+    }
+    actions.say(T.recipe.forgotten(which));
+    await list();
+    if (document.activeElement === document.body) (kept.querySelector('button') ?? name).focus();
+    return undefined;
   }
 
   let wanted; // of several clicks in a row the last one's
@@ -81,14 +113,22 @@ export function makeRecipe(store, reading, events, actions) {
 
   async function keep(event) {
     event.preventDefault();
-    if (!name.value.trim()) return name.focus();
+    const as = name.value.trim();
+    if (!as) return name.focus();
     try {
-      await api.keep(name.value.trim(), store.recipe);
+      const { recipes } = await api.recipes();
+      if (recipes.some((r) => r.name === as)) return ask('replace', as, () => put(as).catch((error) => actions.say(error.message)));
+      await put(as);
     } catch (error) {
-      return actions.say(error.message);
+      actions.say(error.message);
     }
+    return undefined;
+  }
+
+  async function put(as) {
+    await api.keep(as, store.recipe);
     name.value = '';
-    return list();
+    await list();
   }
 
   function save() {
@@ -99,11 +139,10 @@ export function makeRecipe(store, reading, events, actions) {
   const copy = () => navigator.clipboard?.writeText(compact(store.recipe)).then(() => actions.say(T.recipe.copied));
   store.on((what) => what.doc && !own && refresh(what.undone));
   events.on('explained', () => visible && show());
-  const button = (text, onclick) => h('button.quiet', { type: 'button', onclick }, text);
   const element = h('div.panel.recipe-panel', h('p.note', T.recipe.hint), area, status, notes,
     h('div.panel-tools', button(T.recipe.copy, copy), button(T.recipe.save, save), button(T.recipe.load, () => file.click()), button(T.recipe.example, () => actions.takeRecipe(EXAMPLE, T.files.recipe)), file),
-    h('h3', T.recipe.named), kept, h('form.keep', { onsubmit: keep }, name, h('button.quiet', { type: 'submit' }, icon('plus'), T.recipe.keepButton)), startsTitle, starts);
-  return { element, shown(on) { visible = on; refresh(); if (on) list(); } };
+    h('h3', T.recipe.named), kept, question, h('form.keep', { onsubmit: keep }, name, h('button.quiet', { type: 'submit' }, icon('plus'), T.recipe.keepButton)), startsTitle, starts);
+  return { element, shown(on) { visible = on; question.hidden = true; refresh(); if (on) list(); } };
 }
 
 /** JSON of which small lists and objects stand on one line. */

@@ -76,8 +76,8 @@ export function makeTracks(store, reading, events, score, actions) {
           h('i.swatch'), title === T.kinds[track.kind] ? null : h('span.track-kind', T.kinds[track.kind] ?? track.kind), h('span.track-title', title), h('span.track-level', level), h('span.track-acts', said)),
         h('div.track-tools',
           iconButton(enabled ? 'eye' : 'off', enabled ? T.tracks.on(title) : T.tracks.off(title), () => change(i, { enabled: enabled ? false : undefined }), { 'data-key': `eye-${i}` }),
-          chosen ? iconButton('up', T.tracks.up(title), () => reorder(i, -1), { disabled: i === 0, 'data-key': 'up' }) : null,
-          chosen ? iconButton('down', T.tracks.down(title), () => reorder(i, 1), { disabled: i === model.tracks.length - 1, 'data-key': 'down' }) : null,
+          chosen ? iconButton('up', T.tracks.up(title), () => reorder(i, -1), { disabled: i === 0 || track.draft !== undefined, 'data-key': 'up' }) : null,
+          chosen ? iconButton('down', T.tracks.down(title), () => reorder(i, 1), { disabled: (model.tracks[i + 1] ?? { draft: 0 }).draft !== undefined, 'data-key': 'down' }) : null,
           iconButton('close', T.tracks.remove(title), () => remove(i)))),
       problemOf(track), chosen ? inspector(track, i) : null);
     return element;
@@ -86,6 +86,9 @@ export function makeTracks(store, reading, events, score, actions) {
   function reorder(i, by) {
     store.edit(moved(store.doc, i, by));
     model.select(i + by);
+    const [key, other] = by < 0 ? ['up', 'down'] : ['down', 'up'];
+    const at = (which) => list.querySelector(`[data-key=${which}]`);
+    queueMicrotask(() => at(key)?.disabled && at(other).focus()); // where the button that had the focus can do no more
   }
 
   function remove(i) {
@@ -200,8 +203,9 @@ export function makeTracks(store, reading, events, score, actions) {
     return slider(T.tracks.allLevels(name), most, [Math.min(end, end / 100), Math.max(end, end / 100)], put, { key: `${i}-level`, step: Math.abs(end) / 100, format: (v) => T.amount(v, kind), onDone: done });
   }
 
+  const named = (field, values) => values.map((value) => ({ value, label: T.choices[field]?.[value] ?? String(value) }));
   const choices = (i, kind, c) => Object.entries(kind.choices ?? {}).map(([name, options]) =>
-    choiceField(T.fields[name], c[name], options, (v) => change(i, { ...foreign(kind, name, v), [name]: v === String(options[0]) && name !== 'perturb' ? undefined : options.find((o) => String(o) === v) ?? v }), { key: `${i}-${name}` }));
+    choiceField(T.fields[name], c[name], named(name, options), (v) => change(i, { ...foreign(kind, name, v), [name]: v === String(options[0]) && name !== 'perturb' ? undefined : options.find((o) => String(o) === v) ?? v }), { key: `${i}-${name}` }));
 
   const switches = (i, kind, c) => Object.entries(kind.switches ?? {}).map(([name, usual]) =>
     checkField(T.fields[name], c[name] ?? usual, (v) => change(i, { [name]: v === usual ? undefined : v }), { key: `${i}-${name}` }));
@@ -222,7 +226,7 @@ export function makeTracks(store, reading, events, score, actions) {
       change(i, { [name]: numbers_.length ? numbers_ : undefined }, name);
     }, { key: `${i}-${name}`, placeholder: T.tracks.all, onblur: () => store.close() });
     const usual = ['lora', 'controlnet', 'picture_prompt'].includes(c.kind) ? 'both' : 'cond';
-    return [kind.noRows ? null : choiceField(T.fields.rows, c.rows ?? usual, ['cond', 'uncond', 'both'], (v) => change(i, { rows: v === usual ? undefined : v }), { key: `${i}-rows` }),
+    return [kind.noRows ? null : choiceField(T.fields.rows, c.rows ?? usual, named('rows', ['cond', 'uncond', 'both']), (v) => change(i, { rows: v === usual ? undefined : v }), { key: `${i}-rows` }),
       kind.noHeads ? null : list('heads'), list('images')];
   }
 

@@ -12,6 +12,7 @@ const words = ['phrase', 'occurrence', 'tokens'];
  * belong to a choice.
  */
 export const KINDS = {
+  __proto__: null, // whatever a recipe calls a kind
   inject: { attention: 'cross', level: 'strength', range: [0, 1], usual: 1, text: 'prompt', numbers: ['gain_k', 'gain_v'] },
   reweight: { attention: 'cross', level: 'scale', range: [0, 4], first: 0.4, text: 'phrase', words, numbers: ['strength'] },
   mask_tokens: { attention: 'cross', level: 'strength', range: [0, 1], usual: 1, text: 'phrase', words, choices: { context: ['keep', 'reencode'] } },

@@ -147,3 +147,10 @@ def test_what_is_being_typed_is_drawn(page):
     page.until(lambda: page.world.jobs, "a run")
     assert page.world.jobs["j1"]["recipe"]["prompt"] == "a fox"
     page.idle()
+
+
+def test_what_has_the_focus_does_not_lie_under_the_head_of_the_page(page):
+    page.settled()
+    hidden = page.js("const head = document.querySelector('.top').getBoundingClientRect().bottom; scrollTo(0, 1e6); const all = [...document.querySelectorAll('.desk :is(button, input, select, textarea, summary)')].reverse();"
+                     "return all.filter((e) => { if (!e.getClientRects().length) return false; e.focus(); return e.getBoundingClientRect().bottom < head + 4; }).map((e) => e.outerHTML.slice(0, 80))")
+    assert not hidden

@@ -21,6 +21,11 @@ def test_a_frame_draws_the_score_once_whatever_the_pointer_does(page):
     assert 0 < drawn <= frames, (drawn, frames)
 
 
+def test_the_browser_does_not_remember_every_frame(page):
+    page.settled()
+    assert page.inside("(() => { for (let i = 0; i < 1100; ++i) s.score.redraw(); return [performance.getEntriesByType('mark').length, performance.getEntriesByName('score-frame').length <= 500]; })()") == [0, True]
+
+
 def test_what_is_sent_is_small():
     scripts = {f: gzip.compress(f.read_bytes()) for f in STUDIO.rglob("*.js")}
     assert sum(map(len, scripts.values())) < 150_000

@@ -192,6 +192,7 @@ def test_a_forgotten_recipe_does_not_come_back_with_an_older_answer(page):
     page.inside("(s.panels.show('sweep'), s.panels.show('recipe'))")
     page.wait("return window.held.length === 1")
     page.click("Forget a", ".kept")
+    page.click("Forget", ".recipe-panel .ask")
     page.wait("return window.held.length === 2")
     page.js("window.held.pop()()")
     page.wait("return document.querySelectorAll('.kept .icon-button').length === 1")
@@ -218,3 +219,75 @@ def test_a_name_that_could_not_be_kept_stays(page):
     page.js("const f = document.querySelector('.keep input'); f.value = 'my dragon'; f.form.requestSubmit()")
     page.see("The server is away", ".toast")
     assert page.js("return document.querySelector('.keep input').value") == "my dragon"
+
+
+def test_a_kept_recipe_is_forgotten_or_replaced_only_when_it_is_meant(page):
+    page.world.recipes["a"] = {**CAT, "prompt": "an ape"}
+    page.inside("s.panels.show('recipe')")
+    page.click("Forget a", ".kept")
+    page.keys(Keys.ESCAPE)
+    page.wait("return document.querySelector('.recipe-panel .ask').hidden && document.activeElement.getAttribute('aria-label') === 'Forget a'")
+    page.js("const f = document.querySelector('.keep input'); f.value = 'a'; f.form.requestSubmit()")
+    page.click("Leave it", ".recipe-panel .ask")
+    assert page.world.recipes == {"a": {**CAT, "prompt": "an ape"}}
+    page.js("document.querySelector('.keep input').form.requestSubmit()")
+    page.click("Replace", ".recipe-panel .ask")
+    page.until(lambda: page.world.recipes["a"] == page.recipe(), "the new one")
+    page.wait("return document.querySelector('.keep input').value === ''")
+    page.click("Forget a", ".kept")
+    page.click("Forget", ".recipe-panel .ask")
+    page.until(lambda: not page.world.recipes, "the end of it")
+
+
+def test_pictures_that_are_there_stay_when_the_next_page_of_them_fails(page):
+    page.world.fill(500)
+    page.inside("s.panels.show('history')")
+    page.wait("return document.querySelectorAll('.tile').length > 5")
+    page.js("window.asked = 0; const real = window.realFetch = window.fetch; window.fetch = (path, how) => (/before=/.test(path) ? (++window.asked, Promise.resolve(new Response('{\"detail\": \"no\"}',"
+            "{ status: 500, headers: { 'Content-Type': 'application/json' } }))) : real(path, how))")
+    page.js("const v = document.querySelector('.history-view'); v.scrollTop = v.scrollHeight")
+    page.see("could not be read", ".history")
+    assert page.js("return document.querySelectorAll('.tile').length > 5 && !document.querySelector('.history-view').hidden && window.asked") == 1
+    page.js("window.fetch = window.realFetch")
+    page.click("Try again", ".history")
+    page.wait("return document.querySelector('.panel-empty').hidden && document.querySelector('.history').textContent.startsWith('400')")
+
+
+def test_the_drawer_lies_over_what_has_no_focus(page):
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 1000, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+    inert = "return ['.top', '.easel', '.desk'].map((q) => document.querySelector(q).inert).join()"
+    try:
+        page.click("Open History")
+        assert page.js(inert) == "true,true,true"
+        page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+        page.wait("return !document.querySelector('.desk').inert")
+        page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 1000, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+        page.wait("return document.querySelector('.desk').inert")
+        ActionChains(page.browser, duration=0).move_by_offset(100, 500).click().perform()  # beside it
+        page.wait("return document.querySelector('.drawer').hidden")
+        assert page.js(inert) == "false,false,false"
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        ActionChains(page.browser).reset_actions()
+
+
+def test_a_track_that_has_come_to_an_end_of_the_list_keeps_the_focus(page):
+    page.set_recipe({**CAT, "controls": [*CAT["controls"], {"kind": "mask_tokens", "phrase": "cat"}]})
+    page.settled()
+    for key, other in (("down", "up"), ("up", "down")):
+        page.js("document.querySelector(`.chosen [data-key=${arguments[0]}]`).focus()", key)
+        page.keys(Keys.ENTER)
+        page.wait("return document.activeElement.dataset.key === arguments[0]", other)
+
+
+def test_names_that_every_object_has_are_no_kinds(page):
+    page.set_recipe({**CAT, "controls": [{"kind": "constructor"}, {"kind": "toString"}]})
+    page.see("constructor", "#tracks")
+    page.settled()
+    assert "native code" not in page.js("return document.querySelector('#tracks').textContent")
+
+
+def test_choices_are_called_as_the_texts_say(page):
+    page.set_recipe({**CAT, "controls": [{"kind": "mask_tokens", "phrase": "cat"}]})
+    page.settled()
+    assert page.js("return [...document.querySelectorAll('.chosen option')].map((o) => o.textContent).filter((t) => /cond|keep|reencode/.test(t))") == []

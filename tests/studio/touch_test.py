@@ -40,6 +40,19 @@ def test_a_phone_has_no_room_beside_the_page(phone):
     assert phone.js("return [document.documentElement.scrollWidth, visualViewport.scale]") == [390, 1]
 
 
+def test_what_has_the_focus_does_not_lie_under_the_bar_that_draws(phone):
+    hidden = phone.js("const bar = document.querySelector('.draw-card').getBoundingClientRect().top; const all = [...document.querySelectorAll('.desk :is(button, input, select, textarea, summary, [tabindex])')];"
+                      "return all.filter((e) => { if (!e.getClientRects().length) return false; e.focus(); const b = e.getBoundingClientRect(); return b.top > bar - 4 || b.bottom < 4; }).map((e) => e.outerHTML.slice(0, 80))")
+    assert not hidden
+
+
+def test_a_finger_finds_the_button_that_removes_a_picture(phone):
+    phone.world.fill(3)
+    phone.inside("s.panels.show('history')")
+    phone.wait("return document.querySelectorAll('.tile').length === 3")
+    assert phone.js("return matchMedia('(hover: none)').matches && getComputedStyle(document.querySelector('.tile > .icon-button')).opacity") == "1"
+
+
 def test_a_finger_that_moves_up_scrolls_and_paints_nothing(phone):
     never_rests(phone)
     x, y = place(phone, "input:2", 5)
