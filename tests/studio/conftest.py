@@ -42,13 +42,13 @@ browser = pytest.fixture(scope="session", name="browser")(start_browser)
 class Page:
     """The page as somebody uses it; looks inside through the module's own `studio`."""
 
-    def __init__(self, browser, world):
+    def __init__(self, browser, world, address=None):
         self.browser, self.world = browser, world
-        self.server = stand_in.Server(world)
-        self.port = self.server.server_address[1]
+        self.server = None if address else stand_in.Server(world)
+        self.address = address or self.server.address
 
     def open(self):
-        self.browser.get(self.server.address)
+        self.browser.get(self.address)
         self.wait("return document.body.dataset.ready !== undefined")
         return self
 
@@ -174,7 +174,7 @@ def world():
 @pytest.fixture
 def page(browser, world):
     p = Page(browser, world)
-    browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": p.server.address, "storageTypes": "all"})  # of one that had this port
+    browser.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": p.address, "storageTypes": "all"})  # of one that had this port
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
     p.open()
     yield p

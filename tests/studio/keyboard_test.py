@@ -85,6 +85,23 @@ def test_axe_finds_nothing_in_light_and_dark_with_every_panel(page):
         axe(page)
 
 
+def test_axe_finds_nothing_on_the_first_visit_in_the_list_of_keys_and_where_something_is_wrong(page):
+    page.settled()
+    axe(page)
+    page.keys("?")
+    axe(page)
+    page.js("document.querySelector('dialog.keys').close()")
+    page.set_recipe({**CAT, "controls": [{"kind": "inject", "prompt": "a dragon", "where": "middle:7"}]})
+    page.see("names no attention layer", "#tracks")
+    page.click("Draw")
+    page.see("names no attention layer", ".problem")
+    page.kill()
+    page.inside("void s.reading.ask()")
+    page.see("The server is away", ".banner")
+    axe(page)
+    page.revive()
+
+
 def test_shortcuts_of_one_key_can_be_switched_off(page):
     page.keys("e")
     assert page.inside("s.score.model.tool") == "erase"

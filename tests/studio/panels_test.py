@@ -263,12 +263,11 @@ def test_the_drawer_lies_over_what_has_no_focus(page):
         page.wait("return !document.querySelector('.desk').inert")
         page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 1000, "height": 900, "deviceScaleFactor": 1, "mobile": False})
         page.wait("return document.querySelector('.desk').inert")
-        ActionChains(page.browser, duration=0).move_by_offset(100, 500).click().perform()  # beside it
+        page.js("document.elementFromPoint(100, 500).click()")  # beside it
         page.wait("return document.querySelector('.drawer').hidden")
         assert page.js(inert) == "false,false,false"
     finally:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        ActionChains(page.browser).reset_actions()
 
 
 def test_a_track_that_has_come_to_an_end_of_the_list_keeps_the_focus(page):

@@ -4,6 +4,7 @@ import re
 import pytest
 
 import stand_in
+from keyboard_test import axe
 
 CAT = {"version": 1, "prompt": "a cat in a park", "seed": 3, "steps": 20, "controls": [{"kind": "inject", "prompt": "a dragon", "where": "middle:0", "when": {"steps": [0, 1]}}]}
 
@@ -46,11 +47,13 @@ def test_what_has_the_focus_does_not_lie_under_the_bar_that_draws(phone):
     assert not hidden
 
 
-def test_a_finger_finds_the_button_that_removes_a_picture(phone):
+def test_axe_finds_nothing_on_a_phone_and_a_finger_the_button_that_removes_a_picture(phone):
+    axe(phone)
     phone.world.fill(3)
     phone.inside("s.panels.show('history')")
     phone.wait("return document.querySelectorAll('.tile').length === 3")
     assert phone.js("return matchMedia('(hover: none)').matches && getComputedStyle(document.querySelector('.tile > .icon-button')).opacity") == "1"
+    axe(phone)
 
 
 def test_a_finger_that_moves_up_scrolls_and_paints_nothing(phone):
