@@ -28,8 +28,8 @@ export function listenToKeys({ store, player, actions, score, tracks, prompt, pa
 
   function escape() {
     if (keys.element.open) return;
-    if (player.busy) player.cancel();
-    else if (panels.open && innerWidth < 1280) panels.show(null);
+    if (panels.over) panels.show(null);
+    else if (player.busy) player.cancel();
   }
 }
 

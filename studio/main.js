@@ -102,12 +102,12 @@ function makePanels() {
     for (const button of document.querySelectorAll('[data-panel]')) button.setAttribute('aria-pressed', String(button.dataset.panel === name));
   }
   /** Where it lies over the page nothing behind it has the focus; a click beside it closes it. */
+  const over = () => Boolean(open) && !wide.matches;
   const overlay = () => {
-    const over = Boolean(open) && !wide.matches;
-    for (const part of document.querySelectorAll('.top, .easel, .desk')) part.inert = over;
+    for (const part of document.querySelectorAll('.top, .easel, .desk')) part.inert = over();
   };
   wide.addEventListener('change', overlay);
-  document.addEventListener('click', (event) => open && !wide.matches && ['HTML', 'BODY', 'MAIN'].includes(event.target.tagName) && show(null));
+  document.addEventListener('click', (event) => over() && ['HTML', 'BODY', 'MAIN'].includes(event.target.tagName) && show(null));
   function step(event) {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!by) return;
@@ -116,7 +116,7 @@ function makePanels() {
     document.getElementById(`tab-${open}`).focus();
   }
   element.append(tabs, body);
-  return { element, show, parts, toggle: (name) => show(open === name ? null : name), get open() { return open; } };
+  return { element, show, parts, toggle: (name) => show(open === name ? null : name), get open() { return open; }, get over() { return over(); } };
 }
 
 function header() {

@@ -100,7 +100,7 @@ export const T = {
     shift: 'shift', fidelity: 'fidelity', align: 'take its statistics', align_values: 'of values, too',
   },
   choices: {
-    rows: { cond: 'prompt', uncond: 'negative prompt', both: 'both' }, context: { keep: 'others as they were', reencode: 'prompt without it', replace: 'prompt read anew' },
+    rows: { cond: 'prompt', uncond: 'negative prompt', both: 'both' }, context: { keep: 'unchanged', reencode: 'without it', replace: 'read anew' },
     attention: { self: 'within the picture', cross: 'to the words', both: 'both' }, perturb: { identity: 'each pixel alone', blur: 'blurred', tokens: 'without the words', map: 'blurred where it looks' },
     how: { with: 'beside its own', union: 'beside its own (older)', instead: 'instead of its own', map: 'its layout', add: 'beside the words', share: 'among the words' },
     prepare: { none: 'as it is', canny: 'edges', invert: 'inverted', blur: 'blurred', tile: 'coarse', shuffle: 'shuffled', mask: 'as a mask' },
@@ -130,7 +130,7 @@ export const T = {
   errors: { unknown: 'Something went wrong on the page: ', memory: (why) => `What this tab remembered could not be shown (${why}). The example is here instead.` },
   keys: {
     title: 'Keyboard', close: 'Close', letters: 'Shortcuts of a single key: G, T, P, B, R, E, C and ?', list: [
-      ['Ctrl Enter', 'Draw'], ['Esc', 'Stop drawing, or close what is open'], ['Ctrl Z / Ctrl Shift Z', 'Undo, redo'], ['G', 'To the score'], ['T', 'To the tracks'], ['P', 'To the prompt'],
+      ['Ctrl Enter', 'Draw'], ['Esc', 'Close what lies over the page, or stop drawing'], ['Ctrl Z / Ctrl Shift Z', 'Undo, redo'], ['G', 'To the score'], ['T', 'To the tracks'], ['P', 'To the prompt'],
       ['B R E C', 'Brush, rectangle, eraser, curve'], ['Arrows, Space', 'In the score: move, paint or erase'], ['Shift Arrows', 'In the score: select a rectangle of cells'], ['1 … 9, 0', 'In the score: strength 10 % … 100 %'], ['[ ]', 'In the score: window begins, ends here'],
       ['+ −', 'In the score: another track'], ['Enter', 'In the score: unfold a block'], ['Arrows, Space', 'On a word: weight, mask'], ['Alt drag', 'On the score: erase'], ['Shift drag', 'On the score: a rectangle'], ['?', 'This list'],
     ],

@@ -266,6 +266,13 @@ def test_the_drawer_lies_over_what_has_no_focus(page):
         page.js("document.elementFromPoint(100, 500).click()")  # beside it
         page.wait("return document.querySelector('.drawer').hidden")
         assert page.js(inert) == "false,false,false"
+        page.world.hold()
+        page.inside("(void s.player.draw(), s.panels.show('recipe'))")
+        page.see("Step 1", ".message")
+        page.keys(Keys.ESCAPE)
+        assert page.js("return document.querySelector('.drawer').hidden") and page.inside("s.player.busy")
+        page.keys(Keys.ESCAPE)
+        page.see("Stopped", ".message")
     finally:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
