@@ -25,7 +25,12 @@ class Channel {
     return listener;
   }
   Event event(std::string name, std::string data, bool last = false) {
-    return {std::move(name), std::move(data), ++number_, last, nullptr};
+    return next({.name = std::move(name), .data = std::move(data), .last = last});
+  }
+  /** The same, as the channel's next. */
+  Event next(Event event) {
+    event.number = ++number_;
+    return event;
   }
   void tell(const Event& event) const {
     for (const auto& [key, listener] : listeners_) listener(event);

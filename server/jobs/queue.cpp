@@ -59,6 +59,11 @@ void Queue::State::tell(const std::string& id, const char* name, const std::func
   found->second.tell(found->second.event(name, data()));
 }
 
+void Queue::State::tell(const std::string& id, const Event& event) {
+  const auto found = channels.find(id);
+  if (found != channels.end() && found->second.has_listeners()) found->second.tell(found->second.next(event));
+}
+
 void Queue::State::tell(const Job& job) {
   const auto found = channels.find(job.id);
   if (found == channels.end() || !found->second.has_listeners()) return;
@@ -91,7 +96,7 @@ std::shared_ptr<void> Queue::State::listen(const std::shared_ptr<State>& self, c
   first.job = &job;
   listener(first);
   if (job.state == JobState::running)
-    for (const auto& text : preview_events) listener(channel.event("preview", text));
+    for (const auto& event : preview_events) listener(channel.next(event));
   const auto key = channel.add(std::move(listener));
   return std::shared_ptr<void>(nullptr, [self, id = job.id, key](void*) {
     EventListener ended;  // destroyed without the lock
@@ -158,6 +163,7 @@ void Queue::stop() {
   }
   state_->changed.notify_all();
   if (state_->worker.joinable()) state_->worker.join();
+  state_->errands->stop();
 }
 
 Job Queue::submit(Submission asked) {
@@ -292,14 +298,18 @@ std::shared_ptr<void> Queue::subscribe(const std::string& id, EventListener list
   }
   const auto job = find(id);
   if (!job) throw missing("[id] there is no such job");
-  listener({"job", job_text(*job), 1, true, &*job});
+  listener({.name = "job", .data = job_text(*job), .number = 1, .last = true, .job = &*job});
   return nullptr;
 }
 
 std::shared_ptr<void> Queue::on_end(const std::string& id, std::function<void(const Job&)> ended) {
-  return subscribe(id, [ended = std::move(ended)](const Event& event) {
-    if (event.last && event.job) ended(*event.job);
+  return subscribe(id, [ended = std::move(ended), errands = state_->errands](const Event& event) {
+    if (event.last && event.job) errands->add([ended, job = *event.job] { ended(job); });
   });
+}
+
+void Queue::later(std::function<void()> errand) {
+  state_->errands->add(std::move(errand));
 }
 
 QueueCounts Queue::counts() {

@@ -23,8 +23,12 @@ struct Event {
   uint64_t number = 0;
   bool last = false;         ///< Nothing comes after it.
   const Job* job = nullptr;  ///< Of "job", while the listener is called.
+  int step = 0, image = 0;   ///< Of "preview".
 };
-/** Called from any thread, briefly; it must not call the queue. */
+/**
+ * Called from any thread while the queue is locked: it copies and sends what is there, and leaves what takes longer to
+ * Queue::later. It must call nothing else of the queue.
+ */
 using EventListener = std::function<void(const Event&)>;
 
 /** What the queue has seen since it began. */
@@ -67,11 +71,14 @@ class Queue {
 
   /** First the whole job. The subscription ends with what is returned. @throws Problem 404. */
   std::shared_ptr<void> subscribe(const std::string& id, EventListener listener);
-  /** Once, when it is finished; at once if it is. @throws Problem 404. */
+  /** Once, when it is finished; at once if it is. As later() does it. @throws Problem 404. */
   std::shared_ptr<void> on_end(const std::string& id, std::function<void(const Job&)> ended);
 
+  /** Done by a thread of its own, one errand after the other, which keeps nobody from drawing. After stop() not. */
+  void later(std::function<void()> errand);
+
   QueueCounts counts();
-  /** Takes no more jobs; the running one is stopped and queued again. */
+  /** Takes no more jobs; the running one is stopped and queued again. Errands that were left are done. */
   void stop();
 
  private:

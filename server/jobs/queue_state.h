@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "jobs/channel.h"
+#include "jobs/errands.h"
 #include "jobs/queue.h"
 
 namespace corepulse::server {
@@ -31,6 +32,7 @@ struct Queue::State {
   void require_place(size_t bytes);
   int position_of(size_t place) const { return int(place) + (running ? 1 : 0); }
   void tell(const std::string& id, const char* name, const std::function<std::string()>& data);
+  void tell(const std::string& id, const Event& event);
   void tell(const Job& job);
   /** Of one that is not finished; else nothing. */
   std::optional<Job> current(const std::string& id) const;
@@ -56,10 +58,10 @@ struct Queue::State {
   std::condition_variable changed;
   std::vector<Job> waiting;  ///< In the order in which they will be drawn.
   std::optional<Job> running;
-  std::shared_ptr<Watch> watch;             ///< Of the running one.
-  bool cancelling = false;                  ///< The running one.
-  std::string preview;                      ///< PNG, of the first image.
-  std::vector<std::string> preview_events;  ///< The last of each image, for those who listen from now on.
+  std::shared_ptr<Watch> watch;       ///< Of the running one.
+  bool cancelling = false;            ///< The running one.
+  std::string preview;                ///< PNG, of the first image.
+  std::vector<Event> preview_events;  ///< The last of each image, for those who listen from now on.
   std::map<std::string, Channel> channels;
   std::map<std::string, Job> ending;        ///< Taken out of `waiting`, and not told of yet.
   std::map<std::string, Job> unsaved;       ///< The disk is full, say.
@@ -67,6 +69,8 @@ struct Queue::State {
   QueueCounts counts;
   bool stopping = false;
   std::thread worker;
+  /** Listeners hold it, who are held here. */
+  std::shared_ptr<Errands> errands = std::make_shared<Errands>();
 
  private:
   void draw(Job& job, const std::shared_ptr<Watch>& watch);

@@ -90,9 +90,12 @@ void Queue::State::end(Job job) {
 }
 
 void Queue::State::on_step(const Watch::Step& step) {
-  std::vector<std::string> previews;
+  std::vector<Event> previews;
   for (size_t i = 0; i < step.previews.size(); ++i)
-    previews.push_back(preview_text(step, i, to_base64(step.previews[i])));
+    previews.push_back({.name = "preview",
+                        .data = preview_text(step, i, to_base64(step.previews[i])),
+                        .step = step.step,
+                        .image = int(i)});
   const std::lock_guard lock(mutex);
   if (!running) return;
   running->step = step.step, running->steps = step.steps, running->sigma = step.sigma;
@@ -100,7 +103,7 @@ void Queue::State::on_step(const Watch::Step& step) {
   ++counts.steps, counts.step_seconds += step.seconds;
   tell(running->id, "step", [&] { return step_text(step); });
   if (previews.empty()) return;
-  for (const auto& text : previews) tell(running->id, "preview", [&] { return text; });
+  for (const auto& event : previews) tell(running->id, event);
   preview = step.previews[0];
   preview_events = std::move(previews);
 }

@@ -22,28 +22,33 @@ std::string message_text(const json& message) {
   return sse("message", message.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
+json drawn_for_mcp(const Job& job, const std::string& host, const Folder& folder) {
+  try {
+    return mcp_pictures(job, host, folder);
+  } catch (...) {
+    return mcp_failure();
+  }
+}
+
 /** What is sent of a job's events. */
-class McpEvents {
+class McpEvents : public std::enable_shared_from_this<McpEvents> {
  public:
-  McpEvents(McpCall call, const Folder& folder, std::shared_ptr<Sink> sink)
-      : call_(std::move(call)), folder_(folder), sink_(std::move(sink)) {}
+  McpEvents(McpCall call, Context& context, std::shared_ptr<Sink> sink)
+      : call_(std::move(call)), folder_(context.folder), queue_(context.queue), sink_(std::move(sink)) {}
 
   void take(const Event& event) {
     if (event.job && event.job->state == JobState::queued && event.job->position > 0)
       tell(0, event.job->steps, fmt::format("waits behind {}", event.job->position));
     if (event.name == "step") tell_step(json::parse(event.data));
-    if (!event.last || !event.job) return;
-    json result;
-    try {
-      result = mcp_pictures(*event.job, call_.host, folder_);
-    } catch (...) {
-      result = mcp_failure();
-    }
-    sink_->send(message_text(mcp_message(call_.id, std::move(result))));
-    sink_->end();
+    if (event.last && event.job) queue_.later([self = shared_from_this(), job = *event.job] { self->send_end(job); });
   }
 
  private:
+  void send_end(const Job& job) {
+    sink_->send(message_text(mcp_message(call_.id, drawn_for_mcp(job, call_.host, folder_))));
+    sink_->end();
+  }
+
   /** Of several passes each is 1: their steps differ. */
   void tell_step(const json& at) {
     if (at["inverting"].get<bool>()) return;
@@ -67,6 +72,7 @@ class McpEvents {
 
   McpCall call_;
   const Folder& folder_;
+  Queue& queue_;
   std::shared_ptr<Sink> sink_;
   double last_ = -1;
 };
@@ -127,7 +133,7 @@ Response draw_for_mcp(const McpCall& call, Submission submission, Context& conte
                       const std::shared_ptr<McpCalls>& calls) {
   if (call.streams) {
     const auto early = std::make_shared<EarlySink>();
-    const auto events = std::make_shared<McpEvents>(call, context.folder, early);
+    const auto events = std::make_shared<McpEvents>(call, context, early);
     const auto watched =
         context.queue.submit(std::move(submission), [events](const Event& event) { events->take(event); });
     const auto known = McpCalls::add(calls, call.key, watched.job.id);
@@ -140,14 +146,8 @@ Response draw_for_mcp(const McpCall& call, Submission submission, Context& conte
   const auto known = McpCalls::add(calls, call.key, job.id);
   Response response;
   response.later = [&context, call, known, id = job.id](const std::function<void(Response)>& answer) {
-    return context.queue.on_end(id, [&context, call, known, answer](const Job& ended) {
-      json result;
-      try {
-        result = mcp_pictures(ended, call.host, context.folder);
-      } catch (...) {
-        result = mcp_failure();
-      }
-      answer(json_response(mcp_message(call.id, std::move(result))));
+    return context.queue.on_end(id, [&folder = context.folder, call, known, answer](const Job& ended) {
+      answer(json_response(mcp_message(call.id, drawn_for_mcp(ended, call.host, folder))));
     });
   };
   return response;

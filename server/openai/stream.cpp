@@ -12,25 +12,42 @@ namespace {
 using nlohmann::json;
 
 /** What is sent of a job's events, one after the other. */
-class ImageEvents {
+class ImageEvents : public std::enable_shared_from_this<ImageEvents> {
  public:
-  ImageEvents(ImagesAsked asked, const Folder& folder, std::shared_ptr<Sink> sink)
-      : asked_(std::move(asked)), folder_(folder), sink_(std::move(sink)) {}
+  ImageEvents(ImagesAsked asked, Context& context, std::shared_ptr<Sink> sink)
+      : asked_(std::move(asked)), folder_(context.folder), queue_(context.queue), sink_(std::move(sink)) {}
 
+  /** Pictures are put into another format, and read from the disk, by the queue's errands. */
   void take(const Event& event) {
-    try {
-      if (event.job) size_ = size_of(*event.job), steps_ = event.job->steps;
-      if (event.name == "preview") send_partial(json::parse(event.data));
-      if (event.last && event.job) send_pictures(*event.job);
-    } catch (...) {
-      send("error", openai_error_json(current_problem()));
-    }
-    if (event.last) sink_->end();
+    if (event.job) steps_ = event.job->steps;
+    if (event.name == "preview" && is_partial(event))
+      do_later([index = partials_++, data = event.data](ImageEvents& self) { self.send_partial(index, data); });
+    if (event.last && event.job)
+      do_later([job = *event.job](ImageEvents& self) { self.send_pictures(job); }, /*end=*/true);
+    else if (event.job && event.number == 1)
+      do_later([recipe = event.job->resolved](ImageEvents& self) { self.size_ = size_of(recipe); });
   }
 
  private:
-  static std::string size_of(const Job& job) {
-    const auto recipe = json::parse(job.resolved, nullptr, false);
+  void do_later(std::function<void(ImageEvents&)> send_some, bool end = false) {
+    queue_.later([self = shared_from_this(), send_some = std::move(send_some), end] {
+      try {
+        send_some(*self);
+      } catch (...) {
+        self->send("error", openai_error_json(current_problem()));
+      }
+      if (end) self->sink_->end();
+    });
+  }
+
+  /** As many as were asked for, at even distances; of the first picture. */
+  bool is_partial(const Event& preview) const {
+    return preview.image == 0 && partials_ < asked_.partial_images &&
+           preview.step * (asked_.partial_images + 1) >= steps_ * (partials_ + 1);
+  }
+
+  static std::string size_of(const std::string& resolved) {
+    const auto recipe = json::parse(resolved, nullptr, false);
     return recipe.is_object() ? fmt::format("{}x{}", recipe.value("width", 0), recipe.value("height", 0)) : "";
   }
 
@@ -48,17 +65,15 @@ class ImageEvents {
             {"output_format", asked_.format}};
   }
 
-  /** As many as were asked for, at even distances; of the first picture. */
-  void send_partial(const json& preview) {
-    if (preview.value("image", 0) != 0 || sent_ >= asked_.partial_images) return;
-    if (preview.value("step", 0) * (asked_.partial_images + 1) < steps_ * (sent_ + 1)) return;
-    auto data = described(from_base64(preview.at("data").get<std::string>()).value_or(""));
-    data["partial_image_index"] = sent_++;
+  void send_partial(int index, const std::string& preview) {
+    auto data = described(from_base64(json::parse(preview).at("data").get<std::string>()).value_or(""));
+    data["partial_image_index"] = index;
     send("image_generation.partial_image", std::move(data));
   }
 
   void send_pictures(const Job& job) {
     check_drawn(job);
+    size_ = size_of(job.resolved);
     for (const auto& picture : job.pictures) {
       auto data = described(read_file(folder_.picture(picture.name)));
       data["usage"] = no_tokens();
@@ -69,9 +84,10 @@ class ImageEvents {
 
   ImagesAsked asked_;
   const Folder& folder_;
+  Queue& queue_;
   std::shared_ptr<Sink> sink_;
-  std::string size_;
-  int steps_ = 0, sent_ = 0;
+  int steps_ = 0, partials_ = 0;  // of events
+  std::string size_;              // of errands
 };
 
 }  // namespace
@@ -82,7 +98,7 @@ Response draw_images(const json& recipe, const ImagesAsked& asked, Context& cont
   if (asked.stream) {
     // There before the job can begin: as many previews are sent, however fast it is drawn.
     const auto early = std::make_shared<EarlySink>();
-    const auto events = std::make_shared<ImageEvents>(asked, context.folder, early);
+    const auto events = std::make_shared<ImageEvents>(asked, context, early);
     const auto watched =
         context.queue.submit(std::move(submission), [events](const Event& event) { events->take(event); });
     return event_stream([early, kept = watched.subscription](std::shared_ptr<Sink> sink) {
@@ -93,9 +109,9 @@ Response draw_images(const json& recipe, const ImagesAsked& asked, Context& cont
   const auto job = context.queue.submit(std::move(submission));
   Response response;
   response.later = [&context, id = job.id, asked](const std::function<void(Response)>& answer) {
-    return context.queue.on_end(id, [&context, asked, answer](const Job& ended) {
+    return context.queue.on_end(id, [&folder = context.folder, asked, answer](const Job& ended) {
       try {
-        answer(json_response(images_answer(ended, asked, context.folder)));
+        answer(json_response(images_answer(ended, asked, folder)));
       } catch (...) {
         answer(openai_error(current_problem()));
       }

@@ -35,9 +35,9 @@ Response draw_for_sdapi(const Request& request, Context& context, SdOptions& opt
   Response response;
   response.later = [&context, id = job.id, asked = SdAsked{shown_parameters(std::move(body)), made.notes, send}](
                        const std::function<void(Response)>& answer) {
-    return context.queue.on_end(id, [&context, asked, answer](const Job& ended) {
+    return context.queue.on_end(id, [&folder = context.folder, asked, answer](const Job& ended) {
       try {
-        answer(sd_answer(ended, asked, context.folder));
+        answer(sd_answer(ended, asked, folder));
       } catch (...) {
         answer(problem_response(current_problem()));
       }

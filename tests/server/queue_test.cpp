@@ -1,0 +1,76 @@
+// What waits, is drawn and ends, without sockets.
+#include "jobs/queue.h"
+
+#include <chrono>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <future>
+
+#include "jobs/errands.h"
+#include "support.h"
+
+using namespace corepulse;
+using namespace corepulse::server;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::minutes kHopeless{5};
+
+/** A server without its sockets. */
+struct Whole {
+  fs::path path = fs::temp_directory_path() / ("corepulse-queue-" + new_id());
+  Folder folder{path};
+  Store store{folder.database()};
+  Catalog catalog{{}};
+  Names names{catalog, folder, store};
+  Models models{uint64_t{1} << 30, LoadOptions::Device::automatic};
+  Limits limits;
+  Drawing drawing{names, folder, models, limits};
+  Queue queue{store, drawing, folder, limits};
+  ~Whole() {
+    queue.stop();
+    fs::remove_all(path);
+  }
+};
+
+Submission small(int steps = 2) {
+  return {.recipe = fmt::format(
+              R"({{"version": 1, "prompt": "a cat", "seed": 3, "steps": {}, "width": 64, "height": 64}})", steps)};
+}
+
+}  // namespace
+
+TEST_CASE("who takes long over a finished job keeps nobody from asking, waiting and drawing") {
+  Whole server;
+  std::promise<void> begun, release;
+  std::promise<bool> released;
+  const auto job = server.queue.submit(small());
+  const auto kept = server.queue.on_end(job.id, [&](const Job&) {
+    begun.set_value();
+    released.set_value(release.get_future().wait_for(kHopeless) == std::future_status::ready);
+  });
+  REQUIRE(begun.get_future().wait_for(kHopeless) == std::future_status::ready);
+  CHECK(server.queue.find(job.id)->state == JobState::done);
+  std::promise<JobState> next;
+  const auto watched = server.queue.submit(small(), [&](const Event& event) {
+    if (event.last && event.job) next.set_value(event.job->state);
+  });
+  CHECK(next.get_future().get() == JobState::done);
+  release.set_value();
+  CHECK(released.get_future().get());
+}
+
+TEST_CASE("errands are done in their order, all that were left before the end, and none after it") {
+  std::string done;
+  Errands errands;
+  for (const char letter : {'a', 'b', 'c'}) {
+    errands.add([&, letter] { done += letter; });
+    errands.add([] { throw std::bad_alloc(); });
+  }
+  errands.stop();
+  errands.add([&] { done += 'd'; });
+  CHECK(done == "abc");
+}
