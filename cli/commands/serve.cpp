@@ -81,7 +81,7 @@ void add_serve(CLI::App& app, Global&) {
   add_folder_flags(*command, flags->options);
   command->add_option("--memory", flags->memory, "GB for models' weights; else half of the machine's")
       ->group("Models")
-      ->check(CLI::Range(0.1, 1e6));
+      ->check(CLI::Range(0.001, 1e6));
   command->add_option("--uploads", flags->uploads, "GB for files that clients send; then the oldest go")
       ->group("Server")
       ->check(CLI::Range(0.001, 1e6))

@@ -28,10 +28,12 @@ class LiveControls {
    * run takes new controls: none has begun, or its last step has. The run then goes on with the controls it had.
    */
   void set(std::vector<Control> controls);
+  /** Whether a run takes new controls: one has begun, and its last step has not. */
+  bool is_open() const;
 
  private:
   friend class LiveEdits;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::function<void(std::vector<Control>)> take_;  ///< Empty: no run.
 };
 

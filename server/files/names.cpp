@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 
+#include "corepulse/host/model_list.h"
 #include "corepulse/host/recipe_files.h"
 #include "corepulse/nearest_name.h"
 
@@ -99,8 +100,9 @@ std::string Names::shown(std::string message) {
   folders.push_back(catalog_.options().loras);
   folders.push_back(catalog_.options().embeddings);
   folders.push_back(folder_.root().string());
+  folders.push_back(hub_folder());
   for (const auto& folder : folders)
-    if (!folder.empty()) replace_all(message, folder + "/", "");
+    if (!folder.empty()) replace_all(message, folder.ends_with('/') ? folder : folder + "/", "");
   return message;
 }
 

@@ -54,6 +54,18 @@ void check_limits(const Recipe& recipe, const Limits& limits) {
     refuse_limit("second_pass.scale", fmt::format("more than {} pixels", limits.most_pixels));
 }
 
+void give(Watch& watch, const std::vector<Control>& controls) {
+  watch.edited = true;  // before it is known: a run that ends meanwhile must not be begun anew without them
+  const bool open = watch.live->is_open();
+  try {
+    watch.live->set(controls);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::invalid_request || (open && watch.live->is_open())) throw;
+    throw Problem(409, "conflict",
+                  "[id] the job takes no controls: it has no step ahead, or its model is being loaded");
+  }
+}
+
 std::vector<std::string> previews_of(const Progress& at, size_t images) {
   std::vector<std::string> previews;
   for (size_t i = 0; i < images; ++i) previews.push_back(encode_image(at.preview(int(i)), ".png"));
@@ -127,7 +139,9 @@ Result Drawing::run(const Job& job, const Recipe& recipe, Watch& watch) {
     if (watch.on_step) watch.on_step(step);
     return !*watch.stop;
   };
-  auto result = models_.get(recipe).generate(request);
+  // One that took other controls would be another the second time.
+  auto result =
+      models_.run(recipe, [&](Pipeline pipeline) { return pipeline.generate(request); }, [&] { return !watch.edited; });
   result.recipe = names_.shown(std::move(result.recipe));
   for (auto& note : result.notes) note = names_.shown(std::move(note));
   return result;
@@ -195,7 +209,7 @@ void Drawing::edit(const Job& job, Watch& watch, const std::string& controls) {
     recipe.controls = names_.opened(controls_from_json(controls));
     for (const auto& word : job.asked.heat_maps) recipe.controls.push_back(capture(word));
     check_limits(recipe, limits_);
-    watch.live->set(recipe.controls);
+    give(watch, recipe.controls);
     try {
       watch.set_acting(acting_of(corepulse::explain(recipe).json));
     } catch (const Error&) {

@@ -33,6 +33,7 @@ struct Watch {
   std::function<void(const Job&)> on_cell;
   std::shared_ptr<std::atomic<bool>> stop = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<LiveControls> live = std::make_shared<LiveControls>();
+  std::atomic<bool> edited = false;  ///< `live` was given something, or may have been.
 
   void set_acting(Acting acting);
   std::vector<int> acting_at(int pass, int step) const;
@@ -63,7 +64,7 @@ class Drawing {
   void draw(Job& job, Watch& watch);
   /** corepulse::explain of a recipe with the client's names; so is the result. @throws Problem, Error. */
   Explanation explain(const std::string& recipe);
-  /** Gives a running job new controls, as JSON with the client's names. @throws Problem, Error. */
+  /** Gives a running job new controls, as JSON with the client's names. @throws Problem 409, no step ahead; Error. */
   void edit(const Job& job, Watch& watch, const std::string& controls);
 
  private:

@@ -28,12 +28,14 @@ uint64_t bytes_of(const ModelInfo& info, const std::string& dtype, bool cpu) {
 
 }  // namespace
 
+bool Models::is_of(const Entry& entry, const Recipe& recipe) {
+  return entry.dtype == recipe.dtype && fields(entry.source) == fields(model_source(recipe));
+}
+
 Pipeline Models::get(const Recipe& recipe) {
   const auto source = model_source(recipe);
   const std::lock_guard lock(mutex_);
-  const auto same = [&](const Entry& entry) {
-    return fields(entry.source) == fields(source) && entry.dtype == recipe.dtype;
-  };
+  const auto same = [&](const Entry& entry) { return is_of(entry, recipe); };
   if (const auto found = std::find_if(entries_.begin(), entries_.end(), same); found != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, found);
     return entries_.front().pipeline;
@@ -52,9 +54,19 @@ Pipeline Models::get(const Recipe& recipe) {
   return pipeline;
 }
 
-void Models::clear() {
+bool Models::give_back_others(const Recipe& recipe) {
   const std::lock_guard lock(mutex_);
-  entries_.clear();
+  return entries_.remove_if([&](const Entry& entry) { return !is_of(entry, recipe); }) > 0;
+}
+
+Result Models::run(const Recipe& recipe, const std::function<Result(Pipeline)>& draw,
+                   const std::function<bool()>& repeatable) {
+  try {
+    return draw(get(recipe));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::out_of_memory || !repeatable() || !give_back_others(recipe)) throw;
+  }
+  return draw(get(recipe));
 }
 
 bool Models::is_loaded(const std::string& model) const {

@@ -2,6 +2,7 @@
 // Loaded models, as many as fit into a budget of memory; the one that was used longest ago goes first.
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <mutex>
 #include <string>
@@ -18,8 +19,12 @@ class Models {
 
   /** The pipeline of the recipe's model, parts and numbers; loaded where it is not yet. @throws as Pipeline::load. */
   Pipeline get(const Recipe& recipe);
-  /** Gives back all. */
-  void clear();
+  /**
+   * What `draw` makes of get(). Where memory runs out and others are loaded, they are given back, and it is called once
+   * more, unless it is not `repeatable` by then. @throws as get and draw.
+   */
+  Result run(const Recipe& recipe, const std::function<Result(Pipeline)>& draw,
+             const std::function<bool()>& repeatable);
   bool is_loaded(const std::string& model) const;  ///< By Recipe::model.
   uint64_t bytes() const;                          ///< Of the weights of all that are loaded, roughly.
   size_t count() const;
@@ -31,6 +36,8 @@ class Models {
     uint64_t bytes;
     Pipeline pipeline;
   };
+  static bool is_of(const Entry& entry, const Recipe& recipe);
+  bool give_back_others(const Recipe& recipe);
   uint64_t budget_;
   LoadOptions::Device device_;
   mutable std::mutex mutex_;

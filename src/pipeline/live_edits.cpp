@@ -16,6 +16,11 @@ void LiveControls::set(std::vector<Control> controls) {
   take_(std::move(controls));
 }
 
+bool LiveControls::is_open() const {
+  const std::lock_guard lock(mutex_);
+  return take_ != nullptr;
+}
+
 LiveEdits::LiveEdits(const Request& request, const pipeline::Prepared& prepared, model::Precision precision)
     : channel_(request.live.get()) {
   if (!channel_) return;

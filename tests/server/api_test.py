@@ -2,6 +2,7 @@
 import base64
 import json
 import pathlib
+import re
 import threading
 import unittest
 
@@ -98,6 +99,19 @@ class ApiTest(ServerCase):
         self.assertEqual(edit["controls"][0]["prompt"], "a dragon")
         self.assertEqual([heat["word"] for heat in job["heat_maps"]], ["cat"])
         self.refused(self.server.ask("PATCH", f"/v1/jobs/{id}", {"controls": []}), 409, "conflict")
+
+    def test_controls_that_come_when_no_step_is_ahead_are_a_conflict(self):
+        for images in (1, 4, 16):  # as many as this machine needs, to be asked while it decodes them
+            recipe = {"version": 1, "prompt": "a cat", "seeds": list(range(images)), "steps": 1, "width": 512, "height": 512}
+            id = self.server.ask("POST", "/v1/jobs", {"recipe": recipe}).json["id"]
+            for name, data in self.server.events(id):
+                if name == "step":  # the last one
+                    answer = self.server.ask("PATCH", f"/v1/jobs/{id}", {"controls": []})
+            self.refused(answer, 409, "conflict")
+            self.assertEqual(self.server.wait(id)["state"], "done")
+            if "no step ahead" in answer.json["detail"]:
+                break
+        self.assertIn("no step ahead", answer.json["detail"])
 
     def test_a_job_is_cancelled_whether_it_runs_or_waits(self):
         running, waiting = self.server.draw({"steps": 1000}), self.server.draw({"steps": 1000})
@@ -214,6 +228,30 @@ class ApiTest(ServerCase):
         for thread in threads:
             thread.join()
         self.assertEqual(answers, [200] * 100)
+
+
+class Memory(ServerCase):
+    """Room for one model."""
+
+    @classmethod
+    def prepare(cls):
+        models = pathlib.Path(__file__).parents[1] / "golden/models"
+        (cls.folder / "models").mkdir()
+        for name in ("sd1", "sd2"):
+            (cls.folder / "models" / name).symlink_to(models / name)
+        cls.arguments = ("--models", str(cls.folder / "models"), "--memory", "0.001")
+
+    def loaded(self):
+        metrics = self.server.ask("GET", "/metrics").body.decode()
+        return int(re.search(r"^corepulse_models_loaded (\d+)$", metrics, re.M)[1])
+
+    def test_a_model_is_loaded_for_a_job_and_given_back_for_another(self):
+        self.assertEqual(self.loaded(), 0)
+        for model in ("sd1", "sd2"):
+            self.server.wait(self.server.draw({"model": model}))
+            self.assertEqual(self.loaded(), 1)
+            listed = self.server.ask("GET", "/v1/models").json["models"]
+            self.assertEqual([entry["name"] for entry in listed if entry.get("loaded")], [model])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // A client's names and this machine's paths.
 #include "files/names.h"
 
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
@@ -100,6 +101,22 @@ TEST_CASE("an IP-Adapter among the models' folders is a list of its own, and a n
   CHECK(fs::equivalent(prompt.file, place.path / "sdxl_plus.safetensors"));
   CHECK(prompt.pictures == std::vector{folder.upload("abc").string()});
   CHECK(std::get<PicturePrompt>(names.shown(opened).controls[0].effect).file == "sdxl_plus.safetensors");
+}
+
+TEST_CASE("what is said of models in the Hugging Face cache does not tell where it is") {
+  const Place place;
+  const Folder folder(place.path / "data");
+  Store store(folder.database());
+  Catalog catalog({});
+  Names names(catalog, folder, store);
+  const auto* before = std::getenv("HF_HUB_CACHE");
+  const std::string given = before ? before : "";
+  for (const char* end : {"", "/"}) {
+    ::setenv("HF_HUB_CACHE", ((place.path / "hub").string() + end).c_str(), 1);
+    const auto unet = place.path / "hub/models--a--b/snapshots/c/unet";
+    CHECK(names.shown("[model] " + unet.string() + ": missing") == "[model] models--a--b/snapshots/c/unet: missing");
+  }
+  before ? ::setenv("HF_HUB_CACHE", given.c_str(), 1) : ::unsetenv("HF_HUB_CACHE");
 }
 
 TEST_CASE("a folder's name may end in a slash") {

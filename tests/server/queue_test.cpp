@@ -63,6 +63,14 @@ TEST_CASE("who takes long over a finished job keeps nobody from asking, waiting 
   CHECK(released.get_future().get());
 }
 
+TEST_CASE("controls for a job that has no step ahead are a conflict, and wrong ones are wrong") {
+  Whole server;
+  const Job job{.asked = small()};
+  Watch loading;  // no run has begun
+  CHECK(status_of([&] { server.drawing.edit(job, loading, R"([{"kind": "inject", "prompt": "a dragon"}])"); }) == 409);
+  CHECK_THROWS_AS(server.drawing.edit(job, loading, R"([{"kind": "injekt"}])"), Error);
+}
+
 TEST_CASE("errands are done in their order, all that were left before the end, and none after it") {
   std::string done;
   Errands errands;

@@ -15,4 +15,7 @@ namespace corepulse {
  */
 std::vector<std::string> list_models(const std::vector<std::string>& folders);
 
+/** Where the Hugging Face cache is, whether it is there or not; "": nowhere, as without a home folder. */
+std::string hub_folder();
+
 }  // namespace corepulse

@@ -35,6 +35,10 @@ std::string cached_name(const fs::path& folder) {
 
 }  // namespace
 
+std::string hub_folder() {
+  return io::hf_cache_directory().string();
+}
+
 std::vector<std::string> list_models(const std::vector<std::string>& folders) {
   std::vector<std::string> names{"builtin"};
   for (const auto& folder : sorted_entries(io::hf_cache_directory()))
