@@ -15,7 +15,9 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMostMcpBody = size_t{64} << 20;  // a picture in base64
-constexpr const char* kVersions[] = {"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"};
+// Not 2025-03-26, which has several messages at once.
+constexpr const char* kVersions[] = {"2025-11-25", "2025-06-18", "2024-11-05"};
+constexpr size_t kMostId = 256;
 constexpr int kNoJson = -32700, kNoRequest = -32600, kNoMethod = -32601, kWrongParameters = -32602, kNoVersion = -32022;
 
 struct RpcError {
@@ -34,9 +36,21 @@ bool is_version(const std::string& version) {
   return std::find(std::begin(kVersions), std::end(kVersions), version) != std::end(kVersions);
 }
 
-/** Text or number, as requests and progress have them. */
+/** Text or number, as requests and progress have them. A text is kept until the answer. */
 bool is_rpc_id(const json& value) {
-  return value.is_string() || value.is_number_integer();
+  const auto* text = value.get_ptr<const std::string*>();
+  return text ? text->size() <= kMostId : value.is_number_integer();
+}
+
+/** @throws RpcError for what is no JSON, or none of a message; Problem. */
+json read_message(const std::string& body) {
+  try {
+    return read_json(body);
+  } catch (const Problem& problem) {
+    const auto first = body.find_first_not_of(" \t\r\n");
+    const bool other = first != body.npos && body[first] != '{' && json::accept(body);
+    throw RpcError{other ? kNoRequest : kNoJson, problem.status, problem.what()};
+  }
 }
 
 const json& object_of(const json& message, const char* field) {
@@ -79,10 +93,12 @@ McpCall call_of(const Request& request, const json& id, const json& parameters) 
   return call;
 }
 
-Response call_tool(const McpCall& call, Context& context, const std::shared_ptr<McpCalls>& calls) {
+Response call_tool(McpCall call, Context& context, const std::shared_ptr<McpCalls>& calls) {
   try {
-    if (auto submission = mcp_submission(call, context))
+    if (auto submission = mcp_submission(call, context)) {
+      call.arguments.clear();  // a picture's base64, say, for as long as the job waits
       return draw_for_mcp(call, std::move(*submission), context, calls);
+    }
     return json_response(mcp_message(call.id, mcp_told(mcp_text(call, context))));
   } catch (...) {
     return json_response(mcp_message(call.id, mcp_failure()));
@@ -122,10 +138,10 @@ void check_version(const Request& request) {
 Response answer_message(const Request& request, Context& context, const std::shared_ptr<McpCalls>& calls) {
   json id;
   try {
-    const auto message = read_json(request.body);
+    const auto message = read_message(request.body);
     if (message.value("jsonrpc", json()) != "2.0") throw RpcError{kNoRequest, 400, "[jsonrpc] expected 2.0"};
     if (message.contains("id")) {
-      if (!is_rpc_id(message["id"])) throw RpcError{kNoRequest, 400, "[id] expected a text or a whole number"};
+      if (!is_rpc_id(message["id"])) throw RpcError{kNoRequest, 400, "[id] expected a short text or a whole number"};
       id = message["id"];
     }
     check_version(request);

@@ -2,14 +2,16 @@
 import ast
 import asyncio
 import base64
+import http.client
 import io
 import json
 import os
 import pathlib
 import sys
+import tempfile
 import unittest
 
-from server_case import ServerCase, png
+from server_case import LIMIT, Server, ServerCase, png, until
 
 try:
     import httpx2
@@ -178,7 +180,7 @@ class Messages(ServerCase):
         return self.send({k: v for k, v in message.items() if v != {}}, **headers)
 
     def test_versions_are_agreed_on(self):
-        for asked, given in ("2025-06-18", "2025-06-18"), ("2025-11-25", "2025-11-25"), ("1999-01-01", "2025-11-25"), (3, "2025-11-25"):
+        for asked, given in ("2025-06-18", "2025-06-18"), ("2025-11-25", "2025-11-25"), ("1999-01-01", "2025-11-25"), ("2025-03-26", "2025-11-25"), (3, "2025-11-25"):
             answer = self.request("initialize", {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}})
             self.assertEqual(answer.json["result"]["protocolVersion"], given)
             self.assertTrue(answer.headers["Mcp-Session-Id"])
@@ -188,9 +190,11 @@ class Messages(ServerCase):
         self.assertEqual(self.request("ping").json, {"jsonrpc": "2.0", "id": 1, "result": {}})
 
     def test_messages_that_are_none(self):
-        for body, code in ((b"{", -32700), (b"[]", -32700), (b'{"a":1,"a":1}', -32700), (b"[" * 100, -32700),
+        for body, code in ((b"{", -32700), (b"[]", -32600), (b" [{}]", -32600), (b"3", -32600), (b" ", -32700), (b"", -32700), (b'{"a":1,"a":1}', -32700), (b"[" * 100, -32700),
                            (b'{"id":1,"method":"ping"}', -32600), (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600),
-                           (b'{"jsonrpc":"2.0","id":1}', -32600), (b'{"jsonrpc":"2.0","id":1,"method":3}', -32600)):
+                           (b'{"jsonrpc":"2.0","id":1}', -32600),
+                           (b'{"jsonrpc":"2.0","id":"%b","method":"ping"}' % (b"x" * 257), -32600),
+                           (b'{"jsonrpc":"2.0","id":1,"method":3}', -32600)):
             answer = self.server.ask("POST", "/mcp", None, {"Content-Type": "application/json"}, body)
             self.assertEqual((answer.status, answer.json["error"]["code"]), (400, code), (body, answer.body))
         for method, parameters, code in (("tools/coll", {}, -32601), ("tools/call", {"name": 3}, -32602),
@@ -221,6 +225,36 @@ class Messages(ServerCase):
         self.refused(self.send(message, Origin="http://example.org"), 403, "forbidden_origin")
         self.refused(self.send(message, Host="example.org"), 403, "forbidden_host")
         self.refused(self.send(message, **{"Content-Type": "text/plain"}), 415, "unsupported_media_type")
+
+
+@unittest.skipUnless(sys.platform == "linux", "other systems' memory is not given back at once")
+class Waiting(unittest.TestCase):
+    def test_who_waits_keeps_no_picture(self):
+        picture = base64.b64encode(png(64, 64) + bytes(6 << 20)).decode()
+        parameters = {"name": "edit", "arguments": {"image": picture, "prompt": "a cat", "steps": 2}}
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": parameters})
+        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+        # What is freed is the system's at once: what a process has of it is in use.
+        freeing = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(folder, environment=freeing)
+            recipe = {"version": 1, "prompt": "a cat", "steps": 1000, "seeds": list(range(16)), "width": 64, "height": 64}
+            running = server.ask("POST", "/v1/jobs", {"recipe": recipe, "previews": 0}).json["id"]
+            until(lambda: server.job(running), lambda job: job["step"] > 3)  # it has all that it needs
+            waiting = []
+            for number in range(8):
+                if number == 2:
+                    before = server.memory()
+                connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
+                connection.request("POST", "/mcp", body, headers)
+                waiting.append(connection.getresponse())
+                self.assertEqual(waiting[-1].headers["Content-Type"], "text/event-stream")
+            self.assertEqual(len(server.ask("GET", "/v1/jobs").json["jobs"]), 9)
+            more = server.memory() - before
+            for answer in waiting:
+                answer.close()
+            server.end()
+            self.assertLess(more, 3 * len(picture))
 
 
 @unittest.skipUnless(mcp, "no client: pip install -r tests/server/requirements.txt")

@@ -107,6 +107,10 @@ class Server:
         yield
         self.ask("DELETE", f"/v1/jobs/{before}")
 
+    def memory(self):
+        """Bytes that it has in memory."""
+        return int(subprocess.check_output(["ps", "-o", "rss=", "-p", str(self.process.pid)])) * 1024
+
     def raw(self, data, wait=LIMIT):
         """What comes back of these bytes until the server ends the connection, or falls silent."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as s:
@@ -120,11 +124,11 @@ class Server:
             return answer
 
 
-def png(width, height, rows=None):
+def png(width, height, rows=None, color=2):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
     data = rows if rows is not None else zlib.compress((b"\0" + b"\x80\x40\x20" * width) * height)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) +
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)) +
             chunk(b"IDAT", data) + chunk(b"IEND", b""))
 
 
