@@ -118,7 +118,9 @@ void add_openai(Router& router, Context& context) {
   router.add("POST", "/v1/images/edits", with_openai_errors([&](const Request& request) {
                auto body = json::object();
                auto recipe = edit_recipe(read_multipart(request), body, context);
-               return draw_images(recipe, images_asked(body, request), context);
+               auto asked = images_asked(body, request);
+               asked.events = "image_edit";
+               return draw_images(recipe, asked, context);
              }),
              {.body = Body::multipart, .most_body = kMostFormBody});
 }

@@ -21,6 +21,7 @@ struct ImagesAsked {
   std::string host;            ///< By which the client called this server.
   bool stream = false;
   int partial_images = 0;
+  const char* events = "image_generation";  ///< What a stream's events are called: "image_generation.completed".
   std::string quality = "auto";
   std::vector<std::string> notes;  ///< What the request says and is not heeded.
 };

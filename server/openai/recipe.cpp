@@ -126,7 +126,7 @@ ImagesAsked images_asked(const json& body, const Request& request) {
   asked.format = one_of(body, "output_format", "png", {"png", "jpeg", "webp"}, "png, jpeg or webp");
   asked.urls = one_of(body, "response_format", "b64_json", {"b64_json", "url"}, "b64_json or url") == "url";
   asked.host = request.headers.get("host");
-  asked.quality = text_of(body, "quality", "auto");
+  asked.quality = text_of(body, "quality", "auto").substr(0, 80);  // it is said again, and no name is longer
   asked.notes = not_heeded(body);
   asked.stream = flag_of(body, "stream");
   asked.partial_images = int(count_of(body, "partial_images", 0, 0, 3));

@@ -68,7 +68,7 @@ class ImageEvents : public std::enable_shared_from_this<ImageEvents> {
   void send_partial(int index, const std::string& preview) {
     auto data = described(from_base64(json::parse(preview).at("data").get<std::string>()).value_or(""));
     data["partial_image_index"] = index;
-    send("image_generation.partial_image", std::move(data));
+    send(std::string(asked_.events) + ".partial_image", std::move(data));
   }
 
   void send_pictures(const Job& job) {
@@ -78,7 +78,7 @@ class ImageEvents : public std::enable_shared_from_this<ImageEvents> {
       auto data = described(read_file(folder_.picture(picture.name)));
       data["usage"] = no_tokens();
       data["corepulse"] = answer_notes(job, asked_);
-      send("image_generation.completed", std::move(data));
+      send(std::string(asked_.events) + ".completed", std::move(data));
     }
   }
 

@@ -18,7 +18,7 @@ json sd_info(const Job& job, const json& recipe) {
   json info = {{"prompt", recipe.value("prompt", "")},
                {"negative_prompt", recipe.value("negative_prompt", "")},
                {"subseed_strength", 0.0},
-               {"sampler_name", recipe.value("sampler", "")},
+               {"sampler_name", sd_sampler_name(recipe.value("sampler", ""))},
                {"cfg_scale", recipe.value("guidance", 7.0)},
                {"steps", recipe.value("steps", job.steps)},
                {"batch_size", job.pictures.size()},

@@ -102,6 +102,12 @@ json list_script_info() {
 
 }  // namespace
 
+std::string sd_sampler_name(const std::string& sampler) {
+  for (const char* known : kSamplers)
+    if (name(parse_sampler(known).sampler) == sampler) return known;
+  return sampler;
+}
+
 void add_sd_lists(Router& router, Context& context) {
   const auto add = [&](const char* name, std::function<json()> list) {
     router.add("GET", std::string("/sdapi/v1/") + name,

@@ -72,7 +72,9 @@ bool is_off(const json& script) {
 
 json mask_of(SdFields& fields, const std::string& text, const Image& picture, const SdReading& reading) {
   const auto bytes = picture_bytes(text, "mask");
-  const bool alpha = !decode_image(bytes, "the mask").alpha.empty();
+  // As there: what is opaque everywhere says nothing by it.
+  const auto opaque = decode_image(bytes, "the mask").alpha;
+  const bool alpha = std::any_of(opaque.begin(), opaque.end(), [](uint8_t value) { return value != 255; });
   json mask = {{"shape", "picture"}, {"file", reading.keep(bytes)}, {"channel", alpha ? "alpha" : "luminance"}};
   const auto blur = fields.number("mask_blur", 4, 0, 1000), x = fields.number("mask_blur_x", blur, 0, 1000),
              y = fields.number("mask_blur_y", blur, 0, 1000);

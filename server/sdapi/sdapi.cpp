@@ -1,5 +1,6 @@
 #include "sdapi/sdapi.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "corepulse/host/image_bytes.h"
@@ -17,12 +18,39 @@ using nlohmann::json;
 
 constexpr size_t kMostSdBody = size_t{128} << 20;  // pictures in base64
 
-/** As they came, but for the pictures, which are long. */
-json shown_parameters(json body) {
+constexpr size_t kMostShownText = 4096, kMostShown = size_t{256} << 10;  // bytes
+
+/** Roughly what it takes. */
+size_t bytes_of(const json& value) {
+  size_t bytes = sizeof(json);
+  if (value.is_string()) bytes += value.get_ref<const std::string&>().size();
+  if (value.is_structured())
+    for (const auto& [key, inner] : value.items()) bytes += key.size() + bytes_of(inner);
+  return bytes;
+}
+
+void shorten_texts(json& value) {
+  if (value.is_structured())
+    for (auto& inner : value) shorten_texts(inner);
+  else if (const auto* text = value.get_ptr<const std::string*>(); text && text->size() > kMostShownText)
+    value = fmt::format("({} bytes, left out)", text->size());
+}
+
+/** As they came, but for what is long, as pictures are: the answer is kept until the job is drawn. */
+json shown_parameters(json body, std::vector<std::string>& notes) {
   if (!body.value("include_init_images", json(false)).is_boolean() || !body.value("include_init_images", false))
     for (const char* field : {"init_images", "mask"})
       if (body.contains(field)) body[field] = nullptr;
-  return body;
+  shorten_texts(body);
+  json shown = json::object();
+  size_t bytes = 0, left = 0;
+  for (auto& [field, value] : body.items())
+    if (const auto more = field.size() + bytes_of(value); bytes + more <= kMostShown)
+      bytes += more, shown[field] = std::move(value);
+    else
+      ++left;
+  if (left > 0) notes.push_back(fmt::format("parameters: {} long fields are left out there", left));
+  return shown;
 }
 
 /** Waits in the queue as every job does; the client waits for its answer. */
@@ -31,9 +59,10 @@ Response draw_for_sdapi(const Request& request, Context& context, SdOptions& opt
   const auto keep = [&](const std::string& bytes) { return "upload:" + context.uploads.keep(bytes).id; };
   auto made = read_sdapi(body, {from_picture, context.catalog, options, keep});
   const bool send = SdFields(body).flag("send_images", true);
+  auto parameters = shown_parameters(std::move(body), made.notes);
   const auto job = context.queue.submit({.recipe = made.recipe.dump(), .origin = "a1111"});
   Response response;
-  response.later = [&context, id = job.id, asked = SdAsked{shown_parameters(std::move(body)), made.notes, send}](
+  response.later = [&context, id = job.id, asked = SdAsked{std::move(parameters), std::move(made.notes), send}](
                        const std::function<void(Response)>& answer) {
     return context.queue.on_end(id, [&folder = context.folder, asked, answer](const Job& ended) {
       try {

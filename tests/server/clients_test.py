@@ -114,6 +114,7 @@ class Plain(ServerCase):
         images, info = self.drawn(**body)
         recipe = self.recipe(images[0])
         self.assertEqual((recipe["sampler"], recipe["schedule"], recipe["guidance"]), ("dpmpp_2m", "karras", 7))
+        self.assertEqual(info["sampler_name"], "DPM++ 2M")
         self.assertEqual(info["extra_generation_params"]["corepulse note 1"], "not known here, and not heeded: clip_skip")
         detailer = {"alwayson_scripts": {"ADetailer": {"args": [True, True, {"ad_model": "face_yolov8n.pt"}]}}}
         answer = self.server.ask("POST", "/sdapi/v1/txt2img", {"prompt": "a cat", **SIZE, **body, **detailer})
@@ -174,6 +175,25 @@ class Plain(ServerCase):
         self.assertIn("inpainting_fill", info["extra_generation_params"]["corepulse note 1"])
         images, _ = self.drawn("img2img", init_images=[picture], mask=mask, inpaint_full_res_padding=4, inpainting_fill=1)
         self.assertEqual(self.recipe(images[0])["init"]["only_masked"], 4)
+        # Its transparency is the mask where it has any: a program's own alpha may be opaque everywhere.
+        def mask_of(white, black, color):
+            rows = (b"\0" + bytes(white * 32 + black * 32)) * 64
+            images, _ = self.drawn("img2img", init_images=[picture], mask=b64(png(64, 64, zlib.compress(rows), color)))
+            return self.recipe(images[0])["init"]["mask"]["data"]
+        plain = mask_of((255, 255, 255), (0, 0, 0), 2)
+        self.assertEqual(mask_of((255, 255, 255, 255), (0, 0, 0, 255), 6), plain)
+        self.assertEqual(mask_of((0, 0, 0, 255), (255, 255, 255, 0), 6), plain)
+
+    def test_what_is_long_is_not_said_again(self):
+        long = b64(png(64, 64) + bytes(5000))
+        body = {"prompt": "a cat", **SIZE, "init_images": [long], "include_init_images": True, "unknown": {"x": ["y" * 5000]},
+                "list": list(range(20000)), "send_images": False}
+        answer = self.sd("img2img", body)
+        told, info = answer["parameters"], json.loads(answer["info"])
+        self.assertEqual(told["init_images"], [f"({len(long)} bytes, left out)"])
+        self.assertEqual(told["unknown"], {"x": ["(5000 bytes, left out)"]})
+        self.assertEqual((told["prompt"], "list" in told, answer["images"]), ("a cat", False, []))
+        self.assertIn("1 long fields", " ".join(info["extra_generation_params"].values()))
 
     def test_what_cannot_be_said_is_refused(self):
         picture = b64(png(64, 64))
@@ -296,6 +316,12 @@ class Clients(ServerCase):
         self.assertNotEqual(made.getpixel((32, 32)), (200, 40, 30))
         answer = client.images.edit(image=[("a.png", picture)], prompt="a cat", **ours)
         self.assertEqual(opened(answer.data[0].b64_json).format, "PNG")
+        ours = {"extra_body": {"corepulse": json.dumps({"steps": 4, "init": {"strength": 1}})}}
+        events = list(client.images.edit(image=("a.png", picture), prompt="a cat", stream=True, partial_images=2, **ours))
+        self.assertEqual([e.type for e in events], ["image_edit.partial_image"] * 2 + ["image_edit.completed"])
+        self.assertIsInstance(events[-1], openai.types.ImageEditCompletedEvent)
+        self.assertEqual([e.partial_image_index for e in events[:2]], [0, 1])
+        self.assertTrue(opened(events[-1].b64_json))
 
     def test_openai_errors(self):
         client = self.client()
