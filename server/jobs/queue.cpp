@@ -107,10 +107,17 @@ std::shared_ptr<void> Queue::State::listen(const std::shared_ptr<State>& self, c
 
 void Queue::State::save(const Job& job) {
   const std::lock_guard alone(saving);
-  std::vector<Job> jobs;
   {
     const std::lock_guard lock(mutex);
     unsaved.insert_or_assign(job.id, job);
+  }
+  save_rest();
+}
+
+void Queue::State::save_rest() {
+  std::vector<Job> jobs;
+  {
+    const std::lock_guard lock(mutex);
     for (const auto& [id, one] : unsaved) jobs.push_back(one);
   }
   for (const auto& one : jobs) {
@@ -163,6 +170,10 @@ void Queue::stop() {
   }
   state_->changed.notify_all();
   if (state_->worker.joinable()) state_->worker.join();
+  {
+    const std::lock_guard alone(state_->saving);
+    state_->save_rest();  // the last time: what is not stored now is drawn again
+  }
   state_->errands->stop();
 }
 

@@ -44,6 +44,8 @@ struct Queue::State {
   // Without it:
   /** What cannot be stored, as on a full disk, is kept here and tried again with every further one. */
   void save(const Job& job);
+  /** All that is kept so. Under `saving`. */
+  void save_rest();
   /** Saves it in its final state, and tells those who listen, as the last event. */
   void finish(const Job& job);
 

@@ -8,6 +8,7 @@
 #include <future>
 
 #include "jobs/errands.h"
+#include "jobs/sqlite.h"
 #include "support.h"
 
 using namespace corepulse;
@@ -41,7 +42,61 @@ Submission small(int steps = 2) {
               R"({{"version": 1, "prompt": "a cat", "seed": 3, "steps": {}, "width": 64, "height": 64}})", steps)};
 }
 
+/** The id of one that has ended. */
+std::string drawn(Whole& server) {
+  std::promise<std::string> ended;
+  const auto job = server.queue.submit(small());
+  const auto kept = server.queue.on_end(job.id, [&](const Job& end) { ended.set_value(end.id); });
+  return ended.get_future().get();
+}
+
+/** While it lives jobs can be added and none can be changed, as on a disk that is full for larger rows. */
+class FullDisk {
+ public:
+  explicit FullDisk(const Whole& server) : database_(server.folder.database()) {
+    database_.run("CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'full'); END");
+  }
+  ~FullDisk() { database_.run("DROP TRIGGER full"); }
+
+ private:
+  Database database_;
+};
+
 }  // namespace
+
+TEST_CASE("jobs whose ends cannot be stored are known all the same, and stored with the next that can be") {
+  Whole server;
+  std::vector<std::string> ids;
+  {
+    const FullDisk full(server);
+    for (int i = 0; i < 2; ++i) ids.push_back(drawn(server));
+    for (const auto& id : ids) {
+      CHECK(server.queue.find(id)->state == JobState::done);
+      CHECK(server.queue.find(id)->pictures.size() == 1);
+      CHECK(server.store.job(id)->state == JobState::queued);
+    }
+    // One that goes out of the history does not come back.
+    CHECK(server.queue.purge(ids[1]));
+    CHECK_FALSE(server.queue.find(ids[1]));
+  }
+  drawn(server);
+  CHECK(server.store.job(ids[0])->state == JobState::done);
+  CHECK(server.store.has_picture(ids[0] + "-0"));
+  CHECK_FALSE(server.store.job(ids[1]));
+}
+
+TEST_CASE("a job whose end could not be stored is stored when the server stops, and not drawn again") {
+  Whole server;
+  std::string id;
+  {
+    const FullDisk full(server);
+    id = drawn(server);
+  }
+  CHECK(server.store.job(id)->state == JobState::queued);
+  server.queue.stop();
+  CHECK(server.store.job(id)->state == JobState::done);
+  CHECK(server.store.unfinished().empty());
+}
 
 TEST_CASE("who takes long over a finished job keeps nobody from asking, waiting and drawing") {
   Whole server;

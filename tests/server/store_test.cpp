@@ -94,6 +94,27 @@ TEST_CASE(
   CHECK(store.counts()["done"] == 2);
 }
 
+TEST_CASE("of a job that cannot be stored nothing is") {
+  const TemporaryFolder folder;
+  Store store(folder.path / "x.db");
+  auto job = job_named("a", "a cat");
+  store.add(job);
+  job.state = JobState::done;
+  job.pictures = {{"a-0", 0, 1, 8, 8, ""}};
+  job.heat_maps = {{"a-heat-0", "cat", 0}};
+  Database disk(folder.path / "x.db");
+  // The last that it holds.
+  disk.run("CREATE TRIGGER full BEFORE INSERT ON maps BEGIN SELECT RAISE(ABORT, 'full'); END");
+  CHECK_THROWS_AS(store.update(job), corepulse::Error);
+  CHECK(store.job("a")->state == JobState::queued);
+  CHECK_FALSE(store.has_picture("a-0"));
+  CHECK(store.history("cat", 0, 10).empty());
+  disk.run("DROP TRIGGER full");
+  store.update(job);
+  CHECK(store.job("a")->state == JobState::done);
+  CHECK(store.has_picture("a-heat-0"));
+}
+
 TEST_CASE("a file that is no database is told of") {
   const TemporaryFolder folder;
   std::ofstream(folder.path / "x.db") << std::string(5000, 'x');
