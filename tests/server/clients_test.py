@@ -8,7 +8,7 @@ import time
 import unittest
 import zlib
 
-from server_case import SMALL, ServerCase, png
+from server_case import SMALL, ServerCase, main, png
 
 try:
     import openai
@@ -339,4 +339,4 @@ class Clients(ServerCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

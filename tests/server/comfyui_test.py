@@ -9,7 +9,7 @@ import types
 import unittest
 from unittest import mock
 
-from server_case import SMALL, ServerCase
+from server_case import SMALL, ServerCase, main
 
 try:
     import numpy
@@ -123,4 +123,4 @@ class NodeTest(ServerCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

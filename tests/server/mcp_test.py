@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-from server_case import LIMIT, Server, ServerCase, png, until
+from server_case import LIMIT, Server, ServerCase, main, png, until
 
 try:
     import httpx2
@@ -313,4 +313,4 @@ class ImageGenerationMcp(ServerCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()
