@@ -1,9 +1,13 @@
 #include "jobs/models.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <set>
+#include <system_error>
 #include <tuple>
 
 #include "corepulse/doctor.h"
+#include "corepulse/host/recipe_files.h"
 
 namespace corepulse::server {
 namespace {
@@ -21,9 +25,31 @@ ComputeType compute_type(const std::string& dtype) {
 }
 
 /** What the weights take once they are loaded, roughly; `automatic` on a CPU may be float32. */
-uint64_t bytes_of(const ModelInfo& info, const std::string& dtype, bool cpu) {
+uint64_t bytes_of(const ModelInfo& info, const std::string& dtype) {
+  static const bool cpu = describe_machine().backend == "cpu";
   const bool wide = dtype == "f32" || (dtype == "auto" && cpu);
   return info.parameters * (wide ? 4 : 2);
+}
+
+/** ControlNets, IP-Adapters, LoRAs: as large as their files, which is cheap to know. */
+uint64_t bytes_beside(const Recipe& recipe) {
+  std::set<std::string> files;
+  (void)with_file_names(recipe, [&](const std::string& file) {
+    files.insert(file);
+    return file;
+  });
+  const auto source = model_source(recipe);
+  for (const auto& own : {source.model, source.unet, source.vae, source.text_encoder, source.text_encoder_2})
+    files.erase(own);
+  if (recipe.refiner) files.erase(recipe.refiner->model);
+  uint64_t bytes = 0;
+  for (const auto& file : files) {
+    std::error_code error;
+    if (!file.ends_with(".safetensors")) continue;
+    const auto size = std::filesystem::file_size(file, error);
+    if (!error) bytes += size;
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -38,20 +64,24 @@ Pipeline Models::get(const Recipe& recipe) {
   const auto same = [&](const Entry& entry) { return is_of(entry, recipe); };
   if (const auto found = std::find_if(entries_.begin(), entries_.end(), same); found != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, found);
-    return entries_.front().pipeline;
+  } else {
+    const LoadOptions options{.dtype = compute_type(recipe.dtype), .device = device_, .lazy = true};
+    auto pipeline = Pipeline::load(source, options);  // its files' headers alone: the weights are read by the first run
+    const auto bytes = bytes_of(pipeline.info(), recipe.dtype);
+    entries_.push_front({source, recipe.dtype, bytes, std::move(pipeline)});
   }
-  static const bool cpu = describe_machine().backend == "cpu";
-  const LoadOptions options{.dtype = compute_type(recipe.dtype), .device = device_, .lazy = true};
-  auto pipeline = Pipeline::load(source, options);  // its files' headers alone: the weights are read by the first run
-  const auto bytes = bytes_of(pipeline.info(), recipe.dtype, cpu);
-  const auto held = [&] {
-    uint64_t sum = 0;
-    for (const auto& entry : entries_) sum += entry.bytes;
-    return sum;
-  };
-  while (!entries_.empty() && held() + bytes > budget_) entries_.pop_back();
-  entries_.push_front({source, recipe.dtype, bytes, pipeline});
-  return pipeline;
+  auto& entry = entries_.front();
+  // A refiner stays until another comes, the rest until a run that has none of it.
+  if (recipe.refiner) entry.refiner = bytes_of(inspect_model({.model = recipe.refiner->model}), recipe.dtype);
+  entry.beside = bytes_beside(recipe);
+  while (entries_.size() > 1 && held() > budget_) entries_.pop_back();
+  return entry.pipeline;
+}
+
+uint64_t Models::held() const {
+  uint64_t sum = 0;
+  for (const auto& entry : entries_) sum += entry.bytes + entry.refiner + entry.beside;
+  return sum;
 }
 
 bool Models::give_back_others(const Recipe& recipe) {
@@ -76,9 +106,7 @@ bool Models::is_loaded(const std::string& model) const {
 
 uint64_t Models::bytes() const {
   const std::lock_guard lock(mutex_);
-  uint64_t sum = 0;
-  for (const auto& entry : entries_) sum += entry.bytes;
-  return sum;
+  return held();
 }
 
 size_t Models::count() const {

@@ -26,16 +26,19 @@ class Models {
   Result run(const Recipe& recipe, const std::function<Result(Pipeline)>& draw,
              const std::function<bool()>& repeatable);
   bool is_loaded(const std::string& model) const;  ///< By Recipe::model.
-  uint64_t bytes() const;                          ///< Of the weights of all that are loaded, roughly.
+  /** Of the weights of all that are loaded, refiners, ControlNets and the like included, roughly. */
+  uint64_t bytes() const;
   size_t count() const;
 
  private:
   struct Entry {
     ModelSource source;
     std::string dtype;
-    uint64_t bytes;
+    uint64_t bytes;  ///< Of its own weights.
     Pipeline pipeline;
+    uint64_t refiner = 0, beside = 0;  ///< Of what its last runs had beside it, which it keeps for the next one.
   };
+  uint64_t held() const;
   static bool is_of(const Entry& entry, const Recipe& recipe);
   bool give_back_others(const Recipe& recipe);
   uint64_t budget_;

@@ -2,6 +2,7 @@
 #include "jobs/models.h"
 
 #include <doctest/doctest.h>
+#include <filesystem>
 
 #include "corepulse/error.h"
 #include "corepulse/request.h"
@@ -47,6 +48,34 @@ TEST_CASE("models are loaded on demand, and the one used longest ago goes first"
   for (const auto* recipe : {&kOne, &kOther}) (void)alone.get(*recipe);
   CHECK(alone.count() == 1);
   CHECK(alone.is_loaded(kOther.model));
+}
+
+TEST_CASE("a refiner and a ControlNet count beside their model, and make room like one") {
+  Models models(kMuch, LoadOptions::Device::automatic);
+  (void)models.get(kOne);
+  const auto own = models.bytes();
+  auto refined = kOne;
+  refined.refiner = Refiner{.model = kThird.model};
+  (void)models.get(refined);
+  const auto with_refiner = models.bytes();
+  CHECK(with_refiner > own);
+  (void)models.get(kOne);  // it stays
+  CHECK(models.bytes() == with_refiner);
+  auto guided = kOne;
+  const auto file = test::golden_folder() + "/controlnets/sd1.safetensors";
+  guided.controls = {controlnet(file, "picture.png")};
+  (void)models.get(guided);
+  CHECK(models.bytes() == with_refiner + std::filesystem::file_size(file));
+  (void)models.get(kOne);
+  CHECK(models.bytes() == with_refiner);
+
+  (void)models.get(kOther);
+  Models two(models.bytes() - (with_refiner - own), LoadOptions::Device::automatic);
+  for (const auto* recipe : {&kOther, &kOne}) (void)two.get(*recipe);
+  CHECK(two.count() == 2);
+  (void)two.get(refined);
+  CHECK(two.count() == 1);
+  CHECK(two.is_loaded(kOne.model));
 }
 
 TEST_CASE("where memory runs out the other models are given back, and it is drawn once more") {
