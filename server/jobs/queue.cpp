@@ -19,7 +19,9 @@ std::string job_text(const Job& job) {
 
 /** Of what its client sent, and of what that was resolved to. */
 size_t bytes_of(const Job& job) {
-  return job.asked.recipe.size() + job.asked.sweep.size() + job.resolved.size();
+  size_t bytes = job.asked.recipe.size() + job.asked.sweep.size() + job.resolved.size() + job.prompt.size();
+  for (const auto& word : job.asked.heat_maps) bytes += word.size();
+  return bytes;
 }
 
 }  // namespace

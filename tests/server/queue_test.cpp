@@ -137,3 +137,11 @@ TEST_CASE("errands are done in their order, all that were left before the end, a
   errands.add([&] { done += 'd'; });
   CHECK(done == "abc");
 }
+
+TEST_CASE("words to be seen count into what may wait, too") {
+  Whole server{.limits = {.most_waiting_bytes = 1000}};
+  auto asked = small();
+  asked.heat_maps = {std::string(1000, 'x')};
+  CHECK(status_of([&] { server.queue.submit(asked); }) == 429);
+  CHECK(server.queue.counts().refused == 1);
+}
