@@ -8,7 +8,7 @@ import time
 import unittest
 import zlib
 
-from server_case import SMALL, ServerCase, main, png
+from server_case import SMALL, ServerCase, main, png, until
 
 try:
     import openai
@@ -222,10 +222,17 @@ class Plain(ServerCase):
     def test_others_jobs_are_not_interrupted(self):
         id = self.server.draw({"steps": 1000})
         self.server.wait(id, "running")
+        # Nor is one that waits, as there.
+        answers = []
+        waits = threading.Thread(target=lambda: answers.append(self.drawn()))
+        waits.start()
+        until(lambda: self.sd("progress")["state"]["job_count"], lambda count: count == 2)
         self.sd("interrupt", {})
         self.assertEqual(self.server.job(id)["state"], "running")
         self.server.ask("DELETE", f"/v1/jobs/{id}")
         self.server.wait(id)
+        waits.join()
+        self.assertEqual(len(answers[0][0]), 1)
 
 
 @unittest.skipUnless(openai, "no clients: pip install -r tests/server/requirements.txt")
