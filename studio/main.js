@@ -107,7 +107,9 @@ function makePanels() {
     for (const part of document.querySelectorAll('.top, .easel, .desk')) part.inert = over();
   };
   wide.addEventListener('change', overlay);
-  document.addEventListener('click', (event) => over() && ['HTML', 'BODY', 'MAIN'].includes(event.target.tagName) && show(null));
+  let pressed; // where the pointer went down: text that is selected may end beside the drawer
+  document.addEventListener('pointerdown', (event) => { pressed = event.target; });
+  document.addEventListener('click', (event) => over() && ['HTML', 'BODY', 'MAIN'].includes(event.target.tagName) && !element.contains(pressed) && show(null));
   function step(event) {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!by) return;

@@ -263,8 +263,9 @@ def test_the_drawer_lies_over_what_has_no_focus(page):
         page.wait("return !document.querySelector('.desk').inert")
         page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 1000, "height": 900, "deviceScaleFactor": 1, "mobile": False})
         page.wait("return document.querySelector('.desk').inert")
-        page.js("document.elementFromPoint(100, 500).click()")  # beside it
-        page.wait("return document.querySelector('.drawer').hidden")
+        beside = "document.querySelector(arguments[0]).dispatchEvent(new PointerEvent('pointerdown', { bubbles: true })); document.elementFromPoint(100, 500).click(); return document.querySelector('.drawer').hidden"
+        assert not page.js(beside, ".drawer")  # text was selected
+        assert page.js(beside, "main")
         assert page.js(inert) == "false,false,false"
         page.world.hold()
         page.inside("(void s.player.draw(), s.panels.show('recipe'))")
