@@ -5,7 +5,7 @@ import { addressOf } from '../region.js';
 import { addPoint, bend, isCurve, movePoint, points, removePoint } from '../score/curve.js';
 import { KINDS, OFFERED, fresh, kindOf, levelOf } from '../score/kinds.js';
 import { hueVar } from '../score/palette.js';
-import { levelsOf, moved, strongest, tracksOf, unplaced, withControls, withFields, withLevelOf, withLevelsTimes, without } from '../score/tracks.js';
+import { inPlace, levelsOf, moved, strongest, tracksOf, unplaced, withControls, withFields, withLevelOf, withLevelsTimes, without } from '../score/tracks.js';
 import { wrongIn } from '../shape.js';
 import { T, titleOf } from '../texts.js';
 
@@ -26,7 +26,8 @@ export function makeTracks(store, reading, events, score, actions) {
   const folds = new Set();
   const unsaid = new Map();
   let own = false; // a number shows what it has written itself
-  const now = (index) => tracksOf(store.doc)[index];
+  let shown = []; // the tracks of the rows that are there
+  const now = (index) => inPlace(store.doc, shown[index]);
   const change = (index, fields, group) => store.edit(withFields(store.doc, now(index), fields), group && `${group} ${index}`);
 
   function write(index, fields) {
@@ -123,8 +124,12 @@ export function makeTracks(store, reading, events, score, actions) {
 
   function replace(i, controls) {
     const wrong = formOf({ controls });
-    if (!wrong) store.edit(now(i).draft === undefined ? withControls(store.doc, now(i), controls) : withFields(store.doc, now(i), controls[0]));
-    return wrong;
+    if (wrong) return wrong;
+    if (shown[i].draft !== undefined) return store.edit(withFields(store.doc, now(i), controls[0]));
+    const more = controls.length - shown[i].controls.length;
+    store.edit(withControls(store.doc, now(i), controls));
+    shown = shown.map((track, k) => (k === i ? { ...track, controls } : k > i && track.draft === undefined ? { ...track, start: track.start + more } : track));
+    return undefined;
   }
 
   function texts(track, i, kind, c) {
@@ -274,6 +279,7 @@ export function makeTracks(store, reading, events, score, actions) {
 
   function refresh() {
     if (model.stroke) return;
+    shown = model.tracks;
     fill(list, h('li.track.base', h('div.track-line', h('span.track-name', h('i.swatch'), h('span.track-kind', T.tracks.base), h('span.track-title', store.recipe.prompt || '…'), h('span.track-acts', T.tracks.baseNote)))),
       model.tracks.map(row), KEPT.filter((name) => store.recipe[name] !== undefined).map(keptRow));
   }
@@ -286,6 +292,7 @@ export function makeTracks(store, reading, events, score, actions) {
   }
 
   function patch() {
+    if (model.tracks.length !== shown.length) return; // two say the same while one of them is typed into
     model.tracks.forEach((track, i) => {
       const element = list.children[i + 1];
       element?.querySelector('.track-title')?.replaceChildren(titleOf(track));

@@ -3,7 +3,7 @@ import { isCurve } from './curve.js';
 import { KINDS, kindOf, levelOf } from './kinds.js';
 import { layout } from './layout.js';
 import { makeHues } from './palette.js';
-import { cellsOf, controlsOf, extent, levelIndex, reached, runs, tracksOf, windowsOf, withControls } from './tracks.js';
+import { cellsOf, controlsOf, extent, levelIndex, placeAfter, reached, runs, tracksOf, windowsOf, withControls } from './tracks.js';
 
 export function makeModel(store, reading) {
   const hues = makeHues();
@@ -53,7 +53,7 @@ export function makeModel(store, reading) {
     begin(name) {
       const cells = model.cells[model.selected];
       model.stroke = {
-        name: `${name} ${performance.now()}`, track: model.track, saved: cells.data.slice(), said: model.said,
+        name: `${name} ${performance.now()}`, track: model.track, place: model.track, saved: cells.data.slice(), said: model.said,
         cells: { ...cells, data: cells.data.slice(), levels: [...cells.levels] }, written: 0,
       };
       model.cells[model.selected] = model.stroke.cells;
@@ -91,11 +91,12 @@ export function makeModel(store, reading) {
       const { stroke } = model;
       if (!stroke) return;
       const controls = controlsOf(stroke.track, stroke.cells, model.grid, model.unit, stroke.said);
-      const now = tracksOf(store.doc)[model.selected];
+      const now = stroke.place; // not the chosen track as it is read now: what is painted so far may say what its neighbour says
       const index = model.selected;
-      if (now && (controls.length || last)) {
+      if (controls.length || last) {
         if (last) model.stroke = null;
         const next = withControls(store.doc, now, controls);
+        stroke.place = placeAfter(store.doc, now, controls);
         store.edit(next, stroke.name);
         follow(now, controls, index, next);
       }

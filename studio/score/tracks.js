@@ -36,6 +36,19 @@ function readTracks({ recipe, drafts }) {
   return tracks;
 }
 
+/** What stands in a document where a track stood: it may have become one track with a neighbour that says the same. */
+export function inPlace({ recipe, drafts }, track) {
+  if (track.draft !== undefined) return { ...track, control: drafts[track.draft] };
+  const controls = (recipe.controls ?? []).slice(track.start, track.start + track.controls.length);
+  return { ...track, controls, control: controls[0] };
+}
+
+/** Where a track stands when `withControls` has given it these. */
+export function placeAfter({ recipe, drafts }, track, controls) {
+  if (!controls.length) return track.draft === undefined ? { ...track, draft: drafts.length, start: undefined, controls } : track;
+  return { ...track, draft: undefined, start: track.draft === undefined ? track.start : (recipe.controls ?? []).length, controls };
+}
+
 /** The document with a track's controls replaced; a track that is painted nowhere becomes a draft, a painted draft a track. */
 export function withControls(doc, track, controls) {
   const list = [...(doc.recipe.controls ?? [])];

@@ -104,3 +104,22 @@ def test_a_controlnet_is_a_track_over_the_blocks_that_it_adds_to(page):
     assert page.controls() == [{**net, "where": "input:0, input:2, middle:0"}, {**net, "where": "input:1", "when": {"steps": [0, 10]}}]
     page.drag(("output:0", 3), ("output:0", 4))
     assert len(page.controls()) == 2
+
+
+def test_painting_a_track_leaves_one_that_says_the_same(page):
+    page.set_recipe({**CAT, "controls": []})
+    page.inside("s.store.edit({ ...s.store.doc, drafts: [1, 2].map(() => ({ kind: 'inject', prompt: 'a dragon' })) })")
+    page.inside("s.score.model.select(0)")
+    page.drag(("middle:0", 2), ("middle:0", 6))
+    page.inside("s.score.model.select(1)")
+    page.drag(("input:0", 8), ("input:0", 12))
+    assert page.controls() == [inject(where="middle:0", when={"steps": [2, 7]}), inject(where="input:0", when={"steps": [8, 13]})]
+
+
+def test_typing_stays_in_its_track_when_it_says_what_the_one_above_says(page):
+    page.set_recipe({**CAT, "controls": [inject("a cat", where="middle:0"), inject("a", where="input:0"), inject("snow", where="output:0")]})
+    page.settled()
+    page.inside("s.score.model.select(1)")
+    field = page.find("#tracks .chosen input[type=text]")
+    field.send_keys(" cat x")
+    assert [c["prompt"] for c in page.controls()] == ["a cat", "a cat x", "snow"]
