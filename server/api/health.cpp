@@ -49,7 +49,7 @@ Response show_metrics(Context& context) {
   const auto sockets = context.connections();
   page.gauge("connections", "Open connections.", sockets.open);
   page.counter("connections_total", "Connections accepted.", double(sockets.accepted));
-  page.counter("connections_evicted_total", "Idle ones closed to make room.", double(sockets.evicted));
+  page.counter("connections_evicted_total", "Idle and slow ones closed to make room.", double(sockets.evicted));
   page.counter("connections_refused_total", "Refused: all others were busy.", double(sockets.refused));
   return bytes_response(page.take(), "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -55,7 +55,8 @@ Response give_picture(const Request& request, Context& context) {
   if (!is_name(name) || !context.store.has_picture(name)) throw missing("[name] there is no such picture");
   const bool small = request.query_number("thumb", 0, 0, 1) == 1;
   auto response = small ? bytes_response(thumb(name, context), "image/jpeg")
-                        : bytes_response(read_file(context.folder.picture(name)), "image/png");
+                        : Response{.headers = {{"Content-Type", "image/png"}},
+                                   .pieces = pieces_of_file(context.folder.picture(name))};
   response.headers.set("Cache-Control", "private, max-age=31536000, immutable");
   return response;
 }
