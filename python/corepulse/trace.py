@@ -199,7 +199,7 @@ def trace(sweep: Sweep, measure: Measure | None, where: Sequence[str] | None, wi
     clean, corrupt = sweep.pipe(sweep.clean_prompt, **sweep.given), sweep.pipe(sweep.corrupt_prompt, **sweep.given)
     how = measure or _Near(clean, corrupt)
     high, low = number("measure", how(clean)), number("measure", how(corrupt))
-    if not np.isfinite([high, low]).all() or high == low:
+    if high == low:
         raise InvalidRequest(f"[trace] the measure says {high} of the clean run and {low} of the corrupt one; expected two numbers")
     runs = 0
 
