@@ -18,10 +18,7 @@ CAT = "a cat in a park"
 SMALL = dict(seed=3, num_inference_steps=2, width=64, height=64)
 
 
-@pytest.fixture(autouse=True)
-def nothing_stays(pipe):
-    yield
-    assert pipe.controls == []
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 
 def injected(pipe, *arguments, of=AdvancedPromptInjector, **named):

@@ -23,10 +23,7 @@ CAT = "a cat in a park"
 LEFT, RIGHT = core_pulse.create_left_half_mask(), core_pulse.create_right_half_mask()
 
 
-@pytest.fixture(autouse=True)
-def nothing_stays(pipe):
-    yield
-    assert pipe.controls == []
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 
 def means(control):

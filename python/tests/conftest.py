@@ -15,3 +15,10 @@ def pipe():
 def program():
     """The program of the same build."""
     return os.environ["COREPULSE"]
+
+
+@pytest.fixture
+def nothing_stays(pipe):
+    """What injectors gave the pipeline they have taken back when a test ends."""
+    yield
+    assert pipe.controls == []

@@ -13,10 +13,7 @@ LEFT, RIGHT = core_pulse.create_left_half_mask(), core_pulse.create_right_half_m
 SMALL = dict(seed=3, num_inference_steps=2, width=64, height=64)
 
 
-@pytest.fixture(autouse=True)
-def nothing_stays(pipe):
-    yield
-    assert pipe.controls == []
+pytestmark = pytest.mark.usefixtures("nothing_stays")
 
 
 def windows(pipe, *entries, of=AdvancedPromptInjector, **named):
